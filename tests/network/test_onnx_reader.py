@@ -1,0 +1,376 @@
+"""Every ONNX operator against ONNX Runtime, the six real networks, names, and what is refused."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from videoquant.errors import NetworkError
+from videoquant.network.onnx_reader import OPERATORS, read_onnx
+
+RANDOM = np.random.default_rng(0)
+
+
+def floats(*shape: int) -> np.ndarray:
+    return RANDOM.standard_normal(shape).astype(np.float32)
+
+
+def ints(*numbers: int) -> np.ndarray:
+    return np.array(numbers, dtype=np.int64)
+
+
+def scalar(number: float) -> np.ndarray:
+    return np.array(number, dtype=np.float32)
+
+
+@dataclass
+class Case:
+    """One operator on the image: its other inputs (None: left out) and its attributes."""
+
+    op: str
+    inputs: list[Any] = field(default_factory=list)
+    attributes: dict[str, Any] = field(default_factory=dict)
+    shape: tuple[int, ...] = (1, 4, 6, 7)
+    outputs: int = 1
+    opset: int = 18
+    before: str = ""  # an operator between the image and this one
+
+    def model(self) -> onnx.ModelProto:
+        names = ["x" if self.before else "image", *("" if value is None else f"c{i}" for i, value in enumerate(self.inputs))]
+        outputs = [f"out{i}" for i in range(self.outputs)]
+        node = helper.make_node(self.op, names, outputs, name="the_node", **self.attributes)
+        constants = {f"c{i}": value for i, value in enumerate(self.inputs) if value is not None}
+        nodes = [helper.make_node(self.before, ["image"], ["x"]), node] if self.before else [node]
+        return model(nodes, constants, outputs, self.shape, self.opset)
+
+
+def model(
+    nodes: list[onnx.NodeProto],
+    constants: dict[str, np.ndarray],
+    outputs: list[str],
+    shape: tuple[Any, ...] = (1, 4, 6, 7),
+    opset: int = 18,
+) -> onnx.ModelProto:
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    return onnx.shape_inference.infer_shapes(proto)  # a valid file states the shapes of its outputs
+
+
+def save(proto: onnx.ModelProto, folder: Path) -> Path:
+    onnx.save(proto, folder / "net.onnx")
+    return folder / "net.onnx"
+
+
+def onnx_runtime(path: Path, x: torch.Tensor) -> dict[str, np.ndarray]:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, {session.get_inputs()[0].name: x.numpy()}), strict=True))
+
+
+def check(proto: onnx.ModelProto, folder: Path) -> Any:
+    """Read the model, compare every output with ONNX Runtime, return the network."""
+    path = save(proto, folder)
+    network = read_onnx(path)
+    x = torch.from_numpy(floats(*network.input_shape) * 2)
+    expected = onnx_runtime(path, x)
+    outputs = network.run(x)
+    assert list(outputs) == list(expected)
+    for name, output in outputs.items():
+        assert output.shape == expected[name].shape
+        assert tuple(output.shape) == network.shapes[network.outputs[name]]
+        np.testing.assert_allclose(output.numpy(), expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
+    return network
+
+
+KERNEL = {"kernel_shape": [3, 3]}
+UPPER, LOWER = {"auto_pad": "SAME_UPPER"}, {"auto_pad": "SAME_LOWER"}
+NORM = [floats(4), floats(4), floats(4), np.abs(floats(4)) + 0.5]
+ASYMMETRIC = {"coordinate_transformation_mode": "asymmetric"}
+LINEAR = {"mode": "linear"}
+DOUBLE, SIZES = np.array([1, 1, 2, 2], np.float32), ints(1, 4, 9, 5)
+
+CASES = [
+    Case("Conv", [floats(5, 4, 3, 3), floats(5)], {"pads": [1, 0, 2, 1], "strides": [2, 1]}),
+    Case("Conv", [floats(8, 1, 3, 3)], {"group": 4, "dilations": [2, 1], "pads": [1, 1, 1, 1]}),
+    Case("Conv", [floats(5, 4, 4, 3)], {"strides": [2, 2], **UPPER}),
+    Case("Conv", [floats(5, 4, 4, 3)], {"strides": [3, 2], **LOWER}),
+    Case("Conv", [floats(5, 4, 4, 3)], {"auto_pad": "VALID"}),
+    Case("ConvTranspose", [floats(4, 3, 3, 3), floats(3)], {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    Case(
+        "ConvTranspose",
+        [floats(4, 2, 3, 4)],
+        {"strides": [2, 3], "pads": [0, 1, 1, 0], "output_padding": [1, 2], "group": 2},
+    ),
+    Case("Gemm", [floats(5, 168), floats(5)], {"transB": 1, "alpha": 0.5, "beta": 2.0}, before="Flatten"),
+    Case("Gemm", [floats(168, 5), floats(1)], before="Flatten"),
+    Case("MatMul", [floats(7, 5)]),
+    Case("BatchNormalization", NORM, {"epsilon": 1e-3}),
+    Case("Relu"),
+    Case("Clip", [scalar(-0.5), scalar(1.5)]),
+    Case("Clip", [None, scalar(1.0)]),
+    Case("Clip", [], {"min": 0.0, "max": 6.0}, opset=10),
+    Case("LeakyRelu", [], {"alpha": 0.2}),
+    Case("PRelu", [floats(1)]),
+    Case("PRelu", [floats(4, 1, 1)]),
+    Case("HardSwish"),
+    Case("HardSigmoid"),
+    Case("HardSigmoid", [], {"alpha": 0.3, "beta": 0.4}),
+    Case("Sigmoid"),
+    Case("Tanh"),
+    Case("Erf"),
+    Case("Neg"),
+    Case("Elu", [], {"alpha": 0.7}),
+    Case("Gelu", opset=20),
+    Case("Gelu", [], {"approximate": "tanh"}, opset=20),
+    Case("Softmax"),
+    Case("Softmax", [], {"axis": 1}),
+    Case("Softmax", [], {"axis": -1}, opset=11),
+    Case("Add", [floats(4, 1, 1)]),
+    Case("Sub", [scalar(0.5)]),
+    Case("Mul", [floats(1, 4, 1, 1)]),
+    Case("Div", [np.abs(floats(7)) + 1]),
+    Case("MaxPool", [], {**KERNEL, "strides": [2, 2], "pads": [1, 0, 0, 1]}),
+    Case("MaxPool", [], {**KERNEL, "strides": [2, 2], "pads": [1, 1, 1, 1], "ceil_mode": 1}),
+    Case("MaxPool", [], {**KERNEL, "strides": [2, 2], **UPPER}),
+    Case("AveragePool", [], {**KERNEL, "strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    Case("AveragePool", [], {**KERNEL, "pads": [1, 1, 1, 1], "count_include_pad": 1}),
+    Case("AveragePool", [], {**KERNEL, "pads": [0, 1, 2, 0], "count_include_pad": 1}),
+    Case("GlobalAveragePool"),
+    Case("GlobalMaxPool"),
+    Case("ReduceMean", [ints(2, -1)], {"keepdims": 0}),
+    Case("ReduceMean", [], {"axes": [2, 3]}, opset=13),
+    Case("ReduceMean"),
+    Case("ReduceMax", [ints(1)]),
+    Case("Concat", [floats(1, 2, 6, 7)], {"axis": 1}),
+    Case("Resize", [None, DOUBLE], {**ASYMMETRIC, "nearest_mode": "floor"}),
+    Case("Resize", [None, DOUBLE]),
+    Case("Resize", [None, None, SIZES], {**ASYMMETRIC, "nearest_mode": "floor"}),
+    Case("Resize", [None, None, SIZES], LINEAR),
+    Case("Resize", [None, None, ints(11, 9)], {**LINEAR, "axes": [2, 3]}),
+    Case("Resize", [None, DOUBLE], {**LINEAR, "coordinate_transformation_mode": "align_corners"}),
+    Case("Resize", [None, DOUBLE], {**LINEAR, "coordinate_transformation_mode": "pytorch_half_pixel"}),
+    Case("Resize", [None, np.array([1, 1, 1.6, 1.3], np.float32)], LINEAR),
+    Case("Resize", [DOUBLE], opset=10),
+    Case("Upsample", [DOUBLE], opset=9),
+    Case("DepthToSpace", [], {"blocksize": 2}, (1, 8, 3, 4)),
+    Case("DepthToSpace", [], {"blocksize": 2, "mode": "CRD"}, (1, 8, 3, 4)),
+    Case("Pad", [ints(0, 1, 2, 0, 0, 3, 1, 1), scalar(0.5)]),
+    Case("Pad", [ints(0, 0, 2, 0, 0, 0, 1, 1)], {"mode": "reflect"}),
+    Case("Pad", [ints(2, 0, 1, 1), None, ints(2, 3)], {"mode": "edge"}),
+    Case("Pad", [], {"pads": [0, 0, 1, 1, 0, 0, 1, 1], "value": 2.0}, opset=9),
+    Case("Reshape", [ints(0, -1, 3)]),
+    Case("Reshape", [ints(2, 3, -1)]),
+    Case("Flatten"),
+    Case("Flatten", [], {"axis": -1}),
+    Case("Transpose", [], {"perm": [0, 2, 3, 1]}),
+    Case("Transpose"),
+    Case("Squeeze", [ints(1, -1)], shape=(2, 1, 5, 1)),
+    Case("Squeeze", shape=(1, 4, 5, 1)),
+    Case("Squeeze", [], {"axes": [0]}, opset=11),
+    Case("Unsqueeze", [ints(0, -1)]),
+    Case("Slice", [ints(1, -4), ints(4, 2**62), ints(2, 3), ints(2, 1)]),
+    Case("Slice", [], {"starts": [1, 0], "ends": [3, 2]}, (3, 4, 5, 6), opset=9),
+    Case("Split", [ints(1, 3)], {"axis": 1}, outputs=2),
+    Case("Split", [], {"axis": 3, "num_outputs": 3}, outputs=3),
+    Case("Split", [], {"axis": 1}, outputs=2, opset=11),
+    Case("Gather", [np.array(-2)], {"axis": 1}),
+    Case("Identity"),
+    Case("Dropout", [scalar(0.3)]),
+    Case("Cast", [], {"to": TensorProto.FLOAT}),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.op}-{case.attributes}" for case in CASES])
+def test_operator_computes_what_onnx_runtime_does(case: Case, tmp_path: Path) -> None:
+    if case.op in ("Identity", "Dropout", "Cast"):  # an output that is the input is its own case
+        proto = case.model()
+        proto.graph.node.append(helper.make_node("Relu", ["out0"], ["y"]))
+        proto.graph.output[0].name = "y"
+        assert [node.op for node in check(proto, tmp_path).nodes] == ["clamp"]
+    else:
+        check(case.model(), tmp_path)
+
+
+def test_every_operator_has_a_case() -> None:
+    assert {case.op for case in CASES} == set(OPERATORS)
+
+
+MODELS = [
+    "face_landmark_192",
+    "mobilenet_v2_224",
+    "pose_landmark_full_256",
+    "posenet_432x768",
+    "selfie_segmentation_256",
+    "waifu2x_photo_x2_144x176",
+]
+
+
+@pytest.fixture(scope="module")
+def frame(shared_data: Path) -> np.ndarray:
+    import av
+
+    with av.open(str(shared_data / "clips" / "one-by-one-person-detection.mp4")) as clip:
+        frames = clip.decode(video=0)
+        return [next(frames) for _ in range(60)][-1].to_ndarray(format="rgb24")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_real_networks_match_onnx_runtime(name: str, shared_data: Path, frame: np.ndarray) -> None:
+    path = shared_data / "models" / f"{name}.onnx"
+    network = read_onnx(path)
+    x = network.prepare(frame)
+    for output, expected in onnx_runtime(path, x.contiguous()).items():
+        error = np.abs(network.run(x)[output].numpy() - expected).max() / np.abs(expected).max()
+        assert error < 1e-4, f"{output}: {error}"
+    assert network.name == name
+    assert network.preprocessing.task is not None
+    assert not any(node.op == "batch_norm" for node in network.nodes)
+
+
+def test_layers_are_named_by_their_weights_where_these_have_names(tmp_path: Path) -> None:
+    w = floats(4, 4, 1, 1)
+    nodes = [
+        helper.make_node("Conv", ["image", "backbone.stem.weight"], ["a"], name="Conv_0"),
+        helper.make_node("Conv", ["a", "onnx::Conv_12"], ["b"], name="/head/Conv"),
+        helper.make_node("Conv", ["b", "backbone.stem.weight"], ["c"], name="Conv_2"),
+        helper.make_node("Conv", ["c", "14"], ["d"]),
+        helper.make_node("Relu", ["d"], ["y"]),
+    ]
+    constants = {"backbone.stem.weight": w, "onnx::Conv_12": w, "14": w}
+    network = check(model(nodes, constants, ["y"]), tmp_path)
+    assert [node.name for node in network.nodes] == [
+        "backbone.stem",
+        "/head/Conv",
+        "backbone.stem_2",
+        "conv_4",
+        "relu_5",
+    ]
+
+
+def test_batch_norm_is_folded_and_unneeded_nodes_are_dropped(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Conv", ["image", "c.weight"], ["a"]),
+        helper.make_node("BatchNormalization", ["a", *"sbmv"], ["y"]),
+        helper.make_node("Relu", ["a"], ["nobody_reads_this"]),
+    ]
+    constants = {"c.weight": floats(4, 4, 3, 3), **dict(zip("sbmv", NORM, strict=True))}
+    network = check(model(nodes, constants, ["y"]), tmp_path)
+    assert [(node.name, node.op, node.tensors) for node in network.nodes] == [
+        ("c", "conv2d", ("weight", "bias"))
+    ]
+    assert network.outputs == {"y": "c"}
+    assert set(network.tensors) == {"c.weight", "c.bias"}
+
+
+def test_shapes_computed_in_the_graph_are_constants_and_the_batch_stays_open(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Shape", ["image"], ["shape"]),
+        helper.make_node("Gather", ["shape", "zero"], ["batch"], axis=0),
+        helper.make_node("Unsqueeze", ["batch", "axis"], ["batches"]),
+        helper.make_node("Constant", [], ["rest"], value=numpy_helper.from_array(ints(-1))),
+        helper.make_node("Concat", ["batches", "rest"], ["target"], axis=0),
+        helper.make_node("Reshape", ["image", "target"], ["flat"]),
+        helper.make_node("Shape", ["image"], ["part"], start=1, end=3),
+        helper.make_node("Cast", ["half"], ["full"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["flat", "full"], ["y"], name="fc"),
+    ]
+    constants = {"zero": np.array(0), "axis": ints(0), "half": floats(168, 3).astype(np.float16)}
+    network = check(model(nodes, constants, ["y"], ("batch", 4, 6, 7)), tmp_path)
+    reshape, linear = network.nodes
+    assert network.input_shape == (1, 4, 6, 7)
+    assert (reshape.op, reshape.attributes) == ("reshape", {"shape": [0, 168]})
+    assert (linear.name, linear.op) == ("fc", "linear")
+    assert network.tensors["fc.weight"].dtype == torch.float32
+    assert network(torch.ones(3, 4, 6, 7)).shape == (3, 3)
+
+
+def test_weights_of_any_float_type_become_float32(tmp_path: Path) -> None:
+    w = floats(5, 4, 1, 1)
+    for dtype, proto_type in ((np.float16, TensorProto.FLOAT16), (np.float64, TensorProto.DOUBLE)):
+        proto = Case("Conv", [w.astype(dtype)]).model()
+        proto.graph.input[0].type.tensor_type.elem_type = proto_type
+        network = read_onnx(save(proto, tmp_path))
+        assert network.tensors["c0.weight"].dtype == torch.float32
+        assert torch.equal(network.tensors["c0.weight"], torch.from_numpy(w.astype(dtype)).float())
+
+
+def test_preprocessing_comes_from_the_metadata(tmp_path: Path) -> None:
+    proto = Case("Relu", shape=(1, 3, 4, 4)).model()
+    helper.set_model_props(proto, {"mean": "0.5,0.5,0.5", "scale": "1/255", "color": "bgr", "task": "pose"})
+    preprocessing = read_onnx(save(proto, tmp_path)).preprocessing
+    assert (preprocessing.mean, preprocessing.color, preprocessing.task) == ((0.5, 0.5, 0.5), "BGR", "pose")
+
+
+REFUSED = {
+    "operator LRN is not supported; supported are Add, AveragePool,": Case("LRN", [], {"size": 3}),
+    "node 'the_node' (Conv, 1 of 1): only two-dimensional": Case(
+        "Conv", [floats(2, 4, 1, 1, 1)], shape=(1, 4, 2, 2, 2)
+    ),
+    "output_shape and auto_pad=SAME are not supported": Case("ConvTranspose", [floats(4, 2, 2, 2)], UPPER),
+    "uneven pads": Case("AveragePool", [], {**KERNEL, "pads": [0, 0, 1, 1]}),
+    "resizing with mode 'cubic'": Case("Resize", [None, DOUBLE], {"mode": "cubic"}),
+    "linear / asymmetric / round_prefer_floor is not what": Case(
+        "Resize", [None, DOUBLE], {**LINEAR, **ASYMMETRIC}
+    ),
+    "output 'out1' is not computed from the input": Case("MaxPool", [], KERNEL, outputs=2),
+    "padding mode 'wrap'": Case("Pad", [ints(0, 0, 1, 1, 0, 0, 1, 1)], {"mode": "wrap"}, opset=19),
+    "step -1": Case("Slice", [ints(5), ints(0), ints(2), ints(-1)]),
+    "input 'image' has a dynamic size": Case("Relu", shape=(1, 3, "h", "w")),
+    "is N×H×W×C": Case("Relu", shape=(1, 64, 48, 3)),
+    "must be float N×C×H×W": Case("Relu", shape=(1, 3)),
+    "weight of layer 'c0' holds NaN": Case("Conv", [np.full((1, 4, 1, 1), np.nan, np.float32)]),
+    "not a valid ONNX file": Case("Relu", [], {"no_such_attribute": 1}),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_cannot_be_read_is_refused_in_one_line(message: str, tmp_path: Path) -> None:
+    path = save(REFUSED[message].model(), tmp_path)
+    with pytest.raises(NetworkError) as raised:
+        read_onnx(path)
+    assert message in str(raised.value)
+    assert str(raised.value).startswith(str(path))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_damaged_or_truncated_file_is_refused(tmp_path: Path) -> None:
+    whole = Case("Conv", [floats(8, 4, 3, 3)]).model().SerializeToString()
+    for content, message in [
+        (None, "there is no such file"),
+        (b"", "not a valid ONNX file"),
+        (b"GIF89a, not a network", "not an ONNX file, or cut short"),
+        (whole[: len(whole) // 2], "not an ONNX file, or cut short"),
+    ]:
+        path = tmp_path / "bad.onnx"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(NetworkError, match=message) as raised:
+            read_onnx(path)
+        assert "\n" not in str(raised.value)
+
+
+def test_several_inputs_are_refused_but_initializers_are_no_inputs(tmp_path: Path) -> None:
+    proto = Case("Add", [floats(4, 1, 1)]).model()
+    proto.graph.input.append(helper.make_tensor_value_info("c0", TensorProto.FLOAT, (4, 1, 1)))
+    check(proto, tmp_path)
+    del proto.graph.initializer[:]
+    with pytest.raises(NetworkError, match=r"it has 2 inputs \('image', 'c0'\); a network must have one"):
+        read_onnx(save(proto, tmp_path))
+
+
+def test_an_output_that_is_a_constant_is_refused(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Relu", ["image"], ["y"]), helper.make_node("Relu", ["c"], ["z"])]
+    with pytest.raises(NetworkError, match="output 'z' is not computed from the input"):
+        read_onnx(save(model(nodes, {"c": floats(3)}, ["y", "z"]), tmp_path))

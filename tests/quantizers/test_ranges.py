@@ -1,0 +1,99 @@
+"""Range estimators against plain definitions and published values."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videoquant.errors import SchemeError
+from videoquant.quantizers.grid import Grid
+from videoquant.quantizers.ranges import (
+    ACIQ,
+    MSE,
+    MinMax,
+    Quantile,
+    gaussian_clip,
+    laplace_clip,
+    upper_quantile,
+)
+
+ESTIMATORS = [MinMax(), Quantile(0.99), MSE(), ACIQ()]
+tensors = st.lists(st.floats(-100, 100, width=32), min_size=2, max_size=200).map(torch.tensor)
+
+
+@given(tensors, st.sampled_from(ESTIMATORS), st.integers(2, 8), st.booleans())
+def test_a_range_holds_zero_and_stays_within_the_extremes(x, estimator, bits, symmetric):
+    a, b = estimator.measure(x, bits, symmetric)
+    largest = float(x.abs().max()) * (1 + 1e-5)
+    assert -largest <= a <= 0 <= b <= largest
+    if symmetric:
+        assert a == -b
+    if float(x.min()) >= 0 and not symmetric:
+        assert a == 0
+
+
+@given(tensors, st.floats(0.51, 1))
+def test_quantile_equals_torch(x, alpha):
+    expected = float(torch.quantile(x.double(), alpha))
+    assert upper_quantile(x, alpha) == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+def test_quantile_of_a_signed_tensor_cuts_both_ends():
+    x = torch.linspace(-1, 1, 2001)
+    assert Quantile(0.9).measure(x, 4, False) == pytest.approx((-0.8, 0.8), abs=1e-6)
+    assert Quantile(0.9).measure(x, 4, True) == pytest.approx((-0.9, 0.9), abs=1e-3)
+
+
+def test_minmax_is_the_extremes():
+    assert MinMax().measure(torch.tensor([-1.0, 3.0]), 8, False) == (-1, 3)
+    assert MinMax().measure(torch.tensor([1.0, 3.0]), 8, False) == (0, 3)
+    assert MinMax().measure(torch.tensor([-4.0, 3.0]), 8, True) == (-4, 4)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+@pytest.mark.parametrize("shape", ["relu", "signed", "residual"])
+def test_mse_is_as_good_as_an_exhaustive_search(bits, shape):
+    x = torch.distributions.Laplace(0.0, 1.0).sample((50_000,))
+    symmetric = shape == "residual"
+    x = x.relu() if shape == "relu" else x
+
+    def error(limits):
+        grid = Grid.symmetric(limits[1], bits) if symmetric else Grid.affine(*limits, bits)
+        return float((grid.fake_quantize(x) - x).square().mean())
+
+    largest = float(x.abs().max())
+    clips = [largest * i / 200 for i in range(1, 201)]
+    best = min(error((0 if shape == "relu" else -c, c)) for c in clips)
+    assert error(MSE().measure(x, bits, symmetric)) <= best * 1.02
+
+
+@pytest.mark.parametrize(("bits", "clip"), [(2, 2.83), (3, 3.89), (4, 5.03)])
+def test_laplace_clips_are_the_published_ones(bits, clip):
+    assert laplace_clip(bits) == pytest.approx(clip, abs=0.01)  # ACIQ, Banner et al. 2019, section 3.1
+
+
+@pytest.mark.parametrize(("bits", "clip"), [(2, 1.71), (3, 2.15), (4, 2.55)])
+def test_gaussian_clips_are_the_published_ones(bits, clip):
+    assert gaussian_clip(bits) == pytest.approx(clip, abs=0.01)  # ibid.
+
+
+def test_aciq_picks_the_prior_that_fits():
+    torch.manual_seed(0)
+    gaussian, laplace = torch.randn(200_000), torch.distributions.Laplace(0.0, 1.0).sample((200_000,))
+    assert ACIQ().measure(gaussian, 4, True)[1] == pytest.approx(gaussian_clip(4), rel=0.02)
+    assert ACIQ().measure(laplace, 4, True)[1] == pytest.approx(laplace_clip(4), rel=0.02)
+    assert ACIQ().measure(laplace.relu(), 4, False)[1] == pytest.approx(laplace_clip(5), rel=0.02)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("x", [torch.zeros(10), torch.ones(10), -torch.ones(10), torch.ones(1)])
+def test_constant_tensors_give_finite_ranges(estimator, x):
+    for symmetric in (False, True):
+        a, b = estimator.measure(x, 4, symmetric)
+        assert a <= 0 <= b and torch.isfinite(torch.tensor([a, b])).all()
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.01, 0.0, float("nan")])
+def test_alpha_out_of_range_is_refused(alpha):
+    with pytest.raises(SchemeError, match="α must be above"):
+        Quantile(alpha)

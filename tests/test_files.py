@@ -1,0 +1,136 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from videoquant.errors import OutputError
+from videoquant.files import atomic_write, check_writable, output_folder, reason
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "report.json"
+    with atomic_write(target) as temporary:
+        assert temporary.parent == tmp_path and temporary.suffix == ".json"
+        temporary.write_text("new")
+        assert not target.exists()
+    assert target.read_text() == "new"
+    assert names(tmp_path) == ["report.json"]
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    with atomic_write(tmp_path / "report"):
+        pass
+    assert (tmp_path / "report").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_replaced_file_keeps_its_permissions(tmp_path: Path) -> None:
+    target = tmp_path / "report"
+    target.touch(0o600)
+    with atomic_write(target):
+        pass
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_exception_leaves_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
+    target = tmp_path / "report.json"
+    target.write_text("old")
+    with pytest.raises(error), atomic_write(target) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["report.json"]
+
+
+def test_a_block_that_removes_its_file_withdraws(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "report.json") as temporary:
+        temporary.unlink()
+    assert names(tmp_path) == []
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    with atomic_write(tmp_path / "link") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+
+
+def test_the_longest_name_there_is(tmp_path: Path) -> None:
+    target = tmp_path / ("a" * 250 + ".json")
+    with atomic_write(target) as temporary:
+        temporary.write_text("new")
+    assert target.read_text() == "new"
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    target = tmp_path / "report"
+    refused = pytest.raises(OutputError, match=r"report: cannot be written: no space left on device$")
+    with refused, atomic_write(target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert names(tmp_path) == []
+
+
+def test_other_errors_of_the_block_pass(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "report"):
+        (tmp_path / "absent").read_text()
+
+
+@pytest.mark.parametrize("write", [check_writable, lambda path: atomic_write(path).__enter__()])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("folder", "is a folder; a file is needed here"),
+        ("/", "is a folder; a file is needed here"),
+        ("absent/report", "the folder .*absent does not exist"),
+        ("file/report", "a part of the path is a file, not a folder"),
+        ("pipe", "is a device or pipe"),
+        ("a" * 300, "file name too long"),
+    ],
+)
+def test_targets_that_cannot_be_written(tmp_path: Path, write, path: str, message: str) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("here")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match=message) as caught:
+        write(tmp_path / path)
+    assert "\n" not in str(caught.value)
+    assert names(tmp_path) == ["file", "folder", "pipe"]
+    assert (tmp_path / "file").read_text() == "here"
+
+
+def test_checking_touches_nothing(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("old")
+    check_writable(tmp_path / "old")
+    check_writable(tmp_path / "new")
+    assert names(tmp_path) == ["old"]
+    assert (tmp_path / "old").read_text() == "old"
+
+
+def test_an_output_folder_is_created_with_its_parents(tmp_path: Path) -> None:
+    folder = output_folder(tmp_path / "a" / "b")
+    assert folder == tmp_path / "a" / "b"
+    assert names(folder) == []
+    (folder / "kept").touch()
+    assert names(output_folder(str(folder))) == ["kept"]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"), [("file", "is a file"), ("file/below", "a part of the path is a file")]
+)
+def test_folders_that_cannot_be_created(tmp_path: Path, path: str, message: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=message):
+        output_folder(tmp_path / path)
+
+
+def test_reason_is_one_line_without_the_path() -> None:
+    assert reason(PermissionError(errno.EACCES, "Permission denied", "/secret")) == "permission denied"
+    assert reason(ValueError("two\nlines")) == "two lines"

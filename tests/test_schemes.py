@@ -1,0 +1,142 @@
+"""Schemes as values: text and JSON round-trip, and every mistake gets a line that helps."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videoquant.errors import SchemeError
+from videoquant.quantizers.ranges import ACIQ, MSE, MinMax, Quantile
+from videoquant.schemes import (
+    Bits,
+    DenseSparse,
+    Dynamic,
+    Frame,
+    Policy,
+    Predicted,
+    Residual,
+    Scheme,
+    Static,
+    Uniform,
+)
+
+widths = st.sampled_from([2, 3, 4, 5, 6, 7, 8, 32])
+bits = st.builds(Bits, widths, widths)
+adaptive = st.builds(
+    Residual,
+    bits.filter(lambda b: b.activations != 32),
+    st.integers(1, 100),
+    st.booleans(),
+    st.just(True),
+    st.integers(0, 9),
+)
+plain = st.builds(Residual, bits, st.integers(1, 100), st.booleans())
+pairwise = st.builds(Residual, bits, st.integers(1, 100), quantized_reference=st.booleans())
+schemes = st.builds(
+    Scheme,
+    bits,
+    st.one_of(st.builds(Static), st.builds(Dynamic), st.builds(Predicted, st.integers(1, 49))),
+    st.one_of(st.builds(Uniform), st.builds(DenseSparse, st.floats(0.0001, 0.5))),
+    st.one_of(st.builds(Frame), st.builds(Policy), plain, adaptive, pairwise),
+    st.one_of(
+        st.builds(MSE), st.builds(MinMax), st.builds(ACIQ), st.builds(Quantile, st.floats(0.5001, 1))
+    ),
+    st.sampled_from(["per-channel", "per-tensor", "asymmetric"]),
+    widths,
+    widths,
+)
+
+
+@given(schemes)
+def test_json_round_trips(scheme):
+    assert Scheme.from_dict(json.loads(json.dumps(scheme.to_dict()))) == scheme
+
+
+@given(schemes, st.randoms())
+def test_text_round_trips_in_any_order_and_case(scheme, random):
+    words = str(scheme).split()
+    random.shuffle(words)
+    assert Scheme.parse(" ".join(words).upper()) == scheme
+    assert str(Scheme.parse(str(scheme))) == str(scheme)
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme"),
+    [
+        ("w8a8", Scheme()),
+        ("fp32", Scheme(Bits(32, 32))),
+        ("w8a8->w4a4 T=3", Scheme(time=Residual(Bits(4, 4), 3))),
+        ("T=3 w8a8 → w4a4", Scheme(time=Residual(Bits(4, 4), 3))),
+        ("w8a8->w4a4", Scheme(time=Residual(Bits(4, 4), 3))),
+        ("w4a4 t=6", Scheme(Bits(4, 4), time=Residual(Bits(4, 4), 6))),
+        ("w8a8->w4a8 adaptive tau=2", Scheme(time=Residual(Bits(4, 8), 3, adaptive=True, tolerance=2))),
+        ("w8a8->w8a4 recurrent", Scheme(time=Residual(Bits(8, 4), 3, recurrent=True))),
+        ("w8a4 dynamic quantile=0.9998", Scheme(Bits(8, 4), Dynamic(), estimator=Quantile(0.9998))),
+        ("w8a4 qpp ds=1%", Scheme(Bits(8, 4), Predicted(), DenseSparse(0.01))),
+        ("w8a4 ds=0.03", Scheme(Bits(8, 4), representation=DenseSparse(0.03))),
+        ("w4a4 per-tensor head=fp tail=2", Scheme(Bits(4, 4), weights="per-tensor", head=32, tail=2)),
+        ("w8a8 policy", Scheme(time=Policy())),
+    ],
+)
+def test_text_means(text, scheme):
+    assert Scheme.parse(text) == scheme
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("w8a8 dynmic", "unknown word 'dynmic'; did you mean dynamic"),
+        ("w8a8 residul", "unknown word 'residul'"),
+        ("w8a8 pertensor", "per-tensor"),
+        ("w9a8", "weights at 9 bits"),
+        ("w8a1", "activations at 1 bits"),
+        ("w8a8->w4a16", "activations at 16 bits"),
+        ("w8", "is no bit-width"),
+        ("w8a8->", "is no bit-width"),
+        ("", "names no bit-widths"),
+        ("dynamic", "names no bit-widths"),
+        ("w8a8 T=0", "T=0: the period"),
+        ("w8a8 T=-2", "T=-2: the period"),
+        ("w8a8 T=two", "holds no whole number of frames"),
+        ("w8a8 tau=3", "needs adaptive"),
+        ("w8a8 adaptive tau=-1", "0 or more"),
+        ("w8a8->fp32 adaptive", "no codes to fit"),
+        ("w8a8 w4a4", "a second time"),
+        ("w8a8 static dynamic", "a second time"),
+        ("w8a8 policy T=3", "takes no residual"),
+        ("w8a8 ds=0%", "above 0 and at most 50%"),
+        ("w8a8 ds=51%", "above 0 and at most 50%"),
+        ("w8a8 ds=lots", "holds no share"),
+        ("w8a8 quantile=0.4", "α must be above 0.5"),
+        ("w8a8 qpp=0", "at least 1"),
+        ("w8a8 head=9", "head=9"),
+        ("w8a8 recurrent float-reference", "no unquantized reference"),
+    ],
+)
+def test_mistakes_get_one_helpful_line(text, message):
+    with pytest.raises(SchemeError) as caught:
+        Scheme.parse(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(max_size=30))
+def test_any_text_parses_or_is_refused(text):
+    try:
+        scheme = Scheme.parse(text)
+    except SchemeError:
+        return
+    assert Scheme.parse(str(scheme)) == scheme
+
+
+@pytest.mark.parametrize("text", ["w8a4 qpp", "w8a4 ds=1%", "w8a8 policy"])
+def test_axes_not_built_are_refused_by_name(text):
+    with pytest.raises(SchemeError, match="is not built yet; use"):
+        Scheme.parse(text).check_built()
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"ranges": {"kind": "Magic"}}, {"bits": {"weight": 8}}])
+def test_json_that_is_no_scheme_is_refused(change):
+    with pytest.raises(SchemeError):
+        Scheme.from_dict(Scheme().to_dict() | change)

@@ -1,0 +1,89 @@
+"""Which frames of a clip are scored and which calibrate: runs of consecutive frames, all over the clip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from videoquant.data.video import Clip, Frame
+from videoquant.network.graph import Network
+
+CALIBRATION_FRAMES = 16  # about so many; enough for the ranges of one scene
+CALIBRATION_RUNS = 3  # and of long cycles no fewer runs than this
+SCORED_FRAMES = 60  # scored where the user names no number
+RUN = 12  # consecutive frames of one scored run: whole cycles of T = 2, 3, 4, 6 and 12
+
+
+@dataclass(frozen=True)
+class Split:
+    """The spans of a clip's frames that are scored, and the spans between them, free to calibrate on.
+
+    disjoint is False where a clip is too short for both: then the free spans are the scored ones.
+    """
+
+    scored: list[range]
+    free: list[range]
+    disjoint: bool = True
+
+
+def split(count: int, frames: int | None, periods: Sequence[int]) -> Split:
+    """Divide a clip of `count` frames for schemes of these periods.
+
+    frames: how many to score; None scores `SCORED_FRAMES`, or two thirds of a shorter clip.
+    Scored runs hold whole cycles of every period and begin equal parts of the clip, so that they see all of
+    it; the rest of each part is free.
+    """
+    cycle = math.lcm(*periods)
+    run = RUN if RUN % cycle == 0 else cycle
+    if frames is None:
+        frames = min(SCORED_FRAMES, max(1, count * 2 // 3))
+    frames = min(frames, count)
+    parts = math.ceil(frames / run)
+    if parts * run > count:  # too short for runs of their own
+        parts, run = 1, frames
+    starts = [i * count // parts for i in range(parts)]
+    scored = [range(start, min(start + run, start + frames - i * run)) for i, start in enumerate(starts)]
+    free = [range(a.stop, end) for a, end in zip(scored, [*starts[1:], count], strict=True) if a.stop < end]
+    if not any(len(span) >= max(periods) for span in free):
+        return Split(scored, scored, disjoint=False)
+    return Split(scored, free)
+
+
+def calibration_spans(free: Sequence[range], period: int) -> list[range]:
+    """About `CALIBRATION_FRAMES` frames in runs of `period`, evenly chosen from the free spans."""
+    runs = [range(i, i + period) for span in free for i in range(span.start, span.stop - period + 1, period)]
+    runs = runs or [span[:period] for span in free]  # spans shorter than a cycle give what they have
+    wanted = min(len(runs), max(CALIBRATION_RUNS, CALIBRATION_FRAMES // period))
+    return [runs[(2 * i + 1) * len(runs) // (2 * wanted)] for i in range(wanted)]
+
+
+def calibration_clips(network: Network, source: Any, period: int) -> list[list[Tensor]]:
+    """Inputs for `calibrate` from what a user gives.
+
+    source: a `Clip`, of which about `CALIBRATION_FRAMES` frames are taken, evenly over its length (the first
+    ones of a camera); or any iterable of frames or network inputs, all of which are taken.
+    """
+    if isinstance(source, Clip):
+        if source.is_live:
+            source = source.runs([range(max(CALIBRATION_FRAMES, CALIBRATION_RUNS * period))])
+        else:
+            source = source.runs(calibration_spans([range(len(source))], period))
+    return cut(network, source, period)
+
+
+def cut(network: Network, frames: Iterable[Any], period: int) -> list[list[Tensor]]:
+    """Consecutive frames as clips of at most `period`; a seek begins a new clip."""
+    clips: list[list[Tensor]] = []
+    last: int | None = None
+    for frame in frames:
+        index = frame.index if isinstance(frame, Frame) else None
+        follows = index is None or last is None or index == last + 1
+        if not clips or not follows or len(clips[-1]) == period:
+            clips.append([])
+        clips[-1].append(network.prepare(frame))
+        last = index
+    return clips

@@ -1,0 +1,39 @@
+"""The `videoquant` command. One file per subcommand; this one turns errors into one line and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+import typer
+
+from videoquant.cli import compare, inspect, quantize, run
+from videoquant.errors import VideoQuantError
+
+app = typer.Typer(
+    help="Quantize vision networks for video: what each bit-width and scheme costs, and what it loses.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("compare")(compare.command)
+app.command("inspect")(inspect.command)
+app.command("quantize")(quantize.command)
+app.command("run")(run.command)
+
+
+def main() -> None:
+    """Entry point: a user's mistake ends in one line on stderr and exit code 2, never in a traceback."""
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except VideoQuantError as error:
+        print(f"videoquant: error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, *_: object) -> None:
+    if Path(filename).is_relative_to(Path(__file__).parents[1]):
+        print(f"videoquant: warning: {message}", file=sys.stderr)

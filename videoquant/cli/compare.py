@@ -1,0 +1,152 @@
+"""`videoquant compare`: the main job — every scheme over one stream, what it costs and what it loses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from videoquant.api import quantize
+from videoquant.calibration.sampling import CALIBRATION_FRAMES, SCORED_FRAMES, Split, calibration_spans, split
+from videoquant.cli.options import (
+    ColorOption,
+    FitOption,
+    ImagesOption,
+    MeanOption,
+    NetworkArgument,
+    ScaleOption,
+    StdOption,
+    TaskOption,
+    VideoOption,
+    channels_match,
+    console,
+    open_network,
+    open_source,
+    progress_bar,
+    status,
+)
+from videoquant.compare import DEFAULT_IMAGE_SCHEMES, DEFAULT_SCHEMES, PICTURES, compare
+from videoquant.data.video import Clip, Frame, frames
+from videoquant.errors import SchemeError
+from videoquant.files import check_writable, output_folder
+from videoquant.report.html import write_report
+from videoquant.report.results import write_json
+from videoquant.report.table import render_table
+from videoquant.schemes import Frame as FrameByFrame
+from videoquant.schemes import Scheme
+
+
+def command(
+    network: NetworkArgument,
+    video: VideoOption = None,
+    images: ImagesOption = None,
+    schemes: Annotated[
+        str | None,
+        typer.Option(help='Schemes, separated by ";", e.g. "fp32; w8a8; w8a8->w4a4 T=3". Default: a fair selection.'),
+    ] = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(metavar="CLIP|DIR", help="Calibrate on this; default: frames of the clip that are not scored."),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option("--frames", metavar="N", min=1, help=f"Frames to score, spread over the clip [{SCORED_FRAMES}]."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="F", help="Write the results as JSON here too.")
+    ] = None,
+    report: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for report.html, results.json and results.csv.")
+    ] = Path("videoquant-report"),
+    mean: MeanOption = None,
+    std: StdOption = None,
+    scale: ScaleOption = None,
+    color: ColorOption = None,
+    fit: FitOption = None,
+    task: TaskOption = None,
+) -> None:
+    """Compare schemes on a clip: GBOPs per frame, SQNR and the task's agreement with the fp32 network."""
+    stills = images is not None
+    wanted = parse_schemes(schemes, stills)
+    source = open_source(video, images)
+    captured = open_network(network, mean, std, scale, color, fit, task)
+    channels_match(captured)
+    if json_file:
+        check_writable(json_file)
+    output_folder(report)
+
+    plan = plan_frames(source, count, wanted, calibration is not None)
+    other = frames(calibration) if calibration is not None else source
+    free = plan.free if other is source else [range(CALIBRATION_FRAMES if other.is_live else len(other))]
+    sets = calibration_sets(other, free, wanted)
+    with progress_bar("calibrating", len(captured.nodes) * sum(not scheme.is_float for scheme in wanted)) as advance:
+        quantized = [quantize(captured, scheme, sets[scheme.period], advance) for scheme in wanted]
+    with progress_bar("scoring", sum(map(len, plan.scored))) as advance:
+        result = compare(
+            captured,
+            quantized,
+            source.runs(plan.scored),
+            source=source.name,
+            calibration=describe(other, source, plan, sets),
+            picture_frames=picture_frames(plan.scored),
+            progress=advance,
+        )
+    console.print(render_table(result))
+    if json_file:
+        write_json(result, json_file)
+    page = write_report(result, report)
+    console.print(f"report: {page}", highlight=False, soft_wrap=True)
+    if not result.complete:
+        status.print(f"stopped after {result.frames} frames; the results hold those")
+        raise typer.Exit(130)
+
+
+def parse_schemes(text: str | None, stills: bool) -> list[Scheme]:
+    """The schemes of --schemes, or the default ones. Stills have no time, so only frame schemes fit them."""
+    defaults = DEFAULT_IMAGE_SCHEMES if stills else DEFAULT_SCHEMES
+    parts = defaults if text is None else [part.strip() for part in text.split(";") if part.strip()]
+    if not parts:
+        raise SchemeError('--schemes is empty; write e.g. "fp32; w8a8; w8a8->w4a4 T=3"')
+    schemes = list(dict.fromkeys(Scheme.parse(part) for part in parts))
+    for scheme in schemes:
+        scheme.check_built()
+        if stills and not isinstance(scheme.time, FrameByFrame):
+            raise SchemeError(f"{scheme}: needs a video; the stills of --images have no frame before them")
+    return schemes
+
+
+def plan_frames(source: Clip, count: int | None, schemes: Sequence[Scheme], calibrated_elsewhere: bool) -> Split:
+    """Which frames are scored and which are free to calibrate on."""
+    periods = [scheme.period for scheme in schemes]
+    if source.is_live:  # every opening of a camera gives new frames
+        return Split([range(count or SCORED_FRAMES)], [range(CALIBRATION_FRAMES)])
+    total = len(source)
+    if count is None and calibrated_elsewhere:
+        count = min(total, SCORED_FRAMES)
+    return split(total, count, periods)
+
+
+def calibration_sets(source: Clip, free: Sequence[range], schemes: Sequence[Scheme]) -> dict[int, list[Frame]]:
+    """The calibration frames for each period that occurs, read in one pass."""
+    spans = {period: calibration_spans(free, period) for period in {scheme.period for scheme in schemes}}
+    wanted = {period: {i for span in runs for i in span} for period, runs in spans.items()}
+    every = sorted(set().union(*wanted.values()))
+    read = {frame.index: frame for frame in source.runs([range(i, i + 1) for i in every])}
+    return {period: [read[i] for i in sorted(indexes & read.keys())] for period, indexes in wanted.items()}
+
+
+def picture_frames(scored: Sequence[range]) -> list[int]:
+    """The last frames of a few scored runs: the end of a cycle, where a residual is furthest from its key."""
+    step = max(1, len(scored) // PICTURES)
+    return [span[-1] for span in scored[step // 2 :: step]][:PICTURES]
+
+
+def describe(calibration: Clip, source: Clip, plan: Split, sets: dict[int, list[Frame]]) -> str:
+    """The calibration data in words."""
+    numbers = " and ".join(str(count) for count in sorted({len(frames) for frames in sets.values()}))
+    if calibration is not source:
+        return f"{numbers} frames of {calibration.name}"
+    overlap = "none of them scored" if plan.disjoint else "some of them scored too: the clip is too short for both"
+    return f"{numbers} frames of the same {'stream' if source.is_live else 'source'}, {overlap}"

@@ -1,0 +1,77 @@
+"""Options and helpers that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from videoquant.api import load
+from videoquant.data.video import Clip, frames
+from videoquant.errors import DataError, NetworkError
+from videoquant.network.graph import Network
+
+NetworkArgument = Annotated[
+    str, typer.Argument(metavar="NETWORK", help="An ONNX file, or the name of a shipped network: selfie_segmentation.")
+]
+VideoOption = Annotated[
+    str | None, typer.Option("--video", metavar="CLIP", help="A video file, a folder of frames or a camera index.")
+]
+ImagesOption = Annotated[Path | None, typer.Option("--images", metavar="DIR", help="A folder of still images.")]
+MeanOption = Annotated[str | None, typer.Option(help="Preprocessing: mean per channel, e.g. 0.485,0.456,0.406.")]
+StdOption = Annotated[str | None, typer.Option(help="Preprocessing: standard deviation per channel.")]
+ScaleOption = Annotated[str | None, typer.Option(help="Preprocessing: multiplies the pixels 0..255, e.g. 1/255.")]
+ColorOption = Annotated[str | None, typer.Option(help="Preprocessing: RGB or BGR.")]
+FitOption = Annotated[str | None, typer.Option(help="Preprocessing: stretch the frame, or crop its centre.")]
+TaskOption = Annotated[
+    str | None,
+    typer.Option(help="What the outputs mean: classification, segmentation, pose, landmarks, super-resolution."),
+]
+
+console = Console()  # results
+status = Console(stderr=True)  # progress and notes, so that results can be piped
+
+
+def open_network(
+    source: str,
+    mean: str | None = None,
+    std: str | None = None,
+    scale: str | None = None,
+    color: str | None = None,
+    fit: str | None = None,
+    task: str | None = None,
+) -> Network:
+    """Load a network; options that are given replace what its file says of preprocessing and task."""
+    network = load(source)
+    given = {"mean": mean, "std": std, "scale": scale, "color": color, "fit": fit, "task": task}
+    network.preprocessing = network.preprocessing.with_text({k: v for k, v in given.items() if v is not None})
+    return network
+
+
+def open_source(video: str | None, images: Path | None) -> Clip:
+    """The clip of --video or the stills of --images, exactly one of which must be given."""
+    if (video is None) == (images is None):
+        raise DataError("give either --video CLIP or --images DIR")
+    if images is not None and not images.is_dir():
+        raise DataError(f"--images {images}: not a folder")
+    return frames(video if video is not None else images)  # type: ignore[arg-type]
+
+
+def channels_match(network: Network) -> None:
+    """Raise `NetworkError` unless the network takes pictures of three channels, as every clip has."""
+    if network.input_shape[1] != 3:
+        raise NetworkError(f"{network.name}: takes {network.input_shape[1]} channels; frames have 3")
+
+
+@contextmanager
+def progress_bar(text: str, total: int | None) -> Iterator[Any]:
+    """A progress bar on stderr; yields a function to call after each step."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=status, transient=True) as progress:
+        bar = progress.add_task(text, total=total)
+        yield lambda: progress.advance(bar)

@@ -1,0 +1,57 @@
+"""`videoquant quantize`: calibrate one scheme and store the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from videoquant.api import quantize
+from videoquant.cli.options import (
+    ColorOption,
+    FitOption,
+    ImagesOption,
+    MeanOption,
+    NetworkArgument,
+    ScaleOption,
+    StdOption,
+    TaskOption,
+    VideoOption,
+    channels_match,
+    console,
+    open_network,
+    open_source,
+    progress_bar,
+)
+from videoquant.files import check_writable
+from videoquant.schemes import Scheme
+from videoquant.storage import save
+
+
+def command(
+    network: NetworkArgument,
+    scheme: Annotated[str, typer.Option(help='How to quantize, e.g. "w8a8->w4a4 T=3".')],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to store it, e.g. pose.vq.")],
+    video: VideoOption = None,
+    images: ImagesOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    scale: ScaleOption = None,
+    color: ColorOption = None,
+    fit: FitOption = None,
+    task: TaskOption = None,
+) -> None:
+    """Calibrate a scheme on a clip and store weights, codes and parameters in one file."""
+    wanted = Scheme.parse(scheme)
+    wanted.check_built()
+    source = open_source(video, images)
+    captured = open_network(network, mean, std, scale, color, fit, task)
+    channels_match(captured)
+    check_writable(output)
+    with progress_bar("calibrating", len(captured.nodes)) as advance:
+        quantized = quantize(captured, wanted, source, advance)
+    save(quantized, output)
+    megabytes = output.stat().st_size / 1e6
+    floating = sum(tensor.numel() for tensor in captured.tensors.values()) * 4 / 1e6
+    console.print(f"{output}: {wanted}, {megabytes:.2f} MB (fp32 {floating:.2f} MB)", highlight=False, soft_wrap=True)

@@ -1,0 +1,238 @@
+"""The main job: run every scheme over one stream beside the floating-point network, and measure both.
+
+The stream is read once. Each frame goes through the floating-point network and through a stream of every
+scheme; results are reduced as they come, so memory does not grow with the clip.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from videoquant.costs.bops import amortised_bops, frame_bops
+from videoquant.data.video import Frame
+from videoquant.errors import DataError
+from videoquant.interrupt import deferred_interrupt
+from videoquant.network.graph import Network, Node
+from videoquant.schemes import Scheme
+from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.simulate.stream import Stream
+from videoquant.tasks import Measure, primary_output, task_for
+
+EXACT_DB = 150.0  # SQNR is capped here: beyond float32's own precision there is no error to speak of
+LAYER_STEP = 5  # every fifth frame is measured layer by layer: a step that meets every offset of T = 2, 3, 4
+PICTURES = 3  # frames drawn for the report
+
+DEFAULT_SCHEMES = (
+    "fp32",
+    "w8a8",
+    "w4a8",
+    "w8a4",
+    "w4a4",
+    "w8a8->w4a8 T=3",
+    "w8a8->w8a4 T=3",
+    "w8a8->w4a4 T=3",
+    "w8a4->w4a4 T=3",
+    "w8a8->w8a8 T=3 adaptive",
+    "w8a8->w4a8 T=3 adaptive",
+)
+DEFAULT_IMAGE_SCHEMES = ("fp32", "w8a8", "w6a6", "w4a8", "w8a4", "w4a4")
+
+
+@dataclass
+class Row:
+    """One scheme's results.
+
+    scheme: its text. gbops_per_frame: 10⁹ bit operations, amortised over a cycle. sqnr_db: of the primary
+    output against fp32, over the whole stream, at most `EXACT_DB`. agreement: the task's measures against
+    fp32. per_frame: a dict per frame: frame (index), key, gbops, sqnr_db, agreement. layer_sqnr_db: by layer,
+    on every `LAYER_STEP`-th frame. shares: of adaptive schemes, the share of the MACs at each bit-width over
+    the residual frames; layer_shares: by layer. pictures: overlays on the sample frames.
+    """
+
+    scheme: str
+    gbops_per_frame: float = 0.0
+    sqnr_db: float = EXACT_DB
+    agreement: dict[str, float] = field(default_factory=dict)
+    per_frame: list[dict[str, Any]] = field(default_factory=list)
+    layer_sqnr_db: dict[str, float] = field(default_factory=dict)
+    shares: dict[int, float] = field(default_factory=dict)
+    layer_shares: dict[str, dict[int, float]] = field(default_factory=dict)
+    pictures: list[NDArray[np.uint8]] = field(default_factory=list)
+
+
+@dataclass
+class Comparison:
+    """What `compare` found.
+
+    network, source: their names. calibration: which data calibrated, in words. task: what the outputs mean, or None. measures: the task's, in the order of
+    columns. primary: the output whose SQNR is given. frames: how many were scored. picture_frames: indexes of
+    the frames drawn. complete: False where the user stopped it; then every row holds the same first frames.
+    """
+
+    network: str
+    source: str
+    task: str | None
+    measures: tuple[Measure, ...]
+    primary: str
+    rows: list[Row] = field(default_factory=list)
+    calibration: str = ""
+    frames: int = 0
+    picture_frames: list[int] = field(default_factory=list)
+    complete: bool = True
+
+
+class Sqnr:
+    """Signal-to-quantization-noise ratio in dB, 10·log10(Σ reference² / Σ (reference − output)²), accumulated."""
+
+    def __init__(self) -> None:
+        self.signal = self.noise = 0.0
+
+    def update(self, reference: Tensor, output: Tensor) -> float:
+        """Add one tensor pair; return the ratio of this pair alone."""
+        signal = float(reference.double().square().sum())
+        noise = float((reference.double() - output.double()).square().sum())
+        self.signal += signal
+        self.noise += noise
+        return decibels(signal, noise)
+
+    def result(self) -> float:
+        return decibels(self.signal, self.noise)
+
+
+def decibels(signal: float, noise: float) -> float:
+    """10·log10(signal / noise), within ±`EXACT_DB`; an exact output gives `EXACT_DB`, never infinity or NaN."""
+    if noise == 0:
+        return EXACT_DB
+    if signal == 0 or not math.isfinite(noise):
+        return -EXACT_DB
+    return max(-EXACT_DB, min(EXACT_DB, 10 * math.log10(signal / noise)))
+
+
+class _Contender:
+    """One scheme on its way through the stream."""
+
+    def __init__(self, quantized: QuantizedNetwork, comparison: Comparison, agreement: Any) -> None:
+        self.network, self.scheme = quantized.network, quantized.scheme
+        self.stream: Stream = quantized.stream()
+        self.row = Row(str(quantized.scheme))
+        self.primary = comparison.primary
+        self.agreement = agreement
+        self.sqnr = Sqnr()
+        self.layers: dict[str, Sqnr] = {}
+        self.bops: dict[bool, list[float]] = {True: [], False: []}
+        self.shares: dict[str, dict[int, float]] = {}
+
+    def step(
+        self, frame: Frame, reference: dict[str, Tensor], reference_layers: dict[str, Tensor] | None
+    ) -> dict[str, Tensor]:
+        """Run one frame and measure it against the floating-point outputs."""
+
+        def observe(node: Node, y: Tensor) -> None:
+            if reference_layers and node.name in reference_layers:
+                self.layers.setdefault(node.name, Sqnr()).update(reference_layers[node.name], y)
+
+        output = self.stream.run(frame, observe if reference_layers else None)
+        bops = frame_bops(self.network, self.scheme, self.stream.is_key, self.stream.shares)
+        self.bops[self.stream.is_key].append(bops)
+        for layer, point in self.stream.quantized.points.items():
+            for width, share in self.stream.shares.get(point, {}).items():
+                totals = self.shares.setdefault(layer, {})
+                totals[width] = totals.get(width, 0.0) + share
+        measured = {
+            "frame": frame.index,
+            "key": self.stream.is_key,
+            "gbops": bops / 1e9,
+            "sqnr_db": self.sqnr.update(reference[self.primary], output[self.primary]),
+        }
+        if self.agreement:
+            measured["agreement"] = self.agreement.update(reference, output)
+        self.row.per_frame.append(measured)
+        return output
+
+    def finish(self) -> Row:
+        row = self.row
+        key, residual = (sum(b) / len(b) if b else 0.0 for b in (self.bops[True], self.bops[False]))
+        seen_residual = bool(self.bops[False])
+        row.gbops_per_frame = amortised_bops(key, residual, self.scheme.period if seen_residual else 1) / 1e9
+        row.sqnr_db = self.sqnr.result()
+        row.agreement = self.agreement.result() if self.agreement else {}
+        row.layer_sqnr_db = {name: sqnr.result() for name, sqnr in self.layers.items()}
+        frames = len(self.bops[False])
+        row.layer_shares = {
+            layer: {width: total / frames for width, total in sorted(totals.items())}
+            for layer, totals in self.shares.items()
+        }
+        macs = {layer: self.network.macs[layer] for layer in row.layer_shares}
+        for layer, shares in row.layer_shares.items():
+            for width, share in shares.items():
+                row.shares[width] = row.shares.get(width, 0.0) + share * macs[layer] / sum(macs.values())
+        row.shares = dict(sorted(row.shares.items()))
+        return row
+
+
+def compare(
+    network: Network,
+    quantized: Sequence[QuantizedNetwork],
+    frames: Iterable[Frame],
+    source: str = "frames",
+    calibration: str = "",
+    picture_frames: Sequence[int] = (),
+    progress: Callable[[], None] | None = None,
+) -> Comparison:
+    """Score calibrated schemes on a stream, against the floating-point network.
+
+    quantized: from `videoquant.quantize`, all of this network. frames: read once, lazily.
+    source, calibration: what the results call the frames and the calibration data.
+    picture_frames: indexes of frames to draw, where the task is known. progress: called after every frame.
+    Ctrl-C ends it after the frame in hand: what is measured so far is returned, marked incomplete.
+    Raises `DataError` where there are no frames.
+    """
+    task = task_for(network)
+    comparison = Comparison(
+        network.name,
+        source,
+        task.name if task else None,
+        task.measures if task else (),
+        primary_output(network),
+        calibration=calibration,
+    )
+    contenders = [_Contender(q, comparison, task.agreement() if task else None) for q in quantized]
+    with deferred_interrupt() as interrupted:
+        for number, frame in enumerate(frames):
+            by_layer = number % LAYER_STEP == LAYER_STEP - 1
+            layers: dict[str, Tensor] | None = {} if by_layer else None
+            reference = _reference(network, frame, layers)
+            outputs = [contender.step(frame, reference, layers) for contender in contenders]
+            if task and frame.index in picture_frames:
+                comparison.picture_frames.append(frame.index)
+                for contender, output in zip(contenders, outputs, strict=True):
+                    contender.row.pictures.append(task.draw(frame.pixels, output))
+            comparison.frames += 1
+            if progress:
+                progress()
+            if interrupted():
+                comparison.complete = False
+                break
+    if not comparison.frames:
+        raise DataError(f"{source}: no frames to score")
+    comparison.rows = [contender.finish() for contender in contenders]
+    return comparison
+
+
+def _reference(network: Network, frame: Frame, layers: dict[str, Tensor] | None) -> dict[str, Tensor]:
+    """The floating-point outputs; fills `layers` with every layer's output where it is given."""
+
+    def compute(node: Node, inputs: list[Tensor]) -> Tensor:
+        y = network.apply(node, inputs)
+        if layers is not None and node.is_layer:
+            layers[node.name] = y
+        return y
+
+    return network.run(network.prepare(frame), compute)

@@ -1,0 +1,231 @@
+"""What both readers share: nodes are emitted one by one, and every value's shape is known at once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from videoquant.errors import NetworkError
+from videoquant.network.fold import fold_batch_norm, scale_and_shift
+from videoquant.network.graph import Network, Node, unique
+from videoquant.network.operators import OPERATORS
+from videoquant.network.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a node of the graph under construction computes, or its input: its name and its shape."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+# What an operator of the source graph reads: a value computed at run time, or a constant.
+Argument = Value | Tensor | float
+
+# Emits the nodes of one source operator and returns its output, or its outputs. It gets the `Site`, then the
+# operator's own arguments and attributes under their own names.
+Translation = Callable[..., Value | Sequence[Value | None]]
+T = TypeVar("T", bound=Translation)
+
+
+class Table(dict[str, Translation]):
+    """The operators that a reader understands: name → translation."""
+
+    def register(self, *names: str) -> Callable[[T], T]:
+        def add(translation: T) -> T:
+            self.update(dict.fromkeys(names, translation))
+            return translation
+
+        return add
+
+
+class Builder:
+    """Collects nodes and tensors, then makes the `Network`.
+
+    name: what the network is called. input, input_shape: its input's name and N×C×H×W.
+    """
+
+    def __init__(self, name: str, input: str, input_shape: Sequence[int]) -> None:
+        self.name = name
+        self.input = Value(input, tuple(input_shape))
+        self.nodes: dict[str, Node] = {}
+        self.tensors: dict[str, Tensor] = {}
+
+    def add(
+        self,
+        name: str,
+        op: str,
+        inputs: Sequence[Value],
+        tensors: dict[str, Tensor],
+        attributes: dict[str, Any],
+    ) -> Value:
+        """Append a node, named `name` or the next free name after it; tensors are kept as float32.
+
+        Raises `RuntimeError` (of PyTorch) where the operator cannot read such shapes.
+        """
+        tensors = {short: tensor.float().contiguous() for short, tensor in tensors.items()}
+        meta = {short: torch.empty_like(tensor, device="meta") for short, tensor in tensors.items()}
+        values = [torch.empty(value.shape, device="meta") for value in inputs]
+        # A batch norm exists only until `build` folds it, so it is no operator of a network.
+        y = values[0] if op == "batch_norm" else OPERATORS[op](*values, **meta, **attributes)
+        name = unique(name, [self.input.name, *self.nodes])
+        self.nodes[name] = Node(name, op, tuple(value.name for value in inputs), attributes, tuple(tensors))
+        self.tensors.update({f"{name}.{short}": tensor for short, tensor in tensors.items()})
+        return Value(name, tuple(y.shape))
+
+    def build(self, outputs: dict[str, Value], preprocessing: Preprocessing | None) -> Network:
+        """The network of the nodes that the outputs need, batch norm folded."""
+        names = {output: value.name for output, value in outputs.items()}
+        nodes = _needed(list(self.nodes.values()), names)
+        nodes, tensors, names = fold_batch_norm(nodes, self.tensors, names)
+        kept = {f"{node.name}.{short}" for node in nodes for short in node.tensors}
+        tensors = {name: tensor for name, tensor in tensors.items() if name in kept}
+        return Network(nodes, self.input.name, self.input.shape, names, tensors, preprocessing, self.name)
+
+
+@dataclass(frozen=True)
+class Site:
+    """One operator of the source graph while it is translated: emits its nodes and refuses what it cannot be.
+
+    name: what its node is called. place: where it stands, for messages. outputs: how many it has.
+    opset: the version of the ONNX operators.
+    """
+
+    builder: Builder
+    name: str
+    place: str
+    outputs: int = 1
+    opset: int = 0
+
+    def translate(
+        self, translation: Translation, arguments: Sequence[Any], attributes: dict[str, Any]
+    ) -> Value | Sequence[Value | None]:
+        """Call a translation; an argument or attribute that it does not know is refused."""
+        try:
+            call = inspect.signature(translation).bind(self, *arguments, **attributes)
+        except TypeError as error:
+            raise self.refuse(f"this form of the operator is not supported ({error})") from None
+        return translation(*call.args, **call.kwargs)
+
+    def refuse(self, reason: str) -> NetworkError:
+        return NetworkError(f"{self.place}: {reason}")
+
+    def emit(
+        self,
+        op: str,
+        *inputs: Value,
+        part: str = "",
+        tensors: dict[str, Tensor] | None = None,
+        **attributes: Any,
+    ) -> Value:
+        """Append a node named after this site (`name.part` where there is a part) and return its output."""
+        name = f"{self.name}.{part}" if part else self.name
+        try:
+            return self.builder.add(name, op, inputs, tensors or {}, attributes)
+        except RuntimeError as error:
+            raise self.refuse(str(error).splitlines()[0]) from None
+
+    def value(self, argument: Argument) -> Value:
+        """A run-time value as it is, a constant as a `constant` node."""
+        if isinstance(argument, Value):
+            return argument
+        return self.emit("constant", part="constant", tensors={"value": torch.as_tensor(argument)})
+
+    def running(self, argument: Argument) -> Value:
+        """The argument, which must be computed at run time."""
+        if not isinstance(argument, Value):
+            raise self.refuse("its first input is a constant; only its other inputs may be")
+        return argument
+
+    def fixed(self, argument: Argument, what: str) -> Tensor:
+        """The argument as a tensor, which must be constant. what: "weights", for the message."""
+        if isinstance(argument, Value):
+            raise self.refuse(f"its {what} are computed at run time; they must be constant")
+        return torch.as_tensor(argument)
+
+    def integers(self, argument: Any, what: str) -> list[int]:
+        """A constant tensor, a number or a sequence as a list."""
+        if isinstance(argument, Sequence):
+            return [int(number) for number in argument]
+        return [int(number) for number in self.fixed(argument, what).flatten().tolist()]
+
+    def convolve(
+        self, op: str, x: Value, weight: Argument, bias: Argument | None, **attributes: Any
+    ) -> Value:
+        """A conv2d, conv_transpose2d or linear, whose weights must be constant."""
+        tensors = {"weight": self.fixed(weight, "weights")}
+        if bias is not None:
+            tensors["bias"] = self.fixed(bias, "biases").flatten()
+        if op != "linear" and tensors["weight"].dim() != 4:
+            raise self.refuse(f"only two-dimensional convolutions are supported; this has {len(x.shape) - 2}")
+        return self.emit(op, x, tensors=tensors, **attributes)
+
+    def batch_norm(
+        self, x: Value, weight: Tensor | None, bias: Tensor | None, mean: Tensor, var: Tensor, eps: float
+    ) -> Value:
+        weight = torch.ones_like(var) if weight is None else weight
+        bias = torch.zeros_like(var) if bias is None else bias
+        tensors = {"weight": weight, "bias": bias, "mean": mean, "var": var}
+        producer = self.builder.nodes.get(x.name)
+        if producer is not None and producer.op == "linear" and len(x.shape) != 2:
+            # Here dimension 1 is not the features that the linear layer computes: it must not be folded.
+            scale, shift = scale_and_shift(tensors, eps)
+            return self.emit("affine", x, tensors={"weight": scale, "bias": shift})
+        return self.emit("batch_norm", x, tensors=tensors, eps=eps)
+
+    def reshape(self, x: Value, shape: Sequence[int]) -> Value:
+        """x in another shape, every size given; a first size that stays is the batch and is left open."""
+        if tuple(shape) == x.shape:
+            return x
+        batch = [0] if shape and x.shape and shape[0] == x.shape[0] else list(shape[:1])
+        return self.emit("reshape", x, shape=[*batch, *shape[1:]])
+
+    def slice(self, x: Value, dim: int, start: int, end: int, step: int = 1) -> Value:
+        """Elements of a dimension, with Python's rules for negative and too large indices."""
+        if step < 1:
+            raise self.refuse(f"slices with step {step} are not supported; it must be positive")
+        dim = dim % len(x.shape)
+        start, end, step = slice(start, end, step).indices(x.shape[dim])
+        if (start, end, step) == (0, x.shape[dim], 1):
+            return x
+        return self.emit("slice", x, dim=dim, start=start, end=max(start, end), step=step)
+
+    def split(self, x: Value, dim: int, sizes: Sequence[int]) -> list[Value]:
+        ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+        return [self.slice(x, dim, end - size, end) for size, end in zip(sizes, ends, strict=True)]
+
+    def select(self, x: Value, dim: int, index: int) -> Value:
+        """One element of a dimension, which goes."""
+        dim = dim % len(x.shape)
+        index = index % x.shape[dim]
+        return self.reshape(self.slice(x, dim, index, index + 1), x.shape[:dim] + x.shape[dim + 1 :])
+
+
+def dimensions(dims: Sequence[int], rank: int) -> list[int]:
+    """Dimensions counted from the front, in order; no dims are all of them."""
+    return sorted(dim % rank for dim in dims) if len(dims) else list(range(rank))
+
+
+def chunks(size: int, share: int) -> list[int]:
+    """Parts of `share` elements; the last one is what is left."""
+    return [min(share, size - start) for start in range(0, size, share)]
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of an error that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _needed(nodes: list[Node], outputs: dict[str, str]) -> list[Node]:
+    wanted = set(outputs.values())
+    for node in reversed(nodes):
+        if node.name in wanted:
+            wanted.update(node.inputs)
+    return [node for node in nodes if node.name in wanted]

@@ -1,0 +1,177 @@
+"""Captures a PyTorch module as a `Network`, by `torch.export`."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export import ExportedProgram
+from torch.export.graph_signature import OutputKind
+from torch.utils import _pytree as pytree
+
+from videoquant.errors import NetworkError
+from videoquant.network.aten_operators import ATEN
+from videoquant.network.aten_shapes import ATEN_SHAPES
+from videoquant.network.builder import Builder, Site, Value, one_line
+from videoquant.network.graph import Network
+from videoquant.network.preprocessing import Preprocessing
+
+OPERATORS = {**ATEN, **ATEN_SHAPES}
+
+
+def capture(
+    module: nn.Module,
+    example_inputs: tuple[Tensor, ...] | Tensor,
+    *,
+    name: str | None = None,
+    preprocessing: Preprocessing | None = None,
+) -> Network:
+    """Capture a module as it computes in eval mode; later training of the module does not alter the network.
+
+    example_inputs: one float tensor N×C×H×W; the network has this size. name: default the module's class.
+    preprocessing: how a frame becomes the input; default pixels / 255, RGB.
+    Layers are called as their modules ("layer1.0.conv1"), other operators as the module that computes them
+    and their own name ("layer1.0.add"). Outputs are called as the keys of a returned dict; "output" where one
+    tensor is returned; "output_0", "output_1", … of a tuple.
+
+    Raises `NetworkError` where `torch.export` cannot follow the module, and for an operator, an input or an
+    output that is not supported.
+    """
+    name = name or type(module).__name__
+    example_inputs = (example_inputs,) if isinstance(example_inputs, Tensor) else tuple(example_inputs)
+    if len(example_inputs) != 1 or not isinstance(example_inputs[0], Tensor):
+        raise NetworkError(
+            f"{name}: a network has one input, the image; got {len(example_inputs)} example inputs"
+        )
+    capture = _Capture(name, _export(name, module, example_inputs), example_inputs[0])
+    return capture.builder.build(capture.run(), preprocessing)
+
+
+def _export(name: str, module: nn.Module, example_inputs: tuple[Tensor, ...]) -> ExportedProgram:
+    try:
+        with _eval_mode(module), warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore", FutureWarning)  # of PyTorch about itself
+            # Decomposing nothing still makes every in-place operator a plain one, through views as well.
+            program: ExportedProgram = torch.export.export(module, example_inputs).run_decompositions({})
+            return program
+    except Exception as error:  # torch.export runs the module, which may raise anything
+        raise NetworkError(f"{name}: torch.export cannot capture it: {one_line(error)}") from None
+
+
+@contextmanager
+def _eval_mode(module: nn.Module) -> Iterator[None]:
+    """Eval mode for a while; then every submodule has its own mode again."""
+    modes = {submodule: submodule.training for submodule in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for submodule, training in modes.items():
+            submodule.training = training
+
+
+class _Capture:
+    """Walks through an exported graph; `values` holds what each of its nodes stands for by then."""
+
+    def __init__(self, name: str, program: ExportedProgram, example: Tensor) -> None:
+        self.program = program
+        signature = program.graph_signature
+        mutated = list(signature.buffers_to_mutate.values())
+        if mutated:
+            raise NetworkError(
+                f"{name}: it changes its buffer {mutated[0]!r} as it runs; a network has no state"
+            )
+        self.builder = Builder(name, str(signature.user_inputs[0]), example.shape)
+        self.values: dict[fx.Node, Any] = {}
+        self.owners = {
+            **signature.inputs_to_parameters,
+            **signature.inputs_to_buffers,
+            **signature.inputs_to_lifted_tensor_constants,
+        }
+
+    def run(self) -> dict[str, Value]:
+        """Emit every node; the values that are the outputs, by name."""
+        nodes = list(self.program.graph.nodes)
+        for index, node in enumerate(nodes):
+            if node.op == "placeholder":
+                self.values[node] = self._placeholder(node)
+            elif node.op == "call_function":
+                self.values[node] = self._call(node, index, len(nodes))
+        return self._outputs(nodes[-1])
+
+    def _placeholder(self, node: fx.Node) -> Value | Tensor:
+        if node.name not in self.owners:
+            return self.builder.input
+        owner = self.owners[node.name]
+        tensors = self.program.state_dict if owner in self.program.state_dict else self.program.constants
+        tensor: Tensor = tensors[owner].detach()
+        return tensor.to("cpu", torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
+
+    def _call(self, node: fx.Node, index: int, count: int) -> Any:
+        target: Any = node.target
+        args: Any = fx.node.map_aggregate(node.args, self._argument)
+        kwargs: Any = fx.node.map_aggregate(node.kwargs, self._argument)
+        if target is operator.getitem:
+            return args[0][args[1]]
+        op = target._schema.name.removeprefix("aten::")
+        path = self._path(node, op)
+        place = f"{self.builder.name}: operator {op} at {path!r} (node {node.name!r}, {index + 1} of {count})"
+        site = Site(self.builder, path, place)
+        running = any(isinstance(leaf, Value) for leaf in pytree.tree_leaves((args, kwargs)))
+        if not running and torch.Tag.nondeterministic_seeded not in target.tags:
+            return target(*args, **kwargs)
+        if op == "_assert_tensor_metadata":
+            return None
+        if op not in OPERATORS:
+            supported = ", ".join(sorted(name for name in OPERATORS if not name.startswith("_")))
+            raise site.refuse(f"it is not supported; supported are {supported}")
+        return site.translate(OPERATORS[op], args, kwargs)
+
+    def _argument(self, argument: Any) -> Any:
+        return self.values[argument] if isinstance(argument, fx.Node) else argument
+
+    def _path(self, node: fx.Node, op: str) -> str:
+        """A node's name: its layer, else the owner of its weight, else its module and the operator."""
+        stack = list(node.meta.get("nn_module_stack", {}).values())
+        module, kind = (stack[-1][0], str(stack[-1][1])) if stack else ("", "")
+        if module and "torch.nn." in kind:
+            return str(module)
+        for weight in (self.owners.get(argument.name, "") for argument in node.all_input_nodes):
+            owner = weight.removesuffix("weight").rstrip("._")
+            if weight.endswith("weight") and owner:
+                return str(owner)
+        return f"{module}.{op.strip('_')}".lstrip(".")
+
+    def _outputs(self, node: fx.Node) -> dict[str, Value]:
+        specs = self.program.graph_signature.output_specs
+        arguments: Any = node.args[0]
+        returned = zip(specs, arguments, strict=True)
+        results = [self._argument(value) for spec, value in returned if spec.kind is OutputKind.USER_OUTPUT]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            tree = pytree.tree_unflatten(results, self.program.call_spec.out_spec)
+        outputs = {_output_name(path): value for path, value in pytree.tree_flatten_with_path(tree)[0]}
+        outputs = {name: value for name, value in outputs.items() if value is not None}
+        for name, value in outputs.items():
+            if not isinstance(value, Value):
+                raise NetworkError(f"{self.builder.name}: output {name!r} is not computed from the input")
+        return outputs
+
+
+def _output_name(path: tuple[Any, ...]) -> str:
+    """The place of an output in what the module returns: "mask", "output_0", "heads.1"."""
+    if not path:
+        return "output"
+    first = f"output_{path[0].idx}" if isinstance(path[0], pytree.SequenceKey) else _key(path[0])
+    return ".".join([first, *(_key(key) for key in path[1:])])
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, pytree.SequenceKey):
+        return str(key.idx)
+    return str(key.key if isinstance(key, pytree.MappingKey) else key.name)

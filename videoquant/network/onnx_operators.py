@@ -1,0 +1,143 @@
+"""How ONNX operators become nodes: activations, arithmetic and reductions. One function per operator.
+
+A function's parameters are the operator's inputs, then its attributes with their defaults, by ONNX's own
+names; what may be either, depending on the opset, can be passed both ways. The other operators are in
+`onnx_layers` and `onnx_shapes`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from videoquant.network.builder import Argument, Site, Table, Value, dimensions
+
+ELEMENTWISE = Table()
+_onnx = ELEMENTWISE.register
+
+FLOATS = (1, 10, 11, 16)  # TensorProto.FLOAT, FLOAT16, DOUBLE, BFLOAT16
+UNBOUNDED = 3e38  # older files write "no limit" as the largest float32
+
+
+@_onnx("PRelu")
+def prelu(site: Site, x: Value, slope: Argument) -> Value:
+    weight = site.fixed(slope, "slopes")
+    shape = (1,) * (len(x.shape) - weight.dim()) + tuple(weight.shape)
+    if weight.numel() not in (1, shape[1]):
+        raise site.refuse(
+            f"slopes of shape {tuple(weight.shape)} are not supported; give one, or one per channel"
+        )
+    return site.emit("prelu", x, tensors={"weight": weight.flatten()})
+
+
+def limit(site: Site, argument: Argument | None) -> float | None:
+    """One side of a Clip."""
+    if argument is None:
+        return None
+    number = float(site.fixed(argument, "limits"))
+    return None if abs(number) > UNBOUNDED else number
+
+
+@_onnx("Clip")
+def clip(site: Site, x: Value, min: Argument | None = None, max: Argument | None = None) -> Value:
+    both = {"min": limit(site, min), "max": limit(site, max)}
+    limits: dict[str, Any] = {side: number for side, number in both.items() if number is not None}
+    return site.emit("clamp", x, **limits) if limits else x
+
+
+@_onnx("Relu")
+def relu(site: Site, x: Value) -> Value:
+    return site.emit("clamp", x, min=0.0)
+
+
+@_onnx("LeakyRelu")
+def leaky_relu(site: Site, x: Value, *, alpha: float = 0.01) -> Value:
+    return site.emit("leaky_relu", x, slope=alpha)
+
+
+@_onnx("HardSigmoid")
+def hard_sigmoid(site: Site, x: Value, *, alpha: float = 0.2, beta: float = 0.5) -> Value:
+    return site.emit("hardsigmoid", x, alpha=alpha, beta=beta)
+
+
+@_onnx("Elu")
+def elu(site: Site, x: Value, *, alpha: float = 1.0) -> Value:
+    return site.emit("elu", x, alpha=alpha)
+
+
+@_onnx("Gelu")
+def gelu(site: Site, x: Value, *, approximate: str = "none") -> Value:
+    return site.emit("gelu", x, approximate=approximate)
+
+
+@_onnx("Softmax")
+def softmax(site: Site, x: Value, *, axis: int | None = None) -> Value:
+    rank = len(x.shape)
+    dim = (-1 if site.opset >= 13 else 1) if axis is None else axis
+    dim = dim % rank
+    if site.opset < 13 and math.prod(x.shape[dim + 1 :]) > 1:
+        raise site.refuse("a softmax over several dimensions at once is not supported; export with opset 13")
+    return site.emit("softmax", x, dim=dim)
+
+
+@_onnx("Neg")
+def neg(site: Site, x: Value) -> Value:
+    return site.emit("mul", x, site.value(-1.0))
+
+
+def _same_name(onnx: str, op: str, arity: int) -> None:
+    """An operator that has no attributes and means the same here."""
+
+    def unary(site: Site, x: Value) -> Value:
+        return site.emit(op, x)
+
+    def binary(site: Site, a: Argument, b: Argument) -> Value:
+        return site.emit(op, site.value(a), site.value(b))
+
+    _onnx(onnx)(unary if arity == 1 else binary)
+
+
+for _name in ("HardSwish", "Sigmoid", "Tanh", "Erf"):
+    _same_name(_name, _name.lower(), 1)
+for _name in ("Add", "Sub", "Mul", "Div"):
+    _same_name(_name, _name.lower(), 2)
+
+
+def _reduce(onnx: str, op: str) -> None:
+    def reduce(
+        site: Site, x: Value, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+    ) -> Value:
+        chosen = [] if axes is None else site.integers(axes, "axes")
+        if not chosen and noop_with_empty_axes:
+            return x
+        return site.emit(op, x, dims=dimensions(chosen, len(x.shape)), keepdim=bool(keepdims))
+
+    _onnx(onnx)(reduce)
+
+
+_reduce("ReduceMean", "mean")
+_reduce("ReduceMax", "amax")
+
+
+@_onnx("Identity")
+def identity(site: Site, x: Value) -> Value:
+    return x
+
+
+@_onnx("Dropout")
+def dropout(
+    site: Site, x: Value, ratio: Any = 0.5, training_mode: Tensor | None = None, *, seed: int = 0
+) -> Value:
+    if training_mode is not None and bool(torch.any(site.fixed(training_mode, "training_mode"))):
+        raise site.refuse("a dropout in training mode is not supported; export the network in eval mode")
+    return x
+
+
+@_onnx("Cast")
+def cast(site: Site, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up") -> Value:
+    if to not in FLOATS:
+        raise site.refuse("a cast of activations to integers is not supported")
+    return x

@@ -1,0 +1,71 @@
+"""The uniform grid: a scale, a zero point and a span of codes (method: QPP supplement A.1–A.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# Below this a scale's reciprocal leaves float32; a range that small holds nothing but zeros.
+SMALLEST_SCALE = 1e-30
+
+
+@dataclass(frozen=True)
+class Grid:
+    """q = clip(round(x / scale) + zero_point, low, high), x̂ = (q − zero_point) · scale; half to even.
+
+    scale: a float32 value. zero_point: the code of 0. low, high: the first and the last code.
+    As PyTorch's own operators, x / scale is computed as x times the float32 reciprocal of scale.
+    """
+
+    scale: float
+    zero_point: int
+    low: int
+    high: int
+
+    @classmethod
+    def affine(cls, low: float, high: float, bits: int) -> Grid:
+        """The grid of 2^bits unsigned codes over a range low ≤ 0 ≤ high: s = (b − a)/(2^k − 1), z = round(−a/s)."""
+        last = 2**bits - 1
+        scale = _scale((high - low) / last)
+        return cls(scale, min(last, max(0, round(-low / scale))), 0, last)
+
+    @classmethod
+    def symmetric(cls, limit: float, bits: int) -> Grid:
+        """The signed grid of codes ±(2^(bits−1) − 1) over ±limit: s = max|x| / (2^(k−1) − 1)."""
+        last = 2 ** (bits - 1) - 1
+        return cls(_scale(limit / last), 0, -last, last)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The smallest and the largest value that the grid can represent."""
+        return (self.low - self.zero_point) * self.scale, (self.high - self.zero_point) * self.scale
+
+    def codes(self, x: Tensor) -> Tensor:
+        """The codes of x, as int32 of the same shape."""
+        return self._steps(x).add_(self.zero_point).to(torch.int32)
+
+    def dequantize(self, codes: Tensor) -> Tensor:
+        """The float32 values that codes stand for."""
+        return (codes - self.zero_point).float() * self.scale
+
+    def fake_quantize(self, x: Tensor) -> Tensor:
+        """x̂, float32 of the same shape; where x needs a gradient it passes straight through inside the range.
+
+        Bit for bit `torch.fake_quantize_per_tensor_affine`, whose CPU kernel is some ten times slower than
+        the four vectorised passes here (benchmarks/simulation.py); where a gradient is wanted it is that.
+        """
+        if x.requires_grad and torch.is_grad_enabled():
+            return torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, self.low, self.high)
+        return self._steps(x).mul_(self.scale)
+
+    def _steps(self, x: Tensor) -> Tensor:
+        """q − zero_point, in floating point."""
+        steps = torch.mul(x, float(np.float32(1) / np.float32(self.scale))).round_()
+        return steps.clamp_(self.low - self.zero_point, self.high - self.zero_point)
+
+
+def _scale(value: float) -> float:
+    return float(np.float32(max(value, SMALLEST_SCALE)))

@@ -1,0 +1,94 @@
+"""Where quantizers stand: at the inputs of convolutions and linear layers, one for all layers that share one.
+
+The first layers ("head": no layer between them and the network's input) and the last ("tail": none between
+them and an output) have bit-widths of their own, `Scheme.head` and `Scheme.tail`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from videoquant.network.graph import Network
+from videoquant.schemes import FLOAT, Bits, Residual, Scheme
+
+
+@dataclass(frozen=True)
+class Point:
+    """A quantizer of activations: the value it stands at and its bits on keyframes and on residual frames.
+
+    residual is None for frame quantization. Layers that read one value at the same bits share a point, and
+    so its codes and its state.
+    """
+
+    value: str
+    key: int
+    residual: int | None
+
+    def __str__(self) -> str:
+        return f"{self.value}:a{self.key}" + ("" if self.residual is None else f"->a{self.residual}")
+
+
+@dataclass(frozen=True)
+class LayerBits:
+    """The bit-widths of one layer: on keyframes (every frame, without a time axis) and on residual frames."""
+
+    key: Bits
+    residual: Bits | None
+
+    @property
+    def is_float(self) -> bool:
+        """Whether the layer stays as it is: no quantizer, no state."""
+        return all(bits in (None, Bits(FLOAT, FLOAT)) for bits in (self.key, self.residual))
+
+    def __str__(self) -> str:
+        return str(self.key) if self.residual in (None, self.key) else f"{self.key}->{self.residual}"
+
+
+def layer_bits(network: Network, scheme: Scheme) -> dict[str, LayerBits]:
+    """The bit-widths of every layer, by name."""
+    head, tail = head_layers(network), tail_layers(network)
+    result = {}
+    for node in network.layers:
+        least = max(scheme.head if node.name in head else 2, scheme.tail if node.name in tail else 2)
+        residual = scheme.time.bits.at_least(least) if isinstance(scheme.time, Residual) else None
+        result[node.name] = LayerBits(scheme.bits.at_least(least), residual)
+    return result
+
+
+def points(network: Network, bits: dict[str, LayerBits]) -> dict[str, Point]:
+    """The quantizer at the input of every layer that is quantized, by the layer's name."""
+    return {
+        node.name: Point(
+            node.inputs[0],
+            bits[node.name].key.activations,
+            residual.activations if (residual := bits[node.name].residual) else None,
+        )
+        for node in network.layers
+        if not bits[node.name].is_float
+    }
+
+
+def head_layers(network: Network) -> set[str]:
+    """The layers that see the network's input through no other layer."""
+    fresh = {network.input}  # values that no layer stands before
+    head = set()
+    for node in network.nodes:
+        if node.inputs and all(value in fresh for value in node.inputs):
+            if node.is_layer:
+                head.add(node.name)
+            else:
+                fresh.add(node.name)
+    return head
+
+
+def tail_layers(network: Network) -> set[str]:
+    """The layers that reach an output through no other layer."""
+    reaching = set(network.outputs.values())
+    tail = set()
+    for node in reversed(network.nodes):
+        if node.name in reaching:
+            if node.is_layer:
+                tail.add(node.name)
+            else:
+                reaching.update(node.inputs)
+    return tail

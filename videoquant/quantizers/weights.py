@@ -1,0 +1,109 @@
+"""Weights become codes: symmetric per output channel or per tensor, or asymmetric per tensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from videoquant.network.graph import Node
+from videoquant.quantizers.grid import SMALLEST_SCALE
+from videoquant.quantizers.ranges import MSE, Estimator
+
+Granularity = Literal["per-channel", "per-tensor", "asymmetric"]
+CLIPS = 64  # candidate clips of the search per channel, evenly spaced from 1/64 of the extreme to all of it
+
+
+@dataclass(frozen=True, eq=False)
+class WeightCodes:
+    """Quantized weights: ŵ = (codes − zero_point) · scale.
+
+    codes: uint8 or int8, the shape of the weights. scale: float32, one per channel of dimension `axis`, or one.
+    zero_point: int, 0 for the symmetric grids. axis: the output channels' dimension. bits: 2 to 8.
+    """
+
+    codes: Tensor
+    scale: Tensor
+    zero_point: int
+    axis: int
+    bits: int
+
+    @cached_property
+    def values(self) -> Tensor:
+        """The weights the codes stand for, float32."""
+        return (self.codes.float() - self.zero_point) * self._along(self.scale)
+
+    def fake_quantize(self, weight: Tensor) -> Tensor:
+        """Other weights on the same grid, with a straight-through gradient: for training."""
+        low, high = _span(self.bits, symmetric=self.codes.dtype == torch.int8)
+        zeros = torch.full(self.scale.shape, self.zero_point, dtype=torch.int32)
+        if self.scale.numel() == 1:
+            return torch.fake_quantize_per_tensor_affine(weight, self.scale[0], zeros[0], low, high)
+        return torch.fake_quantize_per_channel_affine(weight, self.scale, zeros, self.axis, low, high)
+
+    def _along(self, scale: Tensor) -> Tensor:
+        shape = [1] * self.codes.dim()
+        shape[self.axis] = -1
+        return scale.view(shape)
+
+
+def quantize_weights(
+    weight: Tensor, node: Node, bits: int, granularity: Granularity, estimator: Estimator
+) -> WeightCodes:
+    """The codes of a layer's weights.
+
+    estimator: `MSE` searches each channel's (or the tensor's) clip; every other takes the extremes, since
+    weights have no tails that a calibration set would miss. Asymmetric is min–max by definition (QPP A.3).
+    """
+    axis = output_axis(node)
+    weight = weight.detach()
+    if granularity == "asymmetric":
+        low, high = (float(v) for v in torch.aminmax(weight))
+        low, high = min(low, 0.0), max(high, 0.0)
+        first, last = _span(bits, symmetric=False)
+        scale = torch.tensor([max((high - low) / last, SMALLEST_SCALE)], dtype=torch.float32)
+        zero_point = min(last, max(first, round(-low / float(scale))))
+        codes = (weight * scale.reciprocal()).round().add(zero_point).clamp(first, last)
+        return WeightCodes(codes.to(torch.uint8), scale, zero_point, axis, bits)
+
+    rows = weight.movedim(axis, 0).flatten(1) if granularity == "per-channel" else weight.reshape(1, -1)
+    last = _span(bits, symmetric=True)[1]
+    extreme = rows.abs().amax(1)
+    clip = _best_clips(rows, extreme, last) if isinstance(estimator, MSE) else extreme
+    scale = (clip / last).clamp_min(SMALLEST_SCALE)
+    steps = (rows * scale.reciprocal().unsqueeze(1)).round().clamp(-last, last).to(torch.int8)
+    if granularity == "per-channel":
+        codes = steps.view(weight.movedim(axis, 0).shape).movedim(0, axis)
+    else:
+        codes = steps.view(weight.shape)
+    return WeightCodes(codes.contiguous(), scale, 0, axis, bits)
+
+
+def output_axis(node: Node) -> int:
+    """The dimension of a layer's weights that counts its output channels.
+
+    A transposed convolution with groups keeps its output channels in two dimensions; its scales stand along
+    the one within a group, which each group shares.
+    """
+    return 1 if node.op == "conv_transpose2d" else 0
+
+
+def _span(bits: int, symmetric: bool) -> tuple[int, int]:
+    return (1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1) if symmetric else (0, 2**bits - 1)
+
+
+def _best_clips(rows: Tensor, extreme: Tensor, last: int) -> Tensor:
+    """Per row, the clip of least squared error."""
+    best, least = extreme, torch.full_like(extreme, torch.inf)
+    for share in torch.arange(CLIPS, 0, -1) / CLIPS:
+        clip = extreme * share
+        scale = (clip / last).clamp_min(SMALLEST_SCALE).unsqueeze(1)
+        error = ((rows / scale).round().clamp(-last, last) * scale - rows).square().sum(1)
+        better = error < least
+        best, least = torch.where(better, clip, best), torch.where(better, error, least)
+    return best
+
+

@@ -1,0 +1,123 @@
+"""What all plots share: a colour and a marker for every scheme, the dress of the axes, and SVG text."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from videoquant.schemes import Residual, Scheme
+
+Family = Literal["float", "frame", "residual", "adaptive"]
+
+WIDTH = 10.0  # inches of every figure; at 72 points an inch a page column of 1000 pixels enlarges it by 1.4
+INK, MUTED, RULE = "#1f2933", "#66717f", "#e3e7ec"
+# In this order neighbours differ most. Each stands out from white by a contrast of 3 or more.
+COLORS = (
+    "#2f6fb5", "#cf5f1d", "#2b8f62", "#b8324a", "#7a55bd", "#8a6a2f", "#c8559b", "#4f7384", "#85851c", "#118a9e",
+)  # fmt: skip
+MARKERS: dict[Family, str] = {"float": "*", "frame": "o", "residual": "^", "adaptive": "D"}
+# Markers of one nominal size look different in size; these look alike.
+SIZES: dict[Family, float] = {"float": 10.0, "frame": 6.0, "residual": 6.6, "adaptive": 5.4}
+FAMILY_NAMES: dict[Family, str] = {
+    "float": "floating point",
+    "frame": "frame quantization",
+    "residual": "residual quantization",
+    "adaptive": "adaptive residual quantization",
+}
+_STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "svg.fonttype": "path",  # outlines: the same in every browser, with no font installed
+    "svg.hashsalt": "videoquant",  # the same data gives the same file
+    "axes.unicode_minus": True,
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one scheme is drawn in every plot. label: its text with a real arrow. size: in points."""
+
+    label: str
+    color: str
+    family: Family
+
+    @property
+    def marker(self) -> str:
+        return MARKERS[self.family]
+
+    @property
+    def size(self) -> float:
+        return SIZES[self.family]
+
+
+def looks(schemes: Sequence[str]) -> list[Look]:
+    """A look for each scheme of a comparison; colours come in turn and repeat after ten."""
+    result, used = [], 0
+    for text in schemes:
+        kind = family(text)
+        color = INK if kind == "float" else COLORS[used % len(COLORS)]
+        used += kind != "float"
+        result.append(Look(text.replace("->", "→"), color, kind))
+    return result
+
+
+def family(text: str) -> Family:
+    """Which family a scheme belongs to, by its text."""
+    scheme = Scheme.parse(text)
+    if scheme.is_float:
+        return "float"
+    if isinstance(scheme.time, Residual):
+        return "adaptive" if scheme.time.adaptive else "residual"
+    return "frame"
+
+
+def new_figure(height: float) -> Figure:
+    """An empty white figure `WIDTH` × height inches, laid out by its contents."""
+    figure = Figure(figsize=(WIDTH, height), dpi=72, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def dress(axes: Axes, grid: Literal["x", "y", "both"] | None = "y") -> None:
+    """Quiet axes: no box, light rules behind the data, muted tick labels."""
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, colors=MUTED, labelsize=8)
+    axes.xaxis.label.set_color(MUTED)
+    axes.yaxis.label.set_color(MUTED)
+    axes.set_axisbelow(True)
+    if grid:
+        axes.grid(axis=grid, color=RULE, linewidth=0.8)
+
+
+def title(axes: Axes, text: str) -> None:
+    """A panel's title, at the left edge of its axes."""
+    axes.set_title(text, loc="left", fontsize=9.5, fontweight="bold", color=INK, pad=8)
+
+
+def style() -> Any:
+    """The context in which figures are built and written; settings outside it stay as they were."""
+    return mpl.rc_context(_STYLE)
+
+
+def svg(figure: Figure, name: str) -> str:
+    """A figure as an `<svg>` element to stand in a page, its ids led by `name` so that figures can share one.
+
+    It has a viewBox and no size: the page decides how wide it is.
+    """
+    file = io.StringIO()
+    with style():
+        figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None})
+    text = file.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text)

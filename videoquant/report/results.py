@@ -1,0 +1,102 @@
+"""The results of a comparison as numbers: a dictionary, a JSON file, a CSV file, and the Pareto front."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from videoquant.compare import Comparison, Row
+from videoquant.files import atomic_write
+
+FORMAT = 1  # raised when a reader of the JSON form would have to change
+
+
+def to_dict(comparison: Comparison) -> dict[str, Any]:
+    """The JSON form, without the pictures: only dict, list, str, int, float, bool and None.
+
+    Bit-widths, which are keys of the shares, become strings. A number that is not finite becomes None.
+    """
+    fronts = pareto(comparison.rows)
+    result = {
+        "format": FORMAT,
+        "network": comparison.network,
+        "source": comparison.source,
+        "calibration": comparison.calibration,
+        "task": comparison.task,
+        "primary_output": comparison.primary,
+        "frames": comparison.frames,
+        "complete": comparison.complete,
+        "rows": [_row(row) | {"pareto": front} for row, front in zip(comparison.rows, fronts, strict=True)],
+    }
+    plain: dict[str, Any] = _plain(result)
+    return plain
+
+
+def write_json(comparison: Comparison, path: str | Path) -> None:
+    """Write `to_dict` as UTF-8 JSON. Raises `OutputError` where the file cannot be written."""
+    text = json.dumps(to_dict(comparison), indent=1, ensure_ascii=False, allow_nan=False)
+    with atomic_write(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def write_csv(comparison: Comparison, path: str | Path) -> None:
+    """Write one line per scheme as UTF-8 CSV.
+
+    Columns: scheme, gbops_per_frame, sqnr_db, every measure of the task by its name, and share_0, share_4, …
+    for the bit-widths of adaptive schemes. What does not apply, or is not finite, is an empty field.
+    Raises `OutputError` where the file cannot be written.
+    """
+    measures = [measure.name for measure in comparison.measures]
+    widths = sorted({width for row in comparison.rows for width in row.shares})
+    header = ["scheme", "gbops_per_frame", "sqnr_db", *measures, *(f"share_{width}" for width in widths)]
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for row in comparison.rows:
+            numbers = [row.gbops_per_frame, row.sqnr_db, *(row.agreement.get(name) for name in measures)]
+            numbers += [row.shares.get(width) for width in widths]
+            writer.writerow([row.scheme, *("" if x is None else x for x in _plain(numbers))])
+
+
+def pareto(rows: Sequence[Row]) -> list[bool]:
+    """For each row, whether it is on the Pareto front of GBOPs per frame (lower) and SQNR (higher).
+
+    It is where no other row is at least as good in both and better in one; equal rows stand there together.
+    """
+    return front([(row.gbops_per_frame, row.sqnr_db) for row in rows])
+
+
+def front(points: Sequence[tuple[float, float]]) -> list[bool]:
+    """For each (cost, fidelity), whether no other point is as good in both (cost lower) and better in one."""
+    return [
+        not any(c <= cost and f >= fidelity and (c, f) != (cost, fidelity) for c, f in points)
+        for cost, fidelity in points
+    ]
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "scheme": row.scheme,
+        "gbops_per_frame": row.gbops_per_frame,
+        "sqnr_db": row.sqnr_db,
+        "agreement": row.agreement,
+        "per_frame": row.per_frame,
+        "layer_sqnr_db": row.layer_sqnr_db,
+        "shares": row.shares,
+        "layer_shares": row.layer_shares,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """The same in the types of JSON: NumPy's numbers are unwrapped, what is not finite becomes None."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

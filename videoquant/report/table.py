@@ -1,0 +1,86 @@
+"""The results as a table: its cells as text, which the report shows too, and its form for a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from videoquant.compare import EXACT_DB, Comparison
+from videoquant.report.results import pareto
+from videoquant.tasks import Measure
+
+ABSENT = "–"
+FRONT_MARK = "*"
+FRONT_MEANING = "no other scheme costs less or the same and is closer to fp32"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of numbers. heading: as written, with unit and arrow. cells: the text of every row.
+
+    values: what to sort by, None where a cell is empty. higher_is_better: which way a reader wants it.
+    """
+
+    heading: str
+    cells: list[str]
+    values: list[float | None]
+    higher_is_better: bool
+
+
+def columns(comparison: Comparison) -> list[Column]:
+    """GBOPs per frame, SQNR and every measure of the task, in this order."""
+    costs = [row.gbops_per_frame for row in comparison.rows]
+    digits = gbops_digits(costs)
+    decibels = [row.sqnr_db for row in comparison.rows]
+    return [
+        Column("GBOPs/frame ↓", [f"{cost:.{digits}f}" for cost in costs], list(costs), False),
+        Column("SQNR dB ↑", [sqnr_text(db) for db in decibels], list(decibels), True),
+        *(_measure_column(comparison, measure) for measure in comparison.measures),
+    ]
+
+
+def render_table(comparison: Comparison) -> Table:
+    """The comparison for a terminal of 80 columns or more, readable without colour.
+
+    A row per scheme; `FRONT_MARK` stands in front of those on the Pareto front of GBOPs and SQNR.
+    """
+    caption = f"{FRONT_MARK} Pareto front: {FRONT_MEANING}"
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, caption=caption, caption_justify="left")
+    table.add_column("", width=1)
+    table.add_column("scheme", no_wrap=True)
+    shown = columns(comparison)
+    for column in shown:
+        table.add_column(Text(column.heading), justify="right", vertical="bottom")
+    for index, (row, on_front) in enumerate(zip(comparison.rows, pareto(comparison.rows), strict=True)):
+        mark = Text(FRONT_MARK if on_front else "", style="bold green")
+        cells = [Text(column.cells[index]) for column in shown]
+        table.add_row(mark, Text(row.scheme, style="bold" if on_front else ""), *cells)
+    return table
+
+
+def gbops_digits(costs: Sequence[float]) -> int:
+    """Decimals that show three digits of the least cost, so that a column lines up at the point."""
+    least = min((cost for cost in costs if cost > 0 and math.isfinite(cost)), default=1.0)
+    return max(0, 2 - math.floor(math.log10(least)))
+
+
+def sqnr_text(db: float) -> str:
+    """SQNR with one decimal and without the unit; "exact" from `EXACT_DB` on."""
+    return "exact" if db >= EXACT_DB else f"{db:.1f}"
+
+
+def heading(measure: Measure) -> str:
+    """A measure's label, its unit, and an arrow to the better side."""
+    arrow = "↑" if measure.higher_is_better else "↓"
+    return " ".join(part for part in (measure.label, measure.unit, arrow) if part)
+
+
+def _measure_column(comparison: Comparison, measure: Measure) -> Column:
+    values = [row.agreement.get(measure.name) for row in comparison.rows]
+    cells = [ABSENT if value is None else f"{value:.{measure.digits}f}" for value in values]
+    return Column(heading(measure), cells, values, measure.higher_is_better)

@@ -1,0 +1,172 @@
+"""The one-line text of a scheme. Words are separated by spaces, in any order, in either case:
+
+w8a8              bit-widths of weights and activations, 2 to 8, or 32 for floating point
+fp32              the same as w32a32: nothing is quantized
+w8a8->w4a4        keyframes, then residual frames
+T=3               frames from keyframe to keyframe (default 3); alone, the residual has the keyframe's bits
+recurrent         residuals against the frame before
+adaptive, tau=N   0, 4 or 8 bits per location, with a tolerance of N steps
+float-reference   residuals against the unquantized keyframe
+static, dynamic, qpp[=FEATURES]           where activation ranges come from (default static)
+mse, minmax, aciq, quantile[=ALPHA]       how a range is measured (default mse)
+ds=1%             Dense + Sparse with that density
+policy            bit-widths picked by a policy network
+per-channel, per-tensor, asymmetric       the weights' grids (default per-channel)
+head=8, tail=fp   least bit-width of the first and last layers (default 8; fp leaves them in floating point)
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from videoquant.errors import SchemeError
+from videoquant.quantizers.ranges import ACIQ, MSE, MinMax, Quantile
+from videoquant.schemes import (
+    FLOAT,
+    Bits,
+    DenseSparse,
+    Dynamic,
+    Policy,
+    Predicted,
+    Residual,
+    Scheme,
+    Static,
+)
+
+# Words that stand alone: the field they set, and its value.
+_PLAIN: dict[str, tuple[str, Any]] = {
+    "static": ("ranges", Static()),
+    "dynamic": ("ranges", Dynamic()),
+    "qpp": ("ranges", Predicted()),
+    "mse": ("estimator", MSE()),
+    "minmax": ("estimator", MinMax()),
+    "aciq": ("estimator", ACIQ()),
+    "quantile": ("estimator", Quantile()),
+    "policy": ("time", Policy()),
+    "per-channel": ("weights", "per-channel"),
+    "per-tensor": ("weights", "per-tensor"),
+    "asymmetric": ("weights", "asymmetric"),
+    "recurrent": ("recurrent", True),
+    "adaptive": ("adaptive", True),
+    "float-reference": ("quantized_reference", False),
+}
+_RESIDUAL = ("period", "recurrent", "adaptive", "tolerance", "quantized_reference")
+
+
+def parse(text: str) -> Scheme:
+    """Read a scheme; see `Scheme.parse`."""
+    found: dict[str, Any] = {}
+    for word in re.sub(r"\s*(->|→)\s*", "->", text.strip().lower()).split():
+        field, value = _read(word, text)
+        if field in found:
+            raise SchemeError(f"{text!r}: {word!r} says a second time what another word has said")
+        found[field] = value
+    if "bits" not in found:
+        raise SchemeError(f"{text!r} names no bit-widths; begin with e.g. w8a8, w8a8->w4a4 or fp32")
+    key, residual_bits = found.pop("bits")
+    residual = {name: found.pop(name) for name in _RESIDUAL if name in found}
+    if residual or residual_bits is not None:
+        if "time" in found:
+            raise SchemeError(f"{text!r}: policy picks the bits of whole frames; it takes no residual")
+        found["time"] = Residual(residual_bits or key, **residual)
+    return Scheme(bits=key, **found)
+
+
+def write(scheme: Scheme) -> str:
+    """The canonical text: what differs from the defaults, so that `parse` gives the scheme back."""
+    words = [str(scheme.bits)]
+    time = scheme.time
+    if isinstance(time, Residual):
+        words = [f"{scheme.bits}->{time.bits}", f"T={time.period}"]
+        words += ["recurrent"] * time.recurrent + ["adaptive"] * time.adaptive
+        words += [f"tau={time.tolerance}"] if time.tolerance else []
+        words += [] if time.quantized_reference else ["float-reference"]
+    elif isinstance(time, Policy):
+        words.append("policy")
+    if isinstance(scheme.ranges, Dynamic):
+        words.append("dynamic")
+    elif isinstance(scheme.ranges, Predicted):
+        count = scheme.ranges.features
+        words.append("qpp" if count == Predicted().features else f"qpp={count}")
+    if isinstance(scheme.representation, DenseSparse):
+        words.append(f"ds={_percent(scheme.representation.density)}")
+    if isinstance(scheme.estimator, Quantile):
+        words.append(f"quantile={scheme.estimator.alpha!r}")
+    elif not isinstance(scheme.estimator, MSE):
+        words.append(type(scheme.estimator).__name__.lower())
+    if scheme.weights != "per-channel":
+        words.append(scheme.weights)
+    for name, bits in (("head", scheme.head), ("tail", scheme.tail)):
+        if bits != 8:
+            words.append(f"{name}={'fp' if bits == FLOAT else bits}")
+    return " ".join(words)
+
+
+def _read(word: str, text: str) -> tuple[str, Any]:
+    """The field a word sets, and its value."""
+    if word in _PLAIN:
+        return _PLAIN[word]
+    if re.match(r"fp|w\d", word):
+        first, arrow, second = word.partition("->")
+        return "bits", (_bits(first, text), _bits(second, text) if arrow else None)
+    key, equals, value = word.partition("=")
+    if equals and key in _VALUED:
+        field, read = _VALUED[key]
+        try:
+            return field, read(value)
+        except SchemeError:
+            raise
+        except ValueError:
+            raise SchemeError(f"{text!r}: {word!r} holds no {_EXPECTED[key]}") from None
+    known = [*_PLAIN, *(f"{key}=" for key in _VALUED), "fp32", "w8a8", "w8a8->w4a4"]
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.4) or known
+    raise SchemeError(f"{text!r}: unknown word {word!r}; did you mean {', '.join(near)}?")
+
+
+def _bits(text: str, whole: str) -> Bits:
+    if text in ("fp", "fp32"):
+        return Bits(FLOAT, FLOAT)
+    match = re.fullmatch(r"w(\d+)a(\d+)", text)
+    if not match:
+        raise SchemeError(f"{whole!r}: {text!r} is no bit-width; write e.g. w8a8, w8a8->w4a4 or fp32")
+    return Bits(int(match[1]), int(match[2]))
+
+
+def _share(text: str) -> float:
+    """A share as 1% or 0.01. Percents shift the decimal point, so that 3% is the same number as 0.03."""
+    try:
+        return float(Decimal(text[:-1]).scaleb(-2)) if text.endswith("%") else float(text)
+    except InvalidOperation:
+        raise ValueError(text) from None
+
+
+def _percent(share: float) -> str:
+    return f"{Decimal(repr(share)).scaleb(2).normalize():f}%"
+
+
+def _edge(text: str) -> int:
+    return FLOAT if text in ("fp", "fp32") else int(text)
+
+
+_VALUED: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "t": ("period", int),
+    "tau": ("tolerance", int),
+    "qpp": ("ranges", lambda text: Predicted(int(text))),
+    "quantile": ("estimator", lambda text: Quantile(float(text))),
+    "ds": ("representation", lambda text: DenseSparse(_share(text))),
+    "head": ("head", _edge),
+    "tail": ("tail", _edge),
+}
+_EXPECTED = {
+    "t": "whole number of frames",
+    "tau": "whole number of steps",
+    "qpp": "whole number of features",
+    "quantile": "number between 0.5 and 1",
+    "ds": "share, e.g. 1%",
+    "head": "bit-width (2 to 8, or fp)",
+    "tail": "bit-width (2 to 8, or fp)",
+}

@@ -1,0 +1,95 @@
+"""Activation quantizers at run time: a tensor goes in, the values its codes stand for come out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from videoquant.quantizers.grid import Grid
+from videoquant.quantizers.ranges import Estimator, Range
+from videoquant.schemes import FLOAT
+
+ADAPTIVE_WIDTHS = (0, 4, 8)
+
+
+def make_grid(limits: Range, bits: int, symmetric: bool) -> Grid:
+    """The grid of a range: symmetric and signed for residuals, affine for activations."""
+    return Grid.symmetric(limits[1], bits) if symmetric else Grid.affine(*limits, bits)
+
+
+@dataclass(frozen=True)
+class Unquantized:
+    """32 bits: the tensor as it is."""
+
+    def grid(self, x: Tensor) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class StaticGrid:
+    """The grid that calibration found."""
+
+    fixed: Grid
+
+    def grid(self, x: Tensor) -> Grid:
+        return self.fixed
+
+
+@dataclass(frozen=True)
+class DynamicGrid:
+    """The grid measured on the tensor itself."""
+
+    estimator: Estimator
+    bits: int
+    symmetric: bool
+
+    def grid(self, x: Tensor) -> Grid:
+        return make_grid(self.estimator.measure(x, self.bits, self.symmetric), self.bits, self.symmetric)
+
+
+ActivationGrid = Unquantized | StaticGrid | DynamicGrid
+
+
+def fake_quantize(x: Tensor, source: ActivationGrid) -> Tensor:
+    """x̂ of the same shape."""
+    grid = source.grid(x)
+    return x if grid is None else grid.fake_quantize(x)
+
+
+def fake_quantize_adaptive(
+    residual: Tensor, source: ActivationGrid, bits: int, tolerance: int
+) -> tuple[Tensor, dict[int, float]]:
+    """Quantize a residual with the least bits per location that hold its codes (Dynamic-ResQ).
+
+    residual: N×C×H×W (a location is a pixel) or N×…×C for linear layers (a location is a row).
+    A location takes the least of 0, 4 and 8 bits (up to `bits`) at which no code of the `bits`-wide grid is
+    clipped by more than `tolerance` steps. With tolerance 0 the result is that of `fake_quantize`.
+    Returns the residual's values and the share of locations at each width.
+    """
+    grid = source.grid(residual)
+    if grid is None or bits == FLOAT:
+        return residual, {FLOAT: 1.0}
+    values = grid.fake_quantize(residual)
+    channels = 1 if residual.dim() == 4 else -1
+    # A location whose largest code is within a width's last code + tolerance fits that width.
+    largest = (values.detach().abs().amax(channels, keepdim=True) / grid.scale).round_()
+    widths = [width for width in ADAPTIVE_WIDTHS if width < bits] + [bits]
+    limit = torch.full_like(largest, last_code(bits))
+    shares = dict.fromkeys(widths, 0.0)
+    shares[bits] = 1.0
+    for wider, width in zip(widths[:0:-1], widths[-2::-1], strict=True):
+        fits = largest <= last_code(width) + tolerance
+        limit[fits] = last_code(width)
+        shares[width] = float(fits.float().mean())
+        shares[wider] -= shares[width]
+    if tolerance:  # at 0 no code exceeds its location's width
+        limit *= grid.scale
+        values = torch.minimum(torch.maximum(values, -limit), limit)
+    return values, shares
+
+
+def last_code(width: int) -> int:
+    """The largest code of a signed grid of this width; 0 bits hold only 0."""
+    return 2 ** (width - 1) - 1 if width else 0

@@ -1,0 +1,165 @@
+"""One video going through a quantized network: every frame by itself, or keyframe and residuals.
+
+    frame      y_t = Q(W) ∗ Q(x_t) + b
+    keyframe   y_k = Q_h(W) ∗ x̂_k + b,  x̂_k = Q_h(x_k)
+    pairwise   y_t = y_k + Q_l(W) ∗ Q_l(x_t − x̂_k)
+    recurrent  y_t = y_{t−1} + Q_l(W) ∗ Q_l(x_t − x̂_{t−1}),  x̂_t = x̂_{t−1} + Q_l(x_t − x̂_{t−1})
+
+Everything between layers (non-linearities, additions, pooling, resizing) works on frame t itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from videoquant.data.video import Frame
+from videoquant.network.graph import Node, unwrap
+from videoquant.network.operators import OPERATORS
+from videoquant.quantizers.placement import Point
+from videoquant.schemes import Residual
+from videoquant.simulate.activations import fake_quantize, fake_quantize_adaptive
+
+if TYPE_CHECKING:
+    from videoquant.simulate.quantized import QuantizedNetwork
+
+Observer = Callable[[Node, Tensor], None]
+
+
+@dataclass
+class State:
+    """What a stream remembers between frames: per point the reference input, per layer the output it gave."""
+
+    reference: dict[Point, Tensor] = field(default_factory=dict)
+    output: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Stream:
+    """The state of one video. Frames go in one after another; the first and every T-th is a keyframe.
+
+    A frame of another size, a frame whose index does not follow the last one (a seek) and `reset()` start
+    again from a keyframe. A frame that is refused (`DataError`) leaves the stream as it was.
+
+    is_key: whether the last frame was a keyframe (every frame is, without a time axis).
+    shares: of the last frame, by point, the share of locations at each bit-width; only adaptive schemes
+        have any, on residual frames.
+    """
+
+    def __init__(self, quantized: QuantizedNetwork) -> None:
+        self.quantized = quantized
+        self.is_key = True
+        self.shares: dict[Point, dict[int, float]] = {}
+        self._readers = Counter(quantized.points.values())
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the next frame is a keyframe."""
+        self._state = State()
+        self._since_key = 0
+        self._last_index: int | None = None
+        self._last_size: tuple[int, ...] | None = None
+
+    def __call__(self, frame: Any) -> Tensor | dict[str, Tensor]:
+        """The network's output for the next frame: a Tensor, or {name: Tensor} where there are several.
+
+        frame: a `Frame`, uint8 pixels H×W×3 RGB, or the network's input N×C×H×W. Gradients flow where the
+        input or the network's weights ask for them.
+        """
+        return unwrap(self.run(frame))
+
+    def run(self, frame: Any, observe: Observer | None = None) -> dict[str, Tensor]:
+        """As calling it, but always {name: Tensor}. observe: sees every node's output, e.g. to measure error."""
+        x = self.quantized.network.prepare(frame)
+        index, size = (frame.index, frame.pixels.shape) if isinstance(frame, Frame) else (None, tuple(x.shape))
+        seek = index is not None and self._last_index is not None and index != self._last_index + 1
+        if seek or size != self._last_size or self._since_key >= self.quantized.scheme.period:
+            since_key, state = 0, State()
+        else:
+            since_key, state = self._since_key, self._state
+        step = _Step(self, state, since_key == 0, observe)
+        outputs = self.quantized.network.run(x, step.compute)
+        # Only now, with the frame done, does the stream move on.
+        self._state, self._since_key = step.next, since_key + 1
+        self._last_index, self._last_size = index, size
+        self.is_key, self.shares = step.is_key, step.shares
+        return outputs
+
+
+class _Step:
+    """One frame: reads the old state, builds the next one beside it."""
+
+    def __init__(self, stream: Stream, state: State, is_key: bool, observe: Observer | None) -> None:
+        self.quantized = stream.quantized
+        time = self.quantized.scheme.time
+        self.time = time if isinstance(time, Residual) else None
+        self.is_key, self.state, self.observe = is_key, state, observe
+        self.next = State(dict(state.reference), dict(state.output))
+        self.shares: dict[Point, dict[int, float]] = {}
+        self._inputs: dict[Point, Tensor] = {}
+        self._waiting = Counter(stream._readers)
+
+    def compute(self, node: Node, inputs: list[Tensor]) -> Tensor:
+        point = self.quantized.points.get(node.name)
+        if point is None:
+            y = self.quantized.network.apply(node, inputs)
+        else:
+            y = self._layer(node, point, inputs[0])
+        if self.observe:
+            self.observe(node, y)
+        return y
+
+    def _layer(self, node: Node, point: Point, x: Tensor) -> Tensor:
+        quantize = self._quantized_key if self.is_key else self._quantized_residual
+        if point not in self._inputs:
+            self._inputs[point] = quantize(point, x)
+        x_hat = self._inputs[point]
+        self._waiting[point] -= 1
+        if not self._waiting[point]:  # the last layer that shares this point
+            del self._inputs[point]
+
+        tensors = {**self.quantized.network.node_tensors(node), "weight": self._weight(node)}
+        if self.is_key:
+            y = OPERATORS[node.op](x_hat, **tensors, **node.attributes)
+            if self.time and self.time.period > 1:
+                self.next.output[node.name] = y
+            return y
+        tensors.pop("bias", None)
+        y = OPERATORS[node.op](x_hat, **tensors, **node.attributes)
+        before = self.state.output[node.name]
+        y = y.add_(before)
+        if self.time and self.time.recurrent:
+            self.next.output[node.name] = y
+        return y
+
+    def _quantized_key(self, point: Point, x: Tensor) -> Tensor:
+        x_hat = fake_quantize(x, self.quantized.grids[point].key)
+        if self.time and self.time.period > 1:
+            self.next.reference[point] = x_hat if self.time.quantized_reference else x
+        return x_hat
+
+    def _quantized_residual(self, point: Point, x: Tensor) -> Tensor:
+        assert self.time is not None
+        grid = self.quantized.grids[point].residual
+        assert grid is not None and point.residual is not None
+        residual = x - self.state.reference[point]
+        if self.time.adaptive:
+            residual, self.shares[point] = fake_quantize_adaptive(
+                residual, grid, point.residual, self.time.tolerance
+            )
+        else:
+            residual = fake_quantize(residual, grid)
+        if self.time.recurrent:
+            self.next.reference[point] = self.state.reference[point] + residual
+        return residual
+
+    def _weight(self, node: Node) -> Tensor:
+        weights = self.quantized.weights[node.name]
+        codes = weights.key if self.is_key else weights.residual
+        floating = self.quantized.network.tensors[f"{node.name}.weight"]
+        if codes is None:
+            return floating
+        return codes.fake_quantize(floating) if floating.requires_grad else codes.values
