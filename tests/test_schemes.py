@@ -39,9 +39,7 @@ schemes = st.builds(
     st.one_of(st.builds(Static), st.builds(Dynamic), st.builds(Predicted, st.integers(1, 49))),
     st.one_of(st.builds(Uniform), st.builds(DenseSparse, st.floats(0.0001, 0.5))),
     st.one_of(st.builds(Frame), st.builds(Policy), plain, adaptive, pairwise),
-    st.one_of(
-        st.builds(MSE), st.builds(MinMax), st.builds(ACIQ), st.builds(Quantile, st.floats(0.5001, 1))
-    ),
+    st.one_of(st.builds(MSE), st.builds(MinMax), st.builds(ACIQ), st.builds(Quantile, st.floats(0.5001, 1))),
     st.sampled_from(["per-channel", "per-tensor", "asymmetric"]),
     widths,
     widths,

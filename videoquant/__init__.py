@@ -1,11 +1,11 @@
 """Quantize vision networks for video.
 
-    import videoquant as vq
+import videoquant as vq
 
-    network = vq.load("pose.onnx")                    # or vq.capture(module, example_inputs)
-    quantized = vq.quantize(network, "w8a8->w4a4 T=3", calibration=vq.frames("clip.mp4"))
-    for frame in vq.frames("clip.mp4"):
-        output = quantized(frame)
+network = vq.load("pose.onnx")                    # or vq.capture(module, example_inputs)
+quantized = vq.quantize(network, "w8a8->w4a4 T=3", calibration=vq.frames("clip.mp4"))
+for frame in vq.frames("clip.mp4"):
+    output = quantized(frame)
 """
 
 from videoquant.api import load, quantize

@@ -20,7 +20,6 @@ from videoquant.data.video import Frame
 from videoquant.errors import DataError
 from videoquant.interrupt import deferred_interrupt
 from videoquant.network.graph import Network, Node
-from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
 from videoquant.tasks import Measure, primary_output, task_for
@@ -71,7 +70,8 @@ class Row:
 class Comparison:
     """What `compare` found.
 
-    network, source: their names. calibration: which data calibrated, in words. task: what the outputs mean, or None. measures: the task's, in the order of
+    network, source: their names. calibration: which data calibrated, in words. task: what the outputs
+    mean, or None. measures: the task's, in the order of
     columns. primary: the output whose SQNR is given. frames: how many were scored. picture_frames: indexes of
     the frames drawn. complete: False where the user stopped it; then every row holds the same first frames.
     """
@@ -89,7 +89,7 @@ class Comparison:
 
 
 class Sqnr:
-    """Signal-to-quantization-noise ratio in dB, 10·log10(Σ reference² / Σ (reference − output)²), accumulated."""
+    """Signal-to-quantization-noise ratio, 10·log10(Σ reference² / Σ (reference − output)²) dB, accumulated."""
 
     def __init__(self) -> None:
         self.signal = self.noise = 0.0
@@ -107,7 +107,7 @@ class Sqnr:
 
 
 def decibels(signal: float, noise: float) -> float:
-    """10·log10(signal / noise), within ±`EXACT_DB`; an exact output gives `EXACT_DB`, never infinity or NaN."""
+    """10·log10(signal / noise) within ±`EXACT_DB`; an exact output gives `EXACT_DB`, nothing gives NaN."""
     if noise == 0:
         return EXACT_DB
     if signal == 0 or not math.isfinite(noise):

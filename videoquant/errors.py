@@ -6,7 +6,7 @@ class VideoQuantError(ValueError):
 
 
 class NetworkError(VideoQuantError):
-    """A network that cannot be read, captured or run: a damaged file, an unsupported operator, bad weights."""
+    """A network that cannot be read or run: a damaged file, an unsupported operator, bad weights."""
 
 
 class SchemeError(VideoQuantError):

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from videoquant.errors import SchemeError
-from videoquant.quantizers.ranges import ACIQ, MSE, Estimator, MinMax, Quantile
+from videoquant.quantizers.ranges import ESTIMATORS, MSE, Estimator
 from videoquant.quantizers.weights import Granularity
 
 FLOAT = 32  # the bit-width that means "left in floating point"
@@ -108,7 +108,9 @@ class Residual:
         if self.adaptive and self.bits.activations == FLOAT:
             raise SchemeError("adaptive needs a residual of 2 to 8 bits: floating point has no codes to fit")
         if self.recurrent and not self.quantized_reference:
-            raise SchemeError("recurrent has no unquantized reference: it differs from its own reconstruction")
+            raise SchemeError(
+                "recurrent has no unquantized reference: it differs from its own reconstruction"
+            )
 
 
 @dataclass(frozen=True)
@@ -198,8 +200,17 @@ class Scheme:
             raise SchemeError(f"scheme of version {data.get('version')!r}; this release reads {VERSION}")
         kinds = {
             kind.__name__: kind
-            for kind in (Static, Dynamic, Predicted, Uniform, DenseSparse, Frame, Residual, Policy)
-            + (MinMax, Quantile, MSE, ACIQ)
+            for kind in (
+                Static,
+                Dynamic,
+                Predicted,
+                Uniform,
+                DenseSparse,
+                Frame,
+                Residual,
+                Policy,
+                *ESTIMATORS,
+            )
         }
         try:
             fields: dict[str, Any] = {key: data[key] for key in ("weights", "head", "tail")}

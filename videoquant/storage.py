@@ -47,7 +47,11 @@ def save(quantized: QuantizedNetwork, path: str | Path) -> None:
             if codes is not None:
                 tensors[f"codes/{frame}/{name}"] = codes.codes
                 tensors[f"scale/{frame}/{name}"] = codes.scale
-                weights[name][frame] = {"zero_point": codes.zero_point, "axis": codes.axis, "bits": codes.bits}
+                weights[name][frame] = {
+                    "zero_point": codes.zero_point,
+                    "axis": codes.axis,
+                    "bits": codes.bits,
+                }
         if same and layer.key is not None:
             weights[name]["residual"] = "key"
         if layer.key is not None and (layer.residual is not None or quantized.bits[name].residual is None):
@@ -76,7 +80,7 @@ def save(quantized: QuantizedNetwork, path: str | Path) -> None:
 
 
 def load_quantized(path: str | Path) -> QuantizedNetwork:
-    """Read what `save` wrote; its outputs equal the saved network's. Raises `NetworkError` for anything else."""
+    """Read what `save` wrote; its outputs equal the saved network's. Raises `NetworkError`."""
     path = Path(path)
     if not path.is_file():
         raise NetworkError(f"{path}: no such file")
@@ -87,7 +91,9 @@ def load_quantized(path: str | Path) -> QuantizedNetwork:
                 raise NetworkError(f"{path}: a safetensors file, but not one that videoquant wrote")
             header = json.loads(metadata[FORMAT])
             if header["version"] != VERSION:
-                raise NetworkError(f"{path}: written in format {header['version']}; this release reads {VERSION}")
+                raise NetworkError(
+                    f"{path}: written in format {header['version']}; this release reads {VERSION}"
+                )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return _build(header, tensors)
     except (SafetensorError, KeyError, TypeError, json.JSONDecodeError, OSError) as error:
@@ -111,8 +117,12 @@ def _build(header: dict[str, Any], tensors: dict[str, Tensor]) -> QuantizedNetwo
     for name, layer in weights.items():
         if layer.key is not None:
             floating.setdefault(f"{name}.weight", layer.key.values)
-    preprocessing = {k: tuple(v) if isinstance(v, list) else v for k, v in stored["preprocessing"].items()}
-    nodes = [Node(**(node | {key: tuple(node[key]) for key in ("inputs", "tensors")})) for node in stored["nodes"]]
+    preprocessing: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in stored["preprocessing"].items()
+    }
+    nodes = [
+        Node(**(node | {key: tuple(node[key]) for key in ("inputs", "tensors")})) for node in stored["nodes"]
+    ]
     network = Network(
         nodes,
         stored["input"],
@@ -124,7 +134,8 @@ def _build(header: dict[str, Any], tensors: dict[str, Tensor]) -> QuantizedNetwo
     )
     grids = {
         point: PointGrids(
-            _grid_from_json(header["grids"][str(point)][0], scheme, point.key, symmetric=False) or Unquantized(),
+            _grid_from_json(header["grids"][str(point)][0], scheme, point.key, symmetric=False)
+            or Unquantized(),
             _grid_from_json(header["grids"][str(point)][1], scheme, point.residual, symmetric=True),
         )
         for point in set(points(network, layer_bits(network, scheme)).values())

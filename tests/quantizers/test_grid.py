@@ -33,7 +33,7 @@ def test_codes_stand_for_the_fake_quantized_values(x, a, b, bits):
     grid = Grid.affine(-a, b, bits)
     codes = grid.codes(x)
     assert codes.dtype == torch.int32
-    assert 0 <= int(codes.min()) and int(codes.max()) <= 2**bits - 1
+    assert int(codes.min()) >= 0 and int(codes.max()) <= 2**bits - 1
     assert torch.equal(grid.dequantize(codes), grid.fake_quantize(x))
 
 

@@ -97,3 +97,13 @@ def test_constant_tensors_give_finite_ranges(estimator, x):
 def test_alpha_out_of_range_is_refused(alpha):
     with pytest.raises(SchemeError, match="α must be above"):
         Quantile(alpha)
+
+
+@pytest.mark.parametrize("channels", [24, 48, 96])
+def test_the_search_sees_every_channel_of_a_large_tensor(channels):
+    # One channel alone holds the large values; sampling that skips it would clip them away.
+    x = torch.rand(1, channels, 160, 300)
+    for loud in (0, 1, channels // 2, channels - 1):
+        y = x.clone()
+        y[:, loud] *= 10
+        assert MSE().measure(y, 8, False)[1] > 9

@@ -12,7 +12,9 @@ from videoquant.quantizers.weights import quantize_weights
 CONV, UP = Node("conv", "conv2d"), Node("up", "conv_transpose2d")
 
 
-@given(st.integers(0, 1000), st.integers(2, 8), st.sampled_from([CONV, UP]), st.sampled_from([MinMax(), MSE()]))
+@given(
+    st.integers(0, 1000), st.integers(2, 8), st.sampled_from([CONV, UP]), st.sampled_from([MinMax(), MSE()])
+)
 def test_per_channel_values_equal_torch(seed, bits, node, estimator):
     weight = torch.randn(6, 5, 3, 3, generator=torch.Generator().manual_seed(seed))
     codes = quantize_weights(weight, node, bits, "per-channel", estimator)

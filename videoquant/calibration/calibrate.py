@@ -104,7 +104,9 @@ class _Run:
     def dynamic_grids(self, point: Point) -> PointGrids:
         """Grids that need no calibration."""
         key = self._dynamic(point.key, symmetric=False)
-        return PointGrids(key, None if point.residual is None else self._dynamic(point.residual, symmetric=True))
+        return PointGrids(
+            key, None if point.residual is None else self._dynamic(point.residual, symmetric=True)
+        )
 
     def _dynamic(self, bits: int, symmetric: bool) -> ActivationGrid:
         return Unquantized() if bits == FLOAT else DynamicGrid(self.scheme.estimator, bits, symmetric)
@@ -193,8 +195,8 @@ class _Run:
         symmetric = still is not None
         low, high = self._average_range(samples, bits, symmetric)
         if low == high and still:
-            warn = f"nothing moves at {point.value!r} in any calibration clip; its residuals take the range of frames"
-            warnings.warn(f"{self.scheme}: {warn}", CalibrationWarning, stacklevel=2)
+            text = f"nothing moves at {point.value!r} in calibration; its residuals take the range of frames"
+            warnings.warn(f"{self.scheme}: {text}", CalibrationWarning, stacklevel=2)
             low, high = self._average_range(still, bits, symmetric)
         if low == high:  # the value is always zero: any grid holds it
             low, high = -1.0, 1.0

@@ -44,15 +44,21 @@ def command(
     images: ImagesOption = None,
     schemes: Annotated[
         str | None,
-        typer.Option(help='Schemes, separated by ";", e.g. "fp32; w8a8; w8a8->w4a4 T=3". Default: a fair selection.'),
+        typer.Option(
+            help='Schemes, separated by ";", e.g. "fp32; w8a8; w8a8->w4a4 T=3". Default: a fair selection.'
+        ),
     ] = None,
     calibration: Annotated[
         str | None,
-        typer.Option(metavar="CLIP|DIR", help="Calibrate on this; default: frames of the clip that are not scored."),
+        typer.Option(
+            metavar="CLIP|DIR", help="Calibrate on this; default: frames of the clip that are not scored."
+        ),
     ] = None,
     count: Annotated[
         int | None,
-        typer.Option("--frames", metavar="N", min=1, help=f"Frames to score, spread over the clip [{SCORED_FRAMES}]."),
+        typer.Option(
+            "--frames", metavar="N", min=1, help=f"Frames to score, spread over the clip [{SCORED_FRAMES}]."
+        ),
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="F", help="Write the results as JSON here too.")
@@ -81,7 +87,9 @@ def command(
     other = frames(calibration) if calibration is not None else source
     free = plan.free if other is source else [range(CALIBRATION_FRAMES if other.is_live else len(other))]
     sets = calibration_sets(other, free, wanted)
-    with progress_bar("calibrating", len(captured.nodes) * sum(not scheme.is_float for scheme in wanted)) as advance:
+    with progress_bar(
+        "calibrating", len(captured.nodes) * sum(not scheme.is_float for scheme in wanted)
+    ) as advance:
         quantized = [quantize(captured, scheme, sets[scheme.period], advance) for scheme in wanted]
     with progress_bar("scoring", sum(map(len, plan.scored))) as advance:
         result = compare(
@@ -117,7 +125,9 @@ def parse_schemes(text: str | None, stills: bool) -> list[Scheme]:
     return schemes
 
 
-def plan_frames(source: Clip, count: int | None, schemes: Sequence[Scheme], calibrated_elsewhere: bool) -> Split:
+def plan_frames(
+    source: Clip, count: int | None, schemes: Sequence[Scheme], calibrated_elsewhere: bool
+) -> Split:
     """Which frames are scored and which are free to calibrate on."""
     periods = [scheme.period for scheme in schemes]
     if source.is_live:  # every opening of a camera gives new frames
@@ -128,7 +138,9 @@ def plan_frames(source: Clip, count: int | None, schemes: Sequence[Scheme], cali
     return split(total, count, periods)
 
 
-def calibration_sets(source: Clip, free: Sequence[range], schemes: Sequence[Scheme]) -> dict[int, list[Frame]]:
+def calibration_sets(
+    source: Clip, free: Sequence[range], schemes: Sequence[Scheme]
+) -> dict[int, list[Frame]]:
     """The calibration frames for each period that occurs, read in one pass."""
     spans = {period: calibration_spans(free, period) for period in {scheme.period for scheme in schemes}}
     wanted = {period: {i for span in runs for i in span} for period, runs in spans.items()}
@@ -148,5 +160,7 @@ def describe(calibration: Clip, source: Clip, plan: Split, sets: dict[int, list[
     numbers = " and ".join(str(count) for count in sorted({len(frames) for frames in sets.values()}))
     if calibration is not source:
         return f"{numbers} frames of {calibration.name}"
-    overlap = "none of them scored" if plan.disjoint else "some of them scored too: the clip is too short for both"
+    overlap = (
+        "none of them scored" if plan.disjoint else "some of them scored too: the clip is too short for both"
+    )
     return f"{numbers} frames of the same {'stream' if source.is_live else 'source'}, {overlap}"

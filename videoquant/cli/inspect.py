@@ -25,9 +25,12 @@ from videoquant.storage import is_quantized_file, load_quantized
 
 
 def command(
-    network: Annotated[str, typer.Argument(help="An ONNX file, a shipped network's name, or a quantized file.")],
+    network: Annotated[
+        str, typer.Argument(help="An ONNX file, a shipped network's name, or a quantized file.")
+    ],
     scheme: Annotated[
-        str | None, typer.Option(help='Show what this scheme quantizes, e.g. "w8a8->w4a4 T=3" (default w8a8).')
+        str | None,
+        typer.Option(help='Show what this scheme quantizes, e.g. "w8a8->w4a4 T=3" (default w8a8).'),
     ] = None,
     mean: MeanOption = None,
     std: StdOption = None,

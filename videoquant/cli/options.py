@@ -17,20 +17,32 @@ from videoquant.errors import DataError, NetworkError
 from videoquant.network.graph import Network
 
 NetworkArgument = Annotated[
-    str, typer.Argument(metavar="NETWORK", help="An ONNX file, or the name of a shipped network: selfie_segmentation.")
+    str,
+    typer.Argument(
+        metavar="NETWORK", help="An ONNX file, or the name of a shipped network: selfie_segmentation."
+    ),
 ]
 VideoOption = Annotated[
-    str | None, typer.Option("--video", metavar="CLIP", help="A video file, a folder of frames or a camera index.")
+    str | None,
+    typer.Option("--video", metavar="CLIP", help="A video file, a folder of frames or a camera index."),
 ]
-ImagesOption = Annotated[Path | None, typer.Option("--images", metavar="DIR", help="A folder of still images.")]
-MeanOption = Annotated[str | None, typer.Option(help="Preprocessing: mean per channel, e.g. 0.485,0.456,0.406.")]
+ImagesOption = Annotated[
+    Path | None, typer.Option("--images", metavar="DIR", help="A folder of still images.")
+]
+MeanOption = Annotated[
+    str | None, typer.Option(help="Preprocessing: mean per channel, e.g. 0.485,0.456,0.406.")
+]
 StdOption = Annotated[str | None, typer.Option(help="Preprocessing: standard deviation per channel.")]
-ScaleOption = Annotated[str | None, typer.Option(help="Preprocessing: multiplies the pixels 0..255, e.g. 1/255.")]
+ScaleOption = Annotated[
+    str | None, typer.Option(help="Preprocessing: multiplies the pixels 0..255, e.g. 1/255.")
+]
 ColorOption = Annotated[str | None, typer.Option(help="Preprocessing: RGB or BGR.")]
 FitOption = Annotated[str | None, typer.Option(help="Preprocessing: stretch the frame, or crop its centre.")]
 TaskOption = Annotated[
     str | None,
-    typer.Option(help="What the outputs mean: classification, segmentation, pose, landmarks, super-resolution."),
+    typer.Option(
+        help="What the outputs mean: classification, segmentation, pose, landmarks, super-resolution."
+    ),
 ]
 
 console = Console()  # results

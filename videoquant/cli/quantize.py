@@ -32,7 +32,9 @@ from videoquant.storage import save
 def command(
     network: NetworkArgument,
     scheme: Annotated[str, typer.Option(help='How to quantize, e.g. "w8a8->w4a4 T=3".')],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to store it, e.g. pose.vq.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to store it, e.g. pose.vq.")
+    ],
     video: VideoOption = None,
     images: ImagesOption = None,
     mean: MeanOption = None,
@@ -54,4 +56,6 @@ def command(
     save(quantized, output)
     megabytes = output.stat().st_size / 1e6
     floating = sum(tensor.numel() for tensor in captured.tensors.values()) * 4 / 1e6
-    console.print(f"{output}: {wanted}, {megabytes:.2f} MB (fp32 {floating:.2f} MB)", highlight=False, soft_wrap=True)
+    console.print(
+        f"{output}: {wanted}, {megabytes:.2f} MB (fp32 {floating:.2f} MB)", highlight=False, soft_wrap=True
+    )

@@ -21,15 +21,21 @@ from videoquant.tasks import task_for
 
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `videoquant quantize` stored.")],
-    video: Annotated[str, typer.Option(metavar="IN", help="A video file, a folder of images or a camera index.")],
+    video: Annotated[
+        str, typer.Option(metavar="IN", help="A video file, a folder of images or a camera index.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.mp4", help="The annotated video.")],
-    count: Annotated[int | None, typer.Option("--frames", metavar="N", min=1, help="Stop after N frames.")] = None,
+    count: Annotated[
+        int | None, typer.Option("--frames", metavar="N", min=1, help="Stop after N frames.")
+    ] = None,
 ) -> None:
-    """Run a quantized network over a stream and write the annotated video. Ctrl-C ends it and keeps the video."""
+    """Run a quantized network over a stream and write the annotated video. Ctrl-C keeps what is done."""
     quantized = load_quantized(file)
     task = task_for(quantized.network)
     if task is None:
-        raise NetworkError(f"{file}: its task is unknown, so nothing can be drawn; quantize it again with --task")
+        raise NetworkError(
+            f"{file}: its task is unknown, so nothing can be drawn; quantize it again with --task"
+        )
     channels_match(quantized.network)
     clip = frames(video)
     check_writable(output)

@@ -1,8 +1,8 @@
 """Bit operations (BOPs): the multiply–accumulates of a layer times the bit-widths of both factors.
 
-    layer            MACs · b_w · b_a, a floating-point factor counts 32 bits
-    adaptive layer   MACs · b_w · mean of b_a over locations; a location at 0 bits counts 0
-    residual scheme  (key + (T − 1) · residual) / T per frame
+layer            MACs · b_w · b_a, a floating-point factor counts 32 bits
+adaptive layer   MACs · b_w · mean of b_a over locations; a location at 0 bits counts 0
+residual scheme  (key + (T − 1) · residual) / T per frame
 """
 
 from __future__ import annotations

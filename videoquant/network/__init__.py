@@ -1,0 +1,1 @@
+"""The captured network: one graph, read from PyTorch or ONNX."""

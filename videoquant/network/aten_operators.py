@@ -205,6 +205,11 @@ def div(site: Site, x: Argument, other: Argument) -> Value:
     return site.emit("div", site.value(x), site.value(other))
 
 
+@_aten("reciprocal")
+def reciprocal(site: Site, x: Value) -> Value:
+    return site.emit("div", site.value(1.0), x)
+
+
 @_aten("neg")
 def neg(site: Site, x: Value) -> Value:
     return site.emit("mul", x, site.value(-1.0))

@@ -48,8 +48,8 @@ def capture(
         raise NetworkError(
             f"{name}: a network has one input, the image; got {len(example_inputs)} example inputs"
         )
-    capture = _Capture(name, _export(name, module, example_inputs), example_inputs[0])
-    return capture.builder.build(capture.run(), preprocessing)
+    walk = _Capture(name, _export(name, module, example_inputs), example_inputs[0])
+    return walk.builder.build(walk.run(), preprocessing)
 
 
 def _export(name: str, module: nn.Module, example_inputs: tuple[Tensor, ...]) -> ExportedProgram:

@@ -155,7 +155,7 @@ def _input(path: Path, graph: onnx.GraphProto, weights: set[str]) -> tuple[str, 
         raise NetworkError(f"{path}: input {name!r} must be float N×C×H×W; it has {len(shape)} dimensions")
     if min(shape[1:]) < 1:
         raise NetworkError(f"{path}: input {name!r} has a dynamic size; export the network with a fixed one")
-    if shape[3] in (1, 3, 4) and shape[1] not in (1, 3, 4):
+    if shape[3] in (1, 3, 4) and min(shape[1:3]) > 16:
         raise NetworkError(f"{path}: input {name!r} is N×H×W×C; export the network with channels first")
     return name, [max(shape[0], 1), *shape[1:]]
 

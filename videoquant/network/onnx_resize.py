@@ -65,10 +65,8 @@ def resize(
         pairs = zip(wanted, places, x.shape[2:], strict=True)
         if all(np.allclose(a.clip(0, n - 1), b.clip(0, n - 1), atol=1e-4) for a, b, n in pairs):
             return site.emit("resize", x, mode=MODES[mode], **attributes)
-    how = f"{mode}, {coordinate_transformation_mode}" + (f", {nearest_mode}" if mode == "nearest" else "")
-    raise site.refuse(
-        f"resizing {x.shape[2:]} to {(height[1], width[1])} by {how} reads other pixels than PyTorch"
-    )
+    how = f"{mode} / {coordinate_transformation_mode} / {nearest_mode}"
+    raise site.refuse(f"resizing {x.shape[2:]} to {(height[1], width[1])} by {how} is not what PyTorch does")
 
 
 def _axes(

@@ -54,7 +54,8 @@ class Preprocessing:
 
         A task that is not one of `TASKS` counts as unknown. Classification networks see the frame's centre.
         """
-        known = {key: metadata[key] for key in ("mean", "std", "scale", "color", "fit") if key in metadata}
+        keys = ("mean", "std", "scale", "color", "fit")
+        known: dict[str, str] = {key: metadata[key] for key in keys if key in metadata}
         task = metadata.get("task", "").strip().lower()
         if task in TASKS:
             known["task"] = task

@@ -1,0 +1,1 @@
+"""From tensors to codes: grids, ranges, weights, and where quantizers stand."""

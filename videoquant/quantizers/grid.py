@@ -27,7 +27,7 @@ class Grid:
 
     @classmethod
     def affine(cls, low: float, high: float, bits: int) -> Grid:
-        """The grid of 2^bits unsigned codes over a range low ≤ 0 ≤ high: s = (b − a)/(2^k − 1), z = round(−a/s)."""
+        """2^bits unsigned codes over a range low ≤ 0 ≤ high: s = (b − a)/(2^k − 1), z = round(−a/s)."""
         last = 2**bits - 1
         scale = _scale((high - low) / last)
         return cls(scale, min(last, max(0, round(-low / scale))), 0, last)

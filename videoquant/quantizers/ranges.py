@@ -6,6 +6,7 @@ A range is measured per sample. `symmetric=True` asks for (−c, c), for residua
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,7 +18,7 @@ from videoquant.errors import SchemeError
 Range = tuple[float, float]
 
 BINS = 2048  # histogram of the MSE search: 8 bins or more per step of an 8-bit grid
-CLIPS = 128  # candidate clips of the MSE search, spaced geometrically from 1% to 100% of the extreme
+CLIPS = 128  # candidate clips of the MSE search: half by ratio from 1% of the extreme, half evenly above 50%
 SAMPLES = 1 << 19  # the histogram counts at most about this many elements, evenly spaced in the tensor
 
 
@@ -118,6 +119,7 @@ class ACIQ:
 
 
 Estimator = MinMax | Quantile | MSE | ACIQ
+ESTIMATORS = (MinMax, Quantile, MSE, ACIQ)
 
 
 @cache
@@ -150,12 +152,12 @@ def upper_quantile(flat: Tensor, alpha: float) -> float:
     return low + (above - low) * (rank - below)
 
 
-def _root(slope: object) -> float:
+def _root(slope: Callable[[float], float]) -> float:
     """Where an increasing function of the clip crosses zero, between 0 and 40."""
     low, high = 1e-6, 40.0
     for _ in range(80):
         middle = (low + high) / 2
-        low, high = (middle, high) if slope(middle) < 0 else (low, middle)  # type: ignore[operator]
+        low, high = (middle, high) if slope(middle) < 0 else (low, middle)
     return (low + high) / 2
 
 
@@ -167,16 +169,30 @@ def _around_zero(low: float, high: float, symmetric: bool) -> Range:
 
 
 def _shrink() -> Tensor:
-    return torch.logspace(-2, 0, CLIPS, dtype=torch.float64)
+    ratios = torch.logspace(-2, math.log10(0.5), CLIPS // 2, dtype=torch.float64)
+    return torch.cat([ratios, torch.linspace(0.5, 1, CLIPS // 2 + 1, dtype=torch.float64)[1:]])
 
 
 def _histogram(x: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
-    """Centres and counts of the bins. The step is odd, so that it visits every channel of any layout."""
-    flat = x.permute(0, *range(2, x.dim()), 1).flatten() if x.dim() == 4 else x.flatten()
-    step = max(1, flat.numel() // SAMPLES) | 1
-    counts = torch.histc(flat[::step].float(), BINS, low, high).double()
+    """Centres and counts of the bins, of at most about `SAMPLES` elements in memory order."""
+    last = x.permute(0, *range(2, x.dim()), 1) if x.dim() == 4 else x  # channels last, as they lie
+    flat = last.flatten()[:: _stride(x.numel())]
+    counts = torch.histc(flat.float(), BINS, low, high).double()
     centres = low + (torch.arange(BINS, dtype=torch.float64) + 0.5) * (high - low) / BINS
     return centres, counts
+
+
+def _stride(count: int) -> int:
+    """A step through `count` elements that leaves about `SAMPLES`: a prime that does not divide `count`.
+
+    So it has no factor in common with the channels, rows or columns, and meets all of each equally.
+    """
+    step = count // SAMPLES
+    if step <= 1:
+        return 1
+    while count % step == 0 or any(step % n == 0 for n in range(2, math.isqrt(step) + 1)):
+        step += 1
+    return step
 
 
 def _squared_errors(centres: Tensor, counts: Tensor, lows: Tensor, highs: Tensor, steps: Tensor) -> Tensor:

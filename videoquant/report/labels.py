@@ -108,9 +108,15 @@ def add_labels(
         if spot.distance >= _LEADER:
             x = min(max(point[0], spot.box.left), spot.box.right)
             y = min(max(point[1], spot.box.bottom), spot.box.top)
-            ends = {"xycoords": "figure points", "textcoords": "figure points"}
-            arrow = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.6, "shrinkA": 1, "shrinkB": MARKER_RADIUS}
-            axes.annotate("", point, (x, y), arrowprops=arrow, zorder=2, **ends)
+            axes.annotate(
+                "",
+                point,
+                (x, y),
+                xycoords="figure points",
+                textcoords="figure points",
+                arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.6, "shrinkA": 1, "shrinkB": 5},
+                zorder=2,
+            )
 
 
 def _pixels(axes: Axes, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -1,9 +1,8 @@
-"""Plots of layers: the error by layer, and the bit-widths that adaptive schemes chose. Each is an SVG text."""
+"""Plots of layers: the error by layer, and the bit-widths that adaptive schemes chose, as SVG texts."""
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +16,9 @@ from videoquant.report.plots import FLOOR_DB
 
 NAME_LENGTH = 22
 MOST_NAMES = 60  # more layer names than this do not fit side by side; then every second, third, … is written
-_HEAT = LinearSegmentedColormap.from_list("heat", ["#7d1d3f", "#d9603b", "#f6c667", "#d8e6c9", "#5aa6b5", "#1f4e79"])
+_HEAT = LinearSegmentedColormap.from_list(
+    "heat", ["#7d1d3f", "#d9603b", "#f6c667", "#d8e6c9", "#5aa6b5", "#1f4e79"]
+)
 _SKIPPED, _LIGHT, _DARK = "#dfe4ea", "#8dbbe0", "#1d5a99"
 
 
@@ -41,14 +42,14 @@ def layers_plot(comparison: Comparison) -> str:
         axes.set_yticks(np.arange(len(shown)) + 0.5, [label for _, label in shown], color=INK)
         _layer_axis(axes, names, 0.5)
         bar = figure.colorbar(mesh, ax=axes, pad=0.012, aspect=18, shrink=0.95)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         bar.ax.tick_params(length=0, colors=MUTED, labelsize=8)
         bar.ax.set_title("dB", fontsize=8, color=MUTED, pad=5)
         return svg(figure, "layers")
 
 
 def shares_plot(comparison: Comparison) -> str:
-    """Stacked bars of the share of multiply–accumulates at each bit-width: per adaptive scheme, then by layer."""
+    """Stacked bars of the multiply–accumulates at each bit-width: per adaptive scheme, then by layer."""
     shown = [
         (row, look.label)
         for row, look in zip(comparison.rows, looks([row.scheme for row in comparison.rows]), strict=True)
@@ -75,9 +76,10 @@ def shares_plot(comparison: Comparison) -> str:
 
 def shorten(names: Sequence[str]) -> list[str]:
     """Names without the path they all begin with; of long ones the end is kept, behind an ellipsis."""
-    prefix = os.path.commonprefix(list(names)) if len(names) > 1 else ""
-    cut = max(prefix.rfind(mark) for mark in "/._") + 1
-    rest = [name[cut:] or name for name in names]
+    first, last = (min(names), max(names)) if names else ("", "")  # what these two share, all share
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
+    cut = max(first[:same].rfind(mark) for mark in "/._") + 1
+    rest = [name[cut:] for name in names]
     return [name if len(name) <= NAME_LENGTH else "…" + name[1 - NAME_LENGTH :] for name in rest]
 
 
@@ -99,7 +101,8 @@ def _overall_bars(axes: Axes, shown: Sequence[tuple[Row, str]], colors: dict[int
     axes.set_xlim(0, 1)
     axes.set_xticks([])
     handles = [
-        Patch(color=color, label=f"{width} bits" if width else "0 bits (skipped)") for width, color in colors.items()
+        Patch(color=color, label=f"{width} bits" if width else "0 bits (skipped)")
+        for width, color in colors.items()
     ]
     axes.legend(
         handles=handles,
@@ -127,7 +130,7 @@ def _layer_bars(axes: Axes, row: Row, layers: Sequence[str], colors: dict[int, s
 
 
 def _layer_axis(axes: Axes, names: Sequence[str], offset: float) -> None:
-    """Write layer names below an axis, all of them or every second, third, … ; offset: of a column's middle."""
+    """Write layer names below an axis, or every second, third, … of many. offset: to a column's middle."""
     step = math.ceil(len(names) / MOST_NAMES)
     shown = range(0, len(names), step)
     short = shorten(names)

@@ -12,6 +12,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from videoquant.schemes import Residual, Scheme
 
@@ -21,7 +22,8 @@ WIDTH = 10.0  # inches of every figure; at 72 points an inch a page column of 10
 INK, MUTED, RULE = "#1f2933", "#66717f", "#e3e7ec"
 # In this order neighbours differ most. Each stands out from white by a contrast of 3 or more.
 COLORS = (
-    "#2f6fb5", "#cf5f1d", "#2b8f62", "#b8324a", "#7a55bd", "#8a6a2f", "#c8559b", "#4f7384", "#85851c", "#118a9e",
+    "#2f6fb5", "#cf5f1d", "#2b8f62", "#b8324a", "#7a55bd",
+    "#8a6a2f", "#c8559b", "#4f7384", "#85851c", "#118a9e",
 )  # fmt: skip
 MARKERS: dict[Family, str] = {"float": "*", "frame": "o", "residual": "^", "adaptive": "D"}
 # Markers of one nominal size look different in size; these look alike.
@@ -32,7 +34,7 @@ FAMILY_NAMES: dict[Family, str] = {
     "residual": "residual quantization",
     "adaptive": "adaptive residual quantization",
 }
-_STYLE = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "svg.fonttype": "path",  # outlines: the same in every browser, with no font installed
@@ -81,7 +83,8 @@ def family(text: str) -> Family:
 
 def new_figure(height: float) -> Figure:
     """An empty white figure `WIDTH` × height inches, laid out by its contents."""
-    figure = Figure(figsize=(WIDTH, height), dpi=72, layout="constrained", facecolor="white")
+    layout = ConstrainedLayoutEngine(h_pad=0.09, w_pad=0.04)
+    figure = Figure(figsize=(WIDTH, height), dpi=72, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 

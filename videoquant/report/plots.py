@@ -137,7 +137,9 @@ def _scatter(
     stairs = best[:1] + stairs
     axes.plot([x for x, _ in stairs], [y for _, y in stairs], color=FRONT, linewidth=1.6, zorder=1)
     for (x, y), look in zip(points, looks([row.scheme for row in comparison.rows]), strict=True):
-        axes.plot(x, y, look.marker, markersize=look.size + 1, color=look.color, mec="white", mew=0.7, zorder=4)
+        axes.plot(
+            x, y, look.marker, markersize=look.size + 1, color=look.color, mec="white", mew=0.7, zorder=4
+        )
     return stairs
 
 
@@ -151,7 +153,9 @@ def _decibel_axis(axes: Axes, decibels: Sequence[float]) -> tuple[list[float], f
     border, exact = high + 0.12 * step, high + 0.24 * step
     dress(axes)
     axes.set_ylim(low - 0.12 * step, exact + 0.12 * step if max(decibels) >= EXACT_DB else border)
-    ticks = [float(tick) for tick in MaxNLocator(6).tick_values(low, high) if low - 0.12 * step <= tick < border]
+    ticks = [
+        float(tick) for tick in MaxNLocator(6).tick_values(low, high) if low - 0.12 * step <= tick < border
+    ]
     labels = [f"{tick:g}" for tick in ticks]
     if max(decibels) >= EXACT_DB:
         ticks, labels = [*ticks, exact], [*labels, "exact"]
@@ -183,7 +187,15 @@ def _family_legend(figure: Figure, names: Sequence[Look]) -> None:
     """What the markers mean, and the line."""
     present = [kind for kind in MARKERS if any(look.family == kind for look in names)]
     handles = [
-        Line2D([], [], color=MUTED, marker=MARKERS[kind], markersize=SIZES[kind], linestyle="", label=FAMILY_NAMES[kind])
+        Line2D(
+            [],
+            [],
+            color=MUTED,
+            marker=MARKERS[kind],
+            markersize=SIZES[kind],
+            linestyle="",
+            label=FAMILY_NAMES[kind],
+        )
         for kind in present
     ]
     handles.append(Line2D([], [], color=FRONT, linewidth=1.6, label="Pareto front"))
@@ -206,7 +218,9 @@ def _frame_line(axes: Axes, row: Row, look: Look, low: float, high: float) -> No
     size = 3.0 if look.family == "frame" else 0.75 * look.size
     for group in runs([frame["frame"] for frame in row.per_frame]):
         axes.plot([x[i] for i in group], [y[i] for i in group], color=look.color, linewidth=1.2)
-    axes.plot([x[i] for i in keys], [y[i] for i in keys], look.marker, color=look.color, markersize=size, mew=0)
+    axes.plot(
+        [x[i] for i in keys], [y[i] for i in keys], look.marker, color=look.color, markersize=size, mew=0
+    )
     axes.plot([], [], color=look.color, marker=look.marker if keys else "", markersize=size, label=look.label)
 
 
@@ -230,5 +244,3 @@ def _positions(indexes: Sequence[int]) -> list[float]:
     for number, group in enumerate(runs(indexes)):
         result += [position + number * gap for position in group]
     return result
-
-

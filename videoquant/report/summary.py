@@ -39,7 +39,10 @@ def _by_sqnr(comparison: Comparison, rows: Sequence[Row], digits: int) -> list[s
     lead = f"Of {len(rows)} quantized schemes `{best.scheme}` stays closest to fp32: {fidelity} at {cost}"
     near = _cheapest(rows, lambda row: row.sqnr_db >= best.sqnr_db - CLOSE_DB)
     if near.gbops_per_frame >= best.gbops_per_frame:
-        return [f"{lead}{_against(comparison, best)}.", f"No cheaper scheme comes within {CLOSE_DB:g} dB of it."]
+        return [
+            f"{lead}{_against(comparison, best)}.",
+            f"No cheaper scheme comes within {CLOSE_DB:g} dB of it.",
+        ]
     near_cost = f"{near.gbops_per_frame:.{digits}f} GBOPs per frame"
     reached = "exact" if near.sqnr_db >= EXACT_DB else f"{sqnr_text(near.sqnr_db)} dB"
     return [
@@ -56,7 +59,9 @@ def _by_measure(comparison: Comparison, measure: Measure, rows: Sequence[Row], d
     sign = 1 if measure.higher_is_better else -1
     values = {row.scheme: row.agreement[measure.name] for row in scored}
     best = min(scored, key=lambda row: (-sign * values[row.scheme], row.gbops_per_frame))
-    near = _cheapest(scored, lambda row: sign * (values[best.scheme] - values[row.scheme]) <= CLOSE[measure.unit])
+    near = _cheapest(
+        scored, lambda row: sign * (values[best.scheme] - values[row.scheme]) <= CLOSE[measure.unit]
+    )
     lead = f"By {measure.label} the best is `{best.scheme}` ({measure.format(values[best.scheme])})"
     margin = f"{CLOSE[measure.unit]:g} {measure.unit}".strip()
     if near.gbops_per_frame >= best.gbops_per_frame:
@@ -77,7 +82,9 @@ def _against(comparison: Comparison, row: Row) -> str:
         (name, other.gbops_per_frame)
         for other in comparison.rows
         for name in [("fp32" if family(other.scheme) == "float" else other.scheme)]
-        if name in ("fp32", PLAIN) and other is not row and row.gbops_per_frame > 0
+        if name in ("fp32", PLAIN)
+        and other is not row
+        and min(row.gbops_per_frame, other.gbops_per_frame) > 0
     ]
     parts = [_ratio(cost / row.gbops_per_frame, name) for name, cost in yardsticks]
     return f", {' and '.join(parts)}" if parts else ""
@@ -85,7 +92,7 @@ def _against(comparison: Comparison, row: Row) -> str:
 
 def _ratio(ratio: float, name: str) -> str:
     """How many times less (or more) than `name` it costs; ratio: the cost of `name` over the scheme's."""
-    if round(ratio, 1) == 1 or not ratio:
-        return f"about as much as `{name}`" if ratio else f"more than `{name}`"
-    times, direction = (ratio, "less") if ratio > 1 else (1 / ratio, "more")
-    return f"{times:.0f}× {direction} than `{name}`" if times >= 9.95 else f"{times:.1f}× {direction} than `{name}`"
+    times = max(ratio, 1 / ratio)
+    if times < 1.05:
+        return f"about as much as `{name}`"
+    return f"{times:.{0 if times >= 9.95 else 1}f}× {'less' if ratio > 1 else 'more'} than `{name}`"

@@ -16,7 +16,7 @@ from videoquant.tasks import Measure
 
 ABSENT = "–"
 FRONT_MARK = "*"
-FRONT_MEANING = "no other scheme costs less or the same and is closer to fp32"
+FRONT_MEANING = "every closer scheme costs more, every cheaper one is less close"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The quantized network in PyTorch: the definition of correct."""

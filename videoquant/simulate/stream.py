@@ -72,9 +72,11 @@ class Stream:
         return unwrap(self.run(frame))
 
     def run(self, frame: Any, observe: Observer | None = None) -> dict[str, Tensor]:
-        """As calling it, but always {name: Tensor}. observe: sees every node's output, e.g. to measure error."""
+        """As calling it, but always {name: Tensor}. observe: sees every node's output."""
         x = self.quantized.network.prepare(frame)
-        index, size = (frame.index, frame.pixels.shape) if isinstance(frame, Frame) else (None, tuple(x.shape))
+        index, size = (
+            (frame.index, frame.pixels.shape) if isinstance(frame, Frame) else (None, tuple(x.shape))
+        )
         seek = index is not None and self._last_index is not None and index != self._last_index + 1
         if seek or size != self._last_size or self._since_key >= self.quantized.scheme.period:
             since_key, state = 0, State()

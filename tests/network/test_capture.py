@@ -1,0 +1,267 @@
+"""Captured modules compute what the module does, under the names its author gave."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from videoquant.errors import NetworkError
+from videoquant.network.capture import OPERATORS, capture
+
+
+class SqueezeExcite(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.reduce, self.expand = nn.Conv2d(channels, 4, 1), nn.Conv2d(4, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        share = F.relu(self.reduce(F.adaptive_avg_pool2d(x, 1)), inplace=True)
+        return x * F.hardsigmoid(self.expand(share))
+
+
+class Small(nn.Module):
+    """Batch norm, residual, SE, in-place operators (through a view too), resizing, chunk and cat, a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, bias=False), nn.BatchNorm2d(8), nn.ReLU(True))
+        self.se = SqueezeExcite(8)
+        self.norm = nn.BatchNorm2d(8)
+        self.head_weight = nn.Parameter(torch.randn(5, 8))
+        self.register_buffer("mean", torch.rand(1, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> dict[str, Any]:
+        x = self.stem(x - self.mean)
+        y = self.se(x)
+        y += x
+        y[:, :2].mul_(2)
+        a, b = self.norm(y).chunk(2, 1)
+        y = F.interpolate(torch.cat([b, a], 1), scale_factor=2, mode="bilinear")
+        logits = F.linear(torch.flatten(y.mean((2, 3)), 1), self.head_weight)
+        return {"mask": y, "logits": logits, "features": (x, b)}
+
+
+@pytest.fixture
+def small() -> Small:
+    torch.manual_seed(0)
+    module = Small()
+    for norm in (module.stem[1], module.norm):
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.5, 2)
+    return module
+
+
+def test_a_network_computes_what_the_module_does(small: Small) -> None:
+    network = capture(small, torch.rand(1, 3, 17, 15))
+    x = torch.rand(1, 3, 17, 15)
+    expected = small.eval()(x)
+    outputs = network.run(x)
+    assert list(outputs) == ["mask", "logits", "features.0", "features.1"]
+    flat = [expected["mask"], expected["logits"], *expected["features"]]
+    for output, wanted in zip(outputs.values(), flat, strict=True):
+        torch.testing.assert_close(output, wanted.detach(), rtol=1e-4, atol=1e-5)
+    assert network.input_shape == (1, 3, 17, 15)
+    assert network.name == "Small"
+
+
+def test_names_are_the_authors(small: Small) -> None:
+    network = capture(small, torch.rand(1, 3, 17, 15), name="net")
+    assert [node.name for node in network.layers] == ["stem.0", "se.reduce", "se.expand", "head"]
+    names = [node.name for node in network.nodes]
+    assert {"stem.2", "se.adaptive_avg_pool2d", "se.relu", "se.hardsigmoid", "se.mul", "add", "norm"} <= set(
+        names
+    )
+    by_name = {node.name: node for node in network.nodes}
+    assert by_name["norm"].op == "affine"  # what it reads is no layer
+    assert by_name["stem.2"].inputs == ("stem.0",)  # whose batch norm is folded into it
+    assert by_name["stem.2"].attributes == {"min": 0.0}
+    assert network.name == "net"
+
+
+def test_the_module_keeps_its_mode_and_the_network_its_weights(small: Small) -> None:
+    small.train()
+    small.norm.eval()
+    network = capture(small, torch.rand(1, 3, 17, 15))
+    assert small.training and small.stem.training and not small.norm.training
+    x = torch.rand(1, 3, 17, 15)
+    before = network.run(x)["mask"]
+    with torch.no_grad():
+        for tensor in (*small.parameters(), *small.buffers()):
+            tensor.zero_()
+    assert torch.equal(network.run(x)["mask"], before)
+    assert not any(tensor.requires_grad for tensor in network.tensors.values())
+
+
+def test_a_layer_called_twice_stands_twice() -> None:
+    layer = nn.Conv2d(4, 4, 1)
+    module = Call(lambda x: layer(layer(x)))
+    module.layer = layer
+    network = capture(module, torch.rand(1, 4, 3, 3))
+    assert [node.name for node in network.nodes] == ["layer", "layer_2"]
+    assert torch.equal(network.tensors["layer.weight"], network.tensors["layer_2.weight"])
+
+
+class Call(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(x)
+
+
+KERNEL, WEIGHT, MATRIX = torch.randn(6, 2, 3, 3), torch.randn(4, 3, 3, 3), torch.randn(7, 5)
+aten = torch.ops.aten
+
+FUNCTIONS: dict[str, Callable[[Tensor], Any]] = {
+    "conv2d": lambda x: F.conv2d(x, KERNEL, torch.ones(6), stride=(2, 1), padding=1, groups=2),
+    "conv2d same": lambda x: F.conv2d(x, torch.ones(2, 4, 4, 3), padding="same", dilation=(1, 2)),
+    "conv2d valid": lambda x: F.conv2d(x, torch.ones(2, 4, 4, 3), padding="valid"),
+    "conv_transpose2d": lambda x: F.conv_transpose2d(x, WEIGHT, None, 2, 1, 1),
+    "convolution": lambda x: aten.convolution(x, WEIGHT, None, [2, 2], [1, 0], [1, 1], True, [0, 1], 1),
+    "matmul": lambda x: x @ MATRIX,
+    "addmm": lambda x: torch.addmm(torch.ones(5), x.reshape(-1, 7), MATRIX, beta=2.0, alpha=0.5),
+    "mm": lambda x: torch.mm(x.reshape(-1, 7), MATRIX),
+    "batch_norm": lambda x: F.batch_norm(x, torch.ones(4), torch.arange(1.0, 5.0)),
+    "relu": F.relu,
+    "relu6": F.relu6,
+    "hardtanh": F.hardtanh,
+    "clamp": lambda x: x.clamp(-0.5, 0.7),
+    "clamp_min": lambda x: x.clamp_min(0.1),
+    "clamp_max": lambda x: x.clamp_max(0.1),
+    "leaky_relu": lambda x: F.leaky_relu_(x * 2, 0.2),
+    "prelu": lambda x: F.prelu(x, torch.tensor([0.1, 0.2, 0.3, 0.4])),
+    "hardswish": F.hardswish,
+    "hardsigmoid": F.hardsigmoid,
+    "sigmoid": torch.sigmoid,
+    "silu": F.silu,
+    "tanh": torch.tanh,
+    "erf": torch.erf,
+    "gelu": lambda x: F.gelu(x, approximate="tanh"),
+    "elu": lambda x: F.elu(x, 0.5),
+    "softmax": lambda x: F.softmax(x, -3),
+    "add": lambda x: torch.add(torch.add(x, x, alpha=2), torch.ones(4, 1, 1), alpha=3),
+    "sub": lambda x: torch.sub(x, x.mean(), alpha=0.5) - 1,
+    "rsub": lambda x: torch.rsub(x, 1.5) + (2 - x),
+    "mul": lambda x: 3 * x.mul_(0.5),
+    "div": lambda x: x / (x / 2 + 9),
+    "reciprocal": lambda x: 1 / (x + 9),
+    "neg": lambda x: -x,
+    "max_pool2d": lambda x: F.max_pool2d(x, 3, 2, 1, ceil_mode=True),
+    "max_pool2d_with_indices": lambda x: aten.max_pool2d_with_indices(x, [2, 3])[0],
+    "avg_pool2d": lambda x: F.avg_pool2d(x, (3, 2), padding=1, count_include_pad=False),
+    "adaptive_avg_pool2d": lambda x: F.adaptive_avg_pool2d(x, (3, 2)),
+    "adaptive_max_pool2d": lambda x: F.adaptive_max_pool2d(x, 1),
+    "mean": lambda x: x.mean((-1, 2), keepdim=True) + x.mean(),
+    "amax": lambda x: x.amax((2, 3)),
+    "upsample_nearest2d": lambda x: F.interpolate(x, scale_factor=1.7) * aten.upsample_nearest2d(x, [10, 11]),
+    "nearest to a size": lambda x: F.interpolate(x, (9, 5)),
+    "upsample_bilinear2d": lambda x: F.interpolate(x, scale_factor=(1.7, 2), mode="bilinear"),
+    "bilinear, corners": lambda x: F.interpolate(x, (9, 5), mode="bilinear", align_corners=True),
+    "pixel_shuffle": lambda x: F.pixel_shuffle(x, 2),
+    "cat": lambda x: torch.cat([x, torch.ones(1, 4, 6, 2)], -1),
+    "split": lambda x: x.split(3, 1)[1],
+    "split_with_sizes": lambda x: x.split([1, 2, 1], 1)[1],
+    "chunk": lambda x: x.chunk(4, -1)[-1],
+    "unbind": lambda x: x.unbind(1)[2],
+    "slice": lambda x: x[:, 1:-1, ::2, -3:],
+    "narrow": lambda x: x.narrow(3, 1, 4),
+    "select": lambda x: x[..., -2],
+    "slice_scatter and copy": lambda x: torch.slice_scatter(x, x[:, :2] * 2, 1, 1, 3),
+    "assignment": lambda x: assign(x * 1),
+    "pad": lambda x: F.pad(F.pad(x, (1, 0, 2, 1), value=2.0), (0, 0, 0, 0, 1, 0)),
+    "reflection_pad2d": lambda x: F.pad(x, (1, 0, 2, 1), mode="reflect"),
+    "replication_pad2d": lambda x: nn.ReplicationPad2d(2)(x),
+    "constant_pad_nd": lambda x: aten.constant_pad_nd(x, [1, 1], 3.0),
+    "permute": lambda x: x.permute(0, 2, 3, -3),
+    "transpose": lambda x: x.transpose(-1, 1),
+    "t": lambda x: x.mean((2, 3)).t(),
+    "view": lambda x: x.view(1, 2, -1, 7),
+    "reshape": lambda x: x.transpose(1, 2).reshape(3, -1),
+    "flatten": lambda x: x.flatten(2),
+    "unflatten": lambda x: x.unflatten(1, (2, -1)),
+    "squeeze": lambda x: x.mean((2, 3), keepdim=True).squeeze(-1).squeeze(),
+    "unsqueeze": lambda x: x.unsqueeze(-1).unsqueeze(1),
+    "dropout": lambda x: F.dropout2d(F.dropout(x, 0.5, False), 0.5, False) + 1,
+    "no-ops": lambda x: x.clone().contiguous().detach().to(torch.float32) + 1,
+}
+
+
+def assign(x: Tensor) -> Tensor:
+    x[:, 1:3] = x[:, :2] + 1
+    return x
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_compute_what_pytorch_does(name: str) -> None:
+    torch.manual_seed(0)
+    function, x = FUNCTIONS[name], torch.randn(1, 4, 6, 7)
+    network = capture(Call(function), torch.randn(1, 4, 6, 7))
+    result, expected = network.run(x)["output"], function(x.clone())
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-5)
+    assert network.shapes[network.outputs["output"]] == tuple(expected.shape)
+
+
+def test_outputs_of_tuples_are_numbered() -> None:
+    network = capture(Call(lambda x: (x + 1, [x + 2, None])), torch.rand(1, 3, 2, 2))
+    assert network.outputs == {"output_0": "add", "output_1.0": "add_2"}
+
+
+def test_a_reshape_leaves_the_batch_open() -> None:
+    network = capture(Call(lambda x: x.view(x.shape[0], -1)), torch.rand(1, 3, 2, 2))
+    assert network.nodes[0].attributes == {"shape": [0, 12]}
+    assert network(torch.rand(5, 3, 2, 2)).shape == (5, 12)
+
+
+class Counter(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.count += 1
+        return x * self.count
+
+
+def branch(x: Tensor) -> Tensor:
+    return x + 1 if x.sum() > 0 else x
+
+
+REFUSED: dict[str, nn.Module] = {
+    "operator cumsum at 'cumsum' (node 'cumsum', ": Call(lambda x: x.cumsum(1)),
+    "supported are adaptive_avg_pool2d, ": Call(lambda x: x.cumsum(1)),
+    "torch.export cannot capture it: ": Call(branch),
+    "output 'output_1' is not computed from the input": Call(lambda x: (x * 2, torch.ones(2))),
+    "changes its buffer 'count' as it runs": Counter(),
+    "operator rand at 'rand'": Call(lambda x: x + torch.rand(3, 4, 4)),
+    "rounding_mode": Call(lambda x: torch.div(x, 2, rounding_mode="floor")),
+    "weights (the second factor) are computed at run time": Call(lambda x: x @ x.transpose(2, 3)),
+    "adaptive max pooling is supported only to 1×1": Call(lambda x: F.adaptive_max_pool2d(x, 2)),
+    "divisor_override is not supported": Call(lambda x: F.avg_pool2d(x, 2, divisor_override=3)),
+    "padding mode 'circular'": Call(lambda x: aten.pad(x, [1, 1, 1, 1], "circular")),
+    "conversion of activations to torch.int64": Call(lambda x: x.long() + 1),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_cannot_be_captured_is_refused_in_one_line(message: str) -> None:
+    with pytest.raises(NetworkError) as raised:
+        capture(REFUSED[message], torch.rand(1, 3, 4, 4), name="net")
+    assert message in str(raised.value)
+    assert str(raised.value).startswith("net: ")
+    assert "\n" not in str(raised.value)
+
+
+def test_several_inputs_are_refused() -> None:
+    with pytest.raises(NetworkError, match="a network has one input, the image; got 2 example inputs"):
+        capture(nn.Bilinear(2, 2, 2), (torch.rand(1, 2), torch.rand(1, 2)))
+
+
+def test_operators_are_known_by_names_that_pytorch_has() -> None:
+    assert [name for name in OPERATORS if not hasattr(torch.ops.aten, name)] == []

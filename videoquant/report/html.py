@@ -1,0 +1,269 @@
+"""The HTML report: one page that opens offline, with its style, plots and pictures inside."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from html import escape
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from videoquant.compare import Comparison, Row
+from videoquant.files import atomic_write, output_folder
+from videoquant.report.glossary import glossary
+from videoquant.report.layer_plots import layers_plot, shares_plot
+from videoquant.report.looks import family
+from videoquant.report.plots import fidelity_plot, frames_plot
+from videoquant.report.results import pareto, write_csv, write_json
+from videoquant.report.summary import summary
+from videoquant.report.table import ABSENT, FRONT_MEANING, columns, sqnr_text
+
+PICTURE_SIDE = 720  # pixels of the longer side at most: three frames of a dozen schemes take about 3 MB
+JPEG_QUALITY = 86
+
+
+def write_report(comparison: Comparison, folder: str | Path) -> Path:
+    """Write report.html, results.json and results.csv into `folder`, which is made where it is missing.
+
+    Returns the path of report.html. Raises `OutputError` where the folder or a file cannot be written.
+    """
+    target = output_folder(folder)
+    write_json(comparison, target / "results.json")
+    write_csv(comparison, target / "results.csv")
+    path = target / "report.html"
+    with atomic_write(path) as temporary:
+        temporary.write_text(page(comparison), encoding="utf-8")
+    return path
+
+
+def page(comparison: Comparison) -> str:
+    """The whole page. Sections with nothing to show are left out."""
+    name = f"{comparison.network} on {comparison.source}"
+    sections = (
+        _overview(comparison),
+        _results(comparison),
+        _fidelity(comparison),
+        _frame_by_frame(comparison),
+        _pictures(comparison),
+        _layers(comparison),
+        _shares(comparison),
+        _method(comparison),
+    )
+    body = "\n".join(section for section in sections if section)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{escape(name)} · videoquant</title>
+<style>
+{_asset("style.css")}</style>
+</head>
+<body>
+<main>
+<header>
+<p class="eyebrow">videoquant comparison</p>
+<h1>{escape(comparison.network)} <span>on</span> {escape(comparison.source)}</h1>
+</header>
+{body}
+</main>
+<script>
+{_asset("page.js")}</script>
+</body>
+</html>
+"""
+
+
+def data_uri(pixels: NDArray[np.uint8]) -> str:
+    """A picture (uint8 RGB, H×W×3) as the data URI of a JPEG, its longer side at most `PICTURE_SIDE`."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    # Full colour resolution: overlays are thin coloured lines, which halved colour would smear.
+    image.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _overview(comparison: Comparison) -> str:
+    notice = ""
+    if not comparison.complete:
+        held = f"these results hold only the first {_count(comparison.frames, 'frame')}"
+        notice = f"<p class='notice'>The run was stopped early: {held}.</p>\n"
+    sentences = "\n".join(f"<p>{_code(sentence)}</p>" for sentence in summary(comparison))
+    reference = (
+        "Fidelity is measured against the network’s own floating-point (fp32) output on the same frames, "
+        "not against ground truth."
+    )
+    facts = f"{_count(comparison.frames, 'frame')}, {_count(len(comparison.rows), 'scheme')}."
+    note = f"<p class='muted'>{facts} {reference}</p>"
+    return f"{notice}<section class='summary'>\n{sentences}\n{note}\n</section>"
+
+
+def _results(comparison: Comparison) -> str:
+    shown = columns(comparison)
+    base = next((row.gbops_per_frame for row in comparison.rows if family(row.scheme) == "float"), 0.0)
+    heads = [_head("scheme", "text", "")]
+    heads += [_head(column.heading, "down" if column.higher_is_better else "up", "n") for column in shown]
+    if base:
+        heads.insert(2, "<th class='n'>of fp32</th>")
+    lines = []
+    for index, (row, on_front) in enumerate(zip(comparison.rows, pareto(comparison.rows), strict=True)):
+        mark = f"<span class='mark' title='Pareto front: {FRONT_MEANING}'>●</span>" if on_front else ""
+        cells = [f"<td data-value='{escape(row.scheme)}'><code>{escape(row.scheme)}</code>{mark}</td>"]
+        for column in shown:
+            value = column.values[index]
+            data = "" if value is None else f" data-value='{value!r}'"
+            cells.append(f"<td class='n'{data}>{escape(column.cells[index])}</td>")
+        if base:
+            cells.insert(2, f"<td class='n'>{_percent(row.gbops_per_frame / base)}</td>")
+        lines.append(f"<tr{' class=front' if on_front else ''}>{''.join(cells)}</tr>")
+    caption = (
+        f"<span class='mark'>●</span> Pareto front of GBOPs and SQNR: {FRONT_MEANING}. Click a heading to "
+        "sort. results.csv beside this page has the same numbers, results.json those of every frame and "
+        "layer."
+    )
+    return (
+        "<section>\n<h2>Results</h2>\n<div class='scroll'><table>\n<thead><tr>"
+        + "".join(heads)
+        + "</tr></thead>\n<tbody>\n"
+        + "\n".join(lines)
+        + f"\n</tbody>\n</table></div>\n<p class='caption'>{caption}</p>\n</section>"
+    )
+
+
+def _fidelity(comparison: Comparison) -> str:
+    caption = (
+        "Each point is a scheme: further left costs less, further up is closer to fp32. The grey line "
+        "shows the best that each budget buys."
+    )
+    if comparison.measures and not comparison.measures[0].higher_is_better:
+        caption += " In the lower panel less is better."
+    return _figure("Fidelity against cost", fidelity_plot(comparison), caption)
+
+
+def _frame_by_frame(comparison: Comparison) -> str:
+    # Without a residual scheme frames do not depend on one another (and may be unrelated images).
+    if not any(family(row.scheme) in ("residual", "adaptive") for row in comparison.rows):
+        return ""
+    caption = (
+        "SQNR of each frame; marks are keyframes. Between them a residual scheme can lose fidelity as the "
+        "picture moves away from its keyframe; the next keyframe starts afresh."
+    )
+    return _figure("Frame by frame", frames_plot(comparison), caption)
+
+
+def _layers(comparison: Comparison) -> str:
+    if not any(row.layer_sqnr_db and family(row.scheme) != "float" for row in comparison.rows):
+        return ""
+    caption = (
+        "SQNR of each layer’s output against the same layer of fp32, first layer on the left: blue is "
+        "close, red is far. Where the colour turns abruptly from one layer to the next, much of the error "
+        "arises."
+    )
+    return _figure("Error by layer", layers_plot(comparison), caption)
+
+
+def _shares(comparison: Comparison) -> str:
+    if not any(row.shares for row in comparison.rows):
+        return ""
+    caption = (
+        "How the multiply–accumulates of residual frames divide over bit-widths. The grey part was skipped: "
+        "too little had changed there since the keyframe."
+    )
+    return _figure("Bits that adaptive schemes use", shares_plot(comparison), caption)
+
+
+def _pictures(comparison: Comparison) -> str:
+    rows = sorted(
+        (row for row in comparison.rows if row.pictures), key=lambda row: family(row.scheme) != "float"
+    )
+    if not rows or not comparison.picture_frames:
+        return ""
+    strips = []
+    for number, frame in enumerate(comparison.picture_frames):
+        cells = [
+            _picture(comparison, row, frame, row.pictures[number])
+            for row in rows
+            if number < len(row.pictures)
+        ]
+        strips.append(f"<h3>Frame {frame}</h3>\n<div class='strip'>\n" + "\n".join(cells) + "\n</div>")
+    caption = (
+        "The same frame under each scheme, with the fidelity of this frame; click a picture to enlarge it."
+    )
+    return (
+        f"<section>\n<h2>Sample frames</h2>\n<p class='caption'>{caption}</p>\n"
+        + f"<div class='frames' tabindex='0' style='--columns:{len(rows)}'>\n"
+        + "\n".join(strips)
+        + "\n</div>\n<dialog><img alt=''><p></p></dialog>\n</section>"
+    )
+
+
+def _picture(comparison: Comparison, row: Row, frame: int, pixels: NDArray[np.uint8]) -> str:
+    measured = next((entry for entry in row.per_frame if entry["frame"] == frame), None)
+    facts = []
+    if measured is not None:
+        db = sqnr_text(measured["sqnr_db"])
+        facts.append(db if db == "exact" else f"{db} dB")
+        for measure in comparison.measures[:1]:
+            value = measured.get("agreement", {}).get(measure.name)
+            facts.append(ABSENT if value is None else f"{measure.label} {measure.format(value)}")
+    height, width = pixels.shape[:2]
+    title = escape(f"{row.scheme}, frame {frame}")
+    return (
+        f"<figure><img src='{data_uri(pixels)}' alt='{title}' width='{width}' height='{height}'>"
+        f"<figcaption><code>{escape(row.scheme)}</code> <span>{escape(' · '.join(facts))}</span></figcaption>"
+        "</figure>"
+    )
+
+
+def _method(comparison: Comparison) -> str:
+    facts = [
+        ("Network", comparison.network),
+        ("Clip", comparison.source),
+        ("Frames scored", str(comparison.frames)),
+        ("Calibrated on", comparison.calibration),
+        ("Task", comparison.task or "unknown: outputs are compared as numbers only"),
+        ("Primary output", comparison.primary),
+    ]
+    listed = "".join(f"<dt>{term}</dt><dd>{escape(text)}</dd>" for term, text in facts if text)
+    terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in glossary(comparison))
+    return (
+        "<section>\n<h2>How it was measured</h2>\n"
+        f"<dl class='facts'>{listed}</dl>\n<h3>Words</h3>\n<dl>{terms}</dl>\n</section>"
+    )
+
+
+def _figure(heading: str, drawing: str, caption: str) -> str:
+    named = drawing.replace("<svg", f"<svg role='img' aria-label='{heading}'", 1)
+    return (
+        f"<section>\n<h2>{heading}</h2>\n<figure class='plot'>\n<div class='card'>{named}</div>\n"
+        f"<figcaption>{caption}</figcaption>\n</figure>\n</section>"
+    )
+
+
+def _head(text: str, first: str, kind: str) -> str:
+    """A heading that sorts; first: which order the first click gives, "up", "down" or "text"."""
+    return f"<th class='{kind}'><button type='button' data-first='{first}'>{escape(text)}</button></th>"
+
+
+def _code(sentence: str) -> str:
+    """Escape a sentence; what stands between backquotes becomes code."""
+    return re.sub(r"`(.*?)`", r"<code>\1</code>", escape(sentence))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.{0 if share >= 0.0995 else 1}f}%"
+
+
+def _asset(name: str) -> str:
+    return resources.files("videoquant.report").joinpath(name).read_text(encoding="utf-8")
