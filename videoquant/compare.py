@@ -89,7 +89,7 @@ class Comparison:
 
 
 class Sqnr:
-    """Signal-to-quantization-noise ratio, 10·log10(Σ reference² / Σ (reference − output)²) dB, accumulated."""
+    """Signal-to-quantization-noise ratio: 10·log10(Σ reference² / Σ (reference − output)²), in dB."""
 
     def __init__(self) -> None:
         self.signal = self.noise = 0.0

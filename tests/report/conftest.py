@@ -59,7 +59,7 @@ def comparison() -> Comparison:
     return build()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_comparison() -> Any:
     """`build(schemes, **fields)`: the same with other schemes or fields."""
     return build

@@ -18,7 +18,8 @@ from videoquant.errors import SchemeError
 Range = tuple[float, float]
 
 BINS = 2048  # histogram of the MSE search: 8 bins or more per step of an 8-bit grid
-CLIPS = 128  # candidate clips of the MSE search: half by ratio from 1% of the extreme, half evenly above 50%
+COARSE = 32  # candidate clips of the MSE search: half by ratio from 1% of the extreme, half evenly above 50%
+FINE = 17  # candidates between the neighbours of the best of them
 SAMPLES = 1 << 19  # the histogram counts at most about this many elements, evenly spaced in the tensor
 
 
@@ -58,8 +59,8 @@ class Quantile:
 class MSE:
     """The clip that minimises the mean squared error of the quantized tensor, found by search.
 
-    The search tries `CLIPS` clips on a histogram of `BINS` bins, for an asymmetric range first the upper
-    end, then the lower, then the upper again.
+    The search tries `COARSE` clips, then `FINE` around the best, on a histogram of `BINS` bins; for a signed
+    tensor's asymmetric range it goes over the upper end, the lower, and the upper again.
     """
 
     def measure(self, x: Tensor, bits: int, symmetric: bool) -> Range:
@@ -69,26 +70,23 @@ class MSE:
             return 0.0, 0.0
         if symmetric:
             limit = max(-low, high)
-            centres, counts = _histogram(x.abs(), 0.0, limit)
-            clips = limit * _shrink()
-            steps = clips / (2 ** (bits - 1) - 1)
-            best = float(clips[_squared_errors(centres, counts, -clips, clips, steps).argmin()])
+            bins = _histogram(x.abs(), 0.0, limit)
+            best = limit * _search(lambda r: _squared_errors(*bins, -r * limit, r * limit, 2**bits - 2))
             return -best, best
-        low, high = min(low, 0.0), max(high, 0.0)
-        centres, counts = _histogram(x, low, high)
+        a, b = low, high = min(low, 0.0), max(high, 0.0)
+        bins = _histogram(x, low, high)
 
-        def search(lows: Tensor, highs: Tensor) -> int:
-            steps = (highs - lows) / (2**bits - 1)
-            steps = torch.where(steps > 0, steps, torch.full_like(steps, torch.inf))
-            return int(_squared_errors(centres, counts, lows, highs, steps).argmin())
+        def upper(share: Tensor) -> Tensor:
+            return _squared_errors(*bins, a, share * high, 2**bits - 1)
 
-        shrink = _shrink()
-        ends = torch.tensor([low, high], dtype=torch.float64)
-        for end in (1, 0, 1) if low < 0 < high else (int(high > 0),):
-            candidates = ends.repeat(CLIPS, 1)
-            candidates[:, end] = (low, high)[end] * shrink
-            ends = candidates[search(candidates[:, 0], candidates[:, 1])]
-        return float(ends[0]), float(ends[1])
+        def lower(share: Tensor) -> Tensor:
+            return _squared_errors(*bins, share * low, b, 2**bits - 1)
+
+        b = high * _search(upper) if high > 0 else 0.0
+        if low < 0:
+            a = low * _search(lower)
+            b = high * _search(upper) if high > 0 else 0.0
+        return a, b
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ ESTIMATORS = (MinMax, Quantile, MSE, ACIQ)
 @cache
 def laplace_clip(bits: int) -> float:
     """The c that minimises 2e^(−c) + c²/(3·4^k), in units of the Laplace scale: 2.83 at 2 bits, 5.03 at 4."""
-    return _root(lambda c: c / (3 * 4**bits) - math.exp(-c))
+    return _root(lambda c: c / (3 * 4.0**bits) - math.exp(-c))
 
 
 @cache
@@ -134,7 +132,7 @@ def gaussian_clip(bits: int) -> float:
 
     def slope(c: float) -> float:
         tail = c * math.erfc(c / math.sqrt(2)) - math.sqrt(2 / math.pi) * math.exp(-c * c / 2)
-        return tail + c / (3 * 4**bits)
+        return tail + c / (3 * 4.0**bits)
 
     return _root(slope)
 
@@ -168,17 +166,27 @@ def _around_zero(low: float, high: float, symmetric: bool) -> Range:
     return min(low, 0.0), max(high, 0.0)
 
 
-def _shrink() -> Tensor:
-    ratios = torch.logspace(-2, math.log10(0.5), CLIPS // 2, dtype=torch.float64)
-    return torch.cat([ratios, torch.linspace(0.5, 1, CLIPS // 2 + 1, dtype=torch.float64)[1:]])
+def _search(errors: Callable[[Tensor], Tensor]) -> float:
+    """The share of the extreme with the least error: the best of `COARSE`, then of what lies around it."""
+    coarse = _coarse()
+    best = int(errors(coarse).argmin())
+    around = coarse[max(0, best - 1)], coarse[min(len(coarse) - 1, best + 1)]
+    fine = torch.linspace(float(around[0]), float(around[1]), FINE)
+    return float(fine[errors(fine).argmin()])
+
+
+@cache
+def _coarse() -> Tensor:
+    ratios = torch.logspace(-2, math.log10(0.5), COARSE // 2)
+    return torch.cat([ratios, torch.linspace(0.5, 1, COARSE // 2 + 1)[1:]])
 
 
 def _histogram(x: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
     """Centres and counts of the bins, of at most about `SAMPLES` elements in memory order."""
     last = x.permute(0, *range(2, x.dim()), 1) if x.dim() == 4 else x  # channels last, as they lie
     flat = last.flatten()[:: _stride(x.numel())]
-    counts = torch.histc(flat.float(), BINS, low, high).double()
-    centres = low + (torch.arange(BINS, dtype=torch.float64) + 0.5) * (high - low) / BINS
+    counts = torch.histc(flat.float(), BINS, low, high)
+    centres = low + (torch.arange(BINS) + 0.5) * ((high - low) / BINS)
     return centres, counts
 
 
@@ -195,11 +203,13 @@ def _stride(count: int) -> int:
     return step
 
 
-def _squared_errors(centres: Tensor, counts: Tensor, lows: Tensor, highs: Tensor, steps: Tensor) -> Tensor:
-    """The squared error over the histogram for each candidate (low, high, step), one number per candidate."""
-    x = centres.unsqueeze(0)
-    rounded = (x / steps.unsqueeze(1)).round() * steps.unsqueeze(1)
-    rounded = torch.where(torch.isfinite(steps).unsqueeze(1), rounded, torch.zeros_like(x))
-    clipped = torch.minimum(torch.maximum(rounded, lows.unsqueeze(1)), highs.unsqueeze(1))
-    errors: Tensor = (clipped - x).square() @ counts
-    return errors
+def _squared_errors(
+    centres: Tensor, counts: Tensor, lows: Tensor | float, highs: Tensor | float, steps: int
+) -> Tensor:
+    """The squared error over the histogram for each candidate range of `steps` steps, one number each."""
+    lows, highs = (torch.as_tensor(end).view(-1, 1) for end in (lows, highs))
+    step = ((highs - lows) / steps).clamp_min(torch.finfo(torch.float32).tiny)
+    error = (centres / step).round_().mul_(step)
+    torch.minimum(torch.maximum(error, lows, out=error), highs, out=error)
+    squares: Tensor = error.sub_(centres).square_() @ counts
+    return squares

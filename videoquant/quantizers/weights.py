@@ -21,7 +21,7 @@ CLIPS = 64  # candidate clips of the search per channel, evenly spaced from 1/64
 class WeightCodes:
     """Quantized weights: ŵ = (codes − zero_point) · scale.
 
-    codes: uint8 or int8, the shape of the weights. scale: float32, one, or one per channel of dimension `axis`.
+    codes: uint8 or int8, the shape of the weights. scale: float32, one, or one per channel (`axis`).
     zero_point: int, 0 for the symmetric grids. axis: the output channels' dimension. bits: 2 to 8.
     """
 

@@ -18,10 +18,10 @@ from videoquant.files import atomic_write, output_folder
 from videoquant.report.glossary import glossary
 from videoquant.report.layer_plots import layers_plot, shares_plot
 from videoquant.report.looks import family
-from videoquant.report.plots import fidelity_plot, frames_plot
+from videoquant.report.plots import fidelity_plot, frames_per_point, frames_plot
 from videoquant.report.results import pareto, write_csv, write_json
 from videoquant.report.summary import summary
-from videoquant.report.table import ABSENT, FRONT_MEANING, columns, sqnr_text
+from videoquant.report.table import FRONT_MEANING, columns, sqnr_text
 
 PICTURE_SIDE = 720  # pixels of the longer side at most: three frames of a dozen schemes take about 3 MB
 JPEG_QUALITY = 86
@@ -138,6 +138,8 @@ def _results(comparison: Comparison) -> str:
 
 
 def _fidelity(comparison: Comparison) -> str:
+    if any(row.gbops_per_frame <= 0 for row in comparison.rows):  # a network without layers: no log axis
+        return ""
     caption = (
         "Each point is a scheme: further left costs less, further up is closer to fp32. The grey line "
         "shows the best that each budget buys."
@@ -151,9 +153,11 @@ def _frame_by_frame(comparison: Comparison) -> str:
     # Without a residual scheme frames do not depend on one another (and may be unrelated images).
     if not any(family(row.scheme) in ("residual", "adaptive") for row in comparison.rows):
         return ""
+    step = frames_per_point(comparison.frames)
+    points = f"each point the mean of {step} frames" if step > 1 else "marks are keyframes"
     caption = (
-        "SQNR of each frame; marks are keyframes. Between them a residual scheme can lose fidelity as the "
-        "picture moves away from its keyframe; the next keyframe starts afresh."
+        f"SQNR of each frame; {points}. Between keyframes a residual scheme can lose fidelity as the picture "
+        "moves away from the last one; the next starts afresh."
     )
     return _figure("Frame by frame", frames_plot(comparison), caption)
 
@@ -212,7 +216,8 @@ def _picture(comparison: Comparison, row: Row, frame: int, pixels: NDArray[np.ui
         facts.append(db if db == "exact" else f"{db} dB")
         for measure in comparison.measures[:1]:
             value = measured.get("agreement", {}).get(measure.name)
-            facts.append(ABSENT if value is None else f"{measure.label} {measure.format(value)}")
+            if value is not None:
+                facts.append(f"{measure.label} {measure.format(value)}")
     height, width = pixels.shape[:2]
     title = escape(f"{row.scheme}, frame {frame}")
     return (
@@ -235,7 +240,7 @@ def _method(comparison: Comparison) -> str:
     terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in glossary(comparison))
     return (
         "<section>\n<h2>How it was measured</h2>\n"
-        f"<dl class='facts'>{listed}</dl>\n<h3>Words</h3>\n<dl>{terms}</dl>\n</section>"
+        f"<dl class='facts'>{listed}</dl>\n<h3>Terms</h3>\n<dl>{terms}</dl>\n</section>"
     )
 
 

@@ -37,11 +37,16 @@ def layers_plot(comparison: Comparison) -> str:
         figure = new_figure(1.9 + 0.26 * len(shown))
         axes = figure.subplots()
         dress(axes, None)
-        mesh = axes.pcolormesh(decibels, cmap=_HEAT, vmin=low, vmax=high, edgecolors="white", linewidth=0.6)
-        axes.invert_yaxis()
+        # An image of one pixel per cell, which the browser enlarges without smoothing, and white rules.
+        extent = (0.0, len(names), len(shown), 0.0)
+        image = axes.imshow(
+            decibels, cmap=_HEAT, vmin=low, vmax=high, aspect="auto", interpolation="none", extent=extent
+        )
+        axes.vlines(range(1, len(names)), 0, len(shown), color="white", linewidth=0.6)
+        axes.hlines(range(1, len(shown)), 0, len(names), color="white", linewidth=1.2)
         axes.set_yticks(np.arange(len(shown)) + 0.5, [label for _, label in shown], color=INK)
-        _layer_axis(axes, names, 0.5)
-        bar = figure.colorbar(mesh, ax=axes, pad=0.012, aspect=18, shrink=0.95)
+        _layer_axis(axes, names)
+        bar = figure.colorbar(image, ax=axes, pad=0.012, aspect=18, shrink=0.95)
         bar.outline.set_visible(False)
         bar.ax.tick_params(length=0, colors=MUTED, labelsize=8)
         bar.ax.set_title("dB", fontsize=8, color=MUTED, pad=5)
@@ -70,7 +75,7 @@ def shares_plot(comparison: Comparison) -> str:
             if axes is not grid[-1]:
                 axes.set_xticks([])
         if detailed:
-            _layer_axis(grid[-1], layers, 0.0)
+            _layer_axis(grid[-1], layers)
         return svg(figure, "shares")
 
 
@@ -119,22 +124,23 @@ def _overall_bars(axes: Axes, shown: Sequence[tuple[Row, str]], colors: dict[int
 
 def _layer_bars(axes: Axes, row: Row, layers: Sequence[str], colors: dict[int, str]) -> None:
     dress(axes)
-    bottom = np.zeros(len(layers))
+    bottom, edges = np.zeros(len(layers)), np.arange(len(layers) + 1)
     for width, color in colors.items():
         share = np.array([row.layer_shares.get(name, {}).get(width, 0.0) for name in layers])
-        axes.bar(range(len(layers)), share, bottom=bottom, color=color, width=0.86)
+        axes.stairs(bottom + share, edges, baseline=bottom, fill=True, color=color, linewidth=0)
         bottom += share
     axes.set_ylim(0, 1)
-    axes.set_xlim(-0.6, len(layers) - 0.4)
+    axes.vlines(range(1, len(layers)), 0, 1, color="white", linewidth=1.2)
+    axes.set_xlim(0, len(layers))
     axes.set_yticks([0, 0.5, 1], ["0%", "50%", "100%"])
 
 
-def _layer_axis(axes: Axes, names: Sequence[str], offset: float) -> None:
-    """Write layer names below an axis, or every second, third, … of many. offset: to a column's middle."""
+def _layer_axis(axes: Axes, names: Sequence[str]) -> None:
+    """Write each layer's name below its column of width 1, or every second, third, … of many."""
     step = math.ceil(len(names) / MOST_NAMES)
     shown = range(0, len(names), step)
     short = shorten(names)
-    axes.set_xticks([i + offset for i in shown], [short[i] for i in shown], rotation=90, fontsize=6.5)
+    axes.set_xticks([i + 0.5 for i in shown], [short[i] for i in shown], rotation=90, fontsize=6.5)
 
 
 def _width_colors(widths: Sequence[int]) -> list[str]:

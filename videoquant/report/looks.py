@@ -39,7 +39,7 @@ _STYLE: Any = {
     "font.size": 8.5,
     "svg.fonttype": "path",  # outlines: the same in every browser, with no font installed
     "svg.hashsalt": "videoquant",  # the same data gives the same file
-    "axes.unicode_minus": True,
+    "text.parse_math": False,  # a name may hold a dollar sign
 }
 
 
@@ -120,7 +120,7 @@ def svg(figure: Figure, name: str) -> str:
         figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None})
     text = file.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"\s*(<metadata>.*?</metadata>|<!--.*?-->)", "", text, flags=re.DOTALL)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from statistics import fmean
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -35,7 +36,7 @@ from videoquant.report.table import heading
 FLOOR_DB = -10.0  # lower values are drawn here: the error is ten times the signal, the output is noise
 FRONT = "#c3cad3"
 LINES_PER_PANEL = 5
-MARKED_FRAMES = 150  # keyframes are marked up to so many frames; beyond it the marks would merge
+MOST_POINTS = 180  # of a line over the frames; those of longer streams are averaged
 _PANELS: tuple[Family, ...] = ("frame", "residual", "adaptive")
 
 
@@ -77,7 +78,7 @@ def fidelity_plot(comparison: Comparison) -> str:
 
 
 def frames_plot(comparison: Comparison) -> str:
-    """SQNR of every frame, a line per quantized scheme, a panel per family, on one y axis.
+    """SQNR frame by frame, a line per quantized scheme, a panel or more per family, on one y axis.
 
     Runs of consecutive frames stand side by side; no line crosses from one to the next.
     """
@@ -110,6 +111,11 @@ def frames_plot(comparison: Comparison) -> str:
         grid[0].set_ylim(low - pad, high + pad)
         _frame_axis(grid[-1], indexes)
         return svg(figure, "frames")
+
+
+def frames_per_point(frames: int) -> int:
+    """How many consecutive frames `frames_plot` averages to one point: 1 up to `MOST_POINTS` frames."""
+    return math.ceil(frames / MOST_POINTS)
 
 
 def runs(indexes: Sequence[int]) -> list[list[int]]:
@@ -156,6 +162,8 @@ def _decibel_axis(axes: Axes, decibels: Sequence[float]) -> tuple[list[float], f
     ticks = [
         float(tick) for tick in MaxNLocator(6).tick_values(low, high) if low - 0.12 * step <= tick < border
     ]
+    if min(decibels) >= EXACT_DB:
+        ticks = []  # nothing stands on the scale
     labels = [f"{tick:g}" for tick in ticks]
     if max(decibels) >= EXACT_DB:
         ticks, labels = [*ticks, exact], [*labels, "exact"]
@@ -211,13 +219,17 @@ def _family_legend(figure: Figure, names: Sequence[Look]) -> None:
 
 
 def _frame_line(axes: Axes, row: Row, look: Look, low: float, high: float) -> None:
-    """One scheme: a line in each run, a marker on each keyframe."""
+    """One scheme: a line in each run, and a marker on each keyframe unless frames are averaged."""
     x = _positions([frame["frame"] for frame in row.per_frame])
     y = [min(max(frame["sqnr_db"], low), high) for frame in row.per_frame]
-    keys = [i for i, frame in enumerate(row.per_frame) if frame["key"]] if len(x) <= MARKED_FRAMES else []
+    step = frames_per_point(len(x))
+    keys = [i for i, frame in enumerate(row.per_frame) if frame["key"]] if step == 1 else []
     size = 3.0 if look.family == "frame" else 0.75 * look.size
     for group in runs([frame["frame"] for frame in row.per_frame]):
-        axes.plot([x[i] for i in group], [y[i] for i in group], color=look.color, linewidth=1.2)
+        chunks = [group[start : start + step] for start in range(0, len(group), step)]
+        middles, means = ([fmean(values[i] for i in chunk) for chunk in chunks] for values in (x, y))
+        dot = "." if len(chunks) == 1 else "none"  # a line needs two points
+        axes.plot(middles, means, marker=dot, color=look.color, linewidth=1.2, markersize=3)
     axes.plot(
         [x[i] for i in keys], [y[i] for i in keys], look.marker, color=look.color, markersize=size, mew=0
     )
@@ -227,6 +239,7 @@ def _frame_line(axes: Axes, row: Row, look: Look, low: float, high: float) -> No
 def _frame_axis(axes: Axes, indexes: Sequence[int]) -> None:
     """Tick labels are indexes of frames: at the start of each run, or evenly within a single one."""
     x, groups = _positions(indexes), runs(indexes)
+    axes.margins(x=0.02)
     if len(groups) == 1:
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value + indexes[0]:g}"))

@@ -38,7 +38,7 @@ def columns(comparison: Comparison) -> list[Column]:
     digits = gbops_digits(costs)
     decibels = [row.sqnr_db for row in comparison.rows]
     return [
-        Column("GBOPs/frame ↓", [f"{cost:.{digits}f}" for cost in costs], list(costs), False),
+        Column("GBOPs per frame ↓", [f"{cost:.{digits}f}" for cost in costs], list(costs), False),
         Column("SQNR dB ↑", [sqnr_text(db) for db in decibels], list(decibels), True),
         *(_measure_column(comparison, measure) for measure in comparison.measures),
     ]
@@ -52,10 +52,11 @@ def render_table(comparison: Comparison) -> Table:
     caption = f"{FRONT_MARK} Pareto front: {FRONT_MEANING}"
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, caption=caption, caption_justify="left")
     table.add_column("", width=1)
-    table.add_column("scheme", no_wrap=True)
+    table.add_column("scheme")
     shown = columns(comparison)
     for column in shown:
-        table.add_column(Text(column.heading), justify="right", vertical="bottom")
+        widest = max(map(len, column.heading.split()))  # headings break between words only
+        table.add_column(Text(column.heading), justify="right", min_width=widest)
     for index, (row, on_front) in enumerate(zip(comparison.rows, pareto(comparison.rows), strict=True)):
         mark = Text(FRONT_MARK if on_front else "", style="bold green")
         cells = [Text(column.cells[index]) for column in shown]
