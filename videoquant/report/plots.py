@@ -109,6 +109,7 @@ def frames_plot(comparison: Comparison) -> str:
             )
         pad = 0.06 * (high - low)
         grid[0].set_ylim(low - pad, high + pad)
+        grid[0].yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         _frame_axis(grid[-1], indexes)
         return svg(figure, "frames")
 
