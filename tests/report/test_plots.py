@@ -8,13 +8,9 @@ from typing import Any
 
 import matplotlib as mpl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from videoquant.compare import DEFAULT_SCHEMES, EXACT_DB, Comparison
-from videoquant.report.labels import Box, place
-from videoquant.report.layer_plots import NAME_LENGTH, layers_plot, shares_plot, shorten
-from videoquant.report.looks import looks
+from videoquant.compare import EXACT_DB, Comparison
+from videoquant.report.layer_plots import layers_plot, shares_plot
 from videoquant.report.plots import MOST_POINTS, fidelity_plot, frames_per_point, frames_plot, runs
 
 PLOTS = (fidelity_plot, frames_plot, layers_plot, shares_plot)
@@ -61,13 +57,6 @@ def test_frames_of_a_long_stream_and_of_single_frames(make_comparison: Any) -> N
     assert len(long) < 60_000
 
 
-def test_every_scheme_has_its_own_colour_and_each_family_its_marker() -> None:
-    drawn = looks(DEFAULT_SCHEMES)
-    assert len({look.color for look in drawn}) == len(DEFAULT_SCHEMES)
-    assert [look.marker for look in drawn] == ["*", *"oooo", *"^^^^", *"DD"]
-    assert drawn[5].label == "w8a8→w4a8 T=3"
-
-
 def test_runs_break_where_the_index_jumps() -> None:
     assert runs([7, 8, 20, 21, 22, 5]) == [[0, 1], [2, 3, 4], [5]]
     assert runs([]) == []
@@ -75,35 +64,3 @@ def test_runs_break_where_the_index_jumps() -> None:
 
 def test_points_of_long_streams_are_means() -> None:
     assert [frames_per_point(n) for n in (1, MOST_POINTS, MOST_POINTS + 1)] == [1, 1, 2]
-
-
-def test_layer_names_lose_their_common_path() -> None:
-    assert shorten(["net.block.conv1", "net.block.conv2", "net.blob.conv1"]) == [
-        "block.conv1", "block.conv2", "blob.conv1",
-    ]  # fmt: skip
-    assert shorten(["/model/only"]) == ["/model/only"]
-    assert shorten(["conv1", "conv2"]) == ["conv1", "conv2"]
-    assert shorten([]) == []
-    (long,) = shorten(["a" * 30 + "tail"])
-    assert len(long) == NAME_LENGTH and long.startswith("…") and long.endswith("tail")
-
-
-@given(st.lists(st.tuples(st.floats(100, 600), st.floats(50, 250)), min_size=1, max_size=6))
-def test_labels_stay_inside(points: list[tuple[float, float]]) -> None:
-    inside = Box(0, 0, 700, 300)
-    places = place(points, [(60.0, 10.0)] * len(points), inside)
-    assert len(places) == len(points)
-    for spot in places:
-        assert spot.box.overlap(inside) == pytest.approx(spot.box.area)
-
-
-def test_labels_of_neighbours_do_not_overlap() -> None:
-    points = [(100.0 + 9 * i, 100.0) for i in range(8)]
-    places = place(points, [(90.0, 10.0)] * 8, Box(0, 0, 400, 200))
-    boxes = [spot.box for spot in places]
-    assert sum(a.overlap(b) for a in boxes for b in boxes if a is not b) == 0
-
-
-def test_label_keeps_off_a_line() -> None:
-    (spot,) = place([(50.0, 50.0)], [(30.0, 8.0)], Box(0, 0, 200, 100), [Box(50, 49, 200, 51)])
-    assert spot.box.right <= 50

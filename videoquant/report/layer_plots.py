@@ -140,6 +140,7 @@ def _layer_axis(axes: Axes, names: Sequence[str]) -> None:
     step = math.ceil(len(names) / MOST_NAMES)
     shown = range(0, len(names), step)
     short = shorten(names)
+    axes.set_xlabel("layer, in the network’s order")
     axes.set_xticks([i + 0.5 for i in shown], [short[i] for i in shown], rotation=90, fontsize=6.5)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from videoquant.tasks import Measure
 
 ABSENT = "–"
 FRONT_MARK = "*"
+HEADING_WIDTH = 12  # where headings break, so that long schemes and two measures fit in 80 columns
 FRONT_MEANING = "every closer scheme costs more, every cheaper one is less close"
 
 
@@ -50,13 +52,12 @@ def render_table(comparison: Comparison) -> Table:
     A row per scheme; `FRONT_MARK` stands in front of those on the Pareto front of GBOPs and SQNR.
     """
     caption = f"{FRONT_MARK} Pareto front: {FRONT_MEANING}"
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, caption=caption, caption_justify="left")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
     table.add_column("", width=1)
     table.add_column("scheme")
     shown = columns(comparison)
     for column in shown:
-        widest = max(map(len, column.heading.split()))  # headings break between words only
-        table.add_column(Text(column.heading), justify="right", min_width=widest)
+        table.add_column(Text(_broken(column.heading)), justify="right", no_wrap=True)
     for index, (row, on_front) in enumerate(zip(comparison.rows, pareto(comparison.rows), strict=True)):
         mark = Text(FRONT_MARK if on_front else "", style="bold green")
         cells = [Text(column.cells[index]) for column in shown]
@@ -79,6 +80,12 @@ def heading(measure: Measure) -> str:
     """A measure's label, its unit, and an arrow to the better side."""
     arrow = "↑" if measure.higher_is_better else "↓"
     return " ".join(part for part in (measure.label, measure.unit, arrow) if part)
+
+
+def _broken(heading: str) -> str:
+    """A heading in short lines, its arrow never alone."""
+    bound = heading.replace(" ↑", "\u00a0↑").replace(" ↓", "\u00a0↓")
+    return textwrap.fill(bound, HEADING_WIDTH, break_long_words=False)
 
 
 def _measure_column(comparison: Comparison, measure: Measure) -> Column:

@@ -1,0 +1,249 @@
+"""The commands as a user runs them, on the shipped network and a small clip."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import av
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PIL import Image
+
+import videoquant as vq
+from videoquant.cli import main
+from videoquant.compare import EXACT_DB
+from videoquant.data.writer import VideoWriter
+
+NETWORK = "selfie_segmentation"
+SCHEMES = "fp32; w8a8; w4a4; w8a8->w4a4 T=3; w8a8->w8a8 T=3 adaptive"
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory):
+    """36 frames of a bright disc that wanders over a noisy background."""
+    path = tmp_path_factory.mktemp("clips") / "disc.mp4"
+    random = np.random.default_rng(0)
+    background = random.integers(60, 120, (96, 128, 3))
+    rows, columns = np.mgrid[:96, :128]
+    with VideoWriter(path, 25) as writer:
+        for t in range(36):
+            frame = background + random.integers(-3, 4, background.shape)
+            frame[(rows - 48) ** 2 + (columns - 40 - t) ** 2 < 900] = (230, 180, 150)
+            writer.write(frame.clip(0, 255).astype(np.uint8))
+    return path
+
+
+@pytest.fixture
+def command(capsys, monkeypatch, tmp_path):
+    """Runs `videoquant …` in an empty folder; gives the exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["videoquant", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        captured = capsys.readouterr()
+        return caught.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+def test_compare_writes_table_json_csv_and_report(command, clip, tmp_path):
+    code, out, _ = command(
+        *("compare", NETWORK, "--video", clip, "--schemes", SCHEMES, "--frames", 12, "--json", "r.json")
+    )
+    assert code == 0
+    data = json.loads((tmp_path / "r.json").read_text())
+    assert data == json.loads((tmp_path / "videoquant-report" / "results.json").read_text())
+    rows = {row["scheme"]: row for row in data["rows"]}
+    assert list(rows) == [text.strip() for text in SCHEMES.split(";")]
+    for scheme, row in rows.items():
+        assert scheme in out
+        assert len(row["per_frame"]) == 12
+        assert set(row["agreement"]) == {"mask_iou"}
+    macs = sum(vq.load(NETWORK).macs.values())
+    assert rows["fp32"]["gbops_per_frame"] == pytest.approx(macs * 1024 / 1e9)
+    assert rows["w8a8"]["gbops_per_frame"] == pytest.approx(macs * 64 / 1e9)
+    assert rows["fp32"]["sqnr_db"] == EXACT_DB and rows["fp32"]["agreement"]["mask_iou"] == 1
+    assert rows["w8a8"]["sqnr_db"] > rows["w4a4"]["sqnr_db"] + 5
+    assert [frame["key"] for frame in rows["w8a8->w4a4 T=3"]["per_frame"]] == [True, False, False] * 4
+    assert sum(rows["w8a8->w8a8 T=3 adaptive"]["shares"].values()) == pytest.approx(1)
+    with open(tmp_path / "videoquant-report" / "results.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [line["scheme"] for line in table] == list(rows)
+    page = (tmp_path / "videoquant-report" / "report.html").read_text()
+    assert "<svg" in page and "data:image/" in page and 'src="http' not in page
+
+
+def test_compare_with_another_calibration_clip_scores_every_frame(command, clip):
+    code, _, _ = command(
+        *("compare", NETWORK, "--video", clip, "--calibration", clip, "--schemes", "w8a8", "--json", "r.json")
+    )
+    assert code == 0
+    with open("r.json") as file:
+        data = json.load(file)
+    assert data["frames"] == 36
+    assert data["calibration"] == "16 frames of disc.mp4"
+
+
+def test_compare_of_stills(command, tmp_path):
+    folder = tmp_path / "stills"
+    folder.mkdir()
+    for i in range(6):
+        Image.fromarray(np.full((40 + i, 50, 3), 40 * i, np.uint8)).save(folder / f"{i}.png")
+    code, out, _ = command("compare", NETWORK, "--images", folder, "--schemes", "w8a8; w4a4")
+    assert code == 0 and "w4a4" in out
+    code, _, err = command("compare", NETWORK, "--images", folder, "--schemes", "w8a8->w4a4")
+    assert code == 2 and "needs a video" in err
+
+
+def test_inspect_lists_every_layer_with_its_bits(command):
+    code, out, _ = command("inspect", NETWORK, "--scheme", "w8a8->w4a4 T=3")
+    network = vq.load(NETWORK)
+    assert code == 0
+    for node in network.layers:
+        assert node.name in out
+    assert (
+        out.count("w8a8->w4a4") == len(network.layers) - 2 + 2
+    )  # all but head and tail; heading and summary
+    assert "task segmentation" in out and f"{sum(network.macs.values()) / 1e9:.3f} G" in out
+
+
+def test_quantize_then_run_gives_a_video(command, clip, tmp_path):
+    code, out, _ = command("quantize", NETWORK, "--scheme", "w8a8->w4a4 T=3", "--video", clip, "-o", "net.vq")
+    assert code == 0 and "net.vq: w8a8->w4a4 T=3" in out
+    assert (tmp_path / "net.vq").stat().st_size < 568485  # smaller than the ONNX file in floating point
+    code, out, _ = command("run", "net.vq", "--video", clip, "-o", "out.mp4", "--frames", 5)
+    assert code == 0 and "5 frames" in out
+    with av.open("out.mp4") as video:
+        frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+    assert len(frames) == 5 and frames[0].shape == (96, 128, 3)
+    code, out, _ = command("inspect", "net.vq")
+    assert code == 0 and "w8a8->w4a4" in out
+
+
+def test_flags_replace_what_the_file_says(command):
+    code, out, _ = command(
+        "inspect", NETWORK, "--mean", "1,2,3", "--std", "4,5,6", "--scale", "1", "--color", "bgr"
+    )
+    assert code == 0 and "BGR × 1, mean 1,2,3, std 4,5,6" in out
+
+
+def odd_network(path, op="Det"):
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 8, 8])
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    graph = helper.make_graph([helper.make_node(op, ["image"], ["out"], name="strange")], "g", [image], [out])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]), path)
+
+
+BAD = {
+    "no clip": (["compare", NETWORK, "--video", "absent.mp4"], "absent.mp4"),
+    "not a clip": (["compare", NETWORK, "--video", "text.mp4"], "text.mp4"),
+    "empty clip": (["compare", NETWORK, "--video", "empty.mp4"], "empty.mp4"),
+    "empty folder": (["compare", NETWORK, "--images", "folder"], "folder"),
+    "image that is none": (["compare", NETWORK, "--images", "images"], "a.png"),
+    "no source": (["compare", NETWORK], "either --video CLIP or --images DIR"),
+    "two sources": (["compare", NETWORK, "--video", "CLIP", "--images", "images"], "either --video"),
+    "no network": (["inspect", "absent.onnx"], "absent.onnx"),
+    "corrupt network": (["inspect", "text.onnx"], "text.onnx"),
+    "unsupported operator": (["inspect", "odd.onnx"], "Det"),
+    "unknown word": (
+        ["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a8 dynmic"],
+        "did you mean dynamic",
+    ),
+    "bits": (["quantize", NETWORK, "--scheme", "w9a8", "--video", "CLIP", "-o", "x.vq"], "weights at 9 bits"),
+    "one bit": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w1a8"], "weights at 1 bits"),
+    "period": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a8->w4a4 T=0"], "T=0"),
+    "not built": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a8 qpp"], "not built yet"),
+    "no schemes": (["compare", NETWORK, "--video", "CLIP", "--schemes", ";"], "--schemes is empty"),
+    "output folder": (["quantize", NETWORK, "--scheme", "w8a8", "--video", "CLIP", "-o", "folder"], "folder"),
+    "output nowhere": (
+        ["quantize", NETWORK, "--scheme", "w8a8", "--video", "CLIP", "-o", "no/x.vq"],
+        "no/x.vq",
+    ),
+    "report on a file": (["compare", NETWORK, "--video", "CLIP", "--report", "text.mp4"], "text.mp4"),
+    "json nowhere": (["compare", NETWORK, "--video", "CLIP", "--json", "no/r.json"], "no/r.json"),
+    "not quantized": (["run", "text.mp4", "--video", "CLIP", "-o", "o.mp4"], "text.mp4"),
+    "video suffix": (["run", "net.vq", "--video", "CLIP", "-o", "o.xyz"], "o.xyz"),
+    "mean": (["inspect", NETWORK, "--mean", "a,b,c"], "mean"),
+    "task": (["inspect", NETWORK, "--task", "poetry"], "poetry"),
+    "camera": (["compare", NETWORK, "--video", "93"], "93"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_ends_in_one_line_and_leaves_nothing(case, command, clip, tmp_path):
+    (tmp_path / "text.mp4").write_text("not a video")
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.onnx").write_text("not a network")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_text("not an image")
+    odd_network(tmp_path / "odd.onnx")
+    if case == "video suffix":
+        vq.save(vq.quantize(vq.load(NETWORK), "w8a8 dynamic", []), tmp_path / "net.vq")
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    arguments, text = BAD[case]
+    code, out, err = command(*(str(clip) if a == "CLIP" else a for a in arguments))
+    assert code == 2
+    assert out == ""
+    assert text in err and err.startswith("videoquant: error: ") and err.count("\n") == 1
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_usage_error_is_exit_code_2(command):
+    code, _, err = command("compare")
+    assert code == 2 and "NETWORK" in err
+
+
+def test_a_truncated_clip_counts_what_was_decoded(command, clip, tmp_path):
+    data = clip.read_bytes()
+    whole = tmp_path / "whole.mkv"
+    with av.open(str(clip)) as source, av.open(str(whole), "w") as copy:
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                copy.mux(packet)
+    data = whole.read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
+    code, _, err = command("compare", NETWORK, "--video", "cut.mkv", "--schemes", "w8a8", "--json", "r.json")
+    assert code == 0
+    assert "videoquant: warning: cut.mkv" in err and "frames" in err
+    assert 0 < json.loads((tmp_path / "r.json").read_text())["frames"] < 36
+
+
+def test_ctrl_c_leaves_what_is_finished(clip, tmp_path):
+    # In a process of its own, since the signal is real: sent once the scoring has begun.
+    script = (
+        "import sys, os, signal, videoquant.cli.compare as c\n"
+        "real = c.compare\n"
+        "def compare(*a, progress, **k):\n"
+        "    done = []\n"
+        "    def step():\n"
+        "        progress(); done.append(1)\n"
+        "        if len(done) == 4: os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return real(*a, progress=step, **k)\n"
+        "c.compare = compare\n"
+        "from videoquant.cli import main; main()\n"
+    )
+    arguments = ["compare", NETWORK, "--video", str(clip), "--schemes", "w8a8; w4a4", "--json", "r.json"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 128 + signal.SIGINT, done.stderr
+    assert "Traceback" not in done.stderr and "stopped after 4 frames" in done.stderr
+    data = json.loads((tmp_path / "r.json").read_text())
+    assert data["complete"] is False and data["frames"] == 4
+    assert [len(row["per_frame"]) for row in data["rows"]] == [4, 4]
+    assert (tmp_path / "videoquant-report" / "report.html").exists()
