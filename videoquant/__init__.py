@@ -9,7 +9,7 @@ for frame in vq.frames("clip.mp4"):
 """
 
 from videoquant.api import load, quantize
-from videoquant.compare import compare
+from videoquant.comparison import compare
 from videoquant.data.video import Clip, frames
 from videoquant.errors import DataError, NetworkError, OutputError, SchemeError, VideoQuantError
 from videoquant.network.capture import capture

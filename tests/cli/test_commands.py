@@ -16,7 +16,7 @@ from PIL import Image
 
 import videoquant as vq
 from videoquant.cli import main
-from videoquant.compare import EXACT_DB
+from videoquant.comparison import EXACT_DB
 from videoquant.data.writer import VideoWriter
 
 NETWORK = "selfie_segmentation"
@@ -81,9 +81,9 @@ def test_compare_writes_table_json_csv_and_report(command, clip, tmp_path):
     assert "<svg" in page and "data:image/" in page and 'src="http' not in page
 
 
-def test_compare_with_another_calibration_clip_scores_every_frame(command, clip):
+def test_compare_with_another_calibration_clip_scores_every_frame(small, command, clip):
     code, _, _ = command(
-        *("compare", NETWORK, "--video", clip, "--calibration", clip, "--schemes", "w8a8", "--json", "r.json")
+        *("compare", small, "--video", clip, "--calibration", clip, "--schemes", "w8a8", "--json", "r.json")
     )
     assert code == 0
     with open("r.json") as file:
@@ -92,14 +92,14 @@ def test_compare_with_another_calibration_clip_scores_every_frame(command, clip)
     assert data["calibration"] == "16 frames of disc.mp4"
 
 
-def test_compare_of_stills(command, tmp_path):
+def test_compare_of_stills(small, command, tmp_path):
     folder = tmp_path / "stills"
     folder.mkdir()
     for i in range(6):
         Image.fromarray(np.full((40 + i, 50, 3), 40 * i, np.uint8)).save(folder / f"{i}.png")
-    code, out, _ = command("compare", NETWORK, "--images", folder, "--schemes", "w8a8; w4a4")
+    code, out, _ = command("compare", small, "--images", folder, "--schemes", "w8a8; w4a4")
     assert code == 0 and "w4a4" in out
-    code, _, err = command("compare", NETWORK, "--images", folder, "--schemes", "w8a8->w4a4")
+    code, _, err = command("compare", small, "--images", folder, "--schemes", "w8a8->w4a4")
     assert code == 2 and "needs a video" in err
 
 
@@ -137,9 +137,41 @@ def test_flags_replace_what_the_file_says(command):
 
 def odd_network(path, op="Det"):
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 8, 8])
-    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, 3, 8, 8])
     graph = helper.make_graph([helper.make_node(op, ["image"], ["out"], name="strange")], "g", [image], [out])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]), path)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """An ONNX file of three layers that finds what is bright: 1×3×32×32 to a mask of 32×32."""
+    path = tmp_path_factory.mktemp("networks") / "bright.onnx"
+    random = np.random.default_rng(1)
+    weights = {
+        "stem.weight": random.uniform(0, 0.2, (8, 3, 3, 3)),
+        "body.weight": random.uniform(-0.1, 0.3, (8, 8, 1, 1)),
+        "head.weight": random.uniform(0, 1, (1, 8, 1, 1)),
+        "head.bias": np.array([-6.0]),
+    }
+    nodes = [
+        helper.make_node("Conv", ["image", "stem.weight"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("Conv", ["b", "body.weight"], ["c"]),
+        helper.make_node("Relu", ["c"], ["d"]),
+        helper.make_node("Conv", ["d", "head.weight", "head.bias"], ["e"]),
+        helper.make_node("Sigmoid", ["e"], ["mask"]),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 32, 32])
+    mask = helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, 1, 32, 32])
+    tensors = [onnx.numpy_helper.from_array(w.astype(np.float32), name) for name, w in weights.items()]
+    model = helper.make_model(
+        helper.make_graph(nodes, "bright", [image], [mask], tensors),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=9,
+    )
+    helper.set_model_props(model, {"task": "segmentation", "scale": "1/255"})
+    onnx.save(model, path)
+    return str(path)
 
 
 BAD = {
@@ -202,7 +234,7 @@ def test_a_usage_error_is_exit_code_2(command):
     assert code == 2 and "NETWORK" in err
 
 
-def test_a_truncated_clip_counts_what_was_decoded(command, clip, tmp_path):
+def test_a_truncated_clip_counts_what_was_decoded(small, command, clip, tmp_path):
     data = clip.read_bytes()
     whole = tmp_path / "whole.mkv"
     with av.open(str(clip)) as source, av.open(str(whole), "w") as copy:
@@ -213,13 +245,13 @@ def test_a_truncated_clip_counts_what_was_decoded(command, clip, tmp_path):
                 copy.mux(packet)
     data = whole.read_bytes()
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
-    code, _, err = command("compare", NETWORK, "--video", "cut.mkv", "--schemes", "w8a8", "--json", "r.json")
+    code, _, err = command("compare", small, "--video", "cut.mkv", "--schemes", "w8a8", "--json", "r.json")
     assert code == 0
     assert "videoquant: warning: cut.mkv" in err and "frames" in err
     assert 0 < json.loads((tmp_path / "r.json").read_text())["frames"] < 36
 
 
-def test_ctrl_c_leaves_what_is_finished(clip, tmp_path):
+def test_ctrl_c_leaves_what_is_finished(small, clip, tmp_path):
     # In a process of its own, since the signal is real: sent once the scoring has begun.
     script = (
         "import sys, os, signal, videoquant.cli.compare as c\n"
@@ -233,7 +265,7 @@ def test_ctrl_c_leaves_what_is_finished(clip, tmp_path):
         "c.compare = compare\n"
         "from videoquant.cli import main; main()\n"
     )
-    arguments = ["compare", NETWORK, "--video", str(clip), "--schemes", "w8a8; w4a4", "--json", "r.json"]
+    arguments = ["compare", small, "--video", str(clip), "--schemes", "w8a8; w4a4", "--json", "r.json"]
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments],
         cwd=tmp_path,

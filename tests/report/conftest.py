@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from videoquant.compare import DEFAULT_SCHEMES, EXACT_DB, Comparison, Row
+from videoquant.comparison import DEFAULT_SCHEMES, EXACT_DB, Comparison, Row
 from videoquant.schemes import Residual, Scheme
 from videoquant.tasks import Measure
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from videoquant.compare import Comparison
+from videoquant.comparison import Comparison
 from videoquant.report.glossary import glossary
 from videoquant.tasks.classification import TOP1
 from videoquant.tasks.landmarks import LANDMARK_DISTANCE

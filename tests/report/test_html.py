@@ -115,7 +115,9 @@ def test_names_are_escaped(make_comparison: Any) -> None:
 
 
 def test_bare_run_leaves_sections_out(make_comparison: Any) -> None:
-    comparison = make_comparison(("w8a8", "w4a4"), measures=(), task=None, picture_frames=[], calibration="")
+    comparison = make_comparison(
+        ("w8a8", "w4a4"), measures=(), task=None, picture_frames=[], calibration="", stills=True
+    )
     for row in comparison.rows:
         row.agreement, row.layer_sqnr_db, row.pictures = {}, {}, []
     text = page(comparison)

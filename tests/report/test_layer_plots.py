@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from videoquant.compare import EXACT_DB
+from videoquant.comparison import EXACT_DB
 from videoquant.report.layer_plots import NAME_LENGTH, layers_plot, shares_plot, shorten
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from videoquant.compare import DEFAULT_SCHEMES
+from videoquant.comparison import DEFAULT_SCHEMES
 from videoquant.report.looks import family, looks
 
 

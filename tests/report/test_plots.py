@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib as mpl
 import pytest
 
-from videoquant.compare import EXACT_DB, Comparison
+from videoquant.comparison import EXACT_DB, Comparison
 from videoquant.report.layer_plots import layers_plot, shares_plot
 from videoquant.report.plots import MOST_POINTS, fidelity_plot, frames_per_point, frames_plot, runs
 

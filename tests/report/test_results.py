@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoquant.compare import Comparison, Row
+from videoquant.comparison import Comparison, Row
 from videoquant.errors import OutputError
 from videoquant.report.results import front, pareto, to_dict, write_csv, write_json
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from videoquant.compare import EXACT_DB, Comparison, Row
+from videoquant.comparison import EXACT_DB, Comparison, Row
 from videoquant.report.summary import summary
 from videoquant.tasks import Measure
 

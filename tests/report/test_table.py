@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from videoquant.compare import EXACT_DB, Comparison
+from videoquant.comparison import EXACT_DB, Comparison
 from videoquant.report.table import gbops_digits, render_table, sqnr_text
 from videoquant.tasks import Measure
 

@@ -27,7 +27,7 @@ from videoquant.cli.options import (
     progress_bar,
     status,
 )
-from videoquant.compare import DEFAULT_IMAGE_SCHEMES, DEFAULT_SCHEMES, PICTURES, compare
+from videoquant.comparison import DEFAULT_IMAGE_SCHEMES, DEFAULT_SCHEMES, PICTURES, compare
 from videoquant.data.video import Clip, Frame, frames
 from videoquant.errors import SchemeError
 from videoquant.files import check_writable, output_folder
@@ -99,6 +99,7 @@ def command(
             source=source.name,
             calibration=describe(other, source, plan, sets),
             picture_frames=picture_frames(plan.scored),
+            stills=stills,
             progress=advance,
         )
     console.print(render_table(result))

@@ -71,7 +71,9 @@ def open_source(video: str | None, images: Path | None) -> Clip:
         raise DataError("give either --video CLIP or --images DIR")
     if images is not None and not images.is_dir():
         raise DataError(f"--images {images}: not a folder")
-    return frames(video if video is not None else images)  # type: ignore[arg-type]
+    clip = frames(video if video is not None else images)  # type: ignore[arg-type]
+    clip.check()
+    return clip
 
 
 def channels_match(network: Network) -> None:

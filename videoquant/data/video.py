@@ -120,6 +120,9 @@ class Clip(ABC):
         (first,) = self.runs([range(1)])
         return first.pixels.shape[0], first.pixels.shape[1]
 
+    def check(self) -> None:  # noqa: B027 - not every source can tell
+        """Warn (`ClipWarning`) where the source is shorter than it announces; costs what `len` costs."""
+
     @abstractmethod
     def _pictures(self) -> Pictures:
         """Every frame in order."""
@@ -144,13 +147,14 @@ class Stills(Clip):
 class VideoFile(Clip):
     """A video file, turned upright as its metadata says (by quarters).
 
-    Reading ends at the first damage with a `ClipWarning`: what a decoder makes up after it is no data. Damage
+    Reading ends at the first damage with a `ClipWarning` (one per object): what a decoder makes up after it is no data. Damage
     is seen where format and codec show it: VP8 and VP9 carry no check of their contents, Matroska skips what
     it cannot read in the middle, and a transport stream does not say how long it should be.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, path.name
+        self._warned = False
         if path.stat().st_size == 0:
             raise DataError(f"{path}: is empty")
         with self._open() as container:
@@ -159,15 +163,33 @@ class VideoFile(Clip):
 
     def __len__(self) -> int:
         """The frames that the file holds, counted without decoding; a damaged file may decode to fewer."""
-        return self._count
+        return self._counted[0]
+
+    def check(self) -> None:
+        count, missing = self._counted
+        if missing:
+            self._warn(f"cut short; {count} of {count + missing} frames are there")
+
+    def _warn(self, text: str) -> None:
+        if not self._warned:
+            warnings.warn(f"{self.name}: {text}", ClipWarning, stacklevel=4)
+        self._warned = True
 
     @cached_property
-    def _count(self) -> int:
-        count = 0
-        with self._open() as container, suppress(av.FFmpegError):
-            for packet in container.demux(self._stream(container)):
-                count += packet.size > 0 and not packet.is_discard
-        return count
+    def _counted(self) -> tuple[int, int]:
+        """How many frames the file holds, and how many more its header announces."""
+        count, end = 0, 0.0
+        with self._open() as container:
+            stream = self._stream(container)
+            tick = float(stream.time_base or 0)
+            with suppress(av.FFmpegError):
+                for packet in container.demux(stream):
+                    if packet.size > 0 and not packet.is_discard:
+                        count += 1
+                        end = max(end, ((packet.pts or 0) + (packet.duration or 0)) * tick)
+            announced_end = _announced_end(stream)
+        missing = 0 if announced_end is None else round((announced_end - end) * self.rate)
+        return count, max(0, missing)
 
     def _open(self) -> InputContainer:
         try:
@@ -213,11 +235,7 @@ class VideoFile(Clip):
             announced = announced or decoded + missing
         if damaged:
             of = f" of {announced}" if announced > decoded else ""
-            warnings.warn(
-                f"{self.name}: damaged after frame {decoded - 1}; {decoded}{of} frames could be read",
-                ClipWarning,
-                stacklevel=3,
-            )
+            self._warn(f"damaged after frame {decoded - 1}; {decoded}{of} frames could be read")
 
 
 class Camera(Clip):

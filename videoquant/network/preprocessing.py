@@ -88,8 +88,8 @@ class Preprocessing:
             raise DataError(f"a frame must be uint8 of shape H×W×3 (RGB); got {pixels.dtype} {pixels.shape}")
         if pixels.size == 0:
             raise DataError(f"a frame of {pixels.shape[0]}×{pixels.shape[1]} has no pixels")
-        if self.fit == "crop":
-            pixels = _centre(pixels, size)
+        top, left, height, width = self.window((pixels.shape[0], pixels.shape[1]), size)
+        pixels = pixels[top : top + height, left : left + width]
         image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).unsqueeze(0)
         if image.shape[-2:] != size:
             image = F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
@@ -100,6 +100,17 @@ class Preprocessing:
         image = image.to(torch.float32, memory_format=torch.channels_last)
         return image.mul_(gain.float().view(1, -1, 1, 1)).add_(offset.float().view(1, -1, 1, 1))
 
+    def window(self, frame: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """The part of a frame that the network sees: (top, left, height, width) in the frame's pixels.
+
+        frame, size: (height, width) of the frame and of the input. All of it, unless `fit` is "crop".
+        """
+        if self.fit == "stretch":
+            return 0, 0, *frame
+        step = min(frame[0] / size[0], frame[1] / size[1]) * CROP_SHARE
+        height, width = max(1, round(step * size[0])), max(1, round(step * size[1]))
+        return (frame[0] - height) // 2, (frame[1] - width) // 2, height, width
+
     def restore(self, image: torch.Tensor) -> NDArray[np.uint8]:
         """The inverse of `prepare` for networks that give pictures: float 1×3×H×W to uint8 H×W×3 RGB."""
         mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (self.mean, self.std))
@@ -108,15 +119,6 @@ class Preprocessing:
             pixels = pixels.flip(0)
         result: NDArray[np.uint8] = pixels.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
         return result
-
-
-def _centre(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The centre of a frame with the aspect ratio of `size`."""
-    height, width = pixels.shape[:2]
-    step = min(height / size[0], width / size[1]) * CROP_SHARE
-    rows, columns = max(1, round(step * size[0])), max(1, round(step * size[1]))
-    top, left = (height - rows) // 2, (width - columns) // 2
-    return pixels[top : top + rows, left : left + columns]
 
 
 def _number(text: str, key: str) -> float:

@@ -14,7 +14,8 @@ from videoquant.quantizers.grid import SMALLEST_SCALE
 from videoquant.quantizers.ranges import MSE, Estimator
 
 Granularity = Literal["per-channel", "per-tensor", "asymmetric"]
-CLIPS = 64  # candidate clips of the search per channel, evenly spaced from 1/64 of the extreme to all of it
+COARSE = 16  # candidate clips of the search per channel, evenly spaced from 1/16 of the extreme to all of it
+FINE = 9  # candidates around the best of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +97,16 @@ def _span(bits: int, symmetric: bool) -> tuple[int, int]:
 
 
 def _best_clips(rows: Tensor, extreme: Tensor, last: int) -> Tensor:
-    """Per row, the clip of least squared error."""
-    best, least = extreme, torch.full_like(extreme, torch.inf)
-    for share in torch.arange(CLIPS, 0, -1) / CLIPS:
-        clip = extreme * share
-        scale = (clip / last).clamp_min(SMALLEST_SCALE).unsqueeze(1)
-        error = ((rows / scale).round().clamp(-last, last) * scale - rows).square().sum(1)
-        better = error < least
-        best, least = torch.where(better, clip, best), torch.where(better, error, least)
-    return best
+    """Per row, the clip of least squared error: the best of `COARSE` shares, then of `FINE` around it."""
+    best, least = torch.ones_like(extreme), torch.full_like(extreme, torch.inf)
+    step = 1 / COARSE
+    offsets = [torch.arange(COARSE) * -step, torch.linspace(-step, step, FINE)]
+    for candidates in offsets:
+        centre = best
+        for offset in candidates:
+            share = (centre + offset).clamp(step / 2, 1)
+            scale = (extreme * share / last).clamp_min(SMALLEST_SCALE).unsqueeze(1)
+            error = (rows / scale).round_().clamp_(-last, last).mul_(scale).sub_(rows).square_().sum(1)
+            better = error < least
+            best, least = torch.where(better, share, best), torch.where(better, error, least)
+    return extreme * best

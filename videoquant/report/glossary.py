@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from videoquant.compare import EXACT_DB, LAYER_STEP, Comparison
+from videoquant.comparison import EXACT_DB, LAYER_STEP, Comparison
 from videoquant.report.looks import family
 
 _REFERENCE = (

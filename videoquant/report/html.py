@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from videoquant.compare import Comparison, Row
+from videoquant.comparison import Comparison, Row
 from videoquant.files import atomic_write, output_folder
 from videoquant.report.glossary import glossary
 from videoquant.report.layer_plots import layers_plot, shares_plot
@@ -150,15 +150,17 @@ def _fidelity(comparison: Comparison) -> str:
 
 
 def _frame_by_frame(comparison: Comparison) -> str:
-    # Without a residual scheme frames do not depend on one another (and may be unrelated images).
-    if not any(family(row.scheme) in ("residual", "adaptive") for row in comparison.rows):
+    if comparison.stills or all(family(row.scheme) == "float" for row in comparison.rows):
         return ""
     step = frames_per_point(comparison.frames)
-    points = f"each point the mean of {step} frames" if step > 1 else "marks are keyframes"
-    caption = (
-        f"SQNR of each frame; {points}. Between keyframes a residual scheme can lose fidelity as the picture "
-        "moves away from the last one; the next starts afresh."
-    )
+    caption = "SQNR of each frame."
+    if step > 1:
+        caption = f"SQNR of the frames; each point is the mean of {step}."
+    if any(family(row.scheme) in ("residual", "adaptive") for row in comparison.rows):
+        caption += (
+            " Marks are keyframes: between them a residual scheme can lose fidelity as the picture moves "
+            "away from the last one; the next starts afresh."
+        )
     return _figure("Frame by frame", frames_plot(comparison), caption)
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Patch
 
-from videoquant.compare import EXACT_DB, Comparison, Row
+from videoquant.comparison import EXACT_DB, Comparison, Row
 from videoquant.report.looks import INK, MUTED, dress, looks, new_figure, style, svg, title
 from videoquant.report.plots import FLOOR_DB
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from videoquant.compare import EXACT_DB, Comparison, Row
+from videoquant.comparison import EXACT_DB, Comparison, Row
 from videoquant.report.labels import add_labels
 from videoquant.report.looks import (
     FAMILY_NAMES,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from videoquant.compare import Comparison, Row
+from videoquant.comparison import Comparison, Row
 from videoquant.files import atomic_write
 
 FORMAT = 1  # raised when a reader of the JSON form would have to change

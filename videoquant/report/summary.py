@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from videoquant.compare import EXACT_DB, Comparison, Row
+from videoquant.comparison import EXACT_DB, Comparison, Row
 from videoquant.report.looks import family
 from videoquant.report.table import gbops_digits, sqnr_text
 from videoquant.tasks import Measure

@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from videoquant.compare import EXACT_DB, Comparison
+from videoquant.comparison import EXACT_DB, Comparison
 from videoquant.report.results import pareto
 from videoquant.tasks import Measure
 

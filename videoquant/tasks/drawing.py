@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from videoquant.network.preprocessing import CROP_SHARE, Preprocessing
+from videoquant.network.preprocessing import Preprocessing
 
 Color = tuple[int, int, int]
 
@@ -31,11 +31,7 @@ class Window:
 
     def __init__(self, frame: tuple[int, int], size: tuple[int, int], preprocessing: Preprocessing) -> None:
         self.frame, self.size = frame, size
-        self.height, self.width = frame
-        if preprocessing.fit == "crop":
-            step = min(frame[0] / size[0], frame[1] / size[1]) * CROP_SHARE
-            self.height, self.width = max(1, round(step * size[0])), max(1, round(step * size[1]))
-        self.top, self.left = (frame[0] - self.height) // 2, (frame[1] - self.width) // 2
+        self.top, self.left, self.height, self.width = preprocessing.window(frame, size)
 
     def points(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """(x, y) in pixels of the input to (x, y) in pixels of the frame; both P×2."""

@@ -71,9 +71,9 @@ class Comparison:
     """What `compare` found.
 
     network, source: their names. calibration: which data calibrated, in words. task: what the outputs
-    mean, or None. measures: the task's, in the order of
-    columns. primary: the output whose SQNR is given. frames: how many were scored. picture_frames: indexes of
-    the frames drawn. complete: False where the user stopped it; then every row holds the same first frames.
+    mean, or None. measures: the task's, in the order of columns. primary: the output whose SQNR is given.
+    frames: how many were scored. picture_frames: indexes of the frames drawn. stills: whether the frames are
+    unrelated images. complete: False where the user stopped it; then every row holds the same first frames.
     """
 
     network: str
@@ -85,6 +85,7 @@ class Comparison:
     calibration: str = ""
     frames: int = 0
     picture_frames: list[int] = field(default_factory=list)
+    stills: bool = False
     complete: bool = True
 
 
@@ -184,13 +185,15 @@ def compare(
     source: str = "frames",
     calibration: str = "",
     picture_frames: Sequence[int] = (),
+    stills: bool = False,
     progress: Callable[[], None] | None = None,
 ) -> Comparison:
     """Score calibrated schemes on a stream, against the floating-point network.
 
     quantized: from `videoquant.quantize`, all of this network. frames: read once, lazily.
     source, calibration: what the results call the frames and the calibration data.
-    picture_frames: indexes of frames to draw, where the task is known. progress: called after every frame.
+    picture_frames: indexes of frames to draw, where the task is known. stills: the frames are unrelated
+        images. progress: called after every frame.
     Ctrl-C ends it after the frame in hand: what is measured so far is returned, marked incomplete.
     Raises `DataError` where there are no frames.
     """
@@ -202,6 +205,7 @@ def compare(
         task.measures if task else (),
         primary_output(network),
         calibration=calibration,
+        stills=stills,
     )
     contenders = [_Contender(q, comparison, task.agreement() if task else None) for q in quantized]
     with deferred_interrupt() as interrupted:
