@@ -147,9 +147,9 @@ class Stills(Clip):
 class VideoFile(Clip):
     """A video file, turned upright as its metadata says (by quarters).
 
-    Reading ends at the first damage with a `ClipWarning` (one per object): what a decoder makes up after it is no data. Damage
-    is seen where format and codec show it: VP8 and VP9 carry no check of their contents, Matroska skips what
-    it cannot read in the middle, and a transport stream does not say how long it should be.
+    Reading ends at the first damage with a `ClipWarning` (one per object): what a decoder makes up after it
+    is no data. Damage is seen where format and codec show it: VP8 and VP9 carry no check of their contents,
+    Matroska skips what it cannot read in the middle, and a transport stream does not say how long it is.
     """
 
     def __init__(self, path: Path) -> None:
@@ -178,17 +178,21 @@ class VideoFile(Clip):
     @cached_property
     def _counted(self) -> tuple[int, int]:
         """How many frames the file holds, and how many more its header announces."""
-        count, end = 0, 0.0
+        count, hidden, end = 0, 0, 0.0
         with self._open() as container:
             stream = self._stream(container)
             tick = float(stream.time_base or 0)
             with suppress(av.FFmpegError):
                 for packet in container.demux(stream):
+                    hidden += packet.is_discard
                     if packet.size > 0 and not packet.is_discard:
                         count += 1
                         end = max(end, ((packet.pts or 0) + (packet.duration or 0)) * tick)
             announced_end = _announced_end(stream)
-        missing = 0 if announced_end is None else round((announced_end - end) * self.rate)
+        if stream.frames and not hidden:
+            missing = stream.frames - count
+        else:
+            missing = 0 if announced_end is None else round((announced_end - end) * self.rate)
         return count, max(0, missing)
 
     def _open(self) -> InputContainer:
