@@ -38,8 +38,8 @@ DEFAULT_SCHEMES = (
     "w8a8->w8a4 T=3",
     "w8a8->w4a4 T=3",
     "w8a4->w4a4 T=3",
-    "w8a8->w8a8 T=3 adaptive",
     "w8a8->w4a8 T=3 adaptive",
+    "w8a8->w4a8 T=3 adaptive tau=2",
 )
 DEFAULT_IMAGE_SCHEMES = ("fp32", "w8a8", "w6a6", "w4a8", "w8a4", "w4a4")
 

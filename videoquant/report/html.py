@@ -204,7 +204,7 @@ def _pictures(comparison: Comparison) -> str:
     )
     return (
         f"<section>\n<h2>Sample frames</h2>\n<p class='caption'>{caption}</p>\n"
-        + f"<div class='frames' tabindex='0' style='--columns:{len(rows)}'>\n"
+        + "<div class='frames'>\n"
         + "\n".join(strips)
         + "\n</div>\n<dialog><img alt=''><p></p></dialog>\n</section>"
     )
