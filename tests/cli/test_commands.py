@@ -16,6 +16,7 @@ from PIL import Image
 
 import videoquant as vq
 from videoquant.cli import main
+from videoquant.cli.options import console
 from videoquant.comparison import EXACT_DB
 from videoquant.data.writer import VideoWriter
 
@@ -42,7 +43,7 @@ def clip(tmp_path_factory):
 def command(capsys, monkeypatch, tmp_path):
     """Runs `videoquant …` in an empty folder; gives the exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "width", 200)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["videoquant", *map(str, arguments)])
@@ -109,9 +110,8 @@ def test_inspect_lists_every_layer_with_its_bits(command):
     assert code == 0
     for node in network.layers:
         assert node.name in out
-    assert (
-        out.count("w8a8->w4a4") == len(network.layers) - 2 + 2
-    )  # all but head and tail; heading and summary
+    # All but head and tail have the residual's bits; the heading and the summary name the scheme.
+    assert out.count("w8a8->w4a4") == len(network.layers) - 2 + 2
     assert "task segmentation" in out and f"{sum(network.macs.values()) / 1e9:.3f} G" in out
 
 

@@ -222,11 +222,15 @@ MODELS = [
 
 @pytest.fixture(scope="module")
 def frame(shared_data: Path) -> np.ndarray:
+    """A frame with a person in it. Without one, pose_landmark_full's mask is so ill-conditioned that float32
+
+    itself is not good to 1e-4: on frame 60, ONNX Runtime is 2e-4 from the same graph in float64.
+    """
     import av
 
     with av.open(str(shared_data / "clips" / "one-by-one-person-detection.mp4")) as clip:
         frames = clip.decode(video=0)
-        return [next(frames) for _ in range(60)][-1].to_ndarray(format="rgb24")
+        return [next(frames) for _ in range(101)][-1].to_ndarray(format="rgb24")
 
 
 @pytest.mark.parametrize("name", MODELS)
