@@ -86,7 +86,7 @@ def test_a_failed_write_leaves_the_old_file(network, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("videoquant.storage.save_file", fail)
+    monkeypatch.setattr("videoquant.storage.serialize", fail)
     with pytest.raises(vq.OutputError, match=r"[Nn]o space left"):
         vq.save(quantized, path)
     assert path.read_bytes() == before

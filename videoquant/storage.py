@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor
 
 from videoquant.errors import NetworkError
@@ -76,7 +76,8 @@ def save(quantized: QuantizedNetwork, path: str | Path) -> None:
     }
     metadata = {"format": FORMAT, FORMAT: json.dumps(header)}
     with atomic_write(Path(path)) as temporary:
-        save_file({name: t.detach().contiguous() for name, t in tensors.items()}, temporary, metadata)
+        # Not `save_file`, which makes a file that only its owner may read.
+        temporary.write_bytes(serialize({n: t.detach().contiguous() for n, t in tensors.items()}, metadata))
 
 
 def load_quantized(path: str | Path) -> QuantizedNetwork:

@@ -18,6 +18,7 @@ from videoquant.cli.options import (
     open_network,
 )
 from videoquant.costs.bops import amortised_bops, frame_bops
+from videoquant.errors import NetworkError
 from videoquant.network.graph import Network
 from videoquant.quantizers.placement import layer_bits
 from videoquant.schemes import Scheme
@@ -40,12 +41,15 @@ def command(
     task: TaskOption = None,
 ) -> None:
     """Print a network's layers: shapes, parameters, MACs, and the bits a scheme gives each."""
+    options = (mean, std, scale, color, fit, task)
     if is_quantized_file(network):
+        if any(option is not None for option in options):
+            raise NetworkError(f"{network}: its preprocessing is stored with it; quantize again to change it")
         quantized = load_quantized(network)
         graph, shown = quantized.network, Scheme.parse(scheme) if scheme else quantized.scheme
     else:
         shown = Scheme.parse(scheme or "w8a8")
-        graph = open_network(network, mean, std, scale, color, fit, task)
+        graph = open_network(network, *options)
     console.print(layer_table(graph, shown))
     for line in summary(graph, shown):
         console.print(line, highlight=False)

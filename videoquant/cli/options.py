@@ -62,6 +62,11 @@ def open_network(
     network = load(source)
     given = {"mean": mean, "std": std, "scale": scale, "color": color, "fit": fit, "task": task}
     network.preprocessing = network.preprocessing.with_text({k: v for k, v in given.items() if v is not None})
+    values, channels = len(network.preprocessing.mean), network.input_shape[1]
+    if values not in (1, channels):
+        raise NetworkError(
+            f"{network.name}: mean and std have {values} values, the input {channels} channels"
+        )
     return network
 
 
@@ -86,6 +91,6 @@ def channels_match(network: Network) -> None:
 def progress_bar(text: str, total: int | None) -> Iterator[Any]:
     """A progress bar on stderr; yields a function to call after each step."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=status, transient=True) as progress:
+    with Progress(*columns, console=status, transient=True, disable=not status.is_terminal) as progress:
         bar = progress.add_task(text, total=total)
         yield lambda: progress.advance(bar)
