@@ -43,7 +43,7 @@ def clip(tmp_path_factory):
 def command(capsys, monkeypatch, tmp_path):
     """Runs `videoquant …` in an empty folder; gives the exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(console, "width", 200)
+    monkeypatch.setattr(console, "width", 240)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["videoquant", *map(str, arguments)])

@@ -60,9 +60,9 @@ def layer_table(network: Network, scheme: Scheme) -> Table:
     bits = layer_bits(network, scheme)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("layer", overflow="fold")
-    table.add_column("operator")
+    table.add_column("operator", no_wrap=True)
     for heading in ("weights", "output", "parameters", "MMACs", str(scheme)):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for node in network.layers:
         owned = network.node_tensors(node)
         table.add_row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,8 @@ TaskOption = Annotated[
     ),
 ]
 
-console = Console()  # results
+# Results. A pipe has no width: there nothing is folded, so that names can be searched for.
+console = Console(width=None if sys.stdout.isatty() else 240)
 status = Console(stderr=True)  # progress and notes, so that results can be piped
 
 
