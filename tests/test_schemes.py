@@ -6,20 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from videoquant.axes import Bits, DenseSparse, Dynamic, Frame, Policy, Predicted, Residual, Static, Uniform
 from videoquant.errors import SchemeError
 from videoquant.quantizers.ranges import ACIQ, MSE, MinMax, Quantile
-from videoquant.schemes import (
-    Bits,
-    DenseSparse,
-    Dynamic,
-    Frame,
-    Policy,
-    Predicted,
-    Residual,
-    Scheme,
-    Static,
-    Uniform,
-)
+from videoquant.schemes import Scheme
 
 widths = st.sampled_from([2, 3, 4, 5, 6, 7, 8, 32])
 bits = st.builds(Bits, widths, widths)

@@ -9,6 +9,7 @@ for frame in vq.frames("clip.mp4"):
 """
 
 from videoquant.api import load, quantize
+from videoquant.axes import Bits, DenseSparse, Dynamic, Frame, Policy, Predicted, Residual, Static, Uniform
 from videoquant.comparison import compare
 from videoquant.data.video import Clip, frames
 from videoquant.errors import DataError, NetworkError, OutputError, SchemeError, VideoQuantError
@@ -16,18 +17,7 @@ from videoquant.network.capture import capture
 from videoquant.network.graph import Network, Node
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.quantizers.ranges import ACIQ, MSE, MinMax, Quantile
-from videoquant.schemes import (
-    Bits,
-    DenseSparse,
-    Dynamic,
-    Frame,
-    Policy,
-    Predicted,
-    Residual,
-    Scheme,
-    Static,
-    Uniform,
-)
+from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
 from videoquant.storage import load_quantized, save

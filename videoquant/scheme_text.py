@@ -19,13 +19,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from videoquant.errors import SchemeError
-from videoquant.quantizers.ranges import ACIQ, MSE, MinMax, Quantile
-from videoquant.schemes import (
+from videoquant.axes import (
     FLOAT,
     Bits,
     DenseSparse,
@@ -33,9 +31,10 @@ from videoquant.schemes import (
     Policy,
     Predicted,
     Residual,
-    Scheme,
     Static,
 )
+from videoquant.errors import SchemeError
+from videoquant.quantizers.ranges import ACIQ, MSE, MinMax, Quantile
 
 # Words that stand alone: the field they set, and its value.
 _PLAIN: dict[str, tuple[str, Any]] = {
@@ -57,8 +56,8 @@ _PLAIN: dict[str, tuple[str, Any]] = {
 _RESIDUAL = ("period", "recurrent", "adaptive", "tolerance", "quantized_reference")
 
 
-def parse(text: str) -> Scheme:
-    """Read a scheme; see `Scheme.parse`."""
+def parse(text: str) -> dict[str, Any]:
+    """The fields of `Scheme` that a text sets; see `Scheme.parse`."""
     found: dict[str, Any] = {}
     for word in re.sub(r"\s*(->|→)\s*", "->", text.strip().lower()).split():
         field, value = _read(word, text)
@@ -73,36 +72,36 @@ def parse(text: str) -> Scheme:
         if "time" in found:
             raise SchemeError(f"{text!r}: policy picks the bits of whole frames; it takes no residual")
         found["time"] = Residual(residual_bits or key, **residual)
-    return Scheme(bits=key, **found)
+    return {"bits": key, **found}
 
 
-def write(scheme: Scheme) -> str:
-    """The canonical text: what differs from the defaults, so that `parse` gives the scheme back."""
-    words = [str(scheme.bits)]
-    time = scheme.time
+def write(fields: Mapping[str, Any]) -> str:
+    """The canonical text of a `Scheme`'s fields: what differs from the defaults; `parse` reads it back."""
+    bits, time, ranges = fields["bits"], fields["time"], fields["ranges"]
+    representation, estimator = fields["representation"], fields["estimator"]
+    words = [str(bits)]
     if isinstance(time, Residual):
-        words = [f"{scheme.bits}->{time.bits}", f"T={time.period}"]
+        words = [f"{bits}->{time.bits}", f"T={time.period}"]
         words += ["recurrent"] * time.recurrent + ["adaptive"] * time.adaptive
         words += [f"tau={time.tolerance}"] if time.tolerance else []
         words += [] if time.quantized_reference else ["float-reference"]
     elif isinstance(time, Policy):
         words.append("policy")
-    if isinstance(scheme.ranges, Dynamic):
+    if isinstance(ranges, Dynamic):
         words.append("dynamic")
-    elif isinstance(scheme.ranges, Predicted):
-        count = scheme.ranges.features
-        words.append("qpp" if count == Predicted().features else f"qpp={count}")
-    if isinstance(scheme.representation, DenseSparse):
-        words.append(f"ds={_percent(scheme.representation.density)}")
-    if isinstance(scheme.estimator, Quantile):
-        words.append(f"quantile={scheme.estimator.alpha!r}")
-    elif not isinstance(scheme.estimator, MSE):
-        words.append(type(scheme.estimator).__name__.lower())
-    if scheme.weights != "per-channel":
-        words.append(scheme.weights)
-    for name, bits in (("head", scheme.head), ("tail", scheme.tail)):
-        if bits != 8:
-            words.append(f"{name}={'fp' if bits == FLOAT else bits}")
+    elif isinstance(ranges, Predicted):
+        words.append("qpp" if ranges == Predicted() else f"qpp={ranges.features}")
+    if isinstance(representation, DenseSparse):
+        words.append(f"ds={_percent(representation.density)}")
+    if isinstance(estimator, Quantile):
+        words.append(f"quantile={estimator.alpha!r}")
+    elif not isinstance(estimator, MSE):
+        words.append(type(estimator).__name__.lower())
+    if fields["weights"] != "per-channel":
+        words.append(fields["weights"])
+    for edge in ("head", "tail"):
+        if fields[edge] != 8:
+            words.append(f"{edge}={'fp' if fields[edge] == FLOAT else fields[edge]}")
     return " ".join(words)
 
 

@@ -25,7 +25,8 @@ from videoquant.quantizers.placement import layer_bits, points
 from videoquant.quantizers.weights import WeightCodes
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import ActivationGrid, DynamicGrid, StaticGrid, Unquantized
-from videoquant.simulate.quantized import LayerWeights, PointGrids, QuantizedNetwork
+from videoquant.simulate.parameters import LayerWeights, PointGrids
+from videoquant.simulate.quantized import QuantizedNetwork
 
 FORMAT = "videoquant"
 VERSION = 1

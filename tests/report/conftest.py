@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from videoquant.axes import Residual
 from videoquant.comparison import EXACT_DB, Comparison, Row
-from videoquant.schemes import Residual, Scheme
+from videoquant.schemes import Scheme
 from videoquant.tasks import Measure
 
 FRAMES = [start + step for start in (12, 96, 180, 264, 348) for step in range(12)]

@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
+from videoquant.axes import FLOAT, Dynamic, Residual
 from videoquant.errors import DataError
 from videoquant.network.graph import Network, Node
 from videoquant.network.operators import OPERATORS
 from videoquant.quantizers.placement import LayerBits, Point, layer_bits, points
 from videoquant.quantizers.ranges import Range
 from videoquant.quantizers.weights import WeightCodes, quantize_weights
-from videoquant.schemes import FLOAT, Dynamic, Residual, Scheme
+from videoquant.schemes import Scheme
 from videoquant.simulate.activations import (
     ActivationGrid,
     DynamicGrid,
@@ -29,7 +30,8 @@ from videoquant.simulate.activations import (
     fake_quantize_adaptive,
     make_grid,
 )
-from videoquant.simulate.quantized import LayerWeights, PointGrids, QuantizedNetwork
+from videoquant.simulate.parameters import LayerWeights, PointGrids
+from videoquant.simulate.quantized import QuantizedNetwork
 
 # What one value holds for every clip and every frame of it: [clip][frame].
 Samples = list[list[Tensor]]

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from videoquant.api import quantize
+from videoquant.axes import Frame as FrameByFrame
 from videoquant.calibration.sampling import CALIBRATION_FRAMES, SCORED_FRAMES, Split, calibration_spans, split
 from videoquant.cli.options import (
     ColorOption,
@@ -34,7 +35,6 @@ from videoquant.files import check_writable, output_folder
 from videoquant.report.html import write_report
 from videoquant.report.results import write_json
 from videoquant.report.table import render_table
-from videoquant.schemes import Frame as FrameByFrame
 from videoquant.schemes import Scheme
 
 

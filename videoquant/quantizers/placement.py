@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from videoquant.axes import FLOAT, Bits, Residual
 from videoquant.network.graph import Network
-from videoquant.schemes import FLOAT, Bits, Residual, Scheme
+from videoquant.schemes import Scheme
 
 
 @dataclass(frozen=True)

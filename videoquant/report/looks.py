@@ -14,7 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from videoquant.schemes import Residual, Scheme
+from videoquant.axes import Residual
+from videoquant.schemes import Scheme
 
 Family = Literal["float", "frame", "residual", "adaptive"]
 

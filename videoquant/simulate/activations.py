@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from videoquant.axes import FLOAT
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.ranges import Estimator, Range
-from videoquant.schemes import FLOAT
 
 ADAPTIVE_WIDTHS = (0, 4, 8)
 

@@ -13,19 +13,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
+from videoquant.axes import Residual
 from videoquant.data.video import Frame
 from videoquant.network.graph import Node, unwrap
 from videoquant.network.operators import OPERATORS
 from videoquant.quantizers.placement import Point
-from videoquant.schemes import Residual
 from videoquant.simulate.activations import fake_quantize, fake_quantize_adaptive
-
-if TYPE_CHECKING:
-    from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.simulate.parameters import Parameters
 
 Observer = Callable[[Node, Tensor], None]
 
@@ -49,7 +47,7 @@ class Stream:
         have any, on residual frames.
     """
 
-    def __init__(self, quantized: QuantizedNetwork) -> None:
+    def __init__(self, quantized: Parameters) -> None:
         self.quantized = quantized
         self.is_key = True
         self.shares: dict[Point, dict[int, float]] = {}

@@ -1,0 +1,113 @@
+"""The parts of a scheme: bit-widths, and the values of its three axes — ranges, representation, time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from videoquant.errors import SchemeError
+
+FLOAT = 32  # the bit-width that means "left in floating point"
+
+
+@dataclass(frozen=True)
+class Bits:
+    """Bit-widths of weights and activations, each 2 to 8, or 32 for floating point."""
+
+    weights: int = 8
+    activations: int = 8
+
+    def __post_init__(self) -> None:
+        for kind, bits in (("weights", self.weights), ("activations", self.activations)):
+            if bits != FLOAT and not 2 <= bits <= 8:
+                raise SchemeError(f"{kind} at {bits} bits: bit-widths are 2 to 8, or 32 for floating point")
+
+    def at_least(self, bits: int) -> Bits:
+        """These widths, none below `bits`."""
+        return Bits(max(self.weights, bits), max(self.activations, bits))
+
+    def __str__(self) -> str:
+        return "fp32" if self == Bits(FLOAT, FLOAT) else f"w{self.weights}a{self.activations}"
+
+
+@dataclass(frozen=True)
+class Static:
+    """Ranges are the calibration samples' average, known before run time."""
+
+
+@dataclass(frozen=True)
+class Dynamic:
+    """Ranges are measured on each input, before each layer."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Ranges are predicted from `features` numbers of the network's early activations (QPP)."""
+
+    features: int = 5
+
+    def __post_init__(self) -> None:
+        if self.features < 1:
+            raise SchemeError(f"qpp with {self.features} features: at least 1 is needed")
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Codes are clipped and rounded values."""
+
+
+@dataclass(frozen=True)
+class DenseSparse:
+    """A low-bit dense part, and the largest values (the share `density`) kept in floating point (D+S)."""
+
+    density: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not 0 < self.density <= 0.5:
+            raise SchemeError(f"ds={self.density:.6g}: the density must be above 0 and at most 50%")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Every frame is quantized by itself."""
+
+
+@dataclass(frozen=True)
+class Residual:
+    """One keyframe at the scheme's bits, then period − 1 frames as differences from it at these bits (ResQ).
+
+    bits: of the residual's weights and codes. period: T, in frames.
+    recurrent: the difference is taken from the frame before, not from the keyframe.
+    adaptive: each spatial location takes the least of 0, 4 and 8 bits (none above the residual's own) that
+        holds its codes without clipping. tolerance: τ, how many steps of clipping that choice allows.
+    quantized_reference: the keyframe the difference is taken from is the quantized one, so that the residual
+        repairs its error too.
+    """
+
+    bits: Bits = field(default_factory=lambda: Bits(4, 4))
+    period: int = 3
+    recurrent: bool = False
+    adaptive: bool = False
+    tolerance: int = 0
+    quantized_reference: bool = True
+
+    def __post_init__(self) -> None:
+        if self.period < 1:
+            raise SchemeError(f"T={self.period}: the period is one keyframe and T − 1 residuals, at least 1")
+        if self.tolerance < 0:
+            raise SchemeError(f"tau={self.tolerance}: the tolerance is a number of steps, 0 or more")
+        if self.tolerance and not self.adaptive:
+            raise SchemeError(f"tau={self.tolerance} needs adaptive: it is the tolerance of its choice")
+        if self.adaptive and self.bits.activations == FLOAT:
+            raise SchemeError("adaptive needs a residual of 2 to 8 bits: floating point has no codes to fit")
+        if self.recurrent and not self.quantized_reference:
+            raise SchemeError(
+                "recurrent has no unquantized reference: it differs from its own reconstruction"
+            )
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy network picks each frame's bit-width (VideoIQ)."""
+
+
+AXES = (Static, Dynamic, Predicted, Uniform, DenseSparse, Frame, Residual, Policy)
