@@ -23,12 +23,25 @@ adaptive = st.builds(
 )
 plain = st.builds(Residual, bits, st.integers(1, 100), st.booleans())
 pairwise = st.builds(Residual, bits, st.integers(1, 100), quantized_reference=st.booleans())
+# Adaptive widths and Dense + Sparse exclude each other; every other combination is a scheme.
+coded = st.one_of(
+    st.tuples(
+        st.one_of(st.builds(Uniform), st.builds(DenseSparse, st.floats(0.0001, 0.5))),
+        st.one_of(st.builds(Frame), st.builds(Policy), plain, pairwise),
+    ),
+    st.tuples(st.builds(Uniform), adaptive),
+)
+
+
+def scheme_of(bits, ranges, coded, *rest):
+    return Scheme(bits, ranges, *coded, *rest)
+
+
 schemes = st.builds(
-    Scheme,
+    scheme_of,
     bits,
     st.one_of(st.builds(Static), st.builds(Dynamic), st.builds(Predicted, st.integers(1, 49))),
-    st.one_of(st.builds(Uniform), st.builds(DenseSparse, st.floats(0.0001, 0.5))),
-    st.one_of(st.builds(Frame), st.builds(Policy), plain, adaptive, pairwise),
+    coded,
     st.one_of(st.builds(MSE), st.builds(MinMax), st.builds(ACIQ), st.builds(Quantile, st.floats(0.5001, 1))),
     st.sampled_from(["per-channel", "per-tensor", "asymmetric"]),
     widths,
@@ -95,6 +108,7 @@ def test_text_means(text, scheme):
         ("w8a8 policy T=3", "takes no residual"),
         ("w8a8 ds=0%", "above 0 and at most 50%"),
         ("w8a8 ds=51%", "above 0 and at most 50%"),
+        ("w8a8 adaptive ds=1%", "exclude each other"),
         ("w8a8 ds=lots", "holds no share"),
         ("w8a8 quantile=0.4", "α must be above 0.5"),
         ("w8a8 qpp=0", "at least 1"),
@@ -118,7 +132,7 @@ def test_any_text_parses_or_is_refused(text):
     assert Scheme.parse(str(scheme)) == scheme
 
 
-@pytest.mark.parametrize("text", ["w8a4 qpp", "w8a4 ds=1%", "w8a8 policy"])
+@pytest.mark.parametrize("text", ["w8a4 qpp", "w8a4 ds=1% qpp", "w8a8 policy"])
 def test_axes_not_built_are_refused_by_name(text):
     with pytest.raises(SchemeError, match="is not built yet; use"):
         Scheme.parse(text).check_built()

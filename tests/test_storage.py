@@ -23,6 +23,8 @@ SCHEMES = [
     "w8a8 dynamic quantile=0.999",
     "w4a4->w2a2 T=2 per-tensor minmax",
     "w8a4 asymmetric aciq",
+    "w8a4 ds=1%",
+    "w8a8->w4a4 T=2 ds=3% dynamic",
 ]
 
 

@@ -57,7 +57,11 @@ class Uniform:
 
 @dataclass(frozen=True)
 class DenseSparse:
-    """A low-bit dense part, and the largest values (the share `density`) kept in floating point (D+S)."""
+    """x = D + S: a low-bit dense part within ±T, and what sticks out of it in 16-bit floating point.
+
+    density: the share of elements that S holds, above 0 and at most 0.5. T is their quantile, in place of the
+        scheme's estimator.
+    """
 
     density: float = 0.01
 

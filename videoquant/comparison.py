@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from videoquant.axes import DenseSparse
 from videoquant.costs.bops import amortised_bops, frame_bops
 from videoquant.data.video import Frame
 from videoquant.errors import DataError
@@ -52,7 +53,9 @@ class Row:
     output against fp32, over the whole stream, at most `EXACT_DB`. agreement: the task's measures against
     fp32. per_frame: a dict per frame: frame (index), key, gbops, sqnr_db, agreement. layer_sqnr_db: by layer,
     on every `LAYER_STEP`-th frame. shares: of adaptive schemes, the share of the MACs at each bit-width over
-    the residual frames; layer_shares: by layer. pictures: overlays on the sample frames.
+    the residual frames; layer_shares: by layer. density: of Dense + Sparse schemes, the one requested, and
+    mean, p10 and p90 over frames of what was measured (a frame's is its mean over the MACs). pictures:
+    overlays on the sample frames.
     """
 
     scheme: str
@@ -63,6 +66,7 @@ class Row:
     layer_sqnr_db: dict[str, float] = field(default_factory=dict)
     shares: dict[int, float] = field(default_factory=dict)
     layer_shares: dict[str, dict[int, float]] = field(default_factory=dict)
+    density: dict[str, float] = field(default_factory=dict)
     pictures: list[NDArray[np.uint8]] = field(default_factory=list)
 
 
@@ -140,7 +144,8 @@ class _Contender:
                 self.layers.setdefault(node.name, Sqnr()).update(reference_layers[node.name], y)
 
         output = self.stream.run(frame, observe if reference_layers else None)
-        bops = frame_bops(self.network, self.scheme, self.stream.is_key, self.stream.shares)
+        stream = self.stream
+        bops = frame_bops(self.network, self.scheme, stream.is_key, stream.shares, stream.densities)
         self.bops[self.stream.is_key].append(bops)
         for layer, point in self.stream.quantized.points.items():
             for width, share in self.stream.shares.get(point, {}).items():
@@ -152,10 +157,18 @@ class _Contender:
             "gbops": bops / 1e9,
             "sqnr_db": self.sqnr.update(reference[self.primary], output[self.primary]),
         }
+        if stream.densities:
+            measured["density"] = self._mean_density()
         if self.agreement:
             measured["agreement"] = self.agreement.update(reference, output)
         self.row.per_frame.append(measured)
         return output
+
+    def _mean_density(self) -> float:
+        """The last frame's density, weighted by the MACs of the layers that see it."""
+        macs, points = self.network.macs, self.stream.quantized.points
+        total = sum(macs[layer] for layer in points)
+        return sum(macs[layer] * self.stream.densities[point] for layer, point in points.items()) / total
 
     def finish(self) -> Row:
         row = self.row
@@ -175,6 +188,11 @@ class _Contender:
             for width, share in shares.items():
                 row.shares[width] = row.shares.get(width, 0.0) + share * macs[layer] / sum(macs.values())
         row.shares = dict(sorted(row.shares.items()))
+        if isinstance(self.scheme.representation, DenseSparse):
+            seen = np.array([frame["density"] for frame in row.per_frame])
+            low, high = np.quantile(seen, (0.1, 0.9))
+            requested = self.scheme.representation.density
+            row.density = {"requested": requested, "mean": float(seen.mean()), "p10": low, "p90": high}
         return row
 
 

@@ -24,7 +24,7 @@ from videoquant.axes import (
     Uniform,
 )
 from videoquant.errors import SchemeError
-from videoquant.quantizers.ranges import ESTIMATORS, MSE, Estimator
+from videoquant.quantizers.ranges import ESTIMATORS, MSE, Estimator, Threshold
 from videoquant.quantizers.weights import Granularity
 
 VERSION = 1
@@ -60,6 +60,11 @@ class Scheme:
             if bits != FLOAT and not 2 <= bits <= 8:
                 raise SchemeError(f"{name}={bits}: bit-widths are 2 to 8, or 32 (fp) for floating point")
 
+        if isinstance(self.representation, DenseSparse) and getattr(self.time, "adaptive", False):
+            raise SchemeError(
+                "adaptive widths and ds= exclude each other: both decide what large values cost"
+            )
+
     @classmethod
     def parse(cls, text: str) -> Scheme:
         """Read the one-line form, e.g. "w8a8->w4a4 T=3"; words in any order. Raises `SchemeError`."""
@@ -75,6 +80,13 @@ class Scheme:
         return self.bits == residual == Bits(FLOAT, FLOAT)
 
     @property
+    def range_estimator(self) -> Estimator:
+        """How an activation's range is measured: `estimator`, or the threshold of Dense + Sparse."""
+        if isinstance(self.representation, DenseSparse):
+            return Threshold(self.representation.density)
+        return self.estimator
+
+    @property
     def period(self) -> int:
         """Frames from one keyframe to the next; 1 where every frame is quantized by itself."""
         return self.time.period if isinstance(self.time, Residual) else 1
@@ -83,10 +95,9 @@ class Scheme:
         """Raise `SchemeError` for an axis that this version cannot run."""
         for value, word, instead in (
             (self.ranges, "qpp (predicted ranges)", "static or dynamic"),
-            (self.representation, "ds (Dense + Sparse)", "the uniform grid"),
             (self.time, "policy (VideoIQ)", "frame or residual quantization"),
         ):
-            if isinstance(value, Predicted | DenseSparse | Policy):
+            if isinstance(value, Predicted | Policy):
                 raise SchemeError(f"{self}: {word} is not built yet; use {instead}")
 
     def to_dict(self) -> dict[str, Any]:

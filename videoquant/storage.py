@@ -178,5 +178,5 @@ def _grid_from_json(data: Any, scheme: Scheme, bits: int | None, symmetric: bool
             return Unquantized()
         case "dynamic":
             assert bits is not None
-            return DynamicGrid(scheme.estimator, bits, symmetric)
+            return DynamicGrid(scheme.range_estimator, bits, symmetric)
     return StaticGrid(Grid(**data))

@@ -21,7 +21,7 @@ from videoquant.comparison import EXACT_DB
 from videoquant.data.writer import VideoWriter
 
 NETWORK = "selfie_segmentation"
-SCHEMES = "fp32; w8a8; w4a4; w8a8->w4a4 T=3; w8a8->w8a8 T=3 adaptive"
+SCHEMES = "fp32; w8a8; w4a4; w8a8->w4a4 T=3; w8a8->w8a8 T=3 adaptive; w4a4 ds=3%"
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +75,8 @@ def test_compare_writes_table_json_csv_and_report(command, clip, tmp_path):
     assert rows["w8a8"]["sqnr_db"] > rows["w4a4"]["sqnr_db"] + 5
     assert [frame["key"] for frame in rows["w8a8->w4a4 T=3"]["per_frame"]] == [True, False, False] * 4
     assert sum(rows["w8a8->w8a8 T=3 adaptive"]["shares"].values()) == pytest.approx(1)
+    sparse = rows["w4a4 ds=3%"]["density"]
+    assert sparse["requested"] == 0.03 and 0.005 < sparse["p10"] <= sparse["mean"] <= sparse["p90"] < 0.1
     with open(tmp_path / "videoquant-report" / "results.csv", newline="") as file:
         table = list(csv.DictReader(file))
     assert [line["scheme"] for line in table] == list(rows)

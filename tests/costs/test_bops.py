@@ -58,6 +58,16 @@ def test_amortised_over_a_cycle(network):
     assert amortised_bops(key, residual, 3) == pytest.approx(macs * (64 + 2 * 16) / 3)
 
 
+def test_dense_sparse_adds_its_floating_point_part(network):
+    scheme = vq.Scheme.parse("w8a4 ds=3% head=fp tail=2")
+    macs, stem = sum(network.macs.values()), network.macs["stem"]
+    nominal = (macs - stem) * (32 + 0.03 * 256) + stem * 1024  # a floating-point layer has no sparse part
+    assert frame_bops(network, scheme, True) == pytest.approx(nominal)
+    at = points(network, layer_bits(network, scheme))
+    measured = frame_bops(network, scheme, True, densities={at["up"]: 0.05})
+    assert measured - nominal == pytest.approx(network.macs["up"] * 0.02 * 256)
+
+
 def test_adaptive_counts_the_mean_width(network):
     scheme = vq.Scheme.parse("w8a8->w4a8 T=3 adaptive head=2 tail=2")
     at = points(network, layer_bits(network, scheme))

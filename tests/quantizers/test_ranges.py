@@ -12,6 +12,7 @@ from videoquant.quantizers.ranges import (
     MSE,
     MinMax,
     Quantile,
+    Threshold,
     gaussian_clip,
     laplace_clip,
     upper_quantile,
@@ -42,6 +43,15 @@ def test_quantile_of_a_signed_tensor_cuts_both_ends():
     x = torch.linspace(-1, 1, 2001)
     assert Quantile(0.9).measure(x, 4, False) == pytest.approx((-0.8, 0.8), abs=1e-6)
     assert Quantile(0.9).measure(x, 4, True) == pytest.approx((-0.9, 0.9), abs=1e-3)
+
+
+@given(st.integers(0, 10**6), st.floats(0.001, 0.5), st.booleans())
+def test_the_share_above_the_threshold_is_the_density(seed, density, symmetric):
+    x = torch.randn(5000, generator=torch.Generator().manual_seed(seed))
+    x = x if symmetric else x.abs()
+    low, high = Threshold(density).measure(x, 4, symmetric)
+    assert low == (-high if symmetric else 0)
+    assert float((x.abs() > high).float().mean()) == pytest.approx(density, abs=1 / 5000 + 1e-9)
 
 
 def test_minmax_is_the_extremes():

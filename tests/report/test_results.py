@@ -29,7 +29,7 @@ def test_dictionary_has_every_documented_key(comparison: Comparison) -> None:
     assert [row["scheme"] for row in data["rows"]] == [row.scheme for row in comparison.rows]
     assert list(data["rows"][-1]) == [
         "scheme", "gbops_per_frame", "sqnr_db", "agreement", "per_frame", "layer_sqnr_db", "shares",
-        "layer_shares", "pareto",
+        "layer_shares", "density", "pareto",
     ]  # fmt: skip
     assert list(data["rows"][-1]["shares"]) == ["0", "4", "8"]
     assert data["rows"][1]["per_frame"][0].keys() == {"frame", "key", "gbops", "sqnr_db", "agreement"}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from videoquant.axes import FLOAT, Dynamic, Residual
+from videoquant.axes import FLOAT, DenseSparse, Dynamic, Residual
 from videoquant.errors import DataError
 from videoquant.network.graph import Network, Node
 from videoquant.network.operators import OPERATORS
@@ -28,6 +28,7 @@ from videoquant.simulate.activations import (
     Unquantized,
     fake_quantize,
     fake_quantize_adaptive,
+    fake_quantize_dense_sparse,
     make_grid,
 )
 from videoquant.simulate.parameters import LayerWeights, PointGrids
@@ -111,7 +112,7 @@ class _Run:
         )
 
     def _dynamic(self, bits: int, symmetric: bool) -> ActivationGrid:
-        return Unquantized() if bits == FLOAT else DynamicGrid(self.scheme.estimator, bits, symmetric)
+        return Unquantized() if bits == FLOAT else DynamicGrid(self.scheme.range_estimator, bits, symmetric)
 
     def _layer(self, node: Node, x: Samples) -> Samples:
         point = self.points[node.name]
@@ -144,9 +145,9 @@ class _Run:
             frames = [frame for clip in x for frame in clip]
             source = self._static(point, frames, point.key)
             self.grids[point] = PointGrids(source)
-            return [[fake_quantize(frame, source) for frame in clip] for clip in x]
+            return [[self._fake_quantize(frame, source) for frame in clip] for clip in x]
         key = self._static(point, [clip[0] for clip in x], point.key)
-        keys = [fake_quantize(clip[0], key) for clip in x]
+        keys = [self._fake_quantize(clip[0], key) for clip in x]
         if point.residual is None or max(map(len, x)) == 1:
             self.grids[point] = PointGrids(key, Unquantized())
             return [[k] for k in keys]
@@ -178,11 +179,16 @@ class _Run:
             if self.time.adaptive:
                 residual, _ = fake_quantize_adaptive(residual, source, point.residual, self.time.tolerance)
             else:
-                residual = fake_quantize(residual, source)
+                residual = self._fake_quantize(residual, source)
             if self.time.recurrent:
                 reference = reference + residual
             result.append(residual)
         return result
+
+    def _fake_quantize(self, x: Tensor, source: ActivationGrid) -> Tensor:
+        if isinstance(self.scheme.representation, DenseSparse):
+            return fake_quantize_dense_sparse(x, source)[0]
+        return fake_quantize(x, source)
 
     def _static(
         self, point: Point, samples: list[Tensor], bits: int, still: list[Tensor] | None = None
@@ -205,7 +211,7 @@ class _Run:
         return StaticGrid(make_grid((low, high), bits, symmetric))
 
     def _average_range(self, samples: list[Tensor], bits: int, symmetric: bool) -> Range:
-        ranges = [self.scheme.estimator.measure(sample, bits, symmetric) for sample in samples]
+        ranges = [self.scheme.range_estimator.measure(sample, bits, symmetric) for sample in samples]
         lows, highs = zip(*ranges, strict=True)
         return sum(lows) / len(ranges), sum(highs) / len(ranges)
 

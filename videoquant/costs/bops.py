@@ -1,6 +1,7 @@
 """Bit operations (BOPs): the multiply–accumulates of a layer times the bit-widths of both factors.
 
 layer            MACs · b_w · b_a, a floating-point factor counts 32 bits
+Dense + Sparse   MACs · (b_w · b_a + density · 16 · 16)
 adaptive layer   MACs · b_w · mean of b_a over locations; a location at 0 bits counts 0
 residual scheme  (key + (T − 1) · residual) / T per frame
 """
@@ -9,28 +10,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from videoquant.axes import FLOAT, DenseSparse
 from videoquant.network.graph import Network
 from videoquant.quantizers.placement import Point, layer_bits, points
 from videoquant.schemes import Scheme
 
+SPARSE_BITS = 16  # of the sparse part's values and of the weights they meet
+
 
 def frame_bops(
-    network: Network, scheme: Scheme, is_key: bool, shares: Mapping[Point, Mapping[int, float]] | None = None
+    network: Network,
+    scheme: Scheme,
+    is_key: bool,
+    shares: Mapping[Point, Mapping[int, float]] | None = None,
+    densities: Mapping[Point, float] | None = None,
 ) -> float:
     """The BOPs of one frame.
 
-    is_key: a keyframe, or any frame of a scheme without a time axis. shares: the stream's, by point; a point
-    that is not in it counts its nominal bits.
+    is_key: a keyframe, or any frame of a scheme without a time axis. shares, densities: the stream's, by
+    point; a point that is not in them counts its nominal bits and density.
     """
     bits = layer_bits(network, scheme)
     at = points(network, bits)
+    requested = scheme.representation.density if isinstance(scheme.representation, DenseSparse) else 0.0
     total = 0.0
     for name, macs in network.macs.items():
         widths = bits[name].key if is_key else bits[name].residual or bits[name].key
         activations = float(widths.activations)
+        density = requested if name in at and widths.activations != FLOAT else 0.0
         if shares and name in at and at[name] in shares:
             activations = sum(width * share for width, share in shares[at[name]].items())
-        total += macs * widths.weights * activations
+        if densities and name in at:
+            density = densities.get(at[name], density)
+        total += macs * (widths.weights * activations + density * SPARSE_BITS**2)
     return total
 
 

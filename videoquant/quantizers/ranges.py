@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -116,8 +117,23 @@ class ACIQ:
         return _around_zero(max(low, mean - clip), min(high, mean + clip), symmetric)
 
 
-Estimator = MinMax | Quantile | MSE | ACIQ
-ESTIMATORS = (MinMax, Quantile, MSE, ACIQ)
+@dataclass(frozen=True)
+class Threshold:
+    """The T of Dense + Sparse: the (1 − density)-quantile of |x|, so that this share of elements is above it.
+
+    The range is (0, T) for a non-negative tensor, else (−T, T).
+    """
+
+    density: float
+
+    def measure(self, x: Tensor, bits: int, symmetric: bool) -> Range:
+        x = x.detach()
+        threshold = upper_quantile(x.abs().flatten(), 1 - self.density)
+        return (0.0 if float(x.min()) >= 0 and not symmetric else -threshold), threshold
+
+
+Estimator = MinMax | Quantile | MSE | ACIQ | Threshold
+ESTIMATORS = (MinMax, Quantile, MSE, ACIQ)  # those a scheme can name
 
 
 @cache
@@ -138,16 +154,14 @@ def gaussian_clip(bits: int) -> float:
 
 
 def upper_quantile(flat: Tensor, alpha: float) -> float:
-    """The α-quantile of a flat tensor by selection of its largest elements, interpolated between ranks."""
-    rank = alpha * (flat.numel() - 1)
+    """The α-quantile of a flat tensor, exact, by selection: NumPy's is vectorised where PyTorch's sorts."""
+    values = flat.numpy(force=True)
+    rank = alpha * (len(values) - 1)
     below = math.floor(rank)
-    largest = torch.topk(flat, flat.numel() - below, sorted=False).values
-    low = float(largest.min())
-    if below == rank:
-        return low
-    # The next element above `low`; a repeated `low` is its own neighbour.
-    above = low if int((largest == low).sum()) > 1 else float(largest[largest > low].min())
-    return low + (above - low) * (rank - below)
+    above = min(below + 1, len(values) - 1)
+    selected = np.partition(values, (below, above))
+    low, high = float(selected[below]), float(selected[above])
+    return low + (high - low) * (rank - below)
 
 
 def _root(slope: Callable[[float], float]) -> float:

@@ -26,6 +26,11 @@ _GBOPS = (
     "activations (32 × 32 in floating point), averaged over a cycle of keyframe and residual frames. They "
     "measure arithmetic, not the run time of one particular machine."
 )
+_DENSE_SPARSE = (
+    "Dense + Sparse: activations are clipped at the threshold that the given share of them exceeds, and "
+    "quantized; what sticks out is kept beside them in 16-bit floating point, and its multiply–accumulates "
+    "count 16 × 16 bits."
+)
 _FRONT = "Schemes to choose from: every closer one (by SQNR) costs more, every cheaper one is less close."
 _MEASURES = {
     "top1": "The share of frames whose most probable class is the one that fp32 gives.",
@@ -58,6 +63,8 @@ def glossary(comparison: Comparison) -> list[tuple[str, str]]:
         entries += [("w8a8→w4a4", _RESIDUAL), ("T", _PERIOD)]
     if "adaptive" in kinds:
         entries.append(("adaptive", _ADAPTIVE))
+    if any(row.density for row in comparison.rows):
+        entries.append(("ds=1%", _DENSE_SPARSE))
     entries += [("GBOPs per frame", _GBOPS), ("SQNR", _sqnr(comparison.primary))]
     if any(row.layer_sqnr_db for row in comparison.rows):
         entries.append(("SQNR by layer", f"The same of each layer’s output, on every {LAYER_STEP}th frame."))

@@ -52,6 +52,7 @@ def page(comparison: Comparison) -> str:
         _pictures(comparison),
         _layers(comparison),
         _shares(comparison),
+        _densities(comparison),
         _method(comparison),
     )
     body = "\n".join(section for section in sections if section)
@@ -173,6 +174,30 @@ def _layers(comparison: Comparison) -> str:
         "arises."
     )
     return _figure("Error by layer", layers_plot(comparison), caption)
+
+
+def _densities(comparison: Comparison) -> str:
+    rows = [row for row in comparison.rows if row.density]
+    if not rows:
+        return ""
+    lines = []
+    for row in rows:
+        mean, low, high = (f"{row.density[name]:.2%}" for name in ("mean", "p10", "p90"))
+        cells = "".join(
+            f"<td class='n'>{x}</td>" for x in (f"{row.density['requested']:.2%}", mean, f"{low} – {high}")
+        )
+        lines.append(f"<tr><td><code>{escape(row.scheme)}</code></td>{cells}</tr>")
+    headings = "".join(
+        f"<th class='n'>{text}</th>" for text in ("requested", "mean", "10th – 90th percentile")
+    )
+    return (
+        "<section>\n<h2>Density of the sparse parts</h2>\n<div class='scroll'><table>\n"
+        f"<thead><tr><th>scheme</th>{headings}</tr></thead>\n<tbody>\n"
+        + "\n".join(lines)
+        + "\n</tbody></table></div>\n"
+        "<p class='caption'>The share of activations that the sparse part of Dense + Sparse held, frame by "
+        "frame: thresholds that do not fit a frame let too many or too few through.</p>\n</section>"
+    )
 
 
 def _shares(comparison: Comparison) -> str:

@@ -58,6 +58,21 @@ def fake_quantize(x: Tensor, source: ActivationGrid) -> Tensor:
     return x if grid is None else grid.fake_quantize(x)
 
 
+def fake_quantize_dense_sparse(x: Tensor, source: ActivationGrid) -> tuple[Tensor, float]:
+    """x̂ = D̂ + S: D = x clipped to the grid's range and quantized, S = x − D in 16-bit floating point (QPP).
+
+    Convolution is linear, so W∗x̂ = W∗D̂ + W∗S, an integer and a sparse floating-point convolution.
+    Returns x̂, of the same shape, and the density: the share of elements of S that are not zero.
+    """
+    grid = source.grid(x)
+    if grid is None:
+        return x, 0.0
+    sparse = x - x.clamp(*grid.range)
+    density = float(sparse.detach().count_nonzero()) / max(1, sparse.numel())
+    largest = torch.finfo(torch.float16).max
+    return grid.fake_quantize(x) + sparse.clamp(-largest, largest).half().float(), density
+
+
 def fake_quantize_adaptive(
     residual: Tensor, source: ActivationGrid, bits: int, tolerance: int
 ) -> tuple[Tensor, dict[int, float]]:

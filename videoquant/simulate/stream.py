@@ -17,12 +17,17 @@ from typing import Any
 
 from torch import Tensor
 
-from videoquant.axes import Residual
+from videoquant.axes import DenseSparse, Residual
 from videoquant.data.video import Frame
 from videoquant.network.graph import Node, unwrap
 from videoquant.network.operators import OPERATORS
 from videoquant.quantizers.placement import Point
-from videoquant.simulate.activations import fake_quantize, fake_quantize_adaptive
+from videoquant.simulate.activations import (
+    ActivationGrid,
+    fake_quantize,
+    fake_quantize_adaptive,
+    fake_quantize_dense_sparse,
+)
 from videoquant.simulate.parameters import Parameters
 
 Observer = Callable[[Node, Tensor], None]
@@ -45,12 +50,14 @@ class Stream:
     is_key: whether the last frame was a keyframe (every frame is, without a time axis).
     shares: of the last frame, by point, the share of locations at each bit-width; only adaptive schemes
         have any, on residual frames.
+    densities: of the last frame, by point, the share of elements in the sparse part of Dense + Sparse.
     """
 
     def __init__(self, quantized: Parameters) -> None:
         self.quantized = quantized
         self.is_key = True
         self.shares: dict[Point, dict[int, float]] = {}
+        self.densities: dict[Point, float] = {}
         self._readers = Counter(quantized.points.values())
         self.reset()
 
@@ -85,7 +92,7 @@ class Stream:
         # Only now, with the frame done, does the stream move on.
         self._state, self._since_key = step.next, since_key + 1
         self._last_index, self._last_size = index, size
-        self.is_key, self.shares = step.is_key, step.shares
+        self.is_key, self.shares, self.densities = step.is_key, step.shares, step.densities
         return outputs
 
 
@@ -98,7 +105,9 @@ class _Step:
         self.time = time if isinstance(time, Residual) else None
         self.is_key, self.state, self.observe = is_key, state, observe
         self.next = State(dict(state.reference), dict(state.output))
+        self.sparse = isinstance(self.quantized.scheme.representation, DenseSparse)
         self.shares: dict[Point, dict[int, float]] = {}
+        self.densities: dict[Point, float] = {}
         self._inputs: dict[Point, Tensor] = {}
         self._waiting = Counter(stream._readers)
 
@@ -136,7 +145,7 @@ class _Step:
         return y
 
     def _quantized_key(self, point: Point, x: Tensor) -> Tensor:
-        x_hat = fake_quantize(x, self.quantized.grids[point].key)
+        x_hat = self._fake_quantize(point, x, self.quantized.grids[point].key)
         if self.time and self.time.period > 1:
             self.next.reference[point] = x_hat if self.time.quantized_reference else x
         return x_hat
@@ -151,10 +160,16 @@ class _Step:
                 residual, grid, point.residual, self.time.tolerance
             )
         else:
-            residual = fake_quantize(residual, grid)
+            residual = self._fake_quantize(point, residual, grid)
         if self.time.recurrent:
             self.next.reference[point] = self.state.reference[point] + residual
         return residual
+
+    def _fake_quantize(self, point: Point, x: Tensor, grid: ActivationGrid) -> Tensor:
+        if not self.sparse:
+            return fake_quantize(x, grid)
+        x_hat, self.densities[point] = fake_quantize_dense_sparse(x, grid)
+        return x_hat
 
     def _weight(self, node: Node) -> Tensor:
         weights = self.quantized.weights[node.name]
