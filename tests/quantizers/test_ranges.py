@@ -61,11 +61,12 @@ def test_minmax_is_the_extremes():
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
-@pytest.mark.parametrize("shape", ["relu", "signed", "residual"])
+@pytest.mark.parametrize("shape", ["relu", "signed", "hardswish", "residual"])
 def test_mse_is_as_good_as_an_exhaustive_search(bits, shape):
+    torch.manual_seed(bits)
     x = torch.distributions.Laplace(0.0, 1.0).sample((50_000,))
     symmetric = shape == "residual"
-    x = x.relu() if shape == "relu" else x
+    x = {"relu": torch.relu, "hardswish": torch.nn.functional.hardswish}.get(shape, torch.clone)(2 * x)
 
     def error(limits):
         grid = Grid.symmetric(limits[1], bits) if symmetric else Grid.affine(*limits, bits)
@@ -73,7 +74,8 @@ def test_mse_is_as_good_as_an_exhaustive_search(bits, shape):
 
     largest = float(x.abs().max())
     clips = [largest * i / 200 for i in range(1, 201)]
-    best = min(error((0 if shape == "relu" else -c, c)) for c in clips)
+    lows = {"relu": [0.0], "hardswish": [float(x.min()), 0.0]}.get(shape)
+    best = min(error((low, c)) for c in clips for low in (lows or [-c]))
     assert error(MSE().measure(x, bits, symmetric)) <= best * 1.02
 
 

@@ -60,8 +60,8 @@ class Quantile:
 class MSE:
     """The clip that minimises the mean squared error of the quantized tensor, found by search.
 
-    The search tries `COARSE` clips, then `FINE` around the best, on a histogram of `BINS` bins; for a signed
-    tensor's asymmetric range it goes over the upper end, the lower, and the upper again.
+    The search tries `COARSE` clips, then `FINE` around the best, on a histogram of `BINS` bins; both ends of
+    a signed tensor's asymmetric range are tried together, then refined one after the other.
     """
 
     def measure(self, x: Tensor, bits: int, symmetric: bool) -> Range:
@@ -74,19 +74,20 @@ class MSE:
             bins = _histogram(x.abs(), 0.0, limit)
             best = limit * _search(lambda r: _squared_errors(*bins, -r * limit, r * limit, 2**bits - 2))
             return -best, best
-        a, b = low, high = min(low, 0.0), max(high, 0.0)
-        bins = _histogram(x, low, high)
-
-        def upper(share: Tensor) -> Tensor:
-            return _squared_errors(*bins, a, share * high, 2**bits - 1)
-
-        def lower(share: Tensor) -> Tensor:
-            return _squared_errors(*bins, share * low, b, 2**bits - 1)
-
-        b = high * _search(upper) if high > 0 else 0.0
-        if low < 0:
-            a = low * _search(lower)
-            b = high * _search(upper) if high > 0 else 0.0
+        low, high = min(low, 0.0), max(high, 0.0)
+        bins, steps = _histogram(x, low, high), 2**bits - 1
+        if low == 0:
+            return 0.0, high * _search(lambda r: _squared_errors(*bins, 0.0, r * high, steps))
+        if high == 0:
+            return low * _search(lambda r: _squared_errors(*bins, r * low, 0.0, steps)), 0.0
+        # Both ends together first: one at a time they hold each other where few codes are left to share.
+        shares = _coarse()
+        lows = (low * torch.cat([torch.zeros(1), shares[::2]])).repeat_interleave(len(shares))
+        highs = (high * shares).repeat(len(lows) // len(shares))
+        best = int(_squared_errors(*bins, lows, highs, steps).argmin())
+        a, b = float(lows[best]), float(highs[best])
+        b = high * _refine(lambda r: _squared_errors(*bins, a, r * high, steps), b / high)
+        a = low * _refine(lambda r: _squared_errors(*bins, r * low, b, steps), a / low)
         return a, b
 
 
@@ -183,9 +184,15 @@ def _around_zero(low: float, high: float, symmetric: bool) -> Range:
 def _search(errors: Callable[[Tensor], Tensor]) -> float:
     """The share of the extreme with the least error: the best of `COARSE`, then of what lies around it."""
     coarse = _coarse()
-    best = int(errors(coarse).argmin())
-    around = coarse[max(0, best - 1)], coarse[min(len(coarse) - 1, best + 1)]
-    fine = torch.linspace(float(around[0]), float(around[1]), FINE)
+    return _refine(errors, float(coarse[errors(coarse).argmin()]))
+
+
+def _refine(errors: Callable[[Tensor], Tensor], share: float) -> float:
+    """The best share of `FINE` from the next smaller to the next larger coarse one; `share` is among them."""
+    coarse = _coarse()
+    below, above = coarse[coarse < share * 0.999], coarse[coarse > share * 1.001]
+    ends = float(below[-1]) if len(below) else share, float(above[0]) if len(above) else share
+    fine = torch.cat([torch.linspace(*ends, FINE - 1), torch.tensor([share])])
     return float(fine[errors(fine).argmin()])
 
 
@@ -223,7 +230,8 @@ def _squared_errors(
     """The squared error over the histogram for each candidate range of `steps` steps, one number each."""
     lows, highs = (torch.as_tensor(end).view(-1, 1) for end in (lows, highs))
     step = ((highs - lows) / steps).clamp_min(torch.finfo(torch.float32).tiny)
-    error = (centres / step).round_().mul_(step)
-    torch.minimum(torch.maximum(error, lows, out=error), highs, out=error)
-    squares: Tensor = error.sub_(centres).square_() @ counts
+    zero_point = (-lows / step).round_()
+    codes = (centres / step).round_()
+    torch.minimum(torch.maximum(codes, -zero_point, out=codes), steps - zero_point, out=codes)
+    squares: Tensor = codes.mul_(step).sub_(centres).square_() @ counts
     return squares
