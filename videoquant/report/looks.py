@@ -24,7 +24,7 @@ INK, MUTED, RULE = "#1f2933", "#66717f", "#e3e7ec"
 # In this order neighbours differ most. Each stands out from white by a contrast of 3 or more.
 COLORS = (
     "#2f6fb5", "#cf5f1d", "#2b8f62", "#b8324a", "#7a55bd",
-    "#8a6a2f", "#c8559b", "#4f7384", "#85851c", "#118a9e",
+    "#8a6a2f", "#c8559b", "#4f7384", "#85851c", "#118a9e", "#a4553f", "#5b8f2e",
 )  # fmt: skip
 MARKERS: dict[Family, str] = {"float": "*", "frame": "o", "residual": "^", "adaptive": "D"}
 # Markers of one nominal size look different in size; these look alike.
