@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor
 
-from videoquant.network.graph import Network
-from videoquant.quantizers.placement import Point
-from videoquant.schemes import Scheme
-from videoquant.simulate.parameters import LayerWeights, Parameters, PointGrids
+from videoquant.simulate.parameters import Parameters
 from videoquant.simulate.stream import Stream
 
 
@@ -20,15 +18,9 @@ class QuantizedNetwork(Parameters):
     that belongs to this object.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        scheme: Scheme,
-        weights: dict[str, LayerWeights],
-        grids: dict[Point, PointGrids],
-    ) -> None:
-        super().__init__(network, scheme, weights, grids)
-        self._own_stream = self.stream()
+    @cached_property
+    def _own_stream(self) -> Stream:
+        return self.stream()
 
     def stream(self) -> Stream:
         """A new stream; streams share these parameters and nothing else."""
