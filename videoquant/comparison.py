@@ -102,8 +102,9 @@ class Sqnr:
 
     def update(self, reference: Tensor, output: Tensor) -> float:
         """Add one tensor pair; return the ratio of this pair alone."""
-        signal = float(reference.double().square().sum())
-        noise = float((reference.double() - output.double()).square().sum())
+        exact = reference.double()
+        signal = float(exact.square().sum())
+        noise = float((exact - output.double()).square().sum())
         self.signal += signal
         self.noise += noise
         return decibels(signal, noise)
@@ -189,11 +190,12 @@ class _Contender:
             for width, share in shares.items():
                 row.shares[width] = row.shares.get(width, 0.0) + share * macs[layer] / sum(macs.values())
         row.shares = dict(sorted(row.shares.items()))
-        if isinstance(self.scheme.representation, DenseSparse):
-            seen = np.array([frame["density"] for frame in row.per_frame])
-            low, high = np.quantile(seen, (0.1, 0.9))
-            requested = self.scheme.representation.density
-            row.density = {"requested": requested, "mean": float(seen.mean()), "p10": low, "p90": high}
+        # None are seen where the scheme leaves every layer in floating point.
+        densities = [frame["density"] for frame in row.per_frame if "density" in frame]
+        if isinstance(self.scheme.representation, DenseSparse) and densities:
+            low, high = (float(q) for q in np.quantile(densities, (0.1, 0.9)))
+            requested, mean = self.scheme.representation.density, sum(densities) / len(densities)
+            row.density = {"requested": requested, "mean": mean, "p10": low, "p90": high}
         return row
 
 
