@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from videoquant.axes import Bits, DenseSparse, Dynamic, Frame, Policy, Predicted, Residual, Static, Uniform
 from videoquant.errors import SchemeError
+from videoquant.presets import PRESETS
 from videoquant.quantizers.ranges import ACIQ, MSE, MinMax, Quantile
 from videoquant.schemes import Scheme
 
+positions = st.sampled_from([("first-relu",), ("input", "first-relu"), ("auto:3",)])
 widths = st.sampled_from([2, 3, 4, 5, 6, 7, 8, 32])
 bits = st.builds(Bits, widths, widths)
 adaptive = st.builds(
@@ -40,7 +42,7 @@ def scheme_of(bits, ranges, coded, *rest):
 schemes = st.builds(
     scheme_of,
     bits,
-    st.one_of(st.builds(Static), st.builds(Dynamic), st.builds(Predicted, st.integers(1, 49))),
+    st.one_of(st.builds(Static), st.builds(Dynamic), st.builds(Predicted, st.integers(1, 49), positions)),
     coded,
     st.one_of(st.builds(MSE), st.builds(MinMax), st.builds(ACIQ), st.builds(Quantile, st.floats(0.5001, 1))),
     st.sampled_from(["per-channel", "per-tensor", "asymmetric"]),
@@ -75,6 +77,31 @@ def test_text_round_trips_in_any_order_and_case(scheme, random):
         ("w8a8->w8a4 recurrent", Scheme(time=Residual(Bits(8, 4), 3, recurrent=True))),
         ("w8a4 dynamic quantile=0.9998", Scheme(Bits(8, 4), Dynamic(), estimator=Quantile(0.9998))),
         ("w8a4 qpp ds=1%", Scheme(Bits(8, 4), Predicted(), DenseSparse(0.01))),
+        ("w8a4 qpp=8 at=auto:4", Scheme(Bits(8, 4), Predicted(8, ("auto:4",)))),
+        ("w8a4 qpp AT=Input,Conv_1", Scheme(Bits(8, 4), Predicted(5, ("input", "Conv_1")))),
+        (
+            "qpp-espcn",
+            Scheme(
+                Bits(8, 4),
+                Predicted(5, ("input",)),
+                estimator=Quantile(0.9998),
+                weights="asymmetric",
+                head=2,
+                tail=2,
+            ),
+        ),
+        (
+            "QPP-HRNET-COFW static ds=1%",
+            Scheme(
+                Bits(8, 4),
+                Static(),
+                DenseSparse(0.01),
+                estimator=Quantile(0.9991),
+                weights="asymmetric",
+                head=32,
+                tail=32,
+            ),
+        ),
         ("w8a4 ds=0.03", Scheme(Bits(8, 4), representation=DenseSparse(0.03))),
         ("w4a4 per-tensor head=fp tail=2", Scheme(Bits(4, 4), weights="per-tensor", head=32, tail=2)),
         ("w8a8 policy", Scheme(time=Policy())),
@@ -111,7 +138,18 @@ def test_text_means(text, scheme):
         ("w8a8 adaptive ds=1%", "exclude each other"),
         ("w8a8 ds=lots", "holds no share"),
         ("w8a8 quantile=0.4", "α must be above 0.5"),
-        ("w8a8 qpp=0", "at least 1"),
+        ("w8a8 qpp=0", "the number of features is 1 to 49"),
+        ("w8a8 qpp=50", "the number of features is 1 to 49"),
+        ("w8a8 at=input", "it needs the word qpp"),
+        ("w8a8 dynamic at=input", "it needs the word qpp"),
+        ("w8a8 qpp at=", "names no position"),
+        ("w8a8 qpp at=conv1,,conv2", "names no position"),
+        ("w8a8 qpp at=auto", "write auto:N"),
+        ("w8a8 qpp at=auto:0", "write auto:N"),
+        ("w8a8 qpp at=auto:x", "write auto:N"),
+        ("w8a8 qpp at=auto:2,conv1", "write auto:N"),
+        ("qpp-resnet-imagenet static dynamic", "a second time"),
+        ("qpp-resnet", "did you mean qpp-"),
         ("w8a8 head=9", "head=9"),
         ("w8a8 recurrent float-reference", "no unquantized reference"),
     ],
@@ -132,10 +170,16 @@ def test_any_text_parses_or_is_refused(text):
     assert Scheme.parse(str(scheme)) == scheme
 
 
-@pytest.mark.parametrize("text", ["w8a4 qpp", "w8a4 ds=1% qpp", "w8a8 policy"])
-def test_axes_not_built_are_refused_by_name(text):
+def test_axes_not_built_are_refused_by_name():
     with pytest.raises(SchemeError, match="is not built yet; use"):
-        Scheme.parse(text).check_built()
+        Scheme.parse("w8a8 policy").check_built()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_schemes_of_the_paper(name):
+    scheme = Scheme.parse(name)
+    assert scheme.bits == Bits(8, 4) and isinstance(scheme.ranges, Predicted)
+    assert Scheme.parse(str(scheme)) == scheme
 
 
 @pytest.mark.parametrize("change", [{"version": 2}, {"ranges": {"kind": "Magic"}}, {"bits": {"weight": 8}}])

@@ -43,12 +43,12 @@ def quantize(
     """Calibrate a scheme on unlabelled frames.
 
     scheme: a `Scheme` or its text, e.g. "w8a8->w4a4 T=3".
-    calibration: a clip (`videoquant.frames`), of which about 16 frames are taken over its whole length; or an
-        iterable of consecutive frames or network inputs, all of which are used.
-    progress: called once per node of the network.
+    calibration: a clip (`videoquant.frames`), of which about 16 frames are taken over its whole length, or 64
+        to predict ranges; or an iterable of consecutive frames or network inputs, all of which are used.
+    progress: called once per node of the network and walk through it (`calibration.calibrate.walks`).
     Raises `SchemeError` and `DataError`.
     """
     scheme = Scheme.parse(scheme) if isinstance(scheme, str) else scheme
     if scheme.is_float:
         return calibrate(network, scheme, [])
-    return calibrate(network, scheme, calibration_clips(network, calibration, scheme.period), progress)
+    return calibrate(network, scheme, calibration_clips(network, calibration, scheme), progress)

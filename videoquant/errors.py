@@ -19,3 +19,7 @@ class DataError(VideoQuantError):
 
 class OutputError(VideoQuantError):
     """A file or folder that cannot be written."""
+
+
+class CalibrationWarning(UserWarning):
+    """Calibration that cannot do as asked, and what it does instead."""

@@ -8,18 +8,21 @@ recurrent         residuals against the frame before
 adaptive, tau=N   0, 4 or 8 bits per location, with a tolerance of N steps
 float-reference   residuals against the unquantized keyframe
 static, dynamic, qpp[=FEATURES]           where activation ranges come from (default static)
+at=first-relu     where qpp looks: first-relu (default), input, auto:N, or layers by name: at=conv1,conv5
 mse, minmax, aciq, quantile[=ALPHA]       how a range is measured (default mse)
 ds=1%             Dense + Sparse with that density
 policy            bit-widths picked by a policy network
 per-channel, per-tensor, asymmetric       the weights' grids (default per-channel)
 head=8, tail=fp   least bit-width of the first and last layers (default 8; fp leaves them in floating point)
+
+Or the name of a preset (presets.py), then words that replace its own: "qpp-resnet-imagenet dynamic".
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -34,6 +37,7 @@ from videoquant.axes import (
     Static,
 )
 from videoquant.errors import SchemeError
+from videoquant.presets import PRESETS
 from videoquant.quantizers.ranges import ACIQ, MSE, MinMax, Quantile
 
 # Words that stand alone: the field they set, and its value.
@@ -58,21 +62,40 @@ _RESIDUAL = ("period", "recurrent", "adaptive", "tolerance", "quantized_referenc
 
 def parse(text: str) -> dict[str, Any]:
     """The fields of `Scheme` that a text sets; see `Scheme.parse`."""
-    found: dict[str, Any] = {}
-    for word in re.sub(r"\s*(->|→)\s*", "->", text.strip().lower()).split():
-        field, value = _read(word, text)
-        if field in found:
-            raise SchemeError(f"{text!r}: {word!r} says a second time what another word has said")
-        found[field] = value
+    words = re.sub(r"\s*(->|→)\s*", "->", text.strip()).split()
+    preset = PRESETS.get(words[0].lower()) if words else None
+    if preset is None:
+        found = _fields(words, text)
+    else:
+        found, changed = _fields(preset.split(), preset), _fields(words[1:], text)
+        if "ranges" in changed:
+            found.pop("positions", None)
+        found |= changed
     if "bits" not in found:
         raise SchemeError(f"{text!r} names no bit-widths; begin with e.g. w8a8, w8a8->w4a4 or fp32")
     key, residual_bits = found.pop("bits")
     residual = {name: found.pop(name) for name in _RESIDUAL if name in found}
+    if "positions" in found:
+        positions = found.pop("positions")
+        if not isinstance(found.get("ranges"), Predicted):
+            raise SchemeError(f"{text!r}: at= says where qpp looks; it needs the word qpp")
+        found["ranges"] = Predicted(found["ranges"].features, positions)
     if residual or residual_bits is not None:
         if "time" in found:
             raise SchemeError(f"{text!r}: policy picks the bits of whole frames; it takes no residual")
         found["time"] = Residual(residual_bits or key, **residual)
     return {"bits": key, **found}
+
+
+def _fields(words: Iterable[str], text: str) -> dict[str, Any]:
+    """What each word sets; no two may set the same."""
+    found: dict[str, Any] = {}
+    for word in words:
+        field, value = _read(word, text)
+        if field in found:
+            raise SchemeError(f"{text!r}: {word!r} says a second time what another word has said")
+        found[field] = value
+    return found
 
 
 def write(fields: Mapping[str, Any]) -> str:
@@ -90,7 +113,8 @@ def write(fields: Mapping[str, Any]) -> str:
     if isinstance(ranges, Dynamic):
         words.append("dynamic")
     elif isinstance(ranges, Predicted):
-        words.append("qpp" if ranges == Predicted() else f"qpp={ranges.features}")
+        words.append("qpp" if ranges.features == Predicted().features else f"qpp={ranges.features}")
+        words += [] if ranges.positions == Predicted().positions else [f"at={','.join(ranges.positions)}"]
     if isinstance(representation, DenseSparse):
         words.append(f"ds={_percent(representation.density)}")
     if isinstance(estimator, Quantile):
@@ -106,7 +130,13 @@ def write(fields: Mapping[str, Any]) -> str:
 
 
 def _read(word: str, text: str) -> tuple[str, Any]:
-    """The field a word sets, and its value."""
+    """The field a word sets, and its value. Only the layers that at= names are told apart by case."""
+    if word.lower().startswith("at="):
+        names = word[3:].split(",")
+        return "positions", tuple(
+            n.lower() if re.match(r"(?i)(first-relu|input|auto:.*)$", n) else n for n in names
+        )
+    word = word.lower()
     if word in _PLAIN:
         return _PLAIN[word]
     if re.match(r"fp|w\d", word):
@@ -121,7 +151,7 @@ def _read(word: str, text: str) -> tuple[str, Any]:
             raise
         except ValueError:
             raise SchemeError(f"{text!r}: {word!r} holds no {_EXPECTED[key]}") from None
-    known = [*_PLAIN, *(f"{key}=" for key in _VALUED), "fp32", "w8a8", "w8a8->w4a4"]
+    known = [*_PLAIN, *(f"{key}=" for key in _VALUED), "at=", "fp32", "w8a8", "w8a8->w4a4", *PRESETS]
     near = difflib.get_close_matches(word, known, n=3, cutoff=0.4) or known
     raise SchemeError(f"{text!r}: unknown word {word!r}; did you mean {', '.join(near)}?")
 

@@ -93,12 +93,10 @@ class Scheme:
 
     def check_built(self) -> None:
         """Raise `SchemeError` for an axis that this version cannot run."""
-        for value, word, instead in (
-            (self.ranges, "qpp (predicted ranges)", "static or dynamic"),
-            (self.time, "policy (VideoIQ)", "frame or residual quantization"),
-        ):
-            if isinstance(value, Predicted | Policy):
-                raise SchemeError(f"{self}: {word} is not built yet; use {instead}")
+        if isinstance(self.time, Policy):
+            raise SchemeError(
+                f"{self}: policy (VideoIQ) is not built yet; use frame or residual quantization"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; `from_dict` reads it back to an equal scheme."""
@@ -126,6 +124,8 @@ class Scheme:
                 kind = kinds[values.pop("kind")]
                 if "bits" in values:
                     values["bits"] = Bits(**values["bits"])
+                if "positions" in values:
+                    values["positions"] = tuple(values["positions"])
                 found[name] = kind(**values)
         except (KeyError, TypeError) as error:
             raise SchemeError(f"not a scheme: {error}") from None

@@ -22,9 +22,16 @@ from videoquant.network.graph import Network, Node
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import layer_bits, points
+from videoquant.quantizers.predictor import Predictor
 from videoquant.quantizers.weights import WeightCodes
 from videoquant.schemes import Scheme
-from videoquant.simulate.activations import ActivationGrid, DynamicGrid, StaticGrid, Unquantized
+from videoquant.simulate.activations import (
+    ActivationGrid,
+    DynamicGrid,
+    PredictedGrid,
+    StaticGrid,
+    Unquantized,
+)
 from videoquant.simulate.parameters import LayerWeights, PointGrids
 from videoquant.simulate.quantized import QuantizedNetwork
 
@@ -168,6 +175,8 @@ def _grid_to_json(grid: ActivationGrid | None) -> Any:
             return "dynamic"
         case StaticGrid(fixed):
             return asdict(fixed)
+        case PredictedGrid(predictor):
+            return {"predictor": asdict(predictor)}
 
 
 def _grid_from_json(data: Any, scheme: Scheme, bits: int | None, symmetric: bool) -> ActivationGrid | None:
@@ -179,4 +188,14 @@ def _grid_from_json(data: Any, scheme: Scheme, bits: int | None, symmetric: bool
         case "dynamic":
             assert bits is not None
             return DynamicGrid(scheme.range_estimator, bits, symmetric)
+        case {"predictor": stored}:
+            assert bits is not None
+            return PredictedGrid(_predictor_from_json(stored), bits, symmetric)
     return StaticGrid(Grid(**data))
+
+
+def _predictor_from_json(stored: dict[str, Any]) -> Predictor:
+    """JSON has lists where a predictor has tuples."""
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+    values["slopes"] = tuple(map(tuple, stored["slopes"]))
+    return Predictor(**values)

@@ -5,7 +5,7 @@ import torch
 
 import videoquant as vq
 from tests.networks import moving_frames, small_network
-from videoquant.calibration.calibrate import CalibrationWarning
+from videoquant.errors import CalibrationWarning
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_dynamic_ranges_need_no_frames(network):
 
 def test_axes_not_built_are_refused(network):
     with pytest.raises(vq.SchemeError, match="not built yet"):
-        vq.quantize(network, "w8a8 qpp", moving_frames(3))
+        vq.quantize(network, "w8a8 policy", moving_frames(3))
 
 
 def test_progress_is_called_once_per_node(network):

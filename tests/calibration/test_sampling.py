@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.networks import moving_frames, small_network
-from videoquant.calibration.sampling import calibration_spans, cut, split
+from videoquant.calibration.sampling import calibration_runs, calibration_spans, cut, split
 from videoquant.data.video import Frame
+from videoquant.schemes import Scheme
 
 periods = st.lists(st.integers(1, 15), min_size=1, max_size=3)
 
@@ -27,8 +28,8 @@ def test_a_split_is_sound(count, frames, periods):
     if plan.disjoint:
         assert not set(every) & {i for span in plan.free for i in span}
     for period in periods:
-        spans = calibration_spans(plan.free, period)
-        assert spans and all(1 <= len(span) <= period for span in spans)
+        spans = calibration_spans(plan.free, period, 5)
+        assert 1 <= len(spans) <= 5 and all(1 <= len(span) <= period for span in spans)
         assert all(a.stop <= b.start for a, b in itertools.pairwise(spans))
         if plan.disjoint:
             assert all(len(span) == period for span in spans)
@@ -45,9 +46,14 @@ def test_a_long_clip_is_seen_from_end_to_end():
     plan = split(1394, None, [1, 3])
     assert total(plan.scored) == 60 and len(plan.scored) == 5
     assert plan.scored[0].start == 0 and plan.scored[-1].start > 1000
-    spans = calibration_spans(plan.free, 3)
+    spans = calibration_spans(plan.free, 3, calibration_runs(Scheme.parse("w8a8 T=3")))
     assert [len(span) for span in spans] == [3] * 5
     assert spans[0].start < 300 and spans[-1].stop > 1000
+
+
+def test_predicted_ranges_calibrate_on_more_frames():
+    runs = {text: calibration_runs(Scheme.parse(text)) for text in ("w8a4 qpp", "w8a4 T=3 qpp", "w8a4 qpp=40")}
+    assert runs == {"w8a4 qpp": 64, "w8a4 T=3 qpp": 21, "w8a4 qpp=40": 80}
 
 
 def test_a_short_clip_that_is_wholly_scored_says_so():

@@ -7,20 +7,14 @@ from hypothesis import strategies as st
 
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.ranges import Threshold
-from videoquant.simulate.activations import (
-    DynamicGrid,
-    StaticGrid,
-    Unquantized,
-    fake_quantize_adaptive,
-    fake_quantize_dense_sparse,
-)
+from videoquant.simulate.activations import DynamicGrid, fake_quantize_adaptive, fake_quantize_dense_sparse
 
 
 @given(st.integers(0, 10**6), st.integers(2, 8), st.booleans())
 def test_dense_plus_sparse_is_the_definition(seed, bits, symmetric):
     x = torch.randn(1, 4, 6, 7, generator=torch.Generator().manual_seed(seed))
     grid = Grid.symmetric(0.8, bits) if symmetric else Grid.affine(-0.5, 1.0, bits)
-    values, density = fake_quantize_dense_sparse(x, StaticGrid(grid))
+    values, density = fake_quantize_dense_sparse(x, grid)
     low, high = grid.range
     dense = x.clamp(low, high)
     sparse = x - dense
@@ -35,26 +29,24 @@ def test_the_density_on_the_input_itself_is_the_one_requested():
     for density in (0.01, 0.03, 0.2):
         # 8 bits: the zero point's rounding moves the range by less than the tolerance here.
         source = DynamicGrid(Threshold(density), 8, symmetric=True)
-        assert fake_quantize_dense_sparse(x, source)[1] == pytest.approx(density, rel=0.05)
+        assert fake_quantize_dense_sparse(x, source.grid(x, {}))[1] == pytest.approx(density, rel=0.05)
 
 
 def test_floating_point_has_no_sparse_part():
     x = torch.randn(1, 3, 4, 4)
-    values, density = fake_quantize_dense_sparse(x, Unquantized())
+    values, density = fake_quantize_dense_sparse(x, None)
     assert values is x and density == 0
 
 
 def test_values_beyond_half_precision_stay_finite():
-    values, _ = fake_quantize_dense_sparse(
-        torch.tensor([[1e6, -1e6, 0.1]]), StaticGrid(Grid.symmetric(1.0, 4))
-    )
+    values, _ = fake_quantize_dense_sparse(torch.tensor([[1e6, -1e6, 0.1]]), Grid.symmetric(1.0, 4))
     assert torch.isfinite(values).all()
 
 
 def test_adaptive_widths_at_their_edges():
     # One location per column: largest codes 0, 1, 7, 8 and 127 on a grid of step 1.
     codes = torch.tensor([0.0, 1.0, -7.0, 8.0, 127.0]).view(1, 1, 1, 5)
-    grid = StaticGrid(Grid.symmetric(127.0, 8))
+    grid = Grid.symmetric(127.0, 8)
     values, shares = fake_quantize_adaptive(codes, grid, 8, tolerance=0)
     assert torch.equal(values, codes)
     assert shares == pytest.approx({0: 0.2, 4: 0.4, 8: 0.4})
@@ -66,5 +58,5 @@ def test_adaptive_widths_at_their_edges():
 def test_a_location_is_decided_by_its_largest_channel():
     residual = torch.zeros(1, 3, 1, 2)
     residual[0, 2, 0, 1] = 9
-    _, shares = fake_quantize_adaptive(residual, StaticGrid(Grid.symmetric(127.0, 8)), 8, 0)
+    _, shares = fake_quantize_adaptive(residual, Grid.symmetric(127.0, 8), 8, 0)
     assert shares == pytest.approx({0: 0.5, 4: 0, 8: 0.5})

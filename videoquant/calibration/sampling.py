@@ -9,11 +9,15 @@ from typing import Any
 
 from torch import Tensor
 
+from videoquant.axes import Predicted
 from videoquant.data.video import Clip, Frame
 from videoquant.network.graph import Network
+from videoquant.schemes import Scheme
 
 CALIBRATION_FRAMES = 16  # about so many; enough for the ranges of one scene
 CALIBRATION_RUNS = 3  # and of long cycles no fewer runs than this
+PREDICTION_FRAMES = 64  # to predict ranges, which is to learn a line and not a number
+PREDICTION_RUNS = 16
 SCORED_FRAMES = 60  # scored where the user names no number
 RUN = 12  # consecutive frames of one scored run: whole cycles of T = 2, 3, 4, 6 and 12
 
@@ -53,25 +57,34 @@ def split(count: int, frames: int | None, periods: Sequence[int]) -> Split:
     return Split(scored, free)
 
 
-def calibration_spans(free: Sequence[range], period: int) -> list[range]:
-    """About `CALIBRATION_FRAMES` frames in runs of `period`, evenly chosen from the free spans."""
+def calibration_runs(scheme: Scheme) -> int:
+    """How many runs of a cycle's length calibrate a scheme: about `CALIBRATION_FRAMES` frames in all.
+
+    About `PREDICTION_FRAMES` where ranges are predicted, and more where the features are many.
+    """
+    if isinstance(scheme.ranges, Predicted):
+        return max(PREDICTION_RUNS, PREDICTION_FRAMES // scheme.period, 2 * scheme.ranges.features)
+    return max(CALIBRATION_RUNS, CALIBRATION_FRAMES // scheme.period)
+
+
+def calibration_spans(free: Sequence[range], period: int, wanted: int) -> list[range]:
+    """`wanted` runs of `period` frames, evenly chosen from the free spans; fewer where no more fit."""
     runs = [range(i, i + period) for span in free for i in range(span.start, span.stop - period + 1, period)]
     runs = runs or [span[:period] for span in free]  # spans shorter than a cycle give what they have
-    wanted = min(len(runs), max(CALIBRATION_RUNS, CALIBRATION_FRAMES // period))
+    wanted = min(len(runs), wanted)
     return [runs[(2 * i + 1) * len(runs) // (2 * wanted)] for i in range(wanted)]
 
 
-def calibration_clips(network: Network, source: Any, period: int) -> list[list[Tensor]]:
+def calibration_clips(network: Network, source: Any, scheme: Scheme) -> list[list[Tensor]]:
     """Inputs for `calibrate` from what a user gives.
 
-    source: a `Clip`, of which about `CALIBRATION_FRAMES` frames are taken, evenly over its length (the first
-    ones of a camera); or any iterable of frames or network inputs, all of which are taken.
+    source: a `Clip`, of which `calibration_runs` are taken, evenly over its length (the first ones of a
+    camera); or any iterable of frames or network inputs, all of which are taken.
     """
+    period, wanted = scheme.period, calibration_runs(scheme)
     if isinstance(source, Clip):
-        if source.is_live:
-            source = source.runs([range(max(CALIBRATION_FRAMES, CALIBRATION_RUNS * period))])
-        else:
-            source = source.runs(calibration_spans([range(len(source))], period))
+        spans = [range(wanted * period if source.is_live else len(source))]
+        source = source.runs(calibration_spans(spans, period, wanted))
     return cut(network, source, period)
 
 

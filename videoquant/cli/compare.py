@@ -10,7 +10,14 @@ import typer
 
 from videoquant.api import quantize
 from videoquant.axes import Frame as FrameByFrame
-from videoquant.calibration.sampling import CALIBRATION_FRAMES, SCORED_FRAMES, Split, calibration_spans, split
+from videoquant.calibration.calibrate import walks
+from videoquant.calibration.sampling import (
+    SCORED_FRAMES,
+    Split,
+    calibration_runs,
+    calibration_spans,
+    split,
+)
 from videoquant.cli.options import (
     ColorOption,
     FitOption,
@@ -85,12 +92,13 @@ def command(
 
     plan = plan_frames(source, count, wanted, calibration is not None)
     other = frames(calibration) if calibration is not None else source
-    free = plan.free if other is source else [range(CALIBRATION_FRAMES if other.is_live else len(other))]
+    free = plan.free if other is source else [range(live_frames(wanted) if other.is_live else len(other))]
     sets = calibration_sets(other, free, wanted)
-    with progress_bar(
-        "calibrating", len(captured.nodes) * sum(not scheme.is_float for scheme in wanted)
-    ) as advance:
-        quantized = [quantize(captured, scheme, sets[scheme.period], advance) for scheme in wanted]
+    with progress_bar("calibrating", len(captured.nodes) * sum(map(walks, wanted))) as advance:
+        quantized = [
+            quantize(captured, scheme, sets[scheme.period, calibration_runs(scheme)], advance)
+            for scheme in wanted
+        ]
     with progress_bar("scoring", sum(map(len, plan.scored))) as advance:
         result = compare(
             captured,
@@ -132,22 +140,27 @@ def plan_frames(
     """Which frames are scored and which are free to calibrate on."""
     periods = [scheme.period for scheme in schemes]
     if source.is_live:  # every opening of a camera gives new frames
-        return Split([range(count or SCORED_FRAMES)], [range(CALIBRATION_FRAMES)])
+        return Split([range(count or SCORED_FRAMES)], [range(live_frames(schemes))])
     total = len(source)
     if count is None and calibrated_elsewhere:
         count = min(total, SCORED_FRAMES)
     return split(total, count, periods)
 
 
+def live_frames(schemes: Sequence[Scheme]) -> int:
+    """How many frames of a camera calibrate all the schemes."""
+    return max(scheme.period * calibration_runs(scheme) for scheme in schemes)
+
+
 def calibration_sets(
     source: Clip, free: Sequence[range], schemes: Sequence[Scheme]
-) -> dict[int, list[Frame]]:
-    """The calibration frames for each period that occurs, read in one pass."""
-    spans = {period: calibration_spans(free, period) for period in {scheme.period for scheme in schemes}}
-    wanted = {period: {i for span in runs for i in span} for period, runs in spans.items()}
+) -> dict[tuple[int, int], list[Frame]]:
+    """The calibration frames for each period and number of runs that occurs, read in one pass."""
+    kinds = {(scheme.period, calibration_runs(scheme)) for scheme in schemes}
+    wanted = {kind: {i for span in calibration_spans(free, *kind) for i in span} for kind in kinds}
     every = sorted(set().union(*wanted.values()))
     read = {frame.index: frame for frame in source.runs([range(i, i + 1) for i in every])}
-    return {period: [read[i] for i in sorted(indexes & read.keys())] for period, indexes in wanted.items()}
+    return {kind: [read[i] for i in sorted(indexes & read.keys())] for kind, indexes in wanted.items()}
 
 
 def picture_frames(scored: Sequence[range]) -> list[int]:
@@ -156,7 +169,7 @@ def picture_frames(scored: Sequence[range]) -> list[int]:
     return [span[-1] for span in scored[step // 2 :: step]][:PICTURES]
 
 
-def describe(calibration: Clip, source: Clip, plan: Split, sets: dict[int, list[Frame]]) -> str:
+def describe(calibration: Clip, source: Clip, plan: Split, sets: dict[tuple[int, int], list[Frame]]) -> str:
     """The calibration data in words."""
     numbers = " and ".join(str(count) for count in sorted({len(frames) for frames in sets.values()}))
     if calibration is not source:

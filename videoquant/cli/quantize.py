@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from videoquant.api import quantize
+from videoquant.calibration.calibrate import walks
 from videoquant.cli.options import (
     ColorOption,
     FitOption,
@@ -51,7 +52,7 @@ def command(
     captured = open_network(network, mean, std, scale, color, fit, task)
     channels_match(captured)
     check_writable(output)
-    with progress_bar("calibrating", len(captured.nodes)) as advance:
+    with progress_bar("calibrating", len(captured.nodes) * walks(wanted)) as advance:
         quantized = quantize(captured, wanted, source, advance)
     save(quantized, output)
     megabytes = output.stat().st_size / 1e6

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from videoquant.axes import FLOAT
+from videoquant.axes import FLOAT, DenseSparse, Uniform
 from videoquant.quantizers.grid import Grid
+from videoquant.quantizers.predictor import Predictor, Seen
 from videoquant.quantizers.ranges import Estimator, Range
 
 ADAPTIVE_WIDTHS = (0, 4, 8)
@@ -23,7 +24,7 @@ def make_grid(limits: Range, bits: int, symmetric: bool) -> Grid:
 class Unquantized:
     """32 bits: the tensor as it is."""
 
-    def grid(self, x: Tensor) -> None:
+    def grid(self, x: Tensor, seen: Seen) -> None:
         return None
 
 
@@ -33,7 +34,7 @@ class StaticGrid:
 
     fixed: Grid
 
-    def grid(self, x: Tensor) -> Grid:
+    def grid(self, x: Tensor, seen: Seen) -> Grid:
         return self.fixed
 
 
@@ -45,26 +46,40 @@ class DynamicGrid:
     bits: int
     symmetric: bool
 
-    def grid(self, x: Tensor) -> Grid:
+    def grid(self, x: Tensor, seen: Seen) -> Grid:
         return make_grid(self.estimator.measure(x, self.bits, self.symmetric), self.bits, self.symmetric)
 
 
-ActivationGrid = Unquantized | StaticGrid | DynamicGrid
+@dataclass(frozen=True)
+class PredictedGrid:
+    """The grid predicted from what was seen of this frame at an earlier position (QPP)."""
+
+    predictor: Predictor
+    bits: int
+    symmetric: bool
+
+    def grid(self, x: Tensor, seen: Seen) -> Grid:
+        return make_grid(self.predictor(seen), self.bits, self.symmetric)
 
 
-def fake_quantize(x: Tensor, source: ActivationGrid) -> Tensor:
-    """x̂ of the same shape."""
-    grid = source.grid(x)
-    return x if grid is None else grid.fake_quantize(x)
+ActivationGrid = Unquantized | StaticGrid | DynamicGrid | PredictedGrid
 
 
-def fake_quantize_dense_sparse(x: Tensor, source: ActivationGrid) -> tuple[Tensor, float]:
+def represent(
+    x: Tensor, grid: Grid | None, representation: Uniform | DenseSparse
+) -> tuple[Tensor, float | None]:
+    """x̂ of the same shape, and the density of its sparse part; None where it has none. No grid: x itself."""
+    if isinstance(representation, DenseSparse):
+        return fake_quantize_dense_sparse(x, grid)
+    return (x if grid is None else grid.fake_quantize(x)), None
+
+
+def fake_quantize_dense_sparse(x: Tensor, grid: Grid | None) -> tuple[Tensor, float]:
     """x̂ = D̂ + S: D = x clipped to the grid's range and quantized, S = x − D in 16-bit floating point (QPP).
 
     Convolution is linear, so W∗x̂ = W∗D̂ + W∗S, an integer and a sparse floating-point convolution.
     Returns x̂, of the same shape, and the density: the share of elements of S that are not zero.
     """
-    grid = source.grid(x)
     if grid is None:
         return x, 0.0
     sparse = x - x.clamp(*grid.range)
@@ -74,7 +89,7 @@ def fake_quantize_dense_sparse(x: Tensor, source: ActivationGrid) -> tuple[Tenso
 
 
 def fake_quantize_adaptive(
-    residual: Tensor, source: ActivationGrid, bits: int, tolerance: int
+    residual: Tensor, grid: Grid | None, bits: int, tolerance: int
 ) -> tuple[Tensor, dict[int, float]]:
     """Quantize a residual with the least bits per location that hold its codes (Dynamic-ResQ).
 
@@ -83,7 +98,6 @@ def fake_quantize_adaptive(
     clipped by more than `tolerance` steps. With tolerance 0 the result is that of `fake_quantize`.
     Returns the residual's values and the share of locations at each width.
     """
-    grid = source.grid(residual)
     if grid is None or bits == FLOAT:
         return residual, {FLOAT: 1.0}
     values = grid.fake_quantize(residual)

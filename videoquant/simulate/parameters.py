@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
 from videoquant.network.graph import Network
+from videoquant.quantizers.features import features
 from videoquant.quantizers.placement import LayerBits, Point, layer_bits, points
 from videoquant.quantizers.weights import WeightCodes
 from videoquant.schemes import Scheme
-from videoquant.simulate.activations import ActivationGrid
+from videoquant.simulate.activations import ActivationGrid, PredictedGrid
 
 
 @dataclass(frozen=True)
@@ -27,11 +33,30 @@ class PointGrids:
     residual: ActivationGrid | None = None
 
 
+@dataclass(frozen=True)
+class Watched:
+    """The features that predictors read of one value: of itself on keyframes, else of its residual.
+
+    The residual is the plain difference from the same value on the reference frame; its features are those of
+    its magnitude, since its range is symmetric.
+    """
+
+    key: tuple[str, ...] = ()
+    residual: tuple[str, ...] = ()
+
+    def look(self, x: Tensor, reference: Tensor | None) -> NDArray[np.float64]:
+        """The features of a value on a keyframe, or where a reference is given those of its residual."""
+        if reference is None:
+            return features(x, self.key)
+        return features((x - reference).abs(), self.residual)
+
+
 class Parameters:
     """A network, a scheme, and everything that turns one into the other.
 
     network: the floating-point graph. scheme: how it is quantized.
     weights: by layer name. grids: by quantizer point. bits, points: where quantizers stand (placement.py).
+    watched: what predictors read, by the name of the value.
     """
 
     def __init__(
@@ -47,3 +72,17 @@ class Parameters:
         self.grids = grids
         self.bits: dict[str, LayerBits] = layer_bits(network, scheme)
         self.points: dict[str, Point] = points(network, self.bits)
+        self.watched: dict[str, Watched] = watched(grids.values())
+
+
+def watched(grids: Iterable[PointGrids]) -> dict[str, Watched]:
+    """What the predictors among these grids read."""
+    key: dict[str, tuple[str, ...]] = {}
+    residual: dict[str, tuple[str, ...]] = {}
+    for pair in grids:
+        for grid, names in ((pair.key, key), (pair.residual, residual)):
+            if isinstance(grid, PredictedGrid):
+                names[grid.predictor.position] = grid.predictor.features
+    return {
+        value: Watched(key.get(value, ()), residual.get(value, ())) for value in key.keys() | residual.keys()
+    }

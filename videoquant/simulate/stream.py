@@ -15,30 +15,35 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from videoquant.axes import DenseSparse, Residual
+from videoquant.axes import Residual
 from videoquant.data.video import Frame
 from videoquant.network.graph import Node, unwrap
 from videoquant.network.operators import OPERATORS
+from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import Point
-from videoquant.simulate.activations import (
-    ActivationGrid,
-    fake_quantize,
-    fake_quantize_adaptive,
-    fake_quantize_dense_sparse,
-)
+from videoquant.simulate.activations import ActivationGrid, fake_quantize_adaptive, represent
 from videoquant.simulate.parameters import Parameters
 
 Observer = Callable[[Node, Tensor], None]
+# Sees what each quantizer gets (the activation or its residual), and the grid it takes for it.
+Probe = Callable[[Point, Tensor, Grid], None]
 
 
 @dataclass
 class State:
-    """What a stream remembers between frames: per point the reference input, per layer the output it gave."""
+    """What a stream remembers between frames.
+
+    reference: the reference input, by point. output: what each layer gave for it. watched: the values that
+    predictors read, of the frame that residuals are taken from.
+    """
 
     reference: dict[Point, Tensor] = field(default_factory=dict)
     output: dict[str, Tensor] = field(default_factory=dict)
+    watched: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Stream:
@@ -76,8 +81,10 @@ class Stream:
         """
         return unwrap(self.run(frame))
 
-    def run(self, frame: Any, observe: Observer | None = None) -> dict[str, Tensor]:
-        """As calling it, but always {name: Tensor}. observe: sees every node's output."""
+    def run(
+        self, frame: Any, observe: Observer | None = None, probe: Probe | None = None
+    ) -> dict[str, Tensor]:
+        """As calling it, but always {name: Tensor}. observe: sees every node's output, probe: every grid."""
         x = self.quantized.network.prepare(frame)
         index, size = (
             (frame.index, frame.pixels.shape) if isinstance(frame, Frame) else (None, tuple(x.shape))
@@ -87,7 +94,8 @@ class Stream:
             since_key, state = 0, State()
         else:
             since_key, state = self._since_key, self._state
-        step = _Step(self, state, since_key == 0, observe)
+        step = _Step(self, state, since_key == 0, observe, probe)
+        step.watch(self.quantized.network.input, x)
         outputs = self.quantized.network.run(x, step.compute)
         # Only now, with the frame done, does the stream move on.
         self._state, self._since_key = step.next, since_key + 1
@@ -99,13 +107,15 @@ class Stream:
 class _Step:
     """One frame: reads the old state, builds the next one beside it."""
 
-    def __init__(self, stream: Stream, state: State, is_key: bool, observe: Observer | None) -> None:
+    def __init__(
+        self, stream: Stream, state: State, is_key: bool, observe: Observer | None, probe: Probe | None
+    ) -> None:
         self.quantized = stream.quantized
         time = self.quantized.scheme.time
         self.time = time if isinstance(time, Residual) else None
-        self.is_key, self.state, self.observe = is_key, state, observe
-        self.next = State(dict(state.reference), dict(state.output))
-        self.sparse = isinstance(self.quantized.scheme.representation, DenseSparse)
+        self.is_key, self.state, self.observe, self.probe = is_key, state, observe, probe
+        self.next = State(dict(state.reference), dict(state.output), dict(state.watched))
+        self.seen: dict[str, NDArray[np.float64]] = {}
         self.shares: dict[Point, dict[int, float]] = {}
         self.densities: dict[Point, float] = {}
         self._inputs: dict[Point, Tensor] = {}
@@ -117,9 +127,19 @@ class _Step:
             y = self.quantized.network.apply(node, inputs)
         else:
             y = self._layer(node, point, inputs[0])
+        self.watch(node.name, y)
         if self.observe:
             self.observe(node, y)
         return y
+
+    def watch(self, value: str, x: Tensor) -> None:
+        """Take the features of a value that predictors read, and remember it where later frames need it."""
+        watched = self.quantized.watched.get(value)
+        if watched is None:
+            return
+        self.seen[value] = watched.look(x, None if self.is_key else self.state.watched[value])
+        if self.time and (self.is_key or self.time.recurrent):
+            self.next.watched[value] = x
 
     def _layer(self, node: Node, point: Point, x: Tensor) -> Tensor:
         quantize = self._quantized_key if self.is_key else self._quantized_residual
@@ -145,30 +165,37 @@ class _Step:
         return y
 
     def _quantized_key(self, point: Point, x: Tensor) -> Tensor:
-        x_hat = self._fake_quantize(point, x, self.quantized.grids[point].key)
+        x_hat = self._represent(point, x, self._grid(point, x, self.quantized.grids[point].key))
         if self.time and self.time.period > 1:
             self.next.reference[point] = x_hat if self.time.quantized_reference else x
         return x_hat
 
     def _quantized_residual(self, point: Point, x: Tensor) -> Tensor:
         assert self.time is not None
-        grid = self.quantized.grids[point].residual
-        assert grid is not None and point.residual is not None
+        source = self.quantized.grids[point].residual
+        assert source is not None and point.residual is not None
         residual = x - self.state.reference[point]
+        grid = self._grid(point, residual, source)
         if self.time.adaptive:
             residual, self.shares[point] = fake_quantize_adaptive(
                 residual, grid, point.residual, self.time.tolerance
             )
         else:
-            residual = self._fake_quantize(point, residual, grid)
+            residual = self._represent(point, residual, grid)
         if self.time.recurrent:
             self.next.reference[point] = self.state.reference[point] + residual
         return residual
 
-    def _fake_quantize(self, point: Point, x: Tensor, grid: ActivationGrid) -> Tensor:
-        if not self.sparse:
-            return fake_quantize(x, grid)
-        x_hat, self.densities[point] = fake_quantize_dense_sparse(x, grid)
+    def _grid(self, point: Point, x: Tensor, source: ActivationGrid) -> Grid | None:
+        grid = source.grid(x, self.seen)
+        if self.probe and grid is not None:
+            self.probe(point, x, grid)
+        return grid
+
+    def _represent(self, point: Point, x: Tensor, grid: Grid | None) -> Tensor:
+        x_hat, density = represent(x, grid, self.quantized.scheme.representation)
+        if density is not None:
+            self.densities[point] = density
         return x_hat
 
     def _weight(self, node: Node) -> Tensor:

@@ -1,0 +1,142 @@
+"""Choose what predictors read: where ("auto:N") and which features (F-test), before they are fitted.
+
+Both need to see the ranges of later layers, so a first walk with static ranges looks at every candidate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from sklearn.feature_selection import f_regression
+from torch import Tensor
+
+from videoquant.axes import Predicted, Static
+from videoquant.calibration.predictors import fit_linear
+from videoquant.calibration.walk import Array, Progress, Walk
+from videoquant.network.graph import Network
+from videoquant.quantizers.features import DEFAULT, POOL, choice
+from videoquant.quantizers.placement import Point, layer_bits, points
+from videoquant.quantizers.positions import resolve, responsible
+from videoquant.schemes import Scheme
+from videoquant.simulate.parameters import LayerWeights, Watched
+
+
+def survey_needed(scheme: Scheme) -> bool:
+    """Whether the scheme leaves open where or what its predictors read."""
+    ranges = scheme.ranges
+    return isinstance(ranges, Predicted) and (ranges.automatic is not None or choice(ranges.features) is None)
+
+
+def plan(
+    network: Network,
+    scheme: Scheme,
+    weights: Mapping[str, LayerWeights],
+    clips: Sequence[Sequence[Tensor]],
+    progress: Progress | None,
+) -> dict[str, Watched]:
+    """The values that a scheme's predictors read, and which features of each."""
+    assert isinstance(scheme.ranges, Predicted)
+    quantizers = points(network, layer_bits(network, scheme))
+    automatic, count = scheme.ranges.automatic, scheme.ranges.features
+    where = ("first-relu",) if automatic else scheme.ranges.positions
+    positions = resolve(network, where, quantizers)
+    known = choice(count)
+    if not automatic and known:
+        return {position: Watched(known, known) for position in positions}
+
+    after = responsible(network, positions, quantizers)
+    candidates = dict.fromkeys([*positions, *(point.value for point in after)]) if automatic else positions
+    walk = Walk(
+        network,
+        replace(scheme, ranges=Static()),
+        weights,
+        dict.fromkeys(candidates, Watched(known or POOL, known or POOL)),
+    )
+    walk.run(clips, progress)
+    if automatic:
+        positions = place(network, walk, positions[0], list(candidates), list(after), automatic)
+    at = responsible(network, positions, quantizers)
+    return {
+        position: Watched(*(known or _select(walk, position, at, count, frames) for frames in (False, True)))
+        for position in positions
+    }
+
+
+def place(
+    network: Network, walk: Walk, first: str, candidates: list[str], after: list[Point], count: int
+) -> tuple[str, ...]:
+    """The first position and up to count − 1 more of the candidates, with the least error in all.
+
+    The error of a placement is the sum over quantizers of the mean squared error of predicting the range from
+    the last position before it, as a share of the squared average range. Exact, by dynamic programming over
+    the quantizers in order.
+    """
+    order = {value: i for i, value in enumerate((network.input, *(n.name for n in network.nodes)))}
+    candidates = sorted(candidates, key=order.__getitem__)
+    first_reader: dict[Point, int] = {}
+    for layer, point in walk.points.items():
+        first_reader.setdefault(point, order[layer])
+    # errors[c, p]: of predicting quantizer p from candidate c; infinite where c comes too late.
+    errors = np.full((len(candidates), len(after)), np.inf)
+    for c, value in enumerate(candidates):
+        columns = [walk.watched[value].key.index(name) for name in DEFAULT]
+        for p, point in enumerate(after):
+            if order[value] < first_reader[point]:
+                errors[c, p] = sum(
+                    _relative_error(walk.features[value, residual][:, columns], walk.ranges[point, residual])
+                    for residual in (False, True)
+                    if (point, residual) in walk.ranges
+                )
+    # Each position serves a run of quantizers: from the first that it precedes to the next position's first.
+    starts = [int(np.isfinite(row).argmax()) for row in errors]
+    total = np.where(np.isfinite(errors), errors, 0).cumsum(1)
+    total = np.concatenate([np.zeros((len(candidates), 1)), total], axis=1)
+    # By the last position placed: the least error of all quantizers before its run, and all positions so far.
+    head = candidates.index(first)
+    reached: dict[int, tuple[float, tuple[int, ...]]] = {head: (0.0, (head,))}
+    finished: list[tuple[float, tuple[int, ...]]] = []
+    for _ in range(count):
+        further: dict[int, tuple[float, tuple[int, ...]]] = {}
+        for last, (error, chosen) in reached.items():
+            before = error - total[last, starts[last]]
+            finished.append((before + total[last, -1], chosen))
+            for c in range(last + 1, len(candidates)):
+                through = before + total[last, starts[c]]
+                if starts[c] > starts[last] and (c not in further or through < further[c][0]):
+                    further[c] = (through, (*chosen, c))
+        reached = further
+    return tuple(candidates[c] for c in min(finished)[1])
+
+
+def _relative_error(features: Array, ranges: Array) -> float:
+    size = float((ranges.mean(0) ** 2).sum())
+    return float(fit_linear(features, ranges)[2].sum()) / size if size else 0.0
+
+
+def _select(
+    walk: Walk, position: str, at: Mapping[Point, str], count: int, residual: bool
+) -> tuple[str, ...]:
+    """The `count` features that explain most of the variance of the ranges they predict, by F-test.
+
+    The F of one feature and one range is turned into the share of variance that it explains, F/(F + n − 2),
+    so that ranges can be averaged.
+    """
+    targets = [
+        walk.ranges[point, residual]
+        for point, where in at.items()
+        if where == position and (point, residual) in walk.ranges
+    ]
+    if not targets:
+        return ()
+    features = walk.features[position, residual]
+    ends = np.concatenate(targets, axis=1)
+    explained = np.zeros(len(POOL))
+    varying = np.ptp(features, axis=0) > 0
+    for end in ends.T:
+        if np.ptp(end) > 0 and varying.any():
+            f = f_regression(features[:, varying], end)[0]
+            explained[varying] += np.where(np.isinf(f), 1.0, f / (f + len(end) - 2))
+    best = sorted(np.argsort(-explained, kind="stable")[:count])
+    return tuple(POOL[i] for i in best)

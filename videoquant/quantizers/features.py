@@ -1,0 +1,87 @@
+"""What a range predictor sees of an activation: quantiles and moments of it (QPP supplement, C).
+
+All are taken from an evenly spaced sample of at most about `SAMPLES` elements: every a-th row and b-th column
+with all its channels, so that a large activation costs no more than a small one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from videoquant.errors import SchemeError
+
+SAMPLES = 1 << 16
+
+_LEVELS = (
+    [0.001, 0.01]
+    + [i / 100 for i in range(5, 90, 5)]
+    + [i / 100 for i in range(90, 99)]
+    + [i / 1000 for i in range(990, 999)]
+    + [0.999, 0.9993, 0.9995, 0.9997, 0.9998, 0.9999, 0.99995]
+)
+_MOMENTS = ("mean", "max", "min", "std", "absmax")
+
+# The candidates: 44 quantiles and five more.
+POOL = (*(f"q{level:g}" for level in _LEVELS), *_MOMENTS)
+# The paper's own choice.
+DEFAULT = ("q0.9", "q0.99", "q0.999", "mean", "max")
+
+
+def features(x: Tensor, names: Sequence[str]) -> NDArray[np.float64]:
+    """The named features of an activation, in the order of `names`.
+
+    x: N×C×H×W, or of any other shape, from which elements are taken evenly.
+    names: of `POOL`. Quantiles are elements of the sample: that of rank ⌊α·(n − 1)⌋.
+    """
+    sample = _sample(x)
+    found = _quantiles(sample, sorted(float(name[1:]) for name in names if name[0] == "q"))
+    return np.array([found[name] if name in found else _moment(sample, name) for name in names])
+
+
+def choice(count: int) -> tuple[str, ...] | None:
+    """The features that stand for a number of them: the paper's five for 5, else None (an F-test chooses)."""
+    return DEFAULT if count == len(DEFAULT) else None
+
+
+def _sample(x: Tensor) -> NDArray[np.float32]:
+    values = x.detach()
+    every = max(1.0, x.numel() / SAMPLES)
+    if x.dim() == 4:
+        rows = min(max(1, round(math.sqrt(every))), x.shape[2])
+        columns = max(1, round(every / rows))
+        values = values.permute(0, 2, 3, 1)[:, ::rows, ::columns]
+    else:
+        values = values.flatten()[:: round(every)]
+    return values.float().numpy(force=True).reshape(-1)
+
+
+def _quantiles(sample: NDArray[np.float32], levels: Sequence[float]) -> dict[str, float]:
+    """Quantiles by level, by selection: each is sought only among what lies above the one before."""
+    found = {}
+    offset = 0
+    for level in levels:
+        rank = math.floor(level * (offset + len(sample) - 1)) - offset
+        sample = np.partition(sample, rank)[rank:]
+        offset += rank
+        found[f"q{level:g}"] = float(sample[0])
+    return found
+
+
+def _moment(sample: NDArray[np.float32], name: str) -> float:
+    match name:
+        case "mean":
+            return float(sample.mean())
+        case "max":
+            return float(sample.max())
+        case "min":
+            return float(sample.min())
+        case "std":
+            return float(sample.std())
+        case "absmax":
+            return float(np.abs(sample).max())
+    raise SchemeError(f"unknown feature {name!r}; known are {', '.join(POOL)}")
