@@ -10,6 +10,7 @@ for frame in vq.frames("clip.mp4"):
 
 from videoquant.api import load, quantize
 from videoquant.axes import Bits, DenseSparse, Dynamic, Frame, Policy, Predicted, Residual, Static, Uniform
+from videoquant.calibration.alpha import AlphaCurve, search_alpha
 from videoquant.comparison import compare
 from videoquant.data.video import Clip, frames
 from videoquant.errors import DataError, NetworkError, OutputError, SchemeError, VideoQuantError
@@ -25,6 +26,7 @@ from videoquant.storage import load_quantized, save
 __all__ = [
     "ACIQ",
     "MSE",
+    "AlphaCurve",
     "Bits",
     "Clip",
     "DataError",
@@ -55,4 +57,5 @@ __all__ = [
     "load_quantized",
     "quantize",
     "save",
+    "search_alpha",
 ]

@@ -6,7 +6,6 @@ scheme; results are reduced as they come, so memory does not grow with the clip.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,8 +23,8 @@ from videoquant.network.graph import Network, Node
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
 from videoquant.tasks import Measure, primary_output, task_for
+from videoquant.tasks.sqnr import EXACT_DB, Sqnr
 
-EXACT_DB = 150.0  # SQNR is capped here: beyond float32's own precision there is no error to speak of
 LAYER_STEP = 5  # every fifth frame is measured layer by layer: a step that meets every offset of T = 2, 3, 4
 PICTURES = 3  # frames drawn for the report
 
@@ -92,34 +91,6 @@ class Comparison:
     picture_frames: list[int] = field(default_factory=list)
     stills: bool = False
     complete: bool = True
-
-
-class Sqnr:
-    """Signal-to-quantization-noise ratio: 10·log10(Σ reference² / Σ (reference − output)²), in dB."""
-
-    def __init__(self) -> None:
-        self.signal = self.noise = 0.0
-
-    def update(self, reference: Tensor, output: Tensor) -> float:
-        """Add one tensor pair; return the ratio of this pair alone."""
-        exact = reference.double()
-        signal = float(exact.square().sum())
-        noise = float((exact - output.double()).square().sum())
-        self.signal += signal
-        self.noise += noise
-        return decibels(signal, noise)
-
-    def result(self) -> float:
-        return decibels(self.signal, self.noise)
-
-
-def decibels(signal: float, noise: float) -> float:
-    """10·log10(signal / noise) within ±`EXACT_DB`; an exact output gives `EXACT_DB`, nothing gives NaN."""
-    if noise == 0:
-        return EXACT_DB
-    if signal == 0 or not math.isfinite(noise):
-        return -EXACT_DB
-    return max(-EXACT_DB, min(EXACT_DB, 10 * math.log10(signal / noise)))
 
 
 class _Contender:

@@ -52,7 +52,9 @@ def test_a_long_clip_is_seen_from_end_to_end():
 
 
 def test_predicted_ranges_calibrate_on_more_frames():
-    runs = {text: calibration_runs(Scheme.parse(text)) for text in ("w8a4 qpp", "w8a4 T=3 qpp", "w8a4 qpp=40")}
+    runs = {
+        text: calibration_runs(Scheme.parse(text)) for text in ("w8a4 qpp", "w8a4 T=3 qpp", "w8a4 qpp=40")
+    }
     assert runs == {"w8a4 qpp": 64, "w8a4 T=3 qpp": 21, "w8a4 qpp=40": 80}
 
 

@@ -15,44 +15,10 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 import videoquant as vq
-from videoquant.cli import main
-from videoquant.cli.options import console
-from videoquant.comparison import EXACT_DB
-from videoquant.data.writer import VideoWriter
+from videoquant.tasks.sqnr import EXACT_DB
 
 NETWORK = "selfie_segmentation"
 SCHEMES = "fp32; w8a8; w4a4; w8a8->w4a4 T=3; w8a8->w8a8 T=3 adaptive; w4a4 ds=3%"
-
-
-@pytest.fixture(scope="session")
-def clip(tmp_path_factory):
-    """36 frames of a bright disc that wanders over a noisy background."""
-    path = tmp_path_factory.mktemp("clips") / "disc.mp4"
-    random = np.random.default_rng(0)
-    background = random.integers(60, 120, (96, 128, 3))
-    rows, columns = np.mgrid[:96, :128]
-    with VideoWriter(path, 25) as writer:
-        for t in range(36):
-            frame = background + random.integers(-3, 4, background.shape)
-            frame[(rows - 48) ** 2 + (columns - 40 - t) ** 2 < 900] = (230, 180, 150)
-            writer.write(frame.clip(0, 255).astype(np.uint8))
-    return path
-
-
-@pytest.fixture
-def command(capsys, monkeypatch, tmp_path):
-    """Runs `videoquant …` in an empty folder; gives the exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(console, "width", 240)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["videoquant", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capsys.readouterr()
-        return caught.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 def test_compare_writes_table_json_csv_and_report(command, clip, tmp_path):
@@ -145,38 +111,6 @@ def odd_network(path, op="Det"):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
 
 
-@pytest.fixture(scope="session")
-def small(tmp_path_factory):
-    """An ONNX file of three layers that finds what is bright: 1×3×32×32 to a mask of 32×32."""
-    path = tmp_path_factory.mktemp("networks") / "bright.onnx"
-    random = np.random.default_rng(1)
-    weights = {
-        "stem.weight": random.uniform(0, 0.2, (8, 3, 3, 3)),
-        "body.weight": random.uniform(-0.1, 0.3, (8, 8, 1, 1)),
-        "head.weight": random.uniform(0, 1, (1, 8, 1, 1)),
-        "head.bias": np.array([-6.0]),
-    }
-    nodes = [
-        helper.make_node("Conv", ["image", "stem.weight"], ["a"], pads=[1, 1, 1, 1]),
-        helper.make_node("Relu", ["a"], ["b"]),
-        helper.make_node("Conv", ["b", "body.weight"], ["c"]),
-        helper.make_node("Relu", ["c"], ["d"]),
-        helper.make_node("Conv", ["d", "head.weight", "head.bias"], ["e"]),
-        helper.make_node("Sigmoid", ["e"], ["mask"]),
-    ]
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 32, 32])
-    mask = helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, 1, 32, 32])
-    tensors = [onnx.numpy_helper.from_array(w.astype(np.float32), name) for name, w in weights.items()]
-    model = helper.make_model(
-        helper.make_graph(nodes, "bright", [image], [mask], tensors),
-        opset_imports=[helper.make_opsetid("", 18)],
-        ir_version=9,
-    )
-    helper.set_model_props(model, {"task": "segmentation", "scale": "1/255"})
-    onnx.save(model, path)
-    return str(path)
-
-
 BAD = {
     "no clip": (["compare", NETWORK, "--video", "absent.mp4"], "absent.mp4"),
     "not a clip": (["compare", NETWORK, "--video", "text.mp4"], "text.mp4"),
@@ -195,7 +129,7 @@ BAD = {
     "bits": (["quantize", NETWORK, "--scheme", "w9a8", "--video", "CLIP", "-o", "x.vq"], "weights at 9 bits"),
     "one bit": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w1a8"], "weights at 1 bits"),
     "period": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a8->w4a4 T=0"], "T=0"),
-    "not built": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a8 qpp"], "not built yet"),
+    "not built": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a8 policy"], "not built yet"),
     "no schemes": (["compare", NETWORK, "--video", "CLIP", "--schemes", ";"], "--schemes is empty"),
     "output folder": (["quantize", NETWORK, "--scheme", "w8a8", "--video", "CLIP", "-o", "folder"], "folder"),
     "output nowhere": (

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from videoquant.axes import Residual
-from videoquant.comparison import EXACT_DB, Comparison, Row
+from videoquant.comparison import Comparison, Row
 from videoquant.schemes import Scheme
 from videoquant.tasks import Measure
+from videoquant.tasks.sqnr import EXACT_DB
 
 FRAMES = [start + step for start in (12, 96, 180, 264, 348) for step in range(12)]
 PICTURE_FRAMES = [23, 191, 359]

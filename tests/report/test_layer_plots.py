@@ -5,8 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from videoquant.comparison import EXACT_DB
 from videoquant.report.layer_plots import NAME_LENGTH, layers_plot, shares_plot, shorten
+from videoquant.tasks.sqnr import EXACT_DB
 
 
 def test_layer_names_lose_their_common_path() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import matplotlib as mpl
 import pytest
 
-from videoquant.comparison import EXACT_DB, Comparison
+from videoquant.comparison import Comparison
 from videoquant.report.layer_plots import layers_plot, shares_plot
 from videoquant.report.plots import MOST_POINTS, fidelity_plot, frames_per_point, frames_plot, runs
+from videoquant.tasks.sqnr import EXACT_DB
 
 PLOTS = (fidelity_plot, frames_plot, layers_plot, shares_plot)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from videoquant.comparison import EXACT_DB, Comparison, Row
+from videoquant.comparison import Comparison, Row
 from videoquant.report.summary import summary
 from videoquant.tasks import Measure
+from videoquant.tasks.sqnr import EXACT_DB
 
 
 def of(*rows: Row, measures: tuple[Measure, ...] = ()) -> list[str]:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from videoquant.comparison import EXACT_DB, Comparison
+from videoquant.comparison import Comparison
 from videoquant.report.table import gbops_digits, render_table, sqnr_text
 from videoquant.tasks import Measure
+from videoquant.tasks.sqnr import EXACT_DB
 
 
 def shown(comparison: Comparison) -> list[str]:

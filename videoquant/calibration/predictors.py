@@ -25,6 +25,8 @@ def fit(
     features: samples × features of the value `position`. ranges: samples × 2, measured on the same samples.
     """
     slopes, intercepts, errors = fit_linear(features, ranges)
+    if (ranges[:, 0] == -ranges[:, 1]).all():  # one threshold ±T: both ends exactly alike
+        slopes[0], intercepts[0] = -slopes[1], -intercepts[1]
     average = ranges.mean(0)
     highest, lowest = _bounds(-ranges[:, 0])
     return Predictor(

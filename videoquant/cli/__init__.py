@@ -9,7 +9,7 @@ from typing import TextIO
 
 import typer
 
-from videoquant.cli import compare, inspect, quantize, run
+from videoquant.cli import alpha, compare, inspect, quantize, run
 from videoquant.errors import VideoQuantError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("alpha")(alpha.command)
 app.command("compare")(compare.command)
 app.command("inspect")(inspect.command)
 app.command("quantize")(quantize.command)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from videoquant.comparison import EXACT_DB, LAYER_STEP, Comparison
+from videoquant.comparison import LAYER_STEP, Comparison
 from videoquant.report.looks import family
+from videoquant.tasks.sqnr import EXACT_DB
 
 _REFERENCE = (
     "Every scheme is compared with the output of the same network in floating point (fp32) on the same "

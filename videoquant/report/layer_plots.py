@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Patch
 
-from videoquant.comparison import EXACT_DB, Comparison, Row
+from videoquant.comparison import Comparison, Row
 from videoquant.report.looks import INK, MUTED, dress, looks, new_figure, style, svg, title
 from videoquant.report.plots import FLOOR_DB
+from videoquant.tasks.sqnr import EXACT_DB
 
 NAME_LENGTH = 22
 MOST_NAMES = 60  # more layer names than this do not fit side by side; then every second, third, … is written

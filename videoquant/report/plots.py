@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from videoquant.comparison import EXACT_DB, Comparison, Row
+from videoquant.comparison import Comparison, Row
 from videoquant.report.labels import add_labels
 from videoquant.report.looks import (
     FAMILY_NAMES,
@@ -32,6 +32,7 @@ from videoquant.report.looks import (
 )
 from videoquant.report.results import front
 from videoquant.report.table import heading
+from videoquant.tasks.sqnr import EXACT_DB
 
 FLOOR_DB = -10.0  # lower values are drawn here: the error is ten times the signal, the output is noise
 FRONT = "#c3cad3"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from videoquant.comparison import EXACT_DB, Comparison, Row
+from videoquant.comparison import Comparison, Row
 from videoquant.report.looks import family
 from videoquant.report.table import gbops_digits, sqnr_text
 from videoquant.tasks import Measure
+from videoquant.tasks.sqnr import EXACT_DB
 
 CLOSE_DB = 3.0  # an error of twice the power
 # How much worse than the best still counts as near it, by the measure's unit.

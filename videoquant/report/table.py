@@ -11,9 +11,10 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from videoquant.comparison import EXACT_DB, Comparison
+from videoquant.comparison import Comparison
 from videoquant.report.results import pareto
 from videoquant.tasks import Measure
+from videoquant.tasks.sqnr import EXACT_DB
 
 ABSENT = "–"
 FRONT_MARK = "*"

@@ -16,8 +16,14 @@ ADAPTIVE_WIDTHS = (0, 4, 8)
 
 
 def make_grid(limits: Range, bits: int, symmetric: bool) -> Grid:
-    """The grid of a range: symmetric and signed for residuals, affine for activations."""
-    return Grid.symmetric(limits[1], bits) if symmetric else Grid.affine(*limits, bits)
+    """The grid of a range: symmetric and signed for residuals, affine for activations.
+
+    A range that is itself symmetric, as the threshold ±T of Dense + Sparse, takes the symmetric grid too: an
+    affine one would round its zero point, and so move both thresholds by half a step.
+    """
+    if symmetric or limits[0] == -limits[1]:
+        return Grid.symmetric(limits[1], bits)
+    return Grid.affine(*limits, bits)
 
 
 @dataclass(frozen=True)
