@@ -20,6 +20,9 @@ from videoquant.data.video import Frame
 from videoquant.errors import DataError
 from videoquant.interrupt import deferred_interrupt
 from videoquant.network.graph import Network, Node
+from videoquant.quantizers.placement import Point
+from videoquant.quantizers.predictor import Seen
+from videoquant.simulate.activations import ActivationGrid, PredictedGrid
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
 from videoquant.tasks import Measure, primary_output, task_for
@@ -46,6 +49,24 @@ DEFAULT_IMAGE_SCHEMES = ("fp32", "w8a8", "w6a6", "w4a8", "w8a4", "w4a4")
 
 
 @dataclass
+class PredictedRanges:
+    """The upper ends of one quantizer's ranges; of a residual, and of a threshold, they are the whole range.
+
+    layer: the first that reads it. residual: whether on residual frames. position: the value its predictor
+    reads. average: the static one. quality: of the predictor, on calibration samples left out (`Predictor`).
+    predicted, measured: frame by frame.
+    """
+
+    layer: str
+    residual: bool
+    position: str
+    average: float
+    quality: float
+    predicted: list[float] = field(default_factory=list)
+    measured: list[float] = field(default_factory=list)
+
+
+@dataclass
 class Row:
     """One scheme's results.
 
@@ -54,8 +75,9 @@ class Row:
     fp32. per_frame: a dict per frame: frame (index), key, gbops, sqnr_db, agreement. layer_sqnr_db: by layer,
     on every `LAYER_STEP`-th frame. shares: of adaptive schemes, the share of the MACs at each bit-width over
     the residual frames; layer_shares: by layer. density: of Dense + Sparse schemes, the one requested, and
-    mean, p10 and p90 over frames of what was measured (a frame's is its mean over the MACs). pictures:
-    overlays on the sample frames.
+    mean, p10 and p90 over frames of what was measured (a frame's is its mean over the MACs). ranges: of
+    schemes that predict them, on every `LAYER_STEP`-th frame: what was predicted and what would have been
+    measured. pictures: overlays on the sample frames.
     """
 
     scheme: str
@@ -67,6 +89,7 @@ class Row:
     shares: dict[int, float] = field(default_factory=dict)
     layer_shares: dict[str, dict[int, float]] = field(default_factory=dict)
     density: dict[str, float] = field(default_factory=dict)
+    ranges: list[PredictedRanges] = field(default_factory=list)
     pictures: list[NDArray[np.uint8]] = field(default_factory=list)
 
 
@@ -106,6 +129,7 @@ class _Contender:
         self.layers: dict[str, Sqnr] = {}
         self.bops: dict[bool, list[float]] = {True: [], False: []}
         self.shares: dict[str, dict[int, float]] = {}
+        self.ranges: dict[tuple[Point, bool], PredictedRanges] = {}
 
     def step(
         self, frame: Frame, reference: dict[str, Tensor], reference_layers: dict[str, Tensor] | None
@@ -116,8 +140,11 @@ class _Contender:
             if reference_layers and node.name in reference_layers:
                 self.layers.setdefault(node.name, Sqnr()).update(reference_layers[node.name], y)
 
-        output = self.stream.run(frame, observe if reference_layers else None)
         stream = self.stream
+        if reference_layers:
+            output = stream.run(frame, observe, self._probe if stream.quantized.watched else None)
+        else:
+            output = stream.run(frame)
         bops = frame_bops(self.network, self.scheme, stream.is_key, stream.shares, stream.densities)
         self.bops[self.stream.is_key].append(bops)
         for layer, point in self.stream.quantized.points.items():
@@ -136,6 +163,21 @@ class _Contender:
             measured["agreement"] = self.agreement.update(reference, output)
         self.row.per_frame.append(measured)
         return output
+
+    def _probe(self, point: Point, x: Tensor, source: ActivationGrid, seen: Seen) -> None:
+        """Note a predicted range beside the one that `Dynamic` would have taken."""
+        if not isinstance(source, PredictedGrid):
+            return
+        predictor = source.predictor
+        ranges = self.ranges.get((point, source.symmetric))
+        if ranges is None:
+            layer = next(layer for layer, at in self.stream.quantized.points.items() if at == point)
+            average, quality = predictor.average[1], predictor.quality
+            ranges = PredictedRanges(layer, source.symmetric, predictor.position, average, quality)
+            self.ranges[point, source.symmetric] = ranges
+        ranges.predicted.append(predictor(seen)[1])
+        measured = self.scheme.range_estimator.measure(x, source.bits, source.symmetric)
+        ranges.measured.append(measured[1])
 
     def _mean_density(self) -> float:
         """The last frame's density, weighted by the MACs of the layers that see it."""
@@ -167,6 +209,7 @@ class _Contender:
             low, high = (float(q) for q in np.quantile(densities, (0.1, 0.9)))
             requested, mean = self.scheme.representation.density, sum(densities) / len(densities)
             row.density = {"requested": requested, "mean": mean, "p10": low, "p90": high}
+        row.ranges = list(self.ranges.values())
         return row
 
 

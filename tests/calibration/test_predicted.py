@@ -77,7 +77,9 @@ def test_the_range_used_is_the_one_predicted_from_this_frame(network):
         if node.name == position:
             seen[position] = quantized.watched[position].look(y, None)
 
-    quantized.stream().run(frame, observe, lambda point, x, grid: probed.update({point: grid}))
+    quantized.stream().run(
+        frame, observe, lambda point, x, source, seen: probed.update({point: source.grid(x, seen)})
+    )
     source = quantized.grids[quantized.points["classify"]].key
     assert probed[quantized.points["classify"]] == source.grid(torch.zeros(1), seen)
 
@@ -123,14 +125,15 @@ def test_residual_ranges_follow_the_motion(network):
     stream, scales = quantized.stream(), []
     base = moving_frames(1)[0]
     move = torch.randn(base.shape, generator=torch.Generator().manual_seed(1))
+
+    def probe(point, x, source, seen):
+        if point == quantized.points["block.depthwise"]:
+            scales.append(source.grid(x, seen).scale)
+
     for size in (0.05, 0.4):
-        stream.run(base)
-        seen = {}
-        stream.run(
-            base + size * move, probe=lambda point, x, grid, seen=seen: seen.update({point: grid.scale})
-        )
-        scales.append(seen[quantized.points["block.depthwise"]])
         stream.reset()
+        stream.run(base)
+        stream.run(base + size * move, None, probe)
     assert scales[1] > 2 * scales[0]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from videoquant.axes import Predicted
 from videoquant.comparison import LAYER_STEP, Comparison
 from videoquant.report.looks import family
+from videoquant.schemes import Scheme
 from videoquant.tasks.sqnr import EXACT_DB
 
 _REFERENCE = (
@@ -31,6 +33,11 @@ _DENSE_SPARSE = (
     "Dense + Sparse: activations are clipped at the threshold that the given share of them exceeds, and "
     "quantized; what sticks out is kept beside them in 16-bit floating point, and its multiply–accumulates "
     "count 16 × 16 bits."
+)
+_QPP = (
+    "Ranges are predicted for each frame by a linear model from a few numbers (quantiles, mean, maximum) of "
+    "an early activation, the first ReLU unless the scheme says at=. They cost next to nothing and are "
+    "known before the layers run."
 )
 _FRONT = "Schemes to choose from: every closer one (by SQNR) costs more, every cheaper one is less close."
 _MEASURES = {
@@ -66,6 +73,8 @@ def glossary(comparison: Comparison) -> list[tuple[str, str]]:
         entries.append(("adaptive", _ADAPTIVE))
     if any(row.density for row in comparison.rows):
         entries.append(("ds=1%", _DENSE_SPARSE))
+    if any(isinstance(Scheme.parse(row.scheme).ranges, Predicted) for row in comparison.rows):
+        entries.append(("qpp", _QPP))
     entries += [("GBOPs per frame", _GBOPS), ("SQNR", _sqnr(comparison.primary))]
     if any(row.layer_sqnr_db for row in comparison.rows):
         entries.append(("SQNR by layer", f"The same of each layer’s output, on every {LAYER_STEP}th frame."))

@@ -19,6 +19,7 @@ from videoquant.report.glossary import glossary
 from videoquant.report.layer_plots import layers_plot, shares_plot
 from videoquant.report.looks import family
 from videoquant.report.plots import fidelity_plot, frames_per_point, frames_plot
+from videoquant.report.range_plots import ranges_plot
 from videoquant.report.results import pareto, write_csv, write_json
 from videoquant.report.summary import summary
 from videoquant.report.table import FRONT_MEANING, columns, sqnr_text
@@ -53,6 +54,7 @@ def page(comparison: Comparison) -> str:
         _layers(comparison),
         _shares(comparison),
         _densities(comparison),
+        _ranges(comparison),
         _method(comparison),
     )
     body = "\n".join(section for section in sections if section)
@@ -198,6 +200,19 @@ def _densities(comparison: Comparison) -> str:
         "<p class='caption'>The share of activations that the sparse part of Dense + Sparse held, frame by "
         "frame: thresholds that do not fit a frame let too many or too few through.</p>\n</section>"
     )
+
+
+def _ranges(comparison: Comparison) -> str:
+    if not any(row.ranges for row in comparison.rows):
+        return ""
+    caption = (
+        "Ranges that were predicted from early activations, on scored frames. Left: each point is one "
+        "quantizer on one frame, blue for the first layers, red for the last; on the diagonal the prediction "
+        "is what measuring would have given, on the dashed line it is the static average. Right: the squared "
+        "error of the predictions as a share of that of the static average; below 100% is a gain. A grey "
+        "rule marks where the next position takes over."
+    )
+    return _figure("Predicted ranges", ranges_plot(comparison), caption)
 
 
 def _shares(comparison: Comparison) -> str:

@@ -46,7 +46,7 @@ def layers_plot(comparison: Comparison) -> str:
         axes.vlines(range(1, len(names)), 0, len(shown), color="white", linewidth=0.6)
         axes.hlines(range(1, len(shown)), 0, len(names), color="white", linewidth=1.2)
         axes.set_yticks(np.arange(len(shown)) + 0.5, [label for _, label in shown], color=INK)
-        _layer_axis(axes, names)
+        layer_axis(axes, names)
         bar = figure.colorbar(image, ax=axes, pad=0.012, aspect=18, shrink=0.95)
         bar.outline.set_visible(False)
         bar.ax.tick_params(length=0, colors=MUTED, labelsize=8)
@@ -76,7 +76,7 @@ def shares_plot(comparison: Comparison) -> str:
             if axes is not grid[-1]:
                 axes.set_xticks([])
         if detailed:
-            _layer_axis(grid[-1], layers)
+            layer_axis(grid[-1], layers)
         return svg(figure, "shares")
 
 
@@ -136,7 +136,7 @@ def _layer_bars(axes: Axes, row: Row, layers: Sequence[str], colors: dict[int, s
     axes.set_yticks([0, 0.5, 1], ["0%", "50%", "100%"])
 
 
-def _layer_axis(axes: Axes, names: Sequence[str]) -> None:
+def layer_axis(axes: Axes, names: Sequence[str]) -> None:
     """Write each layer's name below its column of width 1, or every second, third, … of many."""
     step = math.ceil(len(names) / MOST_NAMES)
     shown = range(0, len(names), step)

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ def _row(row: Row) -> dict[str, Any]:
         "shares": row.shares,
         "layer_shares": row.layer_shares,
         "density": row.density,
+        "ranges": [asdict(ranges) for ranges in row.ranges],
     }
 
 

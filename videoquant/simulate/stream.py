@@ -25,12 +25,14 @@ from videoquant.network.graph import Node, unwrap
 from videoquant.network.operators import OPERATORS
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import Point
+from videoquant.quantizers.predictor import Seen
 from videoquant.simulate.activations import ActivationGrid, fake_quantize_adaptive, represent
 from videoquant.simulate.parameters import Parameters
 
 Observer = Callable[[Node, Tensor], None]
-# Sees what each quantizer gets (the activation or its residual), and the grid it takes for it.
-Probe = Callable[[Point, Tensor, Grid], None]
+# Sees each quantizer: what it gets (the activation or its residual), where its grid comes from, and the
+# features that predictors have seen of this frame.
+Probe = Callable[[Point, Tensor, ActivationGrid, Seen], None]
 
 
 @dataclass
@@ -84,7 +86,7 @@ class Stream:
     def run(
         self, frame: Any, observe: Observer | None = None, probe: Probe | None = None
     ) -> dict[str, Tensor]:
-        """As calling it, but always {name: Tensor}. observe: sees every node's output, probe: every grid."""
+        """As calling it, but always {name: Tensor}. observe: sees every node's output, probe: quantizers."""
         x = self.quantized.network.prepare(frame)
         index, size = (
             (frame.index, frame.pixels.shape) if isinstance(frame, Frame) else (None, tuple(x.shape))
@@ -187,10 +189,9 @@ class _Step:
         return residual
 
     def _grid(self, point: Point, x: Tensor, source: ActivationGrid) -> Grid | None:
-        grid = source.grid(x, self.seen)
-        if self.probe and grid is not None:
-            self.probe(point, x, grid)
-        return grid
+        if self.probe:
+            self.probe(point, x, source, self.seen)
+        return source.grid(x, self.seen)
 
     def _represent(self, point: Point, x: Tensor, grid: Grid | None) -> Tensor:
         x_hat, density = represent(x, grid, self.quantized.scheme.representation)
