@@ -97,6 +97,18 @@ def test_quantize_then_run_gives_a_video(command, clip, tmp_path):
     assert code == 0 and "w8a8->w4a4" in out
 
 
+def test_inspect_shows_what_predictors_read(command, clip):
+    scheme = "w8a8->w4a4 T=2 qpp"
+    code, _, err = command("quantize", NETWORK, "--scheme", scheme, "--video", clip, "-o", "qpp.vq")
+    assert code == 0, err
+    code, out, _ = command("inspect", "qpp.vq")
+    assert code == 0 and "predictors" in out and "gives q0.9, q0.99, q0.999, mean, max" in out
+    quantized = vq.load_quantized("qpp.vq")
+    (position,) = quantized.watched
+    quality = quantized.grids[quantized.points[quantized.network.layers[-1].name]].key.predictor.quality
+    assert f"{position} {quality:.2f} -> {position} " in out
+
+
 def test_flags_replace_what_the_file_says(command):
     code, out, _ = command(
         "inspect", NETWORK, "--mean", "1,2,3", "--std", "4,5,6", "--scale", "1", "--color", "bgr"

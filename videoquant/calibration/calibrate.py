@@ -31,19 +31,14 @@ def calibrate(
     where there is too little to learn from.
     """
     scheme.check_built()
-    bits = layer_bits(network, scheme)
-    weights = {
-        node.name: _layer_weights(network, scheme, node, bits[node.name])
-        for node in network.layers
-        if not bits[node.name].is_float
-    }
+    weights = layer_weights(network, scheme)
     if isinstance(scheme.ranges, Dynamic) or not weights:
         grids = {
             point: PointGrids(
                 _dynamic(scheme, point.key, symmetric=False),
                 None if point.residual is None else _dynamic(scheme, point.residual, symmetric=True),
             )
-            for point in points(network, bits).values()
+            for point in points(network, layer_bits(network, scheme)).values()
         }
         return QuantizedNetwork(network, scheme, weights, grids)
     if scheme.period > 1:
@@ -67,6 +62,16 @@ def walks(scheme: Scheme) -> int:
     if scheme.is_float or isinstance(scheme.ranges, Dynamic):
         return 0
     return 1 + survey_needed(scheme)
+
+
+def layer_weights(network: Network, scheme: Scheme) -> dict[str, LayerWeights]:
+    """The quantized weights of every layer that is not left in floating point, by its name."""
+    bits = layer_bits(network, scheme)
+    return {
+        node.name: _layer_weights(network, scheme, node, bits[node.name])
+        for node in network.layers
+        if not bits[node.name].is_float
+    }
 
 
 def _enough_samples(scheme: Scheme, features: int, clips: Sequence[Sequence[Tensor]]) -> None:

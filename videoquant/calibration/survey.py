@@ -59,7 +59,9 @@ def plan(
         positions = place(network, walk, positions[0], list(candidates), list(after), automatic)
     at = responsible(network, positions, quantizers)
     return {
-        position: Watched(*(known or _select(walk, position, at, count, frames) for frames in (False, True)))
+        position: Watched(
+            *(known or _selected(walk, position, at, count, frames) for frames in (False, True))
+        )
         for position in positions
     }
 
@@ -115,28 +117,26 @@ def _relative_error(features: Array, ranges: Array) -> float:
     return float(fit_linear(features, ranges)[2].sum()) / size if size else 0.0
 
 
-def _select(
-    walk: Walk, position: str, at: Mapping[Point, str], count: int, residual: bool
-) -> tuple[str, ...]:
-    """The `count` features that explain most of the variance of the ranges they predict, by F-test.
+def select(features: Array, ranges: Sequence[Array], count: int) -> tuple[str, ...]:
+    """The `count` features of the pool that explain most of the variance of ranges, by F-test.
 
-    The F of one feature and one range is turned into the share of variance that it explains, F/(F + n − 2),
-    so that ranges can be averaged.
+    features: samples × 49. ranges: of each quantizer, samples × 2. The F of one feature and one end of a
+    range is turned into the share of variance that it explains, F/(F + n − 2), so that ends can be averaged.
     """
-    targets = [
-        walk.ranges[point, residual]
-        for point, where in at.items()
-        if where == position and (point, residual) in walk.ranges
-    ]
-    if not targets:
-        return ()
-    features = walk.features[position, residual]
-    ends = np.concatenate(targets, axis=1)
     explained = np.zeros(len(POOL))
     varying = np.ptp(features, axis=0) > 0
-    for end in ends.T:
+    for end in np.concatenate(ranges, axis=1).T:
         if np.ptp(end) > 0 and varying.any():
             f = f_regression(features[:, varying], end)[0]
             explained[varying] += np.where(np.isinf(f), 1.0, f / (f + len(end) - 2))
     best = sorted(np.argsort(-explained, kind="stable")[:count])
     return tuple(POOL[i] for i in best)
+
+
+def _selected(
+    walk: Walk, position: str, at: Mapping[Point, str], count: int, residual: bool
+) -> tuple[str, ...]:
+    """The features of a position that suit the quantizers it predicts; none where it predicts none."""
+    mine = [point for point, where in at.items() if where == position]
+    ranges = [walk.ranges[point, residual] for point in mine if (point, residual) in walk.ranges]
+    return select(walk.features[position, residual], ranges, count) if ranges else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import Annotated
 
 import typer
@@ -22,6 +23,8 @@ from videoquant.errors import NetworkError
 from videoquant.network.graph import Network
 from videoquant.quantizers.placement import layer_bits
 from videoquant.schemes import Scheme
+from videoquant.simulate.activations import DynamicGrid, PredictedGrid, StaticGrid
+from videoquant.simulate.parameters import Parameters, PointGrids
 from videoquant.storage import is_quantized_file, load_quantized
 
 
@@ -47,22 +50,29 @@ def command(
             raise NetworkError(f"{network}: its preprocessing is stored with it; quantize again to change it")
         quantized = load_quantized(network)
         graph, shown = quantized.network, Scheme.parse(scheme) if scheme else quantized.scheme
+        calibrated = quantized if shown == quantized.scheme else None
     else:
         shown = Scheme.parse(scheme or "w8a8")
         graph = open_network(network, *options)
-    console.print(layer_table(graph, shown))
-    for line in summary(graph, shown):
+        calibrated = None
+    console.print(layer_table(graph, shown, calibrated))
+    for line in [*summary(graph, shown), *(prediction(calibrated) if calibrated else ())]:
         console.print(line, highlight=False)
 
 
-def layer_table(network: Network, scheme: Scheme) -> Table:
-    """One line per layer, in the order they run."""
+def layer_table(network: Network, scheme: Scheme, calibrated: Parameters | None) -> Table:
+    """One line per layer, in the order they run; of a calibrated one with the origin of its ranges."""
     bits = layer_bits(network, scheme)
+    ranges: dict[str, str] = {}
+    if calibrated:
+        ranges = {layer: ranges_text(calibrated.grids[at]) for layer, at in calibrated.points.items()}
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("layer", overflow="fold")
     table.add_column("operator", no_wrap=True)
     for heading in ("weights", "output", "parameters", "MMACs", str(scheme)):
         table.add_column(heading, justify="right", no_wrap=True)
+    if calibrated:
+        table.add_column("ranges", no_wrap=True)
     for node in network.layers:
         owned = network.node_tensors(node)
         table.add_row(
@@ -73,8 +83,39 @@ def layer_table(network: Network, scheme: Scheme) -> Table:
             f"{sum(t.numel() for t in owned.values()):,}",
             f"{network.macs[node.name] / 1e6:,.2f}",
             str(bits[node.name]),
+            *([ranges[node.name]] if node.name in ranges else []),
         )
     return table
+
+
+def ranges_text(grids: PointGrids) -> str:
+    """Where the ranges of keyframes and of residual frames come from; of predicted ones what and how well."""
+    words = []
+    for grid in (grids.key, grids.residual):
+        match grid:
+            case StaticGrid():
+                words.append("static")
+            case DynamicGrid():
+                words.append("dynamic")
+            case PredictedGrid(predictor):
+                words.append(f"{predictor.position} {predictor.quality:.2f}")
+    return " -> ".join(dict.fromkeys(words))
+
+
+def prediction(quantized: Parameters) -> list[str]:
+    """What the predictors read and how good they are, for people; nothing where there are none."""
+    sources = [grid for grids in quantized.grids.values() for grid in (grids.key, grids.residual)]
+    predictors = [grid.predictor for grid in sources if isinstance(grid, PredictedGrid)]
+    if not predictors:
+        return []
+    lines = [
+        f"predictors     {len(predictors)} ranges; squared error of the median one "
+        f"{statistics.median(p.quality for p in predictors):.2f} of the static average's (below 1 is a gain)"
+    ]
+    for position, watched in quantized.watched.items():
+        residual = f"; residuals: {', '.join(watched.residual)}" if watched.residual else ""
+        lines.append(f"               {position} gives {', '.join(watched.key)}{residual}")
+    return lines
 
 
 def summary(network: Network, scheme: Scheme) -> list[str]:

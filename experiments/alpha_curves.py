@@ -1,0 +1,57 @@
+"""The α of quantile ranges: agreement with fp32 against α, for every network at W8A4 with static ranges.
+
+    python experiments/alpha_curves.py --carphone carphone_pristine.mp4 [--data DIR]
+
+Measured on 16 calibration inputs. Writes results/alpha_curves.json and .png.
+"""
+
+from common import arguments, cases, dress, figure, save, store
+
+from videoquant.calibration.alpha import search_alpha
+from videoquant.schemes import Scheme
+
+
+def main() -> None:
+    options = arguments(__doc__.splitlines()[0]).parse_args()
+    results = {}
+    for name, load in cases(options.data, options.carphone).items():
+        case = load()
+        clips = case.alpha_clips()
+        curve = search_alpha(case.network, Scheme.parse(f"w8a4 {case.edges}"), clips, exhaustive=True)
+        greedy = search_alpha(case.network, Scheme.parse(f"w8a4 {case.edges}"), clips)
+        results[name] = {
+            "data": case.data,
+            "inputs": curve.frames,
+            "best": curve.best,
+            "greedy": greedy.best,
+            "greedy_steps": len(greedy.points),
+            "curve": [[point.alpha, point.sqnr_db, point.agreement] for point in curve.points],
+        }
+        print(f"{name:20s} best α {curve.best}, greedy {greedy.best}, {len(greedy.points)} steps", flush=True)
+        store("alpha_curves", results)
+    draw(results)
+
+
+def draw(results: dict) -> None:
+    """A panel per network: SQNR against 1 − α; α = 1 at the right edge."""
+    picture, panels = figure(2, 3, 5.6)
+    for axes, (name, row) in zip(panels.flat, results.items(), strict=True):
+        dress(axes, name)
+        alphas, decibels, _ = zip(*row["curve"], strict=True)
+        axes.plot([max(1 - a, 3e-6) for a in alphas], decibels, "o-", color="#2f6fb5", markersize=3.5)
+        best = alphas.index(row["best"])
+        axes.plot(max(1 - alphas[best], 3e-6), decibels[best], "o", color="#cf5f1d", markersize=7)
+        axes.annotate(f"{row['best']:g}", (max(1 - alphas[best], 3e-6), decibels[best]), fontsize=8,
+                      xytext=(0, 7), textcoords="offset points", ha="center")  # fmt: skip
+        axes.set_xscale("log")
+        axes.invert_xaxis()
+        axes.set_xticks([1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 3e-6], ["0.9", "0.99", "0.999", "0.9999", "", "1"])
+        axes.minorticks_off()
+        axes.margins(y=0.18)
+        axes.set_xlabel("α")
+    panels[0, 0].set_ylabel("SQNR against fp32, dB")
+    save(picture, "alpha_curves")
+
+
+if __name__ == "__main__":
+    main()

