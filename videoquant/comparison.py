@@ -40,6 +40,7 @@ DEFAULT_SCHEMES = (
     "w8a8->w4a8 T=3",
     "w8a8->w8a4 T=3",
     "w8a8->w4a4 T=3",
+    "w8a8->w4a4 T=3 qpp",
     "w8a4->w4a4 T=3",
     "w8a8->w4a4 T=3 ds=1%",
     "w8a8->w4a8 T=3 adaptive",

@@ -1,5 +1,8 @@
 """Range estimators against plain definitions and published values."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -36,7 +39,34 @@ def test_a_range_holds_zero_and_stays_within_the_extremes(x, estimator, bits, sy
 @given(tensors, st.floats(0.51, 1))
 def test_quantile_equals_torch(x, alpha):
     expected = float(torch.quantile(x.double(), alpha))
-    assert upper_quantile(x, alpha) == pytest.approx(expected, rel=1e-5, abs=1e-5)
+    assert upper_quantile(x.numpy(), alpha) == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize("alpha", [0.51, 0.9, 0.99, 0.9997, 0.999999, 1.0])
+@pytest.mark.parametrize("kind", ["random", "rising", "falling", "one channel", "mostly zero", "clustered"])
+def test_quantile_of_a_large_array_is_exact(kind, alpha):
+    count = 300_007
+    values = np.random.default_rng(0).laplace(size=count).astype(np.float32)
+    if kind in ("rising", "falling"):
+        values = np.sort(values)[:: 1 if kind == "rising" else -1]
+    elif kind == "one channel":  # the only large one of 64, which an even step could miss or only meet
+        values[np.arange(count) % 64 != 3] *= 1e-3
+    elif kind == "mostly zero":
+        values[: count - 50] = 0
+    elif kind == "clustered":
+        values[1000:1400] += 100
+    values = np.ascontiguousarray(values)
+    rank = alpha * (count - 1)
+    order = np.sort(values).astype(np.float64)
+    low, high = order[math.floor(rank)], order[min(math.floor(rank) + 1, count - 1)]
+    assert upper_quantile(values, alpha) == low + (high - low) * (rank - math.floor(rank))
+
+
+@pytest.mark.parametrize("estimator", [MinMax(), Quantile(0.99), MSE(), ACIQ(), Threshold(0.02)])
+def test_the_memory_layout_changes_nothing(estimator):
+    x = torch.randn(1, 24, 90, 100, generator=torch.Generator().manual_seed(0))
+    last = x.contiguous(memory_format=torch.channels_last)
+    assert estimator.measure(x, 4, False) == pytest.approx(estimator.measure(last, 4, False), rel=1e-6)
 
 
 def test_quantile_of_a_signed_tensor_cuts_both_ends():

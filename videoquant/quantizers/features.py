@@ -39,8 +39,8 @@ def features(x: Tensor, names: Sequence[str]) -> NDArray[np.float64]:
     names: of `POOL`. Quantiles are elements of the sample: that of rank ⌊α·(n − 1)⌋.
     """
     sample = _sample(x)
-    found = _quantiles(sample, sorted(float(name[1:]) for name in names if name[0] == "q"))
-    return np.array([found[name] if name in found else _moment(sample, name) for name in names])
+    ordered = np.sort(sample)
+    return np.array([_feature(sample, ordered, name) for name in names])
 
 
 def choice(count: int) -> tuple[str, ...] | None:
@@ -60,28 +60,18 @@ def _sample(x: Tensor) -> NDArray[np.float32]:
     return values.float().numpy(force=True).reshape(-1)
 
 
-def _quantiles(sample: NDArray[np.float32], levels: Sequence[float]) -> dict[str, float]:
-    """Quantiles by level, by selection: each is sought only among what lies above the one before."""
-    found = {}
-    offset = 0
-    for level in levels:
-        rank = math.floor(level * (offset + len(sample) - 1)) - offset
-        sample = np.partition(sample, rank)[rank:]
-        offset += rank
-        found[f"q{level:g}"] = float(sample[0])
-    return found
-
-
-def _moment(sample: NDArray[np.float32], name: str) -> float:
+def _feature(sample: NDArray[np.float32], ordered: NDArray[np.float32], name: str) -> float:
+    if name in POOL and name[0] == "q":
+        return float(ordered[math.floor(float(name[1:]) * (len(ordered) - 1))])
     match name:
         case "mean":
             return float(sample.mean())
         case "max":
-            return float(sample.max())
+            return float(ordered[-1])
         case "min":
-            return float(sample.min())
+            return float(ordered[0])
         case "std":
             return float(sample.std())
         case "absmax":
-            return float(np.abs(sample).max())
+            return float(max(-ordered[0], ordered[-1]))
     raise SchemeError(f"unknown feature {name!r}; known are {', '.join(POOL)}")

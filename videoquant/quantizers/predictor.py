@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,14 @@ class Predictor:
     average: Range
     quality: float
 
+    @cached_property
+    def _arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.array(self.slopes), np.array(self.intercepts)
+
     def __call__(self, seen: Seen) -> Range:
         """The range, a ≤ 0 ≤ b."""
-        low, high = np.array(self.slopes) @ seen[self.position] + np.array(self.intercepts)
+        slopes, intercepts = self._arrays
+        low, high = slopes @ seen[self.position] + intercepts
         return (
             float(min(max(low, self.lows[0]), self.lows[1])),
             float(min(max(high, self.highs[0]), self.highs[1])),
