@@ -2,7 +2,7 @@
 
     python experiments/alpha_curves.py --carphone carphone_pristine.mp4 [--data DIR]
 
-Measured on 16 calibration inputs. Writes results/alpha_curves.json and .png.
+Measured on a few calibration inputs. Writes results/alpha_curves.json and .png.
 """
 
 from common import arguments, cases, dress, figure, save, store

@@ -22,7 +22,6 @@ from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import primary_output, task_for
 
 RESULTS = Path(__file__).parent / "results"
-ALPHA_SAMPLES = 16
 BLOCK = 24  # frames of a clip: even blocks calibrate, odd ones are scored
 Outputs = dict[str, torch.Tensor]
 
@@ -34,7 +33,7 @@ class Case:
     calibration, evaluation: network inputs. references: the floating-point outputs of `evaluation`.
     measures: name → per input, from (index, floating-point outputs, outputs) to a number, larger is better.
     edges: how the paper's Table A.2 treats the first and last layers. at: where its predictors stand.
-    data: both sets in words.
+    data: both sets in words. alpha_inputs: how many of the calibration inputs decide on α.
     """
 
     network: vq.Network
@@ -44,13 +43,14 @@ class Case:
     data: str
     edges: str = "head=fp tail=fp"
     at: str = "first-relu"
+    alpha_inputs: int = 16
 
     def alpha_clips(self) -> list[list[torch.Tensor]]:
         """A few calibration inputs of the network's own size: α is one number."""
         height, width = self.network.size
         cut = [x[..., :height, :width] for x in self.calibration]
         fitting = [x for x in cut if x.shape[2:] == (height, width)]
-        return [[x] for x in fitting[:: max(1, len(fitting) // ALPHA_SAMPLES)][:ALPHA_SAMPLES]]
+        return [[x] for x in fitting[:: max(1, len(fitting) // self.alpha_inputs)][: self.alpha_inputs]]
 
     def references(self) -> list[Outputs]:
         return [run(self.network, x) for x in self.evaluation]
@@ -123,7 +123,7 @@ def images(data: Path, count: int | None = None) -> Case:
         "top5_truth": among(5),
     }
     words = f"{len(inputs[0::2])} calibration and {len(inputs[1::2])} other images of imagenet-sample"
-    return Case(network, inputs[0::2], inputs[1::2], measures, words)
+    return Case(network, inputs[0::2], inputs[1::2], measures, words, alpha_inputs=125)
 
 
 def super_resolution(data: Path, count: int | None = None) -> Case:

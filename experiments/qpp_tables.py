@@ -2,31 +2,36 @@
 
     python experiments/qpp_tables.py --carphone carphone_pristine.mp4 [--data DIR] [--only NETWORK ...]
 
-Writes results/qpp_tables.json and .png. With --only, the other networks stay as they are stored.
+Static ranges take the α that is best for them on calibration inputs, dynamic and predicted ones the α that is
+best for dynamic ones. Measures are larger for better; intervals are 95%, by bootstrap over inputs.
+Writes results/qpp_tables.json and .png. Networks that are not measured stay as they are stored.
 """
 
 import json
 
 import numpy as np
-from common import RESULTS, Case, arguments, cases, difference, outputs, store
+from common import RESULTS, Case, arguments, cases, difference, dress, figure, outputs, save, store
 
 from videoquant.calibration.alpha import search_alpha
 from videoquant.calibration.calibrate import calibrate
 from videoquant.schemes import Scheme
 
+COLORS = {"static": "#66717f", "dynamic": "#cf5f1d", "qpp": "#2f6fb5", "qpp auto:4": "#2b8f62"}
 REPRESENTATIONS = {"uniform": "", "ds=1%": "ds=1%", "ds=3%": "ds=3%"}
 
 
-def schemes(case: Case, alpha: float) -> dict[str, dict[str, str]]:
+def schemes(case: Case, alphas: dict[str, float]) -> dict[str, dict[str, str]]:
     """Representation → name of the ranges → scheme."""
     result = {}
     for name, word in REPRESENTATIONS.items():
-        base = f"w8a4 {case.edges} {word or f'quantile={alpha!r}'}"
+        fixed, following = (
+            f"w8a4 {case.edges} {word or f'quantile={alphas[ranges]!r}'}" for ranges in ("static", "dynamic")
+        )
         result[name] = {
-            "static": base,
-            "dynamic": f"{base} dynamic",
-            "qpp": f"{base} qpp at={case.at}",
-            "qpp auto:4": f"{base} qpp at=auto:4",
+            "static": fixed,
+            "dynamic": f"{following} dynamic",
+            "qpp": f"{following} qpp at={case.at}",
+            "qpp auto:4": f"{following} qpp at=auto:4",
         }
     result["uniform"] |= {"min-max": f"w8a4 {case.edges} minmax", "aciq": f"w8a4 {case.edges} aciq"}
     return result
@@ -80,15 +85,20 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="networks to measure; others stay as they are stored")
     options = parser.parse_args()
     path = RESULTS / "qpp_tables.json"
-    results = json.loads(path.read_text()) if path.exists() and options.only else {}
     for name, load in cases(options.data, options.carphone).items():
         if options.only and name not in options.only:
             continue
         case = load()
-        curve = search_alpha(case.network, Scheme.parse(f"w8a4 {case.edges}"), case.alpha_clips())
+        alphas = {
+            ranges: search_alpha(
+                case.network, Scheme.parse(f"w8a4 {case.edges} {ranges}"), case.alpha_clips()
+            ).best
+            for ranges in ("static", "dynamic")
+        }
+        print(name, alphas, flush=True)
         references = case.references()
         tables, gaps = {}, {}
-        for representation, texts in schemes(case, curve.best).items():
+        for representation, texts in schemes(case, alphas).items():
             rows = {ranges: score(case, text, references) for ranges, text in texts.items()}
             for ranges, row in rows.items():
                 print(f"{name:20s} {representation:8s} {ranges:10s} {brief(row)}", flush=True)
@@ -97,8 +107,31 @@ def main() -> None:
         for rows in tables.values():
             for row in rows.values():
                 del row["inputs"]
-        results[name] = {"data": case.data, "alpha": curve.best, "tables": tables, "gaps": gaps}
+        results = json.loads(path.read_text()) if path.exists() else {}
+        results[name] = {"data": case.data, "alpha": alphas, "tables": tables, "gaps": gaps}
         store("qpp_tables", results)
+    draw(json.loads(path.read_text()))
+
+
+def draw(results: dict) -> None:
+    """A panel per network: SQNR by representation, a bar per origin of the ranges."""
+    picture, panels = figure(2, 3, 6)
+    for axes, (name, result) in zip(panels.flat, results.items(), strict=False):
+        dress(axes, name)
+        for place, rows in enumerate(result["tables"].values()):
+            for shift, (ranges, color) in enumerate(COLORS.items()):
+                label = ranges if place == 0 else None
+                decibels = rows[ranges]["mean"]["sqnr_db"]
+                axes.bar(place + 0.2 * shift - 0.3, decibels, 0.18, color=color, label=label)
+        axes.set_xticks(range(len(result["tables"])), result["tables"])
+        lowest = min(rows[r]["mean"]["sqnr_db"] for rows in result["tables"].values() for r in COLORS)
+        axes.set_ylim(max(0, lowest - 3))
+    for axes in panels[:, 0]:
+        axes.set_ylabel("SQNR against fp32, dB")
+    picture.legend(
+        *panels[0, 0].get_legend_handles_labels(), frameon=False, ncols=4, loc="outside lower center"
+    )
+    save(picture, "qpp_tables")
 
 
 def brief(row: dict) -> str:

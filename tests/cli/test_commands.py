@@ -142,6 +142,15 @@ BAD = {
     "one bit": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w1a8"], "weights at 1 bits"),
     "period": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a8->w4a4 T=0"], "T=0"),
     "not built": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a8 policy"], "not built yet"),
+    "qpp position": (
+        ["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a4 qpp at=nowhere"],
+        "has no such layer",
+    ),
+    "qpp features": (
+        ["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a4 qpp=49"],
+        "49 features needs at least 51 calibration frames; got",
+    ),
+    "density": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a4 qpp ds=60%"], "at most 50%"),
     "no schemes": (["compare", NETWORK, "--video", "CLIP", "--schemes", ";"], "--schemes is empty"),
     "output folder": (["quantize", NETWORK, "--scheme", "w8a8", "--video", "CLIP", "-o", "folder"], "folder"),
     "output nowhere": (
