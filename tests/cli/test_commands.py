@@ -97,6 +97,17 @@ def test_quantize_then_run_gives_a_video(command, clip, tmp_path):
     assert code == 0 and "w8a8->w4a4" in out
 
 
+def test_inspect_shows_where_predictors_would_look(command):
+    code, out, _ = command("inspect", NETWORK, "--scheme", "w8a4 qpp")
+    assert code == 0 and "predictors     54 of 55 ranges, from" in out and "those before are static" in out
+    code, out, _ = command("inspect", NETWORK, "--scheme", "w8a4 qpp at=input")
+    assert code == 0 and "predictors     55 of 55 ranges, from image" in out
+    code, out, _ = command("inspect", NETWORK, "--scheme", "w8a4 qpp at=auto:4")
+    assert code == 0 and "at most 3 places" in out
+    code, _, err = command("inspect", NETWORK, "--scheme", "w8a4 qpp at=nowhere")
+    assert code == 2 and "has no such layer" in err
+
+
 def test_inspect_shows_what_predictors_read(command, clip):
     scheme = "w8a8->w4a4 T=2 qpp"
     code, _, err = command("quantize", NETWORK, "--scheme", scheme, "--video", clip, "-o", "qpp.vq")

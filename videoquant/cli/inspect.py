@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from videoquant.axes import Predicted
 from videoquant.cli.options import (
     ColorOption,
     FitOption,
@@ -21,7 +22,8 @@ from videoquant.cli.options import (
 from videoquant.costs.bops import amortised_bops, frame_bops
 from videoquant.errors import NetworkError
 from videoquant.network.graph import Network
-from videoquant.quantizers.placement import layer_bits
+from videoquant.quantizers.placement import layer_bits, points
+from videoquant.quantizers.positions import resolve, responsible
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import DynamicGrid, PredictedGrid, StaticGrid
 from videoquant.simulate.parameters import Parameters, PointGrids
@@ -56,7 +58,7 @@ def command(
         graph = open_network(network, *options)
         calibrated = None
     console.print(layer_table(graph, shown, calibrated))
-    for line in [*summary(graph, shown), *(prediction(calibrated) if calibrated else ())]:
+    for line in [*summary(graph, shown), *(prediction(calibrated) if calibrated else looks(graph, shown))]:
         console.print(line, highlight=False)
 
 
@@ -100,6 +102,21 @@ def ranges_text(grids: PointGrids) -> str:
             case PredictedGrid(predictor):
                 words.append(f"{predictor.position} {predictor.quality:.2f}")
     return " -> ".join(dict.fromkeys(words))
+
+
+def looks(network: Network, scheme: Scheme) -> list[str]:
+    """Where a scheme's predictors would look, for people; nothing where ranges are not predicted."""
+    ranges = scheme.ranges
+    if not isinstance(ranges, Predicted):
+        return []
+    if ranges.automatic:
+        more = ranges.automatic - 1
+        return [f"predictors     at the first activation and at most {more} places that calibration finds"]
+    at = points(network, layer_bits(network, scheme))
+    positions = resolve(network, ranges.positions, at)
+    served = len(responsible(network, positions, at))
+    rest = "" if served == len(set(at.values())) else "; those before are static"
+    return [f"predictors     {served} of {len(set(at.values()))} ranges, from {', '.join(positions)}{rest}"]
 
 
 def prediction(quantized: Parameters) -> list[str]:
