@@ -7,18 +7,14 @@ Measured on a few calibration inputs. Writes results/alpha_curves.json and .png.
 
 from common import arguments, cases, dress, figure, save, store
 
-from videoquant.calibration.alpha import search_alpha
-from videoquant.schemes import Scheme
-
 
 def main() -> None:
     options = arguments(__doc__.splitlines()[0]).parse_args()
     results = {}
     for name, load in cases(options.data, options.carphone).items():
         case = load()
-        clips = case.alpha_clips()
-        curve = search_alpha(case.network, Scheme.parse(f"w8a4 {case.edges}"), clips, exhaustive=True)
-        greedy = search_alpha(case.network, Scheme.parse(f"w8a4 {case.edges}"), clips)
+        curve = case.search_alpha(f"w8a4 {case.edges}", exhaustive=True)
+        greedy = case.search_alpha(f"w8a4 {case.edges}")
         results[name] = {
             "data": case.data,
             "inputs": curve.frames,

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import videoquant as vq
+from videoquant.calibration.alpha import AlphaCurve, search_alpha
 from videoquant.data.images import image_files, read_image
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import primary_output, task_for
@@ -45,12 +46,12 @@ class Case:
     at: str = "first-relu"
     alpha_inputs: int = 16
 
-    def alpha_clips(self) -> list[list[torch.Tensor]]:
-        """A few calibration inputs of the network's own size: α is one number."""
-        height, width = self.network.size
-        cut = [x[..., :height, :width] for x in self.calibration]
-        fitting = [x for x in cut if x.shape[2:] == (height, width)]
-        return [[x] for x in fitting[:: max(1, len(fitting) // self.alpha_inputs)][: self.alpha_inputs]]
+    def search_alpha(self, scheme: str, exhaustive: bool = False) -> AlphaCurve:
+        """The α of a scheme's ranges, by calibration inputs of one size."""
+        alike = [x for x in self.calibration if x.shape == self.calibration[0].shape]
+        few = alike[:: max(1, len(alike) // self.alpha_inputs)][: self.alpha_inputs]
+        network = resized(self.network, alike[0].shape)
+        return search_alpha(network, vq.Scheme.parse(scheme), [[x] for x in few], exhaustive=exhaustive)
 
     def references(self) -> list[Outputs]:
         return [run(self.network, x) for x in self.evaluation]
@@ -61,13 +62,18 @@ def run(network: vq.Network, x: torch.Tensor) -> Outputs:
         return network.run(x)
 
 
+def resized(network: vq.Network, shape: torch.Size) -> vq.Network:
+    """The same network for inputs of another size; of use where nothing in it depends on the size."""
+    return vq.Network(
+        network.nodes, network.input, shape, network.outputs, network.tensors, network.preprocessing
+    )
+
+
 def outputs(quantized: QuantizedNetwork, x: torch.Tensor) -> tuple[Outputs, float | None]:
     """The outputs for one input of any size, and the density of the sparse parts, weighted by MACs."""
     network = quantized.network
     if tuple(x.shape) != network.input_shape:
-        network = vq.Network(
-            network.nodes, network.input, x.shape, network.outputs, network.tensors, network.preprocessing
-        )
+        network = resized(network, x.shape)
         quantized = QuantizedNetwork(network, quantized.scheme, quantized.weights, quantized.grids)
     stream = quantized.stream()
     with torch.no_grad():
@@ -127,10 +133,10 @@ def images(data: Path, count: int | None = None) -> Case:
 
 
 def super_resolution(data: Path, count: int | None = None) -> Case:
-    """waifu2x ×2: BSD68 calibrates, Set5 and Set14 are scored; inputs are halved with Pillow's bicubic."""
+    """waifu2x ×2: centres of BSD68 calibrate, Set5 and Set14 are scored; halved by Pillow's bicubic."""
     network = vq.load(data / "models/waifu2x_photo_x2_144x176.onnx")
     folder = data / "super-resolution"
-    train = image_files(folder / "BSD68")[: count or 48]
+    train = image_files(folder / "BSD68")[: count or 64]
     test = (image_files(folder / "Set5") + image_files(folder / "Set14"))[:count]
     truths = [even(read_image(file)) for file in test]
 
@@ -148,10 +154,10 @@ def super_resolution(data: Path, count: int | None = None) -> Case:
         return luma_psnr(output["upscaled"], reference["upscaled"])
 
     measures = {"psnr": against_fp32, "sqnr_db": sqnr("upscaled"), "psnr_truth": against_truth}
-    words = f"{len(train)} images of BSD68; {len(test)} images of Set5 and Set14"
+    words = f"the centres of {len(train)} images of BSD68 calibrate; Set5 and Set14 are scored"
     return Case(
         network,
-        [halved(even(read_image(file))) for file in train],
+        [centre(halved(even(read_image(file)))) for file in train],
         [halved(truth) for truth in truths],
         measures,
         words,
@@ -174,15 +180,22 @@ def halved(pixels: np.ndarray) -> torch.Tensor:
     )
 
 
+def centre(x: torch.Tensor) -> torch.Tensor:
+    """The middle 96×128 of an input, or 128×96 of an upright one."""
+    height, width = (96, 128) if x.shape[3] >= x.shape[2] else (128, 96)
+    top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
+    return x[..., top : top + height, left : left + width].contiguous(memory_format=torch.channels_last)
+
+
 def clip(model: Path, path: Path, count: int | None = None) -> Case:
-    """A network on a clip: about 64 frames of even blocks calibrate, 96 of odd ones are scored."""
+    """A network on a clip: 64 frames of even blocks calibrate, 72 of odd ones are scored."""
     network = vq.load(model)
     source = vq.frames(path)
     total = len(source)
     sides = [[i for i in range(total) if i // BLOCK % 2 == side] for side in (0, 1)]
     chosen = [
         sorted({side[k * len(side) // n] for k in range(n)})
-        for side, n in zip(sides, (count or 64, count or 96), strict=True)
+        for side, n in zip(sides, (count or 64, count or 72), strict=True)
     ]
     wanted = set(itertools.chain(*chosen))
     read = {
@@ -252,5 +265,5 @@ def store(name: str, results: dict) -> Path:
     """Write results/NAME.json."""
     path = RESULTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(results) + "\n", encoding="utf-8")
     return path

@@ -4,7 +4,8 @@
 
 Static ranges take the α that is best for them on calibration inputs, dynamic and predicted ones the α that is
 best for dynamic ones. Measures are larger for better; intervals are 95%, by bootstrap over inputs.
-Writes results/qpp_tables.json and .png. Networks that are not measured stay as they are stored.
+Writes results/qpp_tables.json and .png. What is stored there already, for the same scheme
+and data, is kept: delete the file to measure all anew.
 """
 
 import json
@@ -12,11 +13,17 @@ import json
 import numpy as np
 from common import RESULTS, Case, arguments, cases, difference, dress, figure, outputs, save, store
 
-from videoquant.calibration.alpha import search_alpha
 from videoquant.calibration.calibrate import calibrate
 from videoquant.schemes import Scheme
 
-COLORS = {"static": "#66717f", "dynamic": "#cf5f1d", "qpp": "#2f6fb5", "qpp auto:4": "#2b8f62"}
+PREDICTED = ("qpp", "qpp auto:4", "qpp=49 auto:8")
+COLORS = {
+    "static": "#66717f",
+    "dynamic": "#cf5f1d",
+    "qpp": "#2f6fb5",
+    "qpp auto:4": "#2b8f62",
+    "qpp=49 auto:8": "#7a55bd",
+}
 REPRESENTATIONS = {"uniform": "", "ds=1%": "ds=1%", "ds=3%": "ds=3%"}
 
 
@@ -32,6 +39,7 @@ def schemes(case: Case, alphas: dict[str, float]) -> dict[str, dict[str, str]]:
             "dynamic": f"{following} dynamic",
             "qpp": f"{following} qpp at={case.at}",
             "qpp auto:4": f"{following} qpp at=auto:4",
+            "qpp=49 auto:8": f"{following} qpp=49 at=auto:8",
         }
     result["uniform"] |= {"min-max": f"w8a4 {case.edges} minmax", "aciq": f"w8a4 {case.edges} aciq"}
     return result
@@ -72,7 +80,7 @@ def gap(rows: dict, measure: str) -> dict:
     scores = {name: row["inputs"][measure] for name, row in rows.items()}
     whole, low, high = difference(scores["dynamic"], scores["static"])
     result = {"dynamic - static": [whole, low, high], "beyond_noise": low > 0}
-    for name in ("qpp", "qpp auto:4"):
+    for name in PREDICTED:
         gain = difference(scores[name], scores["static"])
         result[f"{name} - static"] = list(gain)
         result[f"{name} share"] = gain[0] / whole if low > 0 else None
@@ -89,24 +97,21 @@ def main() -> None:
         if options.only and name not in options.only:
             continue
         case = load()
-        alphas = {
-            ranges: search_alpha(
-                case.network, Scheme.parse(f"w8a4 {case.edges} {ranges}"), case.alpha_clips()
-            ).best
-            for ranges in ("static", "dynamic")
+        results = json.loads(path.read_text()) if path.exists() else {}
+        known = results.get(name, {"data": "", "tables": {}})
+        alphas = known.get("alpha") or {
+            ranges: case.search_alpha(f"w8a4 {case.edges} {ranges}").best for ranges in ("static", "dynamic")
         }
-        print(name, alphas, flush=True)
         references = case.references()
         tables, gaps = {}, {}
         for representation, texts in schemes(case, alphas).items():
-            rows = {ranges: score(case, text, references) for ranges, text in texts.items()}
-            for ranges, row in rows.items():
-                print(f"{name:20s} {representation:8s} {ranges:10s} {brief(row)}", flush=True)
-            tables[representation] = rows
+            tables[representation] = rows = {}
+            for ranges, text in texts.items():
+                stored = known["tables"].get(representation, {}).get(ranges)
+                same = stored and (stored["scheme"], known["data"]) == (str(Scheme.parse(text)), case.data)
+                rows[ranges] = stored if same else score(case, text, references)
+                print(f"{name:20s} {representation:8s} {ranges:13s} {brief(rows[ranges])}", flush=True)
             gaps[representation] = {measure: gap(rows, measure) for measure in case.measures}
-        for rows in tables.values():
-            for row in rows.values():
-                del row["inputs"]
         results = json.loads(path.read_text()) if path.exists() else {}
         results[name] = {"data": case.data, "alpha": alphas, "tables": tables, "gaps": gaps}
         store("qpp_tables", results)
@@ -122,14 +127,14 @@ def draw(results: dict) -> None:
             for shift, (ranges, color) in enumerate(COLORS.items()):
                 label = ranges if place == 0 else None
                 decibels = rows[ranges]["mean"]["sqnr_db"]
-                axes.bar(place + 0.2 * shift - 0.3, decibels, 0.18, color=color, label=label)
+                axes.bar(place + 0.17 * shift - 0.34, decibels, 0.15, color=color, label=label)
         axes.set_xticks(range(len(result["tables"])), result["tables"])
         lowest = min(rows[r]["mean"]["sqnr_db"] for rows in result["tables"].values() for r in COLORS)
         axes.set_ylim(max(0, lowest - 3))
     for axes in panels[:, 0]:
         axes.set_ylabel("SQNR against fp32, dB")
     picture.legend(
-        *panels[0, 0].get_legend_handles_labels(), frameon=False, ncols=4, loc="outside lower center"
+        *panels[0, 0].get_legend_handles_labels(), frameon=False, ncols=5, loc="outside lower center"
     )
     save(picture, "qpp_tables")
 

@@ -8,11 +8,17 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "experiments"))
 from common import difference, even, halved
-from qpp_tables import gap
+from qpp_tables import PREDICTED, gap
 
 
 def rows(static, dynamic, qpp):
-    scores = {"static": static, "dynamic": dynamic, "qpp": qpp, "qpp auto:4": dynamic}
+    scores = {
+        "static": static,
+        "dynamic": dynamic,
+        "qpp": qpp,
+        "qpp auto:4": dynamic,
+        "qpp=49 auto:8": dynamic,
+    }
     return {name: {"inputs": {"top1": list(values)}} for name, values in scores.items()}
 
 
