@@ -12,13 +12,7 @@ from qpp_tables import PREDICTED, gap
 
 
 def rows(static, dynamic, qpp):
-    scores = {
-        "static": static,
-        "dynamic": dynamic,
-        "qpp": qpp,
-        "qpp auto:4": dynamic,
-        "qpp=49 auto:8": dynamic,
-    }
+    scores = {"static": static} | dict.fromkeys(("dynamic", *PREDICTED), dynamic) | {"qpp": qpp}
     return {name: {"inputs": {"top1": list(values)}} for name, values in scores.items()}
 
 

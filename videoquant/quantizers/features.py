@@ -17,17 +17,19 @@ from videoquant.errors import SchemeError
 
 SAMPLES = 1 << 16
 
-_LEVELS = (
-    [0.001, 0.01]
-    + [i / 100 for i in range(5, 90, 5)]
-    + [i / 100 for i in range(90, 99)]
-    + [i / 1000 for i in range(990, 999)]
-    + [0.999, 0.9993, 0.9995, 0.9997, 0.9998, 0.9999, 0.99995]
-)
-_MOMENTS = ("mean", "max", "min", "std", "absmax")
+_LEVELS = {
+    f"q{level:g}": level
+    for level in (
+        *(0.001, 0.01),
+        *(i / 100 for i in range(5, 90, 5)),
+        *(i / 100 for i in range(90, 99)),
+        *(i / 1000 for i in range(990, 999)),
+        *(0.999, 0.9993, 0.9995, 0.9997, 0.9998, 0.9999, 0.99995),
+    )
+}
 
 # The candidates: 44 quantiles and five more.
-POOL = (*(f"q{level:g}" for level in _LEVELS), *_MOMENTS)
+POOL = (*_LEVELS, "mean", "max", "min", "std", "absmax")
 # The paper's own choice.
 DEFAULT = ("q0.9", "q0.99", "q0.999", "mean", "max")
 
@@ -61,8 +63,8 @@ def _sample(x: Tensor) -> NDArray[np.float32]:
 
 
 def _feature(sample: NDArray[np.float32], ordered: NDArray[np.float32], name: str) -> float:
-    if name in POOL and name[0] == "q":
-        return float(ordered[math.floor(float(name[1:]) * (len(ordered) - 1))])
+    if name in _LEVELS:
+        return float(ordered[math.floor(_LEVELS[name] * (len(ordered) - 1))])
     match name:
         case "mean":
             return float(sample.mean())
