@@ -112,9 +112,9 @@ def main() -> None:
                 rows[ranges] = stored if same else score(case, text, references)
                 print(f"{name:20s} {representation:8s} {ranges:13s} {brief(rows[ranges])}", flush=True)
             gaps[representation] = {measure: gap(rows, measure) for measure in case.measures}
-        results = json.loads(path.read_text()) if path.exists() else {}
-        results[name] = {"data": case.data, "alpha": alphas, "tables": tables, "gaps": gaps}
-        store("qpp_tables", results)
+            results = json.loads(path.read_text()) if path.exists() else {}
+            results[name] = {"data": case.data, "alpha": alphas, "tables": tables, "gaps": gaps}
+            store("qpp_tables", results)
     draw(json.loads(path.read_text()))
 
 

@@ -190,7 +190,7 @@ def _grid_from_json(data: Any, scheme: Scheme, bits: int | None, symmetric: bool
             return DynamicGrid(scheme.range_estimator, bits, symmetric)
         case {"predictor": stored}:
             assert bits is not None
-            return PredictedGrid(_predictor_from_json(stored), bits, symmetric)
+            return PredictedGrid(_predictor_from_json(stored), scheme.range_estimator, bits, symmetric)
     return StaticGrid(Grid(**data))
 
 

@@ -10,26 +10,29 @@ from videoquant.quantizers.ranges import Threshold
 from videoquant.simulate.activations import DynamicGrid, fake_quantize_adaptive, fake_quantize_dense_sparse
 
 
-@given(st.integers(0, 10**6), st.integers(2, 8), st.booleans())
-def test_dense_plus_sparse_is_the_definition(seed, bits, symmetric):
-    x = torch.randn(1, 4, 6, 7, generator=torch.Generator().manual_seed(seed))
-    grid = Grid.symmetric(0.8, bits) if symmetric else Grid.affine(-0.5, 1.0, bits)
+@given(st.integers(0, 10**6), st.integers(2, 8), st.booleans(), st.sampled_from([0.0, -0.3, -1.0]))
+def test_dense_plus_sparse_is_the_definition(seed, bits, symmetric, low):
+    x = torch.randn(1, 4, 6, 7, generator=torch.Generator().manual_seed(seed)).clamp_min(1.5 * low)
+    grid = Grid.dense(-1.0 if symmetric else low, 1.0, bits, symmetric)
     values, density = fake_quantize_dense_sparse(x, grid)
-    low, high = grid.range
-    dense = x.clamp(low, high)
-    sparse = x - dense
-    assert torch.equal(values, grid.fake_quantize(dense) + sparse.half().float())
-    assert density == pytest.approx(float(((x < low) | (x > high)).float().mean()))
+    assert grid.cells[1] == pytest.approx(1.0) and grid.cells[0] <= low * 0.999999
+    outside = (x > grid.cells[1]) | (x < max(grid.cells[0], -grid.cells[1]))
+    dense = grid.fake_quantize(x)
+    assert torch.equal(values, dense + torch.where(outside, x - dense, 0.0).half().float())
+    assert density == pytest.approx(float(outside.float().mean()))
     # Nothing is lost to clipping: half a step inside, half-precision rounding outside.
-    assert float((values - x).abs().max()) <= grid.scale * 0.5001 + 2e-3
+    assert float((values - x).abs().max()) <= max(grid.scale * 0.5001, 2e-3)
 
 
-def test_the_density_on_the_input_itself_is_the_one_requested():
+@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.parametrize("density", [0.01, 0.03, 0.2])
+@pytest.mark.parametrize("kind", ["signed", "positive", "hard-swish", "residual"])
+def test_the_density_on_the_input_itself_is_the_one_requested(kind, density, bits):
     x = torch.distributions.Laplace(0.0, 1.0).sample((1, 16, 32, 32))
-    for density in (0.01, 0.03, 0.2):
-        # 8 bits: the zero point's rounding moves the range by less than the tolerance here.
-        source = DynamicGrid(Threshold(density), 8, symmetric=True)
-        assert fake_quantize_dense_sparse(x, source.grid(x, {}))[1] == pytest.approx(density, rel=0.05)
+    x = {"positive": x.relu(), "hard-swish": torch.nn.functional.hardswish(3 * x)}.get(kind, x)
+    source = DynamicGrid(Threshold(density), bits, symmetric=kind == "residual")
+    found = fake_quantize_dense_sparse(x, source.grid(x, {}))[1]
+    assert found == pytest.approx(density, rel=0.01)
 
 
 def test_floating_point_has_no_sparse_part():

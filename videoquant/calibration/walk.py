@@ -199,7 +199,7 @@ class Walk:
             watched = self.watched[position]
             names = watched.residual if symmetric else watched.key
             predictor = fit(position, names, self.features[position, symmetric], ranges)
-            return PredictedGrid(predictor, bits, symmetric)
+            return PredictedGrid(predictor, self.scheme.range_estimator, bits, symmetric)
         if still and not ranges.any():
             text = f"nothing moves at {point.value!r} in calibration; its residuals take the range of frames"
             warnings.warn(f"{self.scheme}: {text}", CalibrationWarning, stacklevel=2)
@@ -207,7 +207,7 @@ class Walk:
         low, high = ranges.mean(0).tolist()
         if low == high:  # the value is always zero: any grid holds it
             low, high = -1.0, 1.0
-        return StaticGrid(make_grid((low, high), bits, symmetric))
+        return StaticGrid(make_grid(self.scheme.range_estimator, (low, high), bits, symmetric))
 
     def _measure(self, samples: list[Tensor], bits: int, symmetric: bool) -> Array:
         """The range of each sample: samples × 2."""

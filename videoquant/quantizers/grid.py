@@ -38,6 +38,30 @@ class Grid:
         last = 2 ** (bits - 1) - 1
         return cls(_scale(limit / last), 0, -last, last)
 
+    @classmethod
+    def dense(cls, low: float, threshold: float, bits: int, symmetric: bool) -> Grid:
+        """The dense part of Dense + Sparse: its last cell, half a step past the last code, ends at T.
+
+        Values up to T are so within half a step of a code.
+        low: where values begin, 0 or negative; below −T they are sparse. symmetric: codes ±(2^(bits−1) − 1).
+        Unsigned, the zero point is the smallest at which the first cell begins at `low` or before.
+        """
+        if symmetric:
+            last = 2 ** (bits - 1) - 1
+            return cls(_scale(threshold / (last + 0.5)), 0, -last, last)
+        last = 2**bits - 1
+        low = max(low, -threshold)
+        zero_point = next(z for z in range(last) if (z + 0.5) * threshold >= -low * (last + 0.5 - z))
+        return cls(_scale(threshold / (last + 0.5 - zero_point)), zero_point, 0, last)
+
+    @property
+    def cells(self) -> tuple[float, float]:
+        """Where the first cell begins and the last one ends: between them a code is at most half a step away."""
+        return (
+            (self.low - self.zero_point - 0.5) * self.scale,
+            (self.high - self.zero_point + 0.5) * self.scale,
+        )
+
     @property
     def range(self) -> tuple[float, float]:
         """The smallest and the largest value that the grid can represent."""

@@ -123,7 +123,8 @@ class ACIQ:
 class Threshold:
     """The T of Dense + Sparse: the (1 − density)-quantile of |x|, so that this share of elements is above it.
 
-    The range is (0, T) for a non-negative tensor, else (−T, T).
+    The range ends at T and begins at −T, or where the tensor does if that is later: a tensor that is hardly
+    negative (after a hard-swish) or not at all needs no codes there.
     """
 
     density: float
@@ -131,7 +132,7 @@ class Threshold:
     def measure(self, x: Tensor, bits: int, symmetric: bool) -> Range:
         values = _values(x)
         threshold = upper_quantile(np.abs(values), 1 - self.density)
-        return (0.0 if values.min() >= 0 and not symmetric else -threshold), threshold
+        return (-threshold if symmetric else max(-threshold, min(0.0, float(values.min())))), threshold
 
 
 Estimator = MinMax | Quantile | MSE | ACIQ | Threshold

@@ -10,20 +10,16 @@ from torch import Tensor
 from videoquant.axes import FLOAT, DenseSparse, Uniform
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.predictor import Predictor, Seen
-from videoquant.quantizers.ranges import Estimator, Range
+from videoquant.quantizers.ranges import Estimator, Range, Threshold
 
 ADAPTIVE_WIDTHS = (0, 4, 8)
 
 
-def make_grid(limits: Range, bits: int, symmetric: bool) -> Grid:
-    """The grid of a range: symmetric and signed for residuals, affine for activations.
-
-    A range that is itself symmetric, as the threshold ±T of Dense + Sparse, takes the symmetric grid too: an
-    affine one would round its zero point, and so move both thresholds by half a step.
-    """
-    if symmetric or limits[0] == -limits[1]:
-        return Grid.symmetric(limits[1], bits)
-    return Grid.affine(*limits, bits)
+def make_grid(estimator: Estimator, limits: Range, bits: int, symmetric: bool) -> Grid:
+    """The grid of a range as an estimator measures it: symmetric for residuals, affine for activations."""
+    if isinstance(estimator, Threshold):
+        return Grid.dense(*limits, bits, symmetric)
+    return Grid.symmetric(limits[1], bits) if symmetric else Grid.affine(*limits, bits)
 
 
 @dataclass(frozen=True)
@@ -53,19 +49,24 @@ class DynamicGrid:
     symmetric: bool
 
     def grid(self, x: Tensor, seen: Seen) -> Grid:
-        return make_grid(self.estimator.measure(x, self.bits, self.symmetric), self.bits, self.symmetric)
+        limits = self.estimator.measure(x, self.bits, self.symmetric)
+        return make_grid(self.estimator, limits, self.bits, self.symmetric)
 
 
 @dataclass(frozen=True)
 class PredictedGrid:
-    """The grid predicted from what was seen of this frame at an earlier position (QPP)."""
+    """The grid predicted from what was seen of this frame at an earlier position (QPP).
+
+    estimator: whose ranges the predictor has learnt.
+    """
 
     predictor: Predictor
+    estimator: Estimator
     bits: int
     symmetric: bool
 
     def grid(self, x: Tensor, seen: Seen) -> Grid:
-        return make_grid(self.predictor(seen), self.bits, self.symmetric)
+        return make_grid(self.estimator, self.predictor(seen), self.bits, self.symmetric)
 
 
 ActivationGrid = Unquantized | StaticGrid | DynamicGrid | PredictedGrid
@@ -81,17 +82,22 @@ def represent(
 
 
 def fake_quantize_dense_sparse(x: Tensor, grid: Grid | None) -> tuple[Tensor, float]:
-    """x̂ = D̂ + S: D = x clipped to the grid's range and quantized, S = x − D in 16-bit floating point (QPP).
+    """x̂ = D̂ + S: D̂ is x clipped and rounded to the grid, S = x − D̂ where |x| is above T (QPP).
 
+    S is in 16-bit floating point, and zero elsewhere. T is where the grid's last cell ends (`Grid.dense`), so
+    that elsewhere rounding leaves at most half a step. S is taken from what the codes say and not from the
+    clipped value, so that the largest values are as exact as 16 bits are.
     Convolution is linear, so W∗x̂ = W∗D̂ + W∗S, an integer and a sparse floating-point convolution.
     Returns x̂, of the same shape, and the density: the share of elements of S that are not zero.
     """
     if grid is None:
         return x, 0.0
-    sparse = x - x.clamp(*grid.range)
-    density = float(sparse.detach().count_nonzero()) / max(1, sparse.numel())
+    low, threshold = grid.cells
+    outside = (x > threshold) | (x < max(low, -threshold))
+    dense = grid.fake_quantize(x)
     largest = torch.finfo(torch.float16).max
-    return grid.fake_quantize(x) + sparse.clamp(-largest, largest).half().float(), density
+    sparse = (x - dense).mul_(outside).clamp(-largest, largest).half().float()
+    return dense + sparse, float(outside.float().mean())
 
 
 def fake_quantize_adaptive(
