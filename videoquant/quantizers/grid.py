@@ -56,7 +56,7 @@ class Grid:
 
     @property
     def cells(self) -> tuple[float, float]:
-        """Where the first cell begins and the last one ends: between them a code is at most half a step away."""
+        """Where the first cell begins and the last ends: between them a code is at most half a step away."""
         return (
             (self.low - self.zero_point - 0.5) * self.scale,
             (self.high - self.zero_point + 0.5) * self.scale,
