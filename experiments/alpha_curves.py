@@ -7,6 +7,8 @@ Measured on a few calibration inputs. Writes results/alpha_curves.json and .png.
 
 from common import arguments, cases, dress, figure, save, store
 
+from videoquant.calibration.alpha import LADDER, START, climb
+
 
 def main() -> None:
     options = arguments(__doc__.splitlines()[0]).parse_args()
@@ -14,18 +16,29 @@ def main() -> None:
     for name, load in cases(options.data, options.carphone).items():
         case = load()
         curve = case.search_alpha(f"w8a4 {case.edges}", exhaustive=True)
-        greedy = case.search_alpha(f"w8a4 {case.edges}")
+        greedy, steps = climbed({point.alpha: point.sqnr_db for point in curve.points})
         results[name] = {
             "data": case.data,
             "inputs": curve.frames,
             "best": curve.best,
-            "greedy": greedy.best,
-            "greedy_steps": len(greedy.points),
+            "greedy": greedy,
+            "greedy_steps": steps,
             "curve": [[point.alpha, point.sqnr_db, point.agreement] for point in curve.points],
         }
-        print(f"{name:20s} best α {curve.best}, greedy {greedy.best}, {len(greedy.points)} steps", flush=True)
+        print(f"{name:20s} best α {curve.best}; greedy, without refinement, {greedy} in {steps}", flush=True)
         store("alpha_curves", results)
     draw(results)
+
+
+def climbed(decibels: dict[float, float]) -> tuple[float, int]:
+    """The step of the ladder that the greedy search would have found, and how many it would have measured."""
+    measured = set()
+
+    def value(step: int) -> float:
+        measured.add(step)
+        return decibels[LADDER[step]]
+
+    return LADDER[climb(value, LADDER.index(START), len(LADDER))], len(measured)
 
 
 def draw(results: dict) -> None:
