@@ -8,6 +8,7 @@ for frame in vq.frames("clip.mp4"):
     output = quantized(frame)
 """
 
+from videoquant import models
 from videoquant.api import load, quantize
 from videoquant.axes import Bits, DenseSparse, Dynamic, Frame, Policy, Predicted, Residual, Static, Uniform
 from videoquant.calibration.alpha import AlphaCurve, search_alpha
@@ -55,6 +56,7 @@ __all__ = [
     "frames",
     "load",
     "load_quantized",
+    "models",
     "quantize",
     "save",
     "search_alpha",

@@ -1,0 +1,241 @@
+"""Checkpoints of every shape that releases have are read; what does not fit is refused whole."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+import videoquant as vq
+from videoquant.models.checkpoint import load_checkpoint, read_checkpoint
+from videoquant.models.registry import ENTRIES
+
+
+def weights(name: str) -> dict[str, Tensor]:
+    """A checkpoint with numbers that no initialisation gives."""
+    state = vq.models.create(name).state_dict()
+    return {key: torch.full_like(tensor, 3) for key, tensor in state.items()}
+
+
+def prefixed(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {prefix + key: tensor for key, tensor in state.items()}
+
+
+ESPCN = weights("espcn_x2")
+LOSS = {"loss.criterion.weight": torch.ones(19)}
+
+WRAPPED: dict[str, Any] = {
+    "plain": ESPCN,
+    "state_dict": {"state_dict": ESPCN, "epoch": 3, "optimizer": {"state": {}, "lr": 0.1}},
+    "nested": {"model": {"state_dict": ESPCN}},
+    "DataParallel": prefixed("module.", ESPCN),
+    "trainer with its loss": {**prefixed("model.", ESPCN), **LOSS},
+    "all at once": {"state_dict": prefixed("module.", {**prefixed("model.", ESPCN), **LOSS})},
+    "half precision": {key: tensor.half() for key, tensor in ESPCN.items()},
+    "yjn870/ESPCN-pytorch": {
+        key.replace("conv1", "first_part.0")
+        .replace("conv2", "first_part.2")
+        .replace("conv3", "last_part.0"): t
+        for key, t in ESPCN.items()
+    },
+}
+
+
+@pytest.mark.parametrize("form", WRAPPED)
+def test_wrappers_are_taken_off(form: str, tmp_path: Path) -> None:
+    torch.save(WRAPPED[form], tmp_path / "net.pth")
+    state = vq.models.create("espcn_x2", checkpoint=tmp_path / "net.pth").state_dict()
+    assert all(bool((tensor == 3).all()) and tensor.dtype == torch.float32 for tensor in state.values())
+
+
+def test_safetensors_are_read(tmp_path: Path) -> None:
+    save_file(ESPCN, tmp_path / "net.safetensors")
+    assert read_checkpoint(tmp_path / "net.safetensors").keys() == ESPCN.keys()
+
+
+def test_the_counters_of_batch_norm_may_be_missing(tmp_path: Path) -> None:
+    state = {key: t for key, t in weights("mobilenet_v2").items() if "num_batches_tracked" not in key}
+    torch.save(state, tmp_path / "old.pth")
+    model = vq.models.create("mobilenet_v2", checkpoint=tmp_path / "old.pth")
+    assert bool((model.state_dict()["classifier.1.weight"] == 3).all())
+
+
+def test_the_extra_head_of_training_may_be_missing_but_not_in_part(tmp_path: Path) -> None:
+    state = weights("ddrnet23_slim")
+    bare = {key: t for key, t in state.items() if not key.startswith("seghead_extra.")}
+    torch.save(bare, tmp_path / "evaluation.pth")
+    model = vq.models.create("ddrnet23_slim", checkpoint=tmp_path / "evaluation.pth")
+    assert bool((model.state_dict()["final_layer.conv2.bias"] == 3).all())
+    torch.save({**bare, "seghead_extra.bn1.weight": torch.ones(64)}, tmp_path / "part.pth")
+    with pytest.raises(vq.NetworkError, match=r"10 missing \(seghead_extra.bn1.bias, "):
+        vq.models.create("ddrnet23_slim", checkpoint=tmp_path / "part.pth")
+
+
+def test_a_mismatch_names_the_keys_and_loads_nothing(tmp_path: Path) -> None:
+    state = weights("espcn_x2")
+    state["conv3.weight"] = torch.ones(9, 32, 3, 3)
+    state["conv3.bias"] = torch.tensor(1.0)
+    del state["conv1.bias"]
+    state |= {f"extra.{letter}": torch.ones(1) for letter in "abcd"}
+    torch.save(state, tmp_path / "net.pth")
+    model = vq.models.create("espcn_x2")
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    with pytest.raises(vq.NetworkError) as raised:
+        load_checkpoint(model, tmp_path / "net.pth")
+    assert str(raised.value) == (
+        f"{tmp_path / 'net.pth'}: does not fit ESPCN: 1 missing (conv1.bias), "
+        "4 unexpected (extra.a, extra.b, extra.c, …), "
+        "2 of another shape (conv3.weight (9×32×3×3, not 4×32×3×3), conv3.bias (a number, not 4)); "
+        "nothing was loaded, check the network's name and num_classes"
+    )
+    assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
+
+
+def bad_files(folder: Path) -> dict[str, Path]:
+    files = {
+        "holds a argparse.Namespace besides tensors": folder / "objects.pth",
+        "holds no parameters by name": folder / "numbers.pth",
+        "holds no parameters by name; a checkpoint is": folder / "tensor.pth",
+        "not a checkpoint of torch.save, or damaged": folder / "text.pth",
+        "or damaged (": folder / "cut.pth",
+        "not a safetensors file, or damaged": folder / "text.safetensors",
+        "no such file": folder / "absent.pth",
+    }
+    torch.save({"state_dict": ESPCN, "args": argparse.Namespace(lr=1)}, folder / "objects.pth")
+    torch.save({"epoch": 3}, folder / "numbers.pth")
+    torch.save(torch.ones(3), folder / "tensor.pth")
+    (folder / "text.pth").write_text("no pickle")
+    torch.save(ESPCN, folder / "cut.pth")
+    (folder / "cut.pth").write_bytes((folder / "cut.pth").read_bytes()[:900])
+    (folder / "text.safetensors").write_text("no tensors")
+    return files
+
+
+def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
+    for message, path in bad_files(tmp_path).items():
+        with pytest.raises(vq.NetworkError) as raised:
+            vq.models.create("espcn_x2", checkpoint=path)
+        assert str(raised.value).startswith(f"{path}: ") and message in str(raised.value)
+        assert "\n" not in str(raised.value)
+
+
+def test_nothing_in_a_checkpoint_runs(tmp_path: Path) -> None:
+    class Runs:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "ran",))
+
+    torch.save({"state_dict": Runs()}, tmp_path / "evil.pth")
+    with pytest.raises(vq.NetworkError):
+        vq.models.create("espcn_x2", checkpoint=tmp_path / "evil.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+# Names and shapes as the releases' own code gives them, one or more of each kind of place.
+OFFICIAL: dict[str, dict[str, tuple[int, ...]]] = {
+    "resnet18": {
+        "conv1.weight": (64, 3, 7, 7),
+        "bn1.running_mean": (64,),
+        "layer1.1.conv2.weight": (64, 64, 3, 3),
+        "layer2.0.downsample.0.weight": (128, 64, 1, 1),
+        "layer4.0.downsample.1.running_var": (512,),
+        "fc.weight": (1000, 512),
+    },
+    "resnet34": {"layer3.5.bn2.weight": (256,), "layer4.2.conv1.weight": (512, 512, 3, 3)},
+    "mobilenet_v2": {
+        "features.0.0.weight": (32, 3, 3, 3),
+        "features.1.conv.0.0.weight": (32, 1, 3, 3),
+        "features.1.conv.1.weight": (16, 32, 1, 1),
+        "features.1.conv.2.bias": (16,),
+        "features.2.conv.0.0.weight": (96, 16, 1, 1),
+        "features.2.conv.1.1.weight": (96,),
+        "features.17.conv.2.weight": (320, 960, 1, 1),
+        "features.17.conv.3.running_mean": (320,),
+        "features.18.0.weight": (1280, 320, 1, 1),
+        "classifier.1.bias": (1000,),
+    },
+    "hrnet_w18_small_v1": {
+        "layer1.0.conv1.weight": (32, 64, 1, 1),
+        "layer1.0.downsample.0.weight": (128, 64, 1, 1),
+        "transition1.0.0.weight": (16, 128, 3, 3),
+        "transition1.1.0.0.weight": (32, 128, 3, 3),
+        "stage4.0.fuse_layers.3.0.2.0.weight": (128, 16, 3, 3),
+        "last_layer.0.weight": (240, 240, 1, 1),
+        "last_layer.3.weight": (19, 240, 1, 1),
+    },
+    "hrnet_w18_small_v2": {
+        "layer1.1.conv3.weight": (256, 64, 1, 1),
+        "stage3.2.branches.2.1.bn2.weight": (72,),
+        "stage4.1.fuse_layers.0.3.1.weight": (18,),
+        "last_layer.1.running_var": (270,),
+    },
+    "hrnet_w18_landmarks": {
+        "conv2.weight": (64, 64, 3, 3),
+        "stage4.2.branches.3.3.conv2.weight": (144, 144, 3, 3),
+        "head.0.bias": (270,),
+        "head.3.weight": (98, 270, 1, 1),
+    },
+    "hrnet_w32_pose": {
+        "layer1.3.bn3.weight": (256,),
+        "transition2.2.0.0.weight": (128, 64, 3, 3),
+        "transition3.3.0.1.weight": (256,),
+        "stage2.0.fuse_layers.1.0.0.0.weight": (64, 32, 3, 3),
+        "stage3.3.fuse_layers.2.0.0.0.weight": (32, 32, 3, 3),
+        "stage3.3.fuse_layers.2.0.1.1.weight": (128,),
+        "stage4.2.fuse_layers.0.3.0.weight": (32, 256, 1, 1),
+        "final_layer.weight": (17, 32, 1, 1),
+    },
+    "ddrnet23_slim": {
+        "conv1.0.bias": (32,),
+        "conv1.4.weight": (32,),
+        "layer2.0.downsample.0.weight": (64, 32, 1, 1),
+        "layer3_.1.conv2.weight": (64, 64, 3, 3),
+        "compression3.0.weight": (64, 128, 1, 1),
+        "down3.1.running_mean": (128,),
+        "down4.3.weight": (256, 128, 3, 3),
+        "layer5_.0.downsample.0.weight": (128, 64, 1, 1),
+        "layer5.0.conv3.weight": (512, 256, 1, 1),
+        "spp.scale0.2.weight": (128, 512, 1, 1),
+        "spp.scale4.3.weight": (128, 512, 1, 1),
+        "spp.scale1.1.bias": (512,),
+        "spp.process4.2.weight": (128, 128, 3, 3),
+        "spp.compression.2.weight": (128, 640, 1, 1),
+        "spp.shortcut.0.weight": (512,),
+        "seghead_extra.bn1.weight": (64,),
+        "final_layer.conv1.weight": (64, 128, 3, 3),
+        "final_layer.conv2.bias": (19,),
+    },
+    "ddrnet23": {"final_layer.conv1.weight": (128, 256, 3, 3), "layer4_.1.bn2.weight": (128,)},
+    "ddrnet39": {
+        "layer3_1.2.conv2.weight": (256, 256, 3, 3),
+        "layer3_2.0.conv1.weight": (256, 256, 3, 3),
+        "layer3_1_.2.conv1.weight": (128, 128, 3, 3),
+        "layer3_2_.0.conv1.weight": (128, 128, 3, 3),
+        "compression3_2.0.weight": (128, 256, 1, 1),
+        "down3_1.0.weight": (256, 128, 3, 3),
+        "layer4_.2.conv1.weight": (128, 128, 3, 3),
+        "seghead_extra.conv1.weight": (256, 128, 3, 3),
+    },
+    "espcn_x3": {"conv1.weight": (64, 1, 5, 5), "conv2.bias": (32,), "conv3.weight": (9, 32, 3, 3)},
+}
+
+# What the releases do not have: projections of identity shortcuts, paths to outputs that are not made.
+ABSENT = {
+    "resnet18": ("layer1.0.downsample.0.weight",),
+    "mobilenet_v2": ("features.1.conv.3.weight",),
+    "hrnet_w18_small_v1": ("transition2.0.0.weight", "stage2.0.fuse_layers.0.0.0.weight"),
+    "hrnet_w32_pose": ("stage4.2.fuse_layers.1.0.0.0.weight",),
+    "ddrnet39": ("layer3.0.conv1.weight", "compression3.0.weight"),
+}
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_names_and_shapes_are_those_of_the_releases(name: str) -> None:
+    with torch.device("meta"):
+        state = ENTRIES[name].build(ENTRIES[name].config).state_dict()
+    assert {key: tuple(state[key].shape) for key in OFFICIAL[name]} == OFFICIAL[name]
+    assert not state.keys() & set(ABSENT.get(name, ()))

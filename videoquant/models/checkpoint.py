@@ -1,0 +1,131 @@
+"""Reads checkpoints: safely, out of the wrappers that training leaves around them, wholly or not at all."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from videoquant.errors import NetworkError
+from videoquant.models.base import Model
+
+# Where training scripts put the parameters among their other state.
+WRAPPERS = ("state_dict", "model_state_dict", "model")
+# What DataParallel and the trainer of HRNet and DDRNet put before names; the latter keeps its loss beside.
+PREFIXES = ("module.", "model.")
+LOSS = "loss."
+# Batch norm counts its batches here; checkpoints older than PyTorch 0.4.1 do not, and nothing reads it.
+COUNTER = "num_batches_tracked"
+
+NAMED = 3  # keys of each kind that a message names
+
+
+def load_checkpoint(model: Model, path: str | Path) -> None:
+    """Load a checkpoint into a network: every parameter, or none where one does not fit.
+
+    path: .safetensors, or what `torch.save` wrote; see `read_checkpoint`.
+    Raises `NetworkError` with the missing, unexpected and wrongly shaped keys.
+    """
+    found = {_renamed(key, model.aliases): tensor for key, tensor in read_checkpoint(path).items()}
+    wanted = model.state_dict()
+    missing = [key for key in wanted if key not in found and not key.endswith(COUNTER)]
+    for prefix in model.training_only:
+        if not any(key.startswith(prefix) for key in found):
+            missing = [key for key in missing if not key.startswith(prefix)]
+    unexpected = [key for key in found if key not in wanted]
+    reshaped = [
+        f"{key} ({_shape(found[key])}, not {_shape(tensor)})"
+        for key, tensor in wanted.items()
+        if key in found and found[key].shape != tensor.shape
+    ]
+    problems = {"missing": missing, "unexpected": unexpected, "of another shape": reshaped}
+    if any(problems.values()):
+        raise NetworkError(
+            f"{path}: does not fit {type(model).__name__}: {_listed(problems)}; nothing was loaded, "
+            "check the network's name and num_classes"
+        )
+    model.load_state_dict(found, strict=False)
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
+    """The parameters in a checkpoint by name, without wrappers, prefixes and the trainer's loss.
+
+    Files of `torch.save` are read with weights_only, so nothing in them can run.
+    Raises `NetworkError` for a file that is missing, damaged, holds no tensors, or objects other than data.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise NetworkError(f"{path}: no such file")
+    content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
+    while isinstance(content, Mapping):
+        inner = [content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)]
+        if not inner:
+            break
+        content = inner[0]
+    items = content.items() if isinstance(content, Mapping) else ()
+    tensors = {str(key): value for key, value in items if isinstance(value, Tensor)}
+    if not tensors:
+        raise NetworkError(f"{path}: holds no parameters by name; a checkpoint is a state_dict")
+    return _without_prefixes(tensors)
+
+
+def _safetensors(path: Path) -> Any:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise NetworkError(f"{path}: not a safetensors file, or damaged ({_first(error)})") from None
+
+
+def _torch(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        culprit = re.search(r"GLOBAL (\S+)", str(error))
+        if culprit:
+            raise NetworkError(
+                f"{path}: holds a {culprit[1]} besides tensors, and is not read because it could run code; "
+                "save its state_dict() alone"
+            ) from None
+        raise NetworkError(f"{path}: not a checkpoint of torch.save, or damaged") from None
+    except Exception as error:  # a damaged file makes torch.load raise nearly anything
+        raise NetworkError(f"{path}: not a checkpoint of torch.save, or damaged ({_first(error)})") from None
+
+
+def _without_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Names without the prefixes that all of them share, however they are nested."""
+    for prefix in PREFIXES:
+        inside = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
+        outside = [key for key in tensors if not key.startswith(prefix)]
+        if inside and all(key.startswith(LOSS) for key in outside):
+            return _without_prefixes(inside)
+    return tensors
+
+
+def _renamed(key: str, aliases: Mapping[str, str]) -> str:
+    owner, dot, short = key.rpartition(".")
+    return aliases.get(owner, owner) + dot + short
+
+
+def _listed(problems: Mapping[str, list[str]]) -> str:
+    """ "2 missing (a, b), 9 unexpected (c, d, e, …)"."""
+    parts = []
+    for kind, keys in problems.items():
+        if keys:
+            more = ", …" if len(keys) > NAMED else ""
+            parts.append(f"{len(keys)} {kind} ({', '.join(keys[:NAMED])}{more})")
+    return ", ".join(parts)
+
+
+def _shape(tensor: Tensor) -> str:
+    return "×".join(map(str, tensor.shape)) or "a number"
+
+
+def _first(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
