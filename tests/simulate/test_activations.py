@@ -35,6 +35,16 @@ def test_the_density_on_the_input_itself_is_the_one_requested(kind, density, bit
     assert found == pytest.approx(density, rel=0.01)
 
 
+@pytest.mark.parametrize("limit", [6.0, 5.9, 0.7, 1 / 3])
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_where_many_values_saturate_the_limit_is_a_code(limit, symmetric):
+    x = torch.rand(1, 8, 10, 10).mul(2 * limit).clamp_max(limit)
+    source = DynamicGrid(Threshold(0.01), 4, symmetric)
+    values, density = fake_quantize_dense_sparse(x, source.grid(x, {}))
+    assert density == 0
+    assert values[x == limit].numpy() == pytest.approx(limit, rel=1e-6)
+
+
 def test_floating_point_has_no_sparse_part():
     x = torch.randn(1, 3, 4, 4)
     values, density = fake_quantize_dense_sparse(x, None)

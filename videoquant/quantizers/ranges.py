@@ -124,14 +124,18 @@ class Threshold:
     """The T of Dense + Sparse: the (1 − density)-quantile of |x|, so that this share of elements is above it.
 
     The range ends at T and begins at −T, or where the tensor does if that is later: a tensor that is hardly
-    negative (after a hard-swish) or not at all needs no codes there.
+    negative (after a hard-swish) needs few codes there. Where nothing exceeds T, as after a ReLU6 that
+    saturates more often than `density`, it ends half a step later: T is then the last code (`Grid.dense`).
     """
 
     density: float
 
     def measure(self, x: Tensor, bits: int, symmetric: bool) -> Range:
         values = _values(x)
-        threshold = upper_quantile(np.abs(values), 1 - self.density)
+        sizes = np.abs(values)
+        threshold = upper_quantile(sizes, 1 - self.density)
+        if threshold >= sizes.max():
+            threshold *= 1 + 0.5 / (2 ** (bits - symmetric) - 1)
         return (-threshold if symmetric else max(-threshold, min(0.0, float(values.min())))), threshold
 
 
