@@ -72,8 +72,7 @@ def place(
     """The first position and up to count − 1 more of the candidates, with the least error in all.
 
     The error of a placement is the sum over quantizers of the mean squared error of predicting the range from
-    the last position before it, as a share of the squared average range. Exact, by dynamic programming over
-    the quantizers in order.
+    the last position before it, as a share of the squared average range.
     """
     order = {value: i for i, value in enumerate((network.input, *(n.name for n in network.nodes)))}
     candidates = sorted(candidates, key=order.__getitem__)
@@ -91,25 +90,36 @@ def place(
                     for residual in (False, True)
                     if (point, residual) in walk.ranges
                 )
+    chosen = best_placement(errors, candidates.index(first), count)
+    return tuple(candidates[c] for c in chosen)
+
+
+def best_placement(errors: Array, first: int, count: int) -> tuple[int, ...]:
+    """The candidates, `first` and at most count − 1 later ones, with the least sum of errors.
+
+    Exact, by dynamic programming over the candidates in order.
+
+    errors: candidates × quantizers, of predicting each quantizer from each candidate; infinite for those
+    before it, which come first. A quantizer is predicted from the last chosen one with a finite error.
+    """
     # Each position serves a run of quantizers: from the first that it precedes to the next position's first.
     starts = [int(np.isfinite(row).argmax()) for row in errors]
     total = np.where(np.isfinite(errors), errors, 0).cumsum(1)
-    total = np.concatenate([np.zeros((len(candidates), 1)), total], axis=1)
+    total = np.concatenate([np.zeros((len(errors), 1)), total], axis=1)
     # By the last position placed: the least error of all quantizers before its run, and all positions so far.
-    head = candidates.index(first)
-    reached: dict[int, tuple[float, tuple[int, ...]]] = {head: (0.0, (head,))}
+    reached: dict[int, tuple[float, tuple[int, ...]]] = {first: (0.0, (first,))}
     finished: list[tuple[float, tuple[int, ...]]] = []
     for _ in range(count):
         further: dict[int, tuple[float, tuple[int, ...]]] = {}
         for last, (error, chosen) in reached.items():
             before = error - total[last, starts[last]]
             finished.append((before + total[last, -1], chosen))
-            for c in range(last + 1, len(candidates)):
+            for c in range(last + 1, len(errors)):
                 through = before + total[last, starts[c]]
-                if starts[c] > starts[last] and (c not in further or through < further[c][0]):
+                if starts[c] >= starts[last] and (c not in further or through < further[c][0]):
                     further[c] = (through, (*chosen, c))
         reached = further
-    return tuple(candidates[c] for c in min(finished)[1])
+    return min(finished)[1]
 
 
 def _relative_error(features: Array, ranges: Array) -> float:
