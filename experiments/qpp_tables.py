@@ -16,6 +16,7 @@ from common import RESULTS, Case, arguments, cases, difference, dress, figure, o
 from videoquant.calibration.calibrate import calibrate
 from videoquant.schemes import Scheme
 
+DEEP = 10  # layers from which further positions are worth a try
 PREDICTED = ("qpp", "qpp auto:4", "qpp=49 auto:8")
 COLORS = {
     "static": "#66717f",
@@ -38,9 +39,10 @@ def schemes(case: Case, alphas: dict[str, float]) -> dict[str, dict[str, str]]:
             "static": fixed,
             "dynamic": f"{following} dynamic",
             "qpp": f"{following} qpp at={case.at}",
-            "qpp auto:4": f"{following} qpp at=auto:4",
-            "qpp=49 auto:8": f"{following} qpp=49 at=auto:8",
         }
+        if len(case.network.layers) >= DEEP:
+            result[name]["qpp auto:4"] = f"{following} qpp at=auto:4"
+            result[name]["qpp=49 auto:8"] = f"{following} qpp=49 at=auto:8"
     result["uniform"] |= {"min-max": f"w8a4 {case.edges} minmax", "aciq": f"w8a4 {case.edges} aciq"}
     return result
 
@@ -80,7 +82,7 @@ def gap(rows: dict, measure: str) -> dict:
     scores = {name: row["inputs"][measure] for name, row in rows.items()}
     whole, low, high = difference(scores["dynamic"], scores["static"])
     result = {"dynamic - static": [whole, low, high], "beyond_noise": low > 0}
-    for name in PREDICTED:
+    for name in set(PREDICTED) & set(rows):
         gain = difference(scores[name], scores["static"])
         result[f"{name} - static"] = list(gain)
         result[f"{name} share"] = gain[0] / whole if low > 0 else None
@@ -125,12 +127,15 @@ def draw(results: dict) -> None:
         dress(axes, name)
         for place, rows in enumerate(result["tables"].values()):
             for shift, (ranges, color) in enumerate(COLORS.items()):
-                label = ranges if place == 0 else None
-                decibels = rows[ranges]["mean"]["sqnr_db"]
-                axes.bar(place + 0.17 * shift - 0.34, decibels, 0.15, color=color, label=label)
+                if ranges in rows:
+                    label = ranges if place == 0 else None
+                    decibels = rows[ranges]["mean"]["sqnr_db"]
+                    axes.bar(place + 0.17 * shift - 0.34, decibels, 0.15, color=color, label=label)
         axes.set_xticks(range(len(result["tables"])), result["tables"])
-        lowest = min(rows[r]["mean"]["sqnr_db"] for rows in result["tables"].values() for r in COLORS)
-        axes.set_ylim(max(0, lowest - 3))
+        shown = [
+            rows[r]["mean"]["sqnr_db"] for rows in result["tables"].values() for r in COLORS if r in rows
+        ]
+        axes.set_ylim(max(0, min(shown) - 3))
     for axes in panels[:, 0]:
         axes.set_ylabel("SQNR against fp32, dB")
     picture.legend(
