@@ -129,7 +129,7 @@ def images(data: Path, count: int | None = None) -> Case:
         "top5_truth": among(5),
     }
     words = f"{len(inputs[0::2])} calibration and {len(inputs[1::2])} other images of imagenet-sample"
-    return Case(network, inputs[0::2], inputs[1::2], measures, words, alpha_inputs=64)
+    return Case(network, inputs[0::2], inputs[1::2], measures, words, alpha_inputs=125)
 
 
 def super_resolution(data: Path, count: int | None = None) -> Case:

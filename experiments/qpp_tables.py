@@ -82,7 +82,7 @@ def gap(rows: dict, measure: str) -> dict:
     scores = {name: row["inputs"][measure] for name, row in rows.items()}
     whole, low, high = difference(scores["dynamic"], scores["static"])
     result = {"dynamic - static": [whole, low, high], "beyond_noise": low > 0}
-    for name in set(PREDICTED) & set(rows):
+    for name in (name for name in PREDICTED if name in rows):
         gain = difference(scores[name], scores["static"])
         result[f"{name} - static"] = list(gain)
         result[f"{name} share"] = gain[0] / whole if low > 0 else None
