@@ -16,6 +16,8 @@ from torch import Tensor
 
 from videoquant.axes import DenseSparse
 from videoquant.costs.bops import amortised_bops, frame_bops
+from videoquant.data.dataset import LabelledFrame
+from videoquant.data.targets import Target
 from videoquant.data.video import Frame
 from videoquant.errors import DataError
 from videoquant.interrupt import deferred_interrupt
@@ -25,7 +27,8 @@ from videoquant.quantizers.predictor import Seen
 from videoquant.simulate.activations import ActivationGrid, PredictedGrid
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
-from videoquant.tasks import Measure, primary_output, task_for
+from videoquant.tasks import Agreement, Measure, primary_output, task_for
+from videoquant.tasks.scoring import Score
 from videoquant.tasks.sqnr import EXACT_DB, Sqnr
 
 LAYER_STEP = 5  # every fifth frame is measured layer by layer: a step that meets every offset of T = 2, 3, 4
@@ -73,7 +76,8 @@ class Row:
 
     scheme: its text. gbops_per_frame: 10⁹ bit operations, amortised over a cycle. sqnr_db: of the primary
     output against fp32, over the whole stream, at most `EXACT_DB`. agreement: the task's measures against
-    fp32. per_frame: a dict per frame: frame (index), key, gbops, sqnr_db, agreement. layer_sqnr_db: by layer,
+    fp32. truth: measures against the labels of a data set; truth_by_label: the first, by class or joint.
+    per_frame: a dict per frame: frame (index), key, gbops, sqnr_db, agreement. layer_sqnr_db: by layer,
     on every `LAYER_STEP`-th frame. shares: of adaptive schemes, the share of the MACs at each bit-width over
     the residual frames; layer_shares: by layer. density: of Dense + Sparse schemes, the one requested, and
     mean, p10 and p90 over frames of what was measured (a frame's is its mean over the MACs). ranges: of
@@ -85,6 +89,8 @@ class Row:
     gbops_per_frame: float = 0.0
     sqnr_db: float = EXACT_DB
     agreement: dict[str, float] = field(default_factory=dict)
+    truth: dict[str, float] = field(default_factory=dict)
+    truth_by_label: dict[str, float | None] = field(default_factory=dict)
     per_frame: list[dict[str, Any]] = field(default_factory=list)
     layer_sqnr_db: dict[str, float] = field(default_factory=dict)
     shares: dict[int, float] = field(default_factory=dict)
@@ -101,7 +107,8 @@ class Comparison:
     network, source: their names. calibration: which data calibrated, in words. task: what the outputs
     mean, or None. measures: the task's, in the order of columns. primary: the output whose SQNR is given.
     frames: how many were scored. picture_frames: indexes of the frames drawn. stills: whether the frames are
-    unrelated images. complete: False where the user stopped it; then every row holds the same first frames.
+    unrelated images. truth: the measures against labels, where there are any; labelled: how many frames have
+    one. complete: False where the user stopped it; then every row holds the same first frames.
     """
 
     network: str
@@ -114,18 +121,26 @@ class Comparison:
     frames: int = 0
     picture_frames: list[int] = field(default_factory=list)
     stills: bool = False
+    truth: tuple[Measure, ...] = ()
+    labelled: int = 0
     complete: bool = True
 
 
 class _Contender:
     """One scheme on its way through the stream."""
 
-    def __init__(self, quantized: QuantizedNetwork, comparison: Comparison, agreement: Any) -> None:
+    def __init__(
+        self,
+        quantized: QuantizedNetwork,
+        comparison: Comparison,
+        agreement: Agreement | None,
+        score: Score | None,
+    ) -> None:
         self.network, self.scheme = quantized.network, quantized.scheme
         self.stream: Stream = quantized.stream()
         self.row = Row(str(quantized.scheme))
         self.primary = comparison.primary
-        self.agreement = agreement
+        self.agreement, self.score = agreement, score
         self.sqnr = Sqnr()
         self.layers: dict[str, Sqnr] = {}
         self.bops: dict[bool, list[float]] = {True: [], False: []}
@@ -133,9 +148,13 @@ class _Contender:
         self.ranges: dict[tuple[Point, bool], PredictedRanges] = {}
 
     def step(
-        self, frame: Frame, reference: dict[str, Tensor], reference_layers: dict[str, Tensor] | None
+        self,
+        frame: Frame,
+        target: Target | None,
+        reference: dict[str, Tensor],
+        reference_layers: dict[str, Tensor] | None,
     ) -> dict[str, Tensor]:
-        """Run one frame and measure it against the floating-point outputs."""
+        """Run one frame and measure it against the floating-point outputs, and its target if it has one."""
 
         def observe(node: Node, y: Tensor) -> None:
             if reference_layers and node.name in reference_layers:
@@ -152,7 +171,7 @@ class _Contender:
             for width, share in self.stream.shares.get(point, {}).items():
                 totals = self.shares.setdefault(layer, {})
                 totals[width] = totals.get(width, 0.0) + share
-        measured = {
+        measured: dict[str, Any] = {
             "frame": frame.index,
             "key": self.stream.is_key,
             "gbops": bops / 1e9,
@@ -162,6 +181,8 @@ class _Contender:
             measured["density"] = self._mean_density()
         if self.agreement:
             measured["agreement"] = self.agreement.update(reference, output)
+        if self.score and target is not None:
+            measured["truth"] = self.score.update(frame.pixels, output, target)
         self.row.per_frame.append(measured)
         return output
 
@@ -193,6 +214,8 @@ class _Contender:
         row.gbops_per_frame = amortised_bops(key, residual, self.scheme.period if seen_residual else 1) / 1e9
         row.sqnr_db = self.sqnr.result()
         row.agreement = self.agreement.result() if self.agreement else {}
+        if self.score and any("truth" in frame for frame in row.per_frame):
+            row.truth, row.truth_by_label = self.score.result(), self.score.per_label()
         row.layer_sqnr_db = {name: sqnr.result() for name, sqnr in self.layers.items()}
         frames = len(self.bops[False])
         row.layer_shares = {
@@ -222,6 +245,7 @@ def compare(
     calibration: str = "",
     picture_frames: Sequence[int] = (),
     stills: bool = False,
+    score: Callable[[], Score] | None = None,
     progress: Callable[[], None] | None = None,
 ) -> Comparison:
     """Score calibrated schemes on a stream, against the floating-point network.
@@ -229,7 +253,8 @@ def compare(
     quantized: from `videoquant.quantize`, all of this network. frames: read once, lazily.
     source, calibration: what the results call the frames and the calibration data.
     picture_frames: indexes of frames to draw, where the task is known. stills: the frames are unrelated
-        images. progress: called after every frame.
+        images. score: makes what scores outputs against the targets of `LabelledFrame`s.
+    progress: called after every frame.
     Ctrl-C ends it after the frame in hand: what is measured so far is returned, marked incomplete.
     Raises `DataError` where there are no frames.
     """
@@ -243,13 +268,19 @@ def compare(
         calibration=calibration,
         stills=stills,
     )
-    contenders = [_Contender(q, comparison, task.agreement() if task else None) for q in quantized]
+    contenders = [
+        _Contender(q, comparison, task.agreement() if task else None, score() if score else None)
+        for q in quantized
+    ]
+    comparison.truth = score().measures if score else ()
     with deferred_interrupt() as interrupted:
         for number, frame in enumerate(frames):
             by_layer = number % LAYER_STEP == LAYER_STEP - 1
             layers: dict[str, Tensor] | None = {} if by_layer else None
             reference = _reference(network, frame, layers)
-            outputs = [contender.step(frame, reference, layers) for contender in contenders]
+            target = frame.sample.target if score and isinstance(frame, LabelledFrame) else None
+            comparison.labelled += target is not None
+            outputs = [contender.step(frame, target, reference, layers) for contender in contenders]
             if task and frame.index in picture_frames:
                 comparison.picture_frames.append(frame.index)
                 for contender, output in zip(contenders, outputs, strict=True):

@@ -3,7 +3,9 @@
 import json
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import videoquant as vq
 from videoquant.calibration.alpha import LADDER
@@ -47,12 +49,11 @@ def test_it_measures_the_frames_that_quantize_takes(small, command, clip, tmp_pa
 BAD = {
     "Dense + Sparse": (["--scheme", "w8a4 ds=1%"], "no α to search"),
     "floating point": (["--scheme", "fp32"], "no α to search"),
-    "stills with a time axis": (["--scheme", "w8a8->w4a4", "--images", "."], "needs a video"),
     "json nowhere": (["--scheme", "w8a4", "--json", "no/a.json"], "no/a.json"),
     "json on a folder": (["--scheme", "w8a4", "--json", "."], "folder"),
     "plot nowhere": (["--scheme", "w8a4", "--plot", "no/a.svg"], "no/a.svg"),
     "plot suffix": (["--scheme", "w8a4", "--plot", "a.pdf"], "one of .svg, .png"),
-    "two sources": (["--scheme", "w8a4", "--images", "."], "either --video"),
+    "two sources": (["--scheme", "w8a4", "--images", "."], "give one of"),
 }
 
 
@@ -67,3 +68,9 @@ def test_bad_input_ends_in_one_line_before_the_work(case, small, command, clip, 
     assert code == 2 and out == ""
     assert text in err and err.startswith("videoquant: error: ") and err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_stills_have_no_time_axis(small, command, tmp_path):
+    Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "a.png")
+    code, _, err = command("alpha", small, "--images", tmp_path, "--scheme", "w8a8->w4a4")
+    assert code == 2 and "needs a video; stills have no frame before them" in err

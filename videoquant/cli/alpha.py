@@ -15,6 +15,7 @@ from videoquant.calibration.alpha import AlphaCurve, check_has_alpha, search_alp
 from videoquant.calibration.sampling import calibration_clips
 from videoquant.cli.options import (
     ColorOption,
+    DatasetOption,
     FitOption,
     ImagesOption,
     MeanOption,
@@ -23,6 +24,7 @@ from videoquant.cli.options import (
     StdOption,
     TaskOption,
     VideoOption,
+    are_stills,
     channels_match,
     console,
     open_network,
@@ -46,6 +48,7 @@ def command(
     scheme: Annotated[str, typer.Option(help='How to quantize, e.g. "w8a4"; its estimator is replaced.')],
     video: VideoOption = None,
     images: ImagesOption = None,
+    dataset: DatasetOption = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="F", help="Write the curve as JSON here.")
     ] = None,
@@ -68,9 +71,9 @@ def command(
     """
     wanted = Scheme.parse(scheme)
     check_has_alpha(wanted)
-    if images is not None and not isinstance(wanted.time, Frame):
-        raise SchemeError(f"{wanted}: needs a video; the stills of --images have no frame before them")
-    source = open_source(video, images)
+    source = open_source(video, images, dataset)
+    if are_stills(source, images) and not isinstance(wanted.time, Frame):
+        raise SchemeError(f"{wanted}: needs a video; stills have no frame before them")
     captured = open_network(network, mean, std, scale, color, fit, task)
     channels_match(captured)
     if json_file:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from videoquant.calibration.sampling import (
 )
 from videoquant.cli.options import (
     ColorOption,
+    DatasetOption,
     FitOption,
     ImagesOption,
     MeanOption,
@@ -28,27 +30,34 @@ from videoquant.cli.options import (
     StdOption,
     TaskOption,
     VideoOption,
+    are_stills,
     channels_match,
     console,
+    open_clip,
     open_network,
     open_source,
     progress_bar,
     status,
 )
 from videoquant.comparison import DEFAULT_IMAGE_SCHEMES, DEFAULT_SCHEMES, PICTURES, compare
-from videoquant.data.video import Clip, Frame, frames
-from videoquant.errors import SchemeError
+from videoquant.data.dataset import LabelledClip
+from videoquant.data.video import Clip, Frame
+from videoquant.errors import DataError, SchemeError
 from videoquant.files import check_writable, output_folder
+from videoquant.network.graph import Network
 from videoquant.report.html import write_report
 from videoquant.report.results import write_json
 from videoquant.report.table import render_table
 from videoquant.schemes import Scheme
+from videoquant.tasks import task_for
+from videoquant.tasks.scoring import Score, score_for
 
 
 def command(
     network: NetworkArgument,
     video: VideoOption = None,
     images: ImagesOption = None,
+    dataset: DatasetOption = None,
     schemes: Annotated[
         str | None,
         typer.Option(
@@ -58,7 +67,8 @@ def command(
     calibration: Annotated[
         str | None,
         typer.Option(
-            metavar="CLIP|DIR", help="Calibrate on this; default: frames of the clip that are not scored."
+            metavar="CLIP|DIR|NAME:PATH",
+            help="Calibrate on this; default: frames of the clip that are not scored.",
         ),
     ] = None,
     count: Annotated[
@@ -81,9 +91,9 @@ def command(
     task: TaskOption = None,
 ) -> None:
     """Compare schemes on a clip: GBOPs per frame, SQNR and the task's agreement with the fp32 network."""
-    stills = images is not None
+    source = open_source(video, images, dataset)
+    stills = are_stills(source, images)
     wanted = parse_schemes(schemes, stills)
-    source = open_source(video, images)
     captured = open_network(network, mean, std, scale, color, fit, task)
     channels_match(captured)
     if json_file:
@@ -91,7 +101,7 @@ def command(
     output_folder(report)
 
     plan = plan_frames(source, count, wanted, calibration is not None)
-    other = frames(calibration) if calibration is not None else source
+    other = open_clip(calibration) if calibration is not None else source
     free = plan.free if other is source else [range(live_frames(wanted) if other.is_live else len(other))]
     sets = calibration_sets(other, free, wanted)
     with progress_bar("calibrating", len(captured.nodes) * sum(map(walks, wanted))) as advance:
@@ -106,8 +116,9 @@ def command(
             source.runs(plan.scored),
             source=source.name,
             calibration=describe(other, source, plan, sets),
-            picture_frames=picture_frames(plan.scored),
+            picture_frames=[source.index_at(position) for position in picture_frames(plan.scored)],
             stills=stills,
+            score=truth(captured, source),
             progress=advance,
         )
     console.print(render_table(result))
@@ -120,6 +131,21 @@ def command(
         raise typer.Exit(130)
 
 
+def truth(network: Network, source: Clip) -> Callable[[], Score] | None:
+    """What scores outputs against the labels of a data set; None where there are none that fit."""
+    if not isinstance(source, LabelledClip):
+        return None
+    task = task_for(network)
+    try:
+        if task is None:
+            raise DataError(f"the task of {network.name} is unknown (--task names it)")
+        score_for(task, source.dataset)
+    except DataError as error:
+        status.print(f"not scored against labels: {error}", highlight=False)
+        return None
+    return partial(score_for, task, source.dataset)
+
+
 def parse_schemes(text: str | None, stills: bool) -> list[Scheme]:
     """The schemes of --schemes, or the default ones. Stills have no time, so only frame schemes fit them."""
     defaults = DEFAULT_IMAGE_SCHEMES if stills else DEFAULT_SCHEMES
@@ -130,7 +156,7 @@ def parse_schemes(text: str | None, stills: bool) -> list[Scheme]:
     for scheme in schemes:
         scheme.check_built()
         if stills and not isinstance(scheme.time, FrameByFrame):
-            raise SchemeError(f"{scheme}: needs a video; the stills of --images have no frame before them")
+            raise SchemeError(f"{scheme}: needs a video; stills have no frame before them")
     return schemes
 
 
@@ -159,7 +185,8 @@ def calibration_sets(
     kinds = {(scheme.period, calibration_runs(scheme)) for scheme in schemes}
     wanted = {kind: {i for span in calibration_spans(free, *kind) for i in span} for kind in kinds}
     every = sorted(set().union(*wanted.values()))
-    read = {frame.index: frame for frame in source.runs([range(i, i + 1) for i in every])}
+    # By position: where a data set has several sequences, a frame's index is another.
+    read = dict(zip(every, source.runs([range(i, i + 1) for i in every]), strict=False))
     return {kind: [read[i] for i in sorted(indexes & read.keys())] for kind, indexes in wanted.items()}
 
 

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from videoquant.api import load
+from videoquant.data import catalog
+from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, frames
 from videoquant.errors import DataError, NetworkError
 from videoquant.network.graph import Network
@@ -29,6 +31,14 @@ VideoOption = Annotated[
 ]
 ImagesOption = Annotated[
     Path | None, typer.Option("--images", metavar="DIR", help="A folder of still images.")
+]
+DatasetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset",
+        metavar="NAME:PATH[#SPLIT]",
+        help="A labelled data set, e.g. camvid:PATH#val; docs/data.md lists them.",
+    ),
 ]
 MeanOption = Annotated[
     str | None, typer.Option(help="Preprocessing: mean per channel, e.g. 0.485,0.456,0.406.")
@@ -72,15 +82,27 @@ def open_network(
     return network
 
 
-def open_source(video: str | None, images: Path | None) -> Clip:
-    """The clip of --video or the stills of --images, exactly one of which must be given."""
-    if (video is None) == (images is None):
-        raise DataError("give either --video CLIP or --images DIR")
+def open_source(video: str | None, images: Path | None, dataset: str | None) -> Clip:
+    """The clip of --video, the stills of --images or the --dataset, exactly one of which must be given."""
+    given = [source for source in (video, images, dataset) if source is not None]
+    if len(given) != 1:
+        raise DataError("give one of --video CLIP, --images DIR and --dataset NAME:PATH")
     if images is not None and not images.is_dir():
         raise DataError(f"--images {images}: not a folder")
-    clip = frames(video if video is not None else images)  # type: ignore[arg-type]
+    clip = open_clip(dataset) if dataset is not None else frames(given[0])
     clip.check()
     return clip
+
+
+def open_clip(text: str) -> Clip:
+    """The frames of a data set, with their targets, or a clip; see `videoquant.data.open`."""
+    source = catalog.open(text)
+    return source if isinstance(source, Clip) else source.clip()
+
+
+def are_stills(clip: Clip, images: Path | None) -> bool:
+    """Whether frames have nothing to do with the one before."""
+    return images is not None or (isinstance(clip, LabelledClip) and not clip.dataset.is_video)
 
 
 def channels_match(network: Network) -> None:

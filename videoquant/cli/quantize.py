@@ -11,6 +11,7 @@ from videoquant.api import quantize
 from videoquant.calibration.calibrate import walks
 from videoquant.cli.options import (
     ColorOption,
+    DatasetOption,
     FitOption,
     ImagesOption,
     MeanOption,
@@ -38,6 +39,7 @@ def command(
     ],
     video: VideoOption = None,
     images: ImagesOption = None,
+    dataset: DatasetOption = None,
     mean: MeanOption = None,
     std: StdOption = None,
     scale: ScaleOption = None,
@@ -48,7 +50,7 @@ def command(
     """Calibrate a scheme on a clip and store weights, codes and parameters in one file."""
     wanted = Scheme.parse(scheme)
     wanted.check_built()
-    source = open_source(video, images)
+    source = open_source(video, images, dataset)
     captured = open_network(network, mean, std, scale, color, fit, task)
     channels_match(captured)
     check_writable(output)

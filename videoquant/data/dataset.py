@@ -136,11 +136,16 @@ class LabelledClip(Clip):
     def __len__(self) -> int:
         return len(self.dataset)
 
+    def index_at(self, position: int) -> int:
+        return position + bisect_right(self._starts, position) - 1
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [span.start for span in self.dataset.clips.values()]
+
     def _select(self, spans: Sequence[range]) -> Iterator[Frame]:
-        starts = [span.start for span in self.dataset.clips.values()]
         for frame in super()._select(spans):
-            before = bisect_right(starts, frame.index) - 1
-            yield LabelledFrame(frame.pixels, frame.index + before, self.dataset[frame.index])
+            yield LabelledFrame(frame.pixels, self.index_at(frame.index), self.dataset[frame.index])
 
     def _pictures(self) -> Pictures:
         for sample in self.dataset:

@@ -92,6 +92,10 @@ class Clip(ABC):
     def __len__(self) -> int:
         """The number of frames. Raises `DataError` for a camera."""
 
+    def index_at(self, position: int) -> int:
+        """The index of the frame at a position: the same, except in a data set of several sequences."""
+        return position
+
     def runs(self, spans: Sequence[range]) -> Iterator[Frame]:
         """Only the frames whose index lies in one of the spans, read in one pass that stops after the last.
 

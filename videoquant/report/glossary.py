@@ -39,6 +39,10 @@ _QPP = (
     "an early activation, the first ReLU unless the scheme says at=. They cost next to nothing and are "
     "known before the layers run."
 )
+_TRUTH = (
+    "Measured against the labels of the data set, on the frames that have one, not against fp32; the row of "
+    "fp32 is what quantization starts from."
+)
 _FRONT = "Schemes to choose from: every closer one (by SQNR) costs more, every cheaper one is less close."
 _MEASURES = {
     "top1": "The share of frames whose most probable class is the one that fp32 gives.",
@@ -78,6 +82,8 @@ def glossary(comparison: Comparison) -> list[tuple[str, str]]:
     entries += [("GBOPs per frame", _GBOPS), ("SQNR", _sqnr(comparison.primary))]
     if any(row.layer_sqnr_db for row in comparison.rows):
         entries.append(("SQNR by layer", f"The same of each layer’s output, on every {LAYER_STEP}th frame."))
+    if comparison.truth:
+        entries.append(("(truth)", _TRUTH))
     known = [measure for measure in comparison.measures if measure.name in _MEASURES]
     entries += [(measure.label, _MEASURES[measure.name]) for measure in known]
     return [*entries, ("Pareto front", _FRONT)]

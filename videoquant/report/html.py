@@ -99,9 +99,12 @@ def _overview(comparison: Comparison) -> str:
         held = f"these results hold only the first {_count(comparison.frames, 'frame')}"
         notice = f"<p class='notice'>The run was stopped early: {held}.</p>\n"
     sentences = "\n".join(f"<p>{_code(sentence)}</p>" for sentence in summary(comparison))
+    against = "not against ground truth"
+    if comparison.truth:
+        against = f"measures called (truth) against the labels of {_count(comparison.labelled, 'frame')}"
     reference = (
         "Fidelity is measured against the network’s own floating-point (fp32) output on the same frames, "
-        "not against ground truth."
+        f"{against}."
     )
     facts = f"{_count(comparison.frames, 'frame')}, {_count(len(comparison.rows), 'scheme')}."
     note = f"<p class='muted'>{facts} {reference}</p>"

@@ -30,6 +30,7 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
         "task": comparison.task,
         "primary_output": comparison.primary,
         "frames": comparison.frames,
+        "labelled_frames": comparison.labelled,
         "complete": comparison.complete,
         "rows": [_row(row) | {"pareto": front} for row, front in zip(comparison.rows, fronts, strict=True)],
     }
@@ -47,21 +48,24 @@ def write_json(comparison: Comparison, path: str | Path) -> None:
 def write_csv(comparison: Comparison, path: str | Path) -> None:
     """Write one line per scheme as UTF-8 CSV.
 
-    Columns: scheme, gbops_per_frame, sqnr_db, every measure of the task by its name, and share_0, share_4, …
-    for the bit-widths of adaptive schemes, density_mean and density_p90 of Dense + Sparse ones. What does not
-    apply, or is not finite, is an empty field.
+    Columns: scheme, gbops_per_frame, sqnr_db, every measure of the task by its name, truth_… for those
+    against labels, share_0, share_4, … for bit-widths of adaptive schemes, density_mean and density_p90 of
+    Dense + Sparse ones. What does not apply, or is not finite, is an empty field.
     Raises `OutputError` where the file cannot be written.
     """
     measures = [measure.name for measure in comparison.measures]
     widths = sorted({width for row in comparison.rows for width in row.shares})
     densities = ["mean", "p90"] if any(row.density for row in comparison.rows) else []
-    header = ["scheme", "gbops_per_frame", "sqnr_db", *measures, *(f"share_{width}" for width in widths)]
+    truths = [measure.name for measure in comparison.truth]
+    header = ["scheme", "gbops_per_frame", "sqnr_db", *measures]
+    header += [*(f"truth_{name}" for name in truths), *(f"share_{width}" for width in widths)]
     header += [f"density_{name}" for name in densities]
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         for row in comparison.rows:
             numbers = [row.gbops_per_frame, row.sqnr_db, *(row.agreement.get(name) for name in measures)]
+            numbers += [row.truth.get(name) for name in truths]
             numbers += [row.shares.get(width) for width in widths]
             numbers += [row.density.get(name) for name in densities]
             writer.writerow([row.scheme, *("" if x is None else x for x in _plain(numbers))])
@@ -89,6 +93,8 @@ def _row(row: Row) -> dict[str, Any]:
         "gbops_per_frame": row.gbops_per_frame,
         "sqnr_db": row.sqnr_db,
         "agreement": row.agreement,
+        "truth": row.truth,
+        "truth_by_label": row.truth_by_label,
         "per_frame": row.per_frame,
         "layer_sqnr_db": row.layer_sqnr_db,
         "shares": row.shares,

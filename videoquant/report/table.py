@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -36,14 +36,21 @@ class Column:
 
 
 def columns(comparison: Comparison) -> list[Column]:
-    """GBOPs per frame, SQNR and every measure of the task, in this order."""
+    """GBOPs per frame, SQNR, every measure of the task, and those against labels, in this order."""
     costs = [row.gbops_per_frame for row in comparison.rows]
     digits = gbops_digits(costs)
     decibels = [row.sqnr_db for row in comparison.rows]
     return [
         Column("GBOPs per frame ↓", [f"{cost:.{digits}f}" for cost in costs], list(costs), False),
         Column("SQNR dB ↑", [sqnr_text(db) for db in decibels], list(decibels), True),
-        *(_measure_column(comparison, measure) for measure in comparison.measures),
+        *(
+            _measure_column(heading(measure), measure, [row.agreement for row in comparison.rows])
+            for measure in comparison.measures
+        ),
+        *(
+            _measure_column(heading(truth_label(measure)), measure, [row.truth for row in comparison.rows])
+            for measure in comparison.truth
+        ),
     ]
 
 
@@ -89,7 +96,12 @@ def _broken(heading: str) -> str:
     return textwrap.fill(bound, HEADING_WIDTH, break_long_words=False)
 
 
-def _measure_column(comparison: Comparison, measure: Measure) -> Column:
-    values = [row.agreement.get(measure.name) for row in comparison.rows]
+def truth_label(measure: Measure) -> Measure:
+    """A measure against labels, called so: one against fp32 may have the same name."""
+    return replace(measure, label=f"{measure.label} (truth)")
+
+
+def _measure_column(heading: str, measure: Measure, measured: Sequence[dict[str, float]]) -> Column:
+    values = [values.get(measure.name) for values in measured]
     cells = [ABSENT if value is None else f"{value:.{measure.digits}f}" for value in values]
-    return Column(heading(measure), cells, values, measure.higher_is_better)
+    return Column(heading, cells, values, measure.higher_is_better)
