@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,15 +35,9 @@ class Predictor:
     average: Range
     quality: float
 
-    @cached_property
-    def _arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return np.array(self.slopes), np.array(self.intercepts)
-
     def __call__(self, seen: Seen) -> Range:
         """The range, a ≤ 0 ≤ b."""
-        slopes, intercepts = self._arrays
-        low, high = slopes @ seen[self.position] + intercepts
-        return (
-            float(min(max(low, self.lows[0]), self.lows[1])),
-            float(min(max(high, self.highs[0]), self.highs[1])),
-        )
+        # Plain floats: for a handful of numbers they take a quarter of the time of arrays.
+        values = seen[self.position].tolist()
+        low, high = (c + sum(map(mul, a, values)) for a, c in zip(self.slopes, self.intercepts, strict=True))
+        return min(max(low, self.lows[0]), self.lows[1]), min(max(high, self.highs[0]), self.highs[1])
