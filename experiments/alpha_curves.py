@@ -9,7 +9,6 @@ from common import arguments, cases, dress, figure, save, store
 
 from videoquant.calibration.alpha import LADDER, START, climb
 
-
 INPUTS = 64  # at most: a whole curve takes 16 α, where the search takes 7
 
 
