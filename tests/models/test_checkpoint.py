@@ -96,6 +96,42 @@ def test_a_mismatch_names_the_keys_and_loads_nothing(tmp_path: Path) -> None:
     assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
 
 
+CLASSES = [name for name in vq.models.names() if ENTRIES[name].config.num_classes is not None]
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_number_of_classes_is_that_of_the_checkpoint(name: str, tmp_path: Path) -> None:
+    state = vq.models.create(name, num_classes=7).state_dict()
+    half = {key: torch.full_like(t, 3, dtype=torch.half) for key, t in state.items()}
+    torch.save({"state_dict": prefixed("module.", half)}, tmp_path / "net.pth")
+    model = vq.models.create(name, checkpoint=tmp_path / "net.pth")
+    assert model.config.num_classes == 7
+    loaded = model.state_dict()
+    assert {key: t.shape for key, t in loaded.items()} == {key: t.shape for key, t in state.items()}
+    assert {key: t.dtype for key, t in loaded.items()} == {key: t.dtype for key, t in state.items()}
+    assert all(bool((t == 3).all()) for t in loaded.values())
+
+
+def test_a_contradicting_number_of_classes_is_a_mismatch(tmp_path: Path) -> None:
+    torch.save(weights("resnet18"), tmp_path / "net.pth")
+    with pytest.raises(vq.NetworkError, match=r"2 of another shape \(fc.weight \(1000×512, not 10×512\), "):
+        vq.models.create("resnet18", checkpoint=tmp_path / "net.pth", num_classes=10)
+
+
+@pytest.mark.parametrize("other", ["resnet34", "espcn_x2", "ddrnet23_slim"])
+def test_a_checkpoint_of_another_network_is_a_mismatch(other: str, tmp_path: Path) -> None:
+    torch.save(weights(other), tmp_path / "net.pth")
+    with pytest.raises(vq.NetworkError, match=r"does not fit MobileNetV2: \d+ missing \(.*unexpected \("):
+        vq.models.create("mobilenet_v2", checkpoint=tmp_path / "net.pth")
+
+
+def test_a_last_layer_that_is_none_is_a_mismatch(tmp_path: Path) -> None:
+    for last in (torch.tensor(1.0), torch.ones(0, 512)):
+        torch.save({**weights("resnet18"), "fc.weight": last}, tmp_path / "net.pth")
+        with pytest.raises(vq.NetworkError, match=r"1 of another shape \(fc.weight "):
+            vq.models.create("resnet18", checkpoint=tmp_path / "net.pth")
+
+
 def bad_files(folder: Path) -> dict[str, Path]:
     files = {
         "holds a argparse.Namespace besides tensors": folder / "objects.pth",

@@ -32,10 +32,12 @@ class ModelConfig:
 class Model(nn.Module):
     """A network and its configuration.
 
+    classes: the parameter whose first dimension is the number of classes; None where a network has none.
     training_only: prefixes of parameters that only training uses; a checkpoint may lack all of a prefix.
     aliases: prefixes that well-known checkpoints have in place of ours, alias → ours.
     """
 
+    classes: ClassVar[str | None] = None
     training_only: ClassVar[tuple[str, ...]] = ()
     aliases: ClassVar[Mapping[str, str]] = {}
 

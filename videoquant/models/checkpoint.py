@@ -33,7 +33,12 @@ def load_checkpoint(model: Model, path: str | Path) -> None:
     path: .safetensors, or what `torch.save` wrote; see `read_checkpoint`.
     Raises `NetworkError` with the missing, unexpected and wrongly shaped keys.
     """
-    found = {_renamed(key, model.aliases): tensor for key, tensor in read_checkpoint(path).items()}
+    load_parameters(model, read_checkpoint(path), path)
+
+
+def load_parameters(model: Model, parameters: Mapping[str, Tensor], path: str | Path) -> None:
+    """`load_checkpoint` of parameters that were read from `path`; they take the dtypes of the network."""
+    found = {_renamed(key, model.aliases): tensor for key, tensor in parameters.items()}
     wanted = model.state_dict()
     missing = [key for key in wanted if key not in found and not key.endswith(COUNTER)]
     for prefix in model.training_only:

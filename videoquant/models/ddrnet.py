@@ -94,6 +94,7 @@ class DDRNet(Model):
     In training mode a tuple: these logits, and those of the extra head for deep supervision, the same shape.
     """
 
+    classes = "final_layer.conv2.weight"
     training_only = ("seghead_extra.",)  # the release's evaluation model is built without it
 
     def __init__(self, config: Config) -> None:

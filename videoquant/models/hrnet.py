@@ -150,6 +150,8 @@ class HRNet(Model):
 class SegmentationHRNet(HRNet):
     """N×3×H×W → logits N×num_classes×H/4×W/4; who reads them resizes them (bilinear, half-pixel centres)."""
 
+    classes = "last_layer.3.weight"
+
     def __init__(self, config: SegmentationConfig) -> None:
         super().__init__(config)
         self.last_layer = _mixing_head(config.width, config.num_classes)
@@ -162,6 +164,8 @@ class SegmentationHRNet(HRNet):
 class LandmarkHRNet(HRNet):
     """N×3×H×W → heatmaps N×num_classes×H/4×W/4, one per landmark."""
 
+    classes = "head.3.weight"
+
     def __init__(self, config: LandmarkConfig) -> None:
         super().__init__(config)
         self.head = _mixing_head(config.width, config.num_classes)
@@ -173,6 +177,8 @@ class LandmarkHRNet(HRNet):
 
 class PoseHRNet(HRNet):
     """N×3×H×W → heatmaps N×num_classes×H/4×W/4, one per joint, from the highest branch alone (HRNet V1)."""
+
+    classes = "final_layer.weight"
 
     def __init__(self, config: PoseConfig) -> None:
         super().__init__(config, outputs=1, upsampling="nearest")

@@ -64,6 +64,8 @@ class InvertedResidual(nn.Module):
 class MobileNetV2(Model):
     """N×3×H×W → logits N×num_classes."""
 
+    classes = "classifier.1.weight"
+
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         features: list[nn.Module] = [_conv(3, config.stem, 3, 2)]

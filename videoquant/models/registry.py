@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+
+from torch import Tensor
 
 from videoquant.errors import NetworkError
 from videoquant.models import ddrnet, espcn, hrnet, mobilenet_v2, resnet
 from videoquant.models.base import Model, ModelConfig
-from videoquant.models.checkpoint import load_checkpoint
+from videoquant.models.checkpoint import load_parameters, read_checkpoint
 
 G, GI = 10**9, 2**30  # what sources call "G" of multiply–accumulates
 
@@ -23,14 +24,14 @@ _BARE = "without batch norm's parameters and the extra head, with the additions 
 class Entry:
     """One network.
 
-    build: makes it from its configuration. config: the published one.
+    build: its class, called with its configuration. config: the published one.
     parameters: published, in millions, with the digits of the source; None where the source gives none.
     macs: published multiply–accumulates in `giga` at `config.size`, with the digits of the source.
     source: where the figures and the parameter names are from. giga: what the source divides by, 10⁹ or 2³⁰.
     note: what the source counts otherwise than all parameters and the products of all layers.
     """
 
-    build: Callable[[Any], Model]
+    build: type[Model]
     config: ModelConfig
     parameters: str | None
     macs: str | None
@@ -89,7 +90,8 @@ def create(name: str, checkpoint: str | Path | None = None, num_classes: int | N
     """A network in eval mode, with `.config`: `.config.size` is the published (height, width) of its input.
 
     name: one of `names()`. checkpoint: a file of its release (see `checkpoint.load_checkpoint`); without one
-    the weights are random. num_classes: classes, landmarks or joints; default those of the release.
+    the weights are random. num_classes: classes, landmarks or joints; default those of the checkpoint,
+    or else of the release.
     Raises `NetworkError` for an unknown name, and for a checkpoint that cannot be read or does not fit.
     """
     entry = ENTRIES.get(name)
@@ -98,6 +100,9 @@ def create(name: str, checkpoint: str | Path | None = None, num_classes: int | N
         hint = f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(ENTRIES)}"
         raise NetworkError(f"{name!r}: no such network; {hint}")
     config = entry.config
+    parameters = None if checkpoint is None else read_checkpoint(checkpoint)
+    if parameters and num_classes is None:
+        num_classes = _classes(entry, parameters)
     if num_classes is not None:
         if config.num_classes is None:
             raise NetworkError(f"{name}: it has no classes, so num_classes cannot be given")
@@ -105,7 +110,13 @@ def create(name: str, checkpoint: str | Path | None = None, num_classes: int | N
             raise NetworkError(f"{name}: num_classes is {num_classes}; it must be at least 1")
         config = replace(config, num_classes=num_classes)
     model = entry.build(config)
-    if checkpoint is not None:
-        load_checkpoint(model, checkpoint)
+    if checkpoint is not None and parameters is not None:
+        load_parameters(model, parameters, checkpoint)
     model.eval()
     return model
+
+
+def _classes(entry: Entry, parameters: Mapping[str, Tensor]) -> int | None:
+    """How many classes a checkpoint has; None where it is another network's, which loading then refuses."""
+    last = parameters.get(entry.build.classes or "")
+    return len(last) if last is not None and last.ndim and len(last) else None

@@ -31,6 +31,8 @@ RESNET34 = Config(blocks=(3, 4, 6, 3))
 class ResNet(Model):
     """N×3×H×W → logits N×num_classes."""
 
+    classes = "fc.weight"
+
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
