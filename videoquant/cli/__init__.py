@@ -9,7 +9,7 @@ from typing import TextIO
 
 import typer
 
-from videoquant.cli import alpha, compare, inspect, quantize, run
+from videoquant.cli import alpha, compare, inspect, quantize, run, train
 from videoquant.errors import VideoQuantError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("compare")(compare.command)
 app.command("inspect")(inspect.command)
 app.command("quantize")(quantize.command)
 app.command("run")(run.command)
+app.command("train")(train.command)
 
 
 def main() -> None:

@@ -1,0 +1,32 @@
+"""The losses of training."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+KEPT = 16  # at least every 16th pixel is kept
+
+
+def hard_cross_entropy(logits: Tensor, labels: Tensor, void: int, hard: float) -> Tensor:
+    """Cross-entropy with online hard-example mining: the mean over the pixels that are hard, or the hardest.
+
+    A pixel is hard where its class has a probability below `hard`; of the labelled pixels at least the
+    hardest `1/KEPT` count. (The loss of the trainers of HRNet and DDRNet; Shrivastava et al., CVPR 2016.)
+
+    logits: N×C×h×w, resized to the labels (bilinear, half-pixel centres). labels: int64 N×H×W; `void` counts
+    nowhere. Without labelled pixels it is 0.
+    """
+    logits = F.interpolate(logits.float(), labels.shape[-2:], mode="bilinear", align_corners=False)
+    losses = F.cross_entropy(logits, labels, ignore_index=void, reduction="none")[labels != void]
+    if not len(losses):
+        return logits.sum() * 0
+    if hard >= 1:
+        return losses.mean()
+    kept = max(1, len(losses) // KEPT)
+    # The probability of the right class is exp(−loss): below `hard` where the loss is above −log(hard).
+    limit = -torch.log(torch.tensor(hard))
+    if int((losses > limit).sum()) >= kept:
+        return losses[losses > limit].mean()
+    return losses.topk(kept).values.mean()

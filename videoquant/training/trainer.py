@@ -1,0 +1,154 @@
+"""The training loop: batches in, averaged weights out, with its state on disk as it goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer
+
+from videoquant.data.dataset import Dataset
+from videoquant.errors import DataError
+from videoquant.interrupt import deferred_interrupt
+from videoquant.models.base import Model
+from videoquant.training.average import averaged_copy, update_average
+from videoquant.training.batches import Batches
+from videoquant.training.objectives import objective_for
+from videoquant.training.processes import Processes
+from videoquant.training.recipe import Recipe
+from videoquant.training.state import Progress, load_state, save_state
+
+STATE_FILE = "training.safetensors"
+SAVE_SECONDS = 60  # between two writes of the state, which is four times as large as the network
+
+
+class Trainer:
+    """One training of a model on a data set; `run` does it, or the rest of it.
+
+    model: its weights are the start; it is trained in place. folder: where `STATE_FILE` is kept.
+    resume: go on from that file. setup: further values that must be the same when it is resumed, e.g. names.
+    After `run`, `average` is the result: the model with averaged weights, in eval mode.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        dataset: Dataset,
+        recipe: Recipe,
+        folder: Path,
+        among: Processes,
+        resume: bool = False,
+        setup: dict[str, Any] | None = None,
+    ) -> None:
+        self.recipe, self.among = recipe, among
+        self.objective = objective_for(model, dataset, recipe)
+        self.batches = Batches(self.objective, among.rank, among.world)
+        self.model = model.to(among.device, memory_format=torch.channels_last).train()
+        self.average = averaged_copy(self.model)
+        self.optimizer = optimizer_for(self.model, recipe)
+        self._path = folder / STATE_FILE
+        self._setup = {"recipe": recipe.to_dict(), "processes": among.world, **(setup or {})}
+        self.progress = Progress()
+        if resume:
+            parts = (self.model, self.average, self.optimizer)
+            self.progress = load_state(self._path, self._setup, *parts)
+        elif self._path.exists() and among.is_first:
+            raise DataError(f"{self._path}: holds a training; go on with --resume, or give another folder")
+        self._module = among.wrap(self.model)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.batches.per_epoch * self.recipe.epochs
+
+    def run(
+        self,
+        validate: Callable[[Model], dict[str, float]] | None = None,
+        every: int = 10,
+        on_step: Callable[[], None] | None = None,
+        on_epoch: Callable[[Progress], None] | None = None,
+    ) -> bool:
+        """Train to the end. Ctrl-C ends it after the step in hand, with its state saved. Returns whether it ended.
+
+        validate: scores the averaged model, after every `every`-th epoch and the last, in the first process.
+        on_step, on_epoch: called after each.
+        Raises `DataError` where the loss is not finite.
+        """
+        saved = time.monotonic()
+        with deferred_interrupt() as interrupted:
+            while self.progress.step < self.steps:
+                epoch, start = divmod(self.progress.step, self.batches.per_epoch)
+                for inputs, targets in self.batches.of_epoch(epoch, start):
+                    self._step(inputs, targets)
+                    if on_step:
+                        on_step()
+                    if self.among.any(interrupted()):
+                        self._save()
+                        return False
+                self._end_epoch(epoch, validate if (epoch + 1) % every == 0 else None, validate)
+                if on_epoch:
+                    on_epoch(self.progress)
+                if time.monotonic() - saved > SAVE_SECONDS or self.progress.step == self.steps:
+                    self._save()
+                    saved = time.monotonic()
+        return True
+
+    def _step(self, inputs: Tensor, targets: Tensor) -> None:
+        recipe, device = self.recipe, self.among.device
+        rate = recipe.rate_at(self.progress.step, self.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        inputs = inputs.to(device, memory_format=torch.channels_last, non_blocking=True)
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+            outputs = self._module(inputs)
+        loss = self.objective.loss(outputs, targets.to(device, non_blocking=True))
+        value = self.among.total(loss.item()) / self.among.world
+        if not value < float("inf"):
+            raise DataError(
+                f"the loss is {value} in step {self.progress.step + 1}: the training has diverged; "
+                "try a lower --learning-rate"
+            )
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        update_average(self.average, self.model, recipe.ema, self.progress.step)
+        self.progress.step += 1
+        self.progress.loss += value
+
+    def _end_epoch(
+        self,
+        epoch: int,
+        due: Callable[[Model], dict[str, float]] | None,
+        validate: Callable[[Model], dict[str, float]] | None,
+    ) -> None:
+        row: dict[str, Any] = {
+            "epoch": epoch + 1,
+            "loss": self.progress.loss / self.batches.per_epoch,
+            "learning_rate": self.recipe.rate_at(self.progress.step - 1, self.steps),
+        }
+        score = validate if epoch + 1 == self.recipe.epochs else due
+        if score and self.among.is_first:
+            row["validation"] = score(self.average)
+        self.progress.history.append(row)
+        self.progress.loss = 0.0
+
+    def _save(self) -> None:
+        if self.among.is_first:
+            parts = (self.model, self.average, self.optimizer)
+            save_state(self._path, self._setup, self.progress, *parts)
+
+
+def optimizer_for(module: nn.Module, recipe: Recipe) -> Optimizer:
+    """The recipe's optimizer; vectors (biases, batch norm) do not decay."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    if recipe.optimizer == "sgd":
+        return SGD(groups, lr=recipe.learning_rate, momentum=0.9)
+    return AdamW(groups, lr=recipe.learning_rate)

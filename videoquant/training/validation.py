@@ -1,0 +1,55 @@
+"""The score of a model on labelled frames, by the same decoding and metrics as `compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from videoquant.data.dataset import Dataset
+from videoquant.errors import DataError
+from videoquant.models.base import Model
+from videoquant.network.capture import capture
+from videoquant.tasks import task_for
+from videoquant.tasks.scoring import score_for
+
+
+def validator(model: Model, dataset: Dataset, size: tuple[int, int]) -> Callable[[Model], dict[str, float]]:
+    """A function that scores a model, in eval mode, on every labelled sample.
+
+    model: of the architecture to be scored. size: (height, width) of the input that frames become.
+    Raises `DataError` where the data set is labelled for another task or with other classes.
+    """
+    config = model.config
+    channels = 1 if len(config.preprocessing.mean) == 1 else 3
+    network = capture(model, torch.rand(1, channels, *size), preprocessing=config.preprocessing)
+    task = task_for(network)
+    if task is None:
+        raise DataError(f"the outputs of {type(model).__name__} fit no task, so it cannot be validated")
+    score_for(task, dataset)
+
+    @torch.no_grad()
+    def validate(model: Model) -> dict[str, float]:
+        score = score_for(task, dataset)
+        device = next(model.parameters()).device
+        for sample in dataset:
+            target = sample.target
+            if target is not None:
+                pixels = sample.pixels
+                output = model(config.preprocessing.prepare(pixels, size).to(device))
+                score.update(pixels, {task.primary: output}, target)
+        return score.result()
+
+    return validate
+
+
+def largest(dataset: Dataset) -> tuple[int, int]:
+    """The largest height and the largest width of the pictures; of a video or stills of one task, the first's.
+
+    Pictures for super-resolution must not be resized, so that the input has to hold each of them; all are read.
+    """
+    sizes = (
+        sample.pixels.shape for sample in (dataset if dataset.task == "super-resolution" else dataset[:1])
+    )
+    heights, widths, _ = zip(*sizes, strict=True)
+    return max(heights), max(widths)
