@@ -143,6 +143,33 @@ def test_cityscapes_stills(tmp_path: Path):
     assert len(data.labels) == len(SCORED) == 19 and data.labels[13] == "car"
 
 
+def test_cityscapes_licence_plates_are_void(tmp_path: Path):
+    """Their id is −1, which 8 bits hold as 255."""
+    ids = cityscapes(tmp_path)
+    ids[0, 7] = 255
+    save(tmp_path / "gtFine/val/ulm/ulm_000003_000019_gtFine_labelIds.png", ids)
+    target = vq.data.open(f"cityscapes:{tmp_path}")[0].target
+    assert isinstance(target, LabelMap) and target.labels[0, 7] == 255 and target.labels[0, 8] == 1
+
+
+@pytest.mark.parametrize("name", ["cityscapes", "cityscapes-sequence"])
+@pytest.mark.parametrize("unknown", [34, 128, 254])
+def test_cityscapes_refuses_what_is_no_label_id(tmp_path: Path, name: str, unknown: int):
+    ids = cityscapes(tmp_path)
+    ids[1, 3] = unknown
+    file = save(tmp_path / "gtFine/val/ulm/ulm_000003_000019_gtFine_labelIds.png", ids)
+    sample = next(sample for sample in vq.data.open(f"{name}:{tmp_path}") if sample.is_labelled)
+    with pytest.raises(DataError, match=rf"^{file}: has label {unknown}; ids are 0–33, 255$"):
+        _ = sample.target
+
+
+def test_cityscapes_labels_of_another_size(tmp_path: Path):
+    ids = cityscapes(tmp_path)
+    file = save(tmp_path / "gtFine/val/ulm/ulm_000003_000019_gtFine_labelIds.png", ids[:1])
+    with pytest.raises(DataError, match=rf"^{file}: labels are 1×17, their image .*8bit\.png is 2×17$"):
+        _ = vq.data.open(f"cityscapes:{tmp_path}")[0].target
+
+
 def test_cityscapes_snippets_have_30_frames_and_the_20th_is_labelled(tmp_path: Path):
     ids = cityscapes(tmp_path, frame=319)
     cityscapes(tmp_path, frame=349)  # follows without a gap in the numbers, and is a snippet of its own

@@ -5,7 +5,7 @@
     PATH/gtFine/SPLIT/CITY/CITY_000000_000019_gtFine_labelIds.png
 
 SPLIT is train, val or test. A snippet is the labelled frame with the 19 before and the 10 after it, 17 per
-second. Labels are the official label ids; targets hold the 19 train ids and 255 for void.
+second. Labels are the official label ids, 0–33 and −1 as 255; targets hold the 19 train ids and 255 for void.
 Cordts et al.: The Cityscapes dataset for semantic urban scene understanding, CVPR 2016;
 github.com/mcordts/cityscapesScripts (labels.py).
 """
@@ -31,8 +31,10 @@ SCORED = {
 VOID = 255
 SNIPPET, LABELLED = 30, 19  # frames of a snippet, and which of them, from 0, is labelled
 _SPLITS, _RATE = ("train", "val", "test"), 17.0
-# The train id of every label id; `VOID` for what is not scored.
-_TRAIN_IDS = np.full(256, VOID, dtype=np.uint8)
+# The train id of every label id 0–33 and of −1, the licence plate, which 8 bits hold as 255; `VOID` for what
+# is not scored. Other values are no label ids.
+_TRAIN_IDS = np.full(256, -1, dtype=np.int16)
+_TRAIN_IDS[[*range(34), 255]] = VOID
 _TRAIN_IDS[list(SCORED)] = np.arange(len(SCORED))
 _IMAGE, _LABELS = "_leftImg8bit.png", "_gtFine_labelIds.png"
 

@@ -21,6 +21,8 @@ COFW and 300W count pixels from 1, WFLW from 0; targets count from 0.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,7 +52,10 @@ W300_SPLITS = {
 
 
 def open_cofw(root: Path, split: str | None = None) -> Dataset:
-    """COFW's "test" (default) or "train". Raises `DataError` where the file, a key or h5py is missing."""
+    """COFW's "test" (default) or "train".
+
+    Raises `DataError` where the file, a key, a picture or h5py is missing, or the file is damaged.
+    """
     split = choose(split, ("train", "test"), "test", f"cofw:{root}")
     file = part(root, f"COFW_{split}_color.mat", "COFW")
     end = "Tr" if split == "train" else "T"
@@ -63,9 +68,11 @@ def open_cofw(root: Path, split: str | None = None) -> Dataset:
         # MATLAB writes columns first, so HDF5 sees every array transposed: 87×N, x, y and occlusion of each.
         numbers = np.array(opened[f"phis{end}"], dtype=np.float32).T
         count = opened[f"Is{end}"].size
+    if not count:
+        raise DataError(f"{file}: holds no pictures")
     if numbers.shape != (count, 3 * COFW_POINTS):
         raise DataError(
-            f"{file}: phis{end} is {numbers.shape[0]}×{numbers.shape[1]}; "
+            f"{file}: phis{end} is {'×'.join(map(str, numbers.shape))}; "
             f"it should be {count}×{3 * COFW_POINTS}, as there are {count} pictures"
         )
     samples = [
@@ -156,13 +163,20 @@ def _read_cofw_picture(file: Path, key: str, index: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels)
 
 
-def _hdf5(file: Path) -> Any:
-    """The file opened by h5py, which only COFW needs and which is no dependency of this package."""
+@contextmanager
+def _hdf5(file: Path) -> Iterator[Any]:
+    """The file opened by h5py, which only COFW needs and which is no dependency of this package.
+
+    A damaged file may open well and fail at any access, so what h5py raises in the block is `DataError` too.
+    """
     try:
         import h5py
     except ImportError:
         raise DataError(f"{file}: is an HDF5 file; run `pip install h5py` to read it") from None
     try:
-        return h5py.File(file, "r")
-    except OSError as error:
+        with h5py.File(file, "r") as opened:
+            yield opened
+    except DataError:
+        raise
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, IndexError, RuntimeError) as error:
         raise DataError(f"{file}: cannot be read as HDF5: {reason(error)}") from error

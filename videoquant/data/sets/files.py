@@ -76,11 +76,11 @@ def labelled_images(images: Path, labels: Path) -> list[tuple[Path, Path]]:
     return [(file, maps[file.stem]) for file in files]
 
 
-def read_label_map(file: Path, image: Path, void: int, ids: NDArray[np.uint8] | None = None) -> LabelMap:
+def read_label_map(file: Path, image: Path, void: int, ids: NDArray[np.int16] | None = None) -> LabelMap:
     """The label map in `file`, a picture of one channel whose values are ids.
 
     image: the picture it belongs to. void: the id of unlabelled pixels. ids: what each value 0–255 of the
-    file stands for; None where values are the ids and end with `void`.
+    file stands for, −1 for a value that is no id; None where values are the ids and end with `void`.
     Raises `DataError` for a file that is damaged or in colour, of another size than its image, or with an id
     that is none.
     """
@@ -98,10 +98,23 @@ def read_label_map(file: Path, image: Path, void: int, ids: NDArray[np.uint8] | 
         got = f"{values.shape[0]}×{values.shape[1]}"
         raise DataError(f"{file}: labels are {got}, their image {image} is {height}×{width}")
     if ids is not None:
-        return LabelMap(ids[values], void)
+        labels = ids[values]
+        if labels.size and labels.min() < 0:
+            known = _spans(np.flatnonzero(ids >= 0).tolist())
+            raise DataError(f"{file}: has label {values[labels < 0][0]}; ids are {known}")
+        return LabelMap(labels.astype(np.uint8), void)
     if values.size and values.max() > void:
         raise DataError(f"{file}: has label {values.max()}; ids are 0–{void}, of which {void} is void")
     return LabelMap(values, void)
+
+
+def _spans(numbers: list[int]) -> str:
+    """Ascending numbers as text: [0, 1, 2, 9] → "0–2, 9"."""
+    starts = [number for number in numbers if number - 1 not in numbers]
+    stops = [number for number in numbers if number + 1 not in numbers]
+    return ", ".join(
+        f"{start}–{stop}" if start < stop else str(start) for start, stop in zip(starts, stops, strict=True)
+    )
 
 
 def image_size(file: Path) -> tuple[int, int]:

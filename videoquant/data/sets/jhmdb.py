@@ -59,6 +59,8 @@ def open_jhmdb(root: Path, split: str | None = None) -> Dataset:
                 )
                 for index, image in enumerate(image_files(folder))
             ]
+    if not samples:
+        raise DataError(f"{root / 'splits'}: no ACTION_test_split{number}.txt lists a video of {split}")
     return Dataset("jhmdb", "pose", split, _SPLITS, samples, JOINTS, _RATE)
 
 
