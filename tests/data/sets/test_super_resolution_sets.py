@@ -54,6 +54,21 @@ def test_pictures_are_cropped_and_reduced(tmp_path: Path, scale: int):
     assert np.abs(data[1].pixels - expected).max() <= 1.01
 
 
+def test_only_originals_are_read_where_reduced_pictures_lie_beside_them(tmp_path: Path):
+    for number in (1, 2):
+        save(tmp_path / f"img_00{number}_SRF_3_HR.png", value=number, size=(9, 12))
+        save(tmp_path / f"img_00{number}_SRF_3_LR.png", value=90, size=(3, 4))
+        save(tmp_path / f"img_00{number}_SRF_3_bicubic.png", value=90, size=(9, 12))
+    data = vq.data.open(f"set5:{tmp_path}#x3")
+    assert [sample.name for sample in data] == ["img_001_SRF_3_HR", "img_002_SRF_3_HR"]
+    assert (picture_of(data[1]).pixels == 2).all() and data[1].pixels.shape == (3, 4, 3)
+    for file in tmp_path.glob("*_HR.png"):
+        file.unlink()
+    message = rf"img_001_SRF_3_LR\.png: is a reduced picture, and {tmp_path} holds no originals \*_HR\.png$"
+    with pytest.raises(DataError, match=message):
+        vq.data.open(f"set5:{tmp_path}#x3")
+
+
 def test_too_small_for_the_scale(tmp_path: Path):
     file = save(tmp_path / "a.png", size=(3, 9))
     with pytest.raises(DataError, match=rf"^{file}: 3×9 is too small to be reduced by 4$"):

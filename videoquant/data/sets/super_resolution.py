@@ -1,6 +1,7 @@
 """Set5, Set14, BSD68 and any folder of pictures: super-resolution from bicubically reduced inputs.
 
     PATH/baby.png, PATH/bird.png, …
+    PATH/img_001_SRF_3_HR.png, PATH/img_001_SRF_3_LR.png, …    (only HR is read)
 
 The files are the pictures in high resolution. A picture is cropped to a multiple of the scale, as papers do,
 and the input made from it by bicubic interpolation (a = −0.5, antialiased, rounded to 8 bits). MATLAB's
@@ -28,19 +29,29 @@ SCALES = (2, 3, 4)
 
 
 def open_super_resolution(name: str, root: Path, split: str | None = None) -> Dataset:
-    """The pictures of a folder as "x2" (default), "x3" or "x4". Raises `DataError` where there are none.
+    """The pictures of a folder as "x2" (default), "x3" or "x4".
 
-    name: of the data set, e.g. "set5".
+    name: of the data set, e.g. "set5". Raises `DataError` where there are none, or reduced ones alone.
     """
     splits = tuple(f"x{scale}" for scale in SCALES)
     split = choose(split, splits, "x2", f"{name}:{root}")
-    samples = [reduced(file, file.stem, file.stem, 0, int(split[1:])) for file in image_files(root)]
+    samples = [reduced(file, file.stem, file.stem, 0, int(split[1:])) for file in _originals(root)]
     return Dataset(name, "super-resolution", split, splits, samples)
 
 
 def reduced(file: Path, name: str, clip: str, index: int, scale: int) -> Sample:
     """A picture as a sample: its pixels are those of `file` reduced by `scale`, its target the original."""
     return Sample(name, clip, index, partial(_read_low, file, scale), partial(_read_high, file, scale))
+
+
+def _originals(folder: Path) -> list[Path]:
+    """All pictures, or, where names tell high resolution (_HR) from what was made of it, only those."""
+    files = image_files(folder)
+    high = [file for file in files if file.stem.endswith("_HR")]
+    low = next((file for file in files if file.stem.endswith("_LR")), None)
+    if low and not high:
+        raise DataError(f"{low}: is a reduced picture, and {folder} holds no originals *_HR{low.suffix}")
+    return high or files
 
 
 def _read_high(file: Path, scale: int) -> Picture:
