@@ -27,9 +27,13 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))
     temporary = _temporary_beside(target, path)
+    mode = stat.S_IMODE(temporary.stat().st_mode)
     try:
         yield temporary
         if temporary.exists():
+            temporary.chmod(
+                mode
+            )  # some writers put a file of their own, with rights of its own, in its place
             _publish(temporary, target, path)
     except OSError as error:
         if error.errno in MEDIUM_FAILURES:

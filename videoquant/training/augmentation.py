@@ -1,4 +1,4 @@
-"""Random crops of pictures and what belongs to them. Pillow and NumPy only, so that threads can prepare them."""
+"""Random crops of pictures and what belongs to them, by Pillow and NumPy only: threads prepare them."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def cut(values: Pixels, window: Window, crop: tuple[int, int], fill: int, smooth
 
 
 def jittered(pixels: Pixels, random: np.random.Generator, jitter: float) -> Pixels:
-    """Brightness, contrast and saturation multiplied, each by its own factor between 1/(1 + jitter) and 1 + jitter.
+    """Brightness, contrast and saturation changed at random.
 
-    pixels: uint8 RGB H×W×3.
+    Each is multiplied by a factor of its own from 1/(1 + jitter) to 1 + jitter. pixels: uint8 RGB H×W×3.
     """
     if not jitter:
         return pixels

@@ -1,7 +1,7 @@
 """The order of examples and their preparation, some batches ahead of the step that needs them.
 
-An example is a function of the seed, the epoch and its place in it, and of nothing else: an interrupted training
-continues with the examples it would have had, and threads change nothing.
+An example is a function of the seed, the epoch and its place in it, and of nothing else: an interrupted
+training continues with the examples it would have had, and threads change nothing.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Batches:
             raise DataError(f"a batch of {recipe.batch} cannot be shared evenly by {self.world} processes")
         if not self.per_epoch:
             raise DataError(
-                f"{data.name}#{data.split}: {len(data)} pictures with {recipe.repeats} crops each are less than "
-                f"a batch of {recipe.batch}"
+                f"{data.name}#{data.split}: {len(data)} pictures with {recipe.repeats} crops each are less "
+                f"than a batch of {recipe.batch}"
             )
 
     @property
@@ -57,7 +57,7 @@ class Batches:
         return len(self.objective.dataset) * recipe.repeats // recipe.batch
 
     def of_epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of an epoch (from 0) from step `start` on: inputs and targets, see `Objective.collate`."""
+        """Inputs and targets of an epoch (from 0) from its step `start` on; see `Objective.collate`."""
         recipe = self.objective.recipe
         order = np.random.default_rng([recipe.seed, epoch]).permutation(
             len(self.objective.dataset) * recipe.repeats

@@ -148,8 +148,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
 def objective_for(model: Model, dataset: Dataset, recipe: Recipe) -> Objective:
     """What trains a model on a data set.
 
-    Raises `DataError` where there is no training for its task, or the data set is labelled for another or with
-    another number of classes.
+    Raises `DataError` where there is no training for its task, or the data set is labelled for another or
+    with another number of classes.
     """
     task = str(model.config.preprocessing.task)
     if task not in OBJECTIVES:

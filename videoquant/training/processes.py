@@ -33,7 +33,7 @@ class Processes:
         if self.world == 1:
             return module
         if self.device.type == "cuda":
-            module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
+            module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
         return DistributedDataParallel(module)
 
     def any(self, flag: bool) -> bool:
@@ -63,6 +63,7 @@ def processes(device: str | None = None) -> Iterator[Processes]:
     if place.type == "cuda":
         place = torch.device("cuda", local)
         torch.cuda.set_device(place)
+        torch.backends.cudnn.deterministic = True  # the same result from the same seed
     if world == 1:
         yield Processes(0, 1, place)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 from videoquant.errors import DataError
@@ -16,10 +16,10 @@ class Recipe:
     epochs: passes over the data; an epoch holds `repeats` crops of every picture.
     batch: crops per step, over all processes.
     crop: (height, width) of a training input in pixels; of super-resolution, at the low resolution.
-    scales: bounds of the random scale, drawn log-uniformly. jitter: the most by which brightness, contrast and
-        saturation are multiplied or divided, as a share: 0.3 is ×1/1.3 to ×1.3.
-    optimizer: "adamw", or "sgd" with momentum 0.9. learning_rate: at its peak. weight_decay: of weights, not of
-        biases and batch norm.
+    scales: bounds of the random scale, drawn log-uniformly. jitter: the most by which brightness, contrast
+        and saturation are multiplied or divided, as a share: 0.3 is ×1/1.3 to ×1.3.
+    optimizer: "adamw", or "sgd" with momentum 0.9. learning_rate: at its peak. weight_decay: of weights,
+        not of biases and batch norm.
     schedule: "cosine", or "poly" with power 0.9, both down to 0; warmup: share of the steps before the peak.
     ema: decay of the averaged weights per step; those are what is kept and scored.
     hard: hard-example mining (`losses.hard_cross_entropy`): pixels whose class has at least this probability
@@ -70,29 +70,22 @@ class Recipe:
 
     @classmethod
     def for_task(cls, task: str, frame: tuple[int, int], **given: Any) -> Self:
-        """The usual recipe of "segmentation" or "super-resolution"; `given` replaces settings, None keeps them.
+        """The usual recipe of "segmentation" or "super-resolution".
 
-        frame: (height, width) of the data, the crop of segmentation where none is given. Raises `DataError` for another task.
+        frame: (height, width) of the data, the crop of segmentation where none is given. given: settings that
+        replace the usual ones; None keeps those. Raises `DataError` for another task.
         """
         if task not in _DEFAULTS:
             raise DataError(f"there is no training for {task}; there is for {', '.join(_DEFAULTS)}")
-        settings = {"crop": frame} | _DEFAULTS[task]
+        settings: dict[str, Any] = {"crop": frame, **_DEFAULTS[task]}
         return cls(**settings | {name: value for name, value in given.items() if value is not None})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: tuples become lists."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The inverse of `to_dict`. Raises `DataError` for settings that are missing or unknown."""
-        known = {field.name for field in fields(cls)}
-        if set(data) != known:
-            raise DataError(f"recipe: settings differ: {', '.join(sorted(known ^ set(data)))}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
-
     def rate_at(self, step: int, steps: int) -> float:
-        """The learning rate of a step (from 0) out of `steps`: linear warm-up, then the schedule down to 0."""
+        """The learning rate of a step (from 0) of `steps`: linear warm-up, then the schedule down to 0."""
         rising = round(self.warmup * steps)
         if step < rising:
             return self.learning_rate * (step + 1) / rising
@@ -101,8 +94,8 @@ class Recipe:
         return self.learning_rate * share
 
 
-# Segmentation: scales, flips and mining as the trainers of HRNet and DDRNet have them; AdamW, because those start
-# from ImageNet and this from nothing. Super-resolution: ESPCN's crops are small, so a picture gives many.
+# Segmentation: scales, flips and mining as the trainers of HRNet and DDRNet have them; AdamW, because those
+# start from ImageNet and this from nothing. Super-resolution: crops are small, so a picture gives many.
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "segmentation": {"epochs": 200, "batch": 8, "scales": (0.5, 2.0), "jitter": 0.3, "hard": 0.9},
     "super-resolution": {

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -25,8 +24,8 @@ class Progress:
     """Where a training stands.
 
     step: the next one, over all epochs. loss: the sum over the steps of the epoch begun. history: a dict per
-    finished epoch: epoch (from 1), loss (mean), learning_rate (of its last step), and the scores by name under
-    "validation" where it was scored.
+    finished epoch: epoch (from 1), loss (mean), learning_rate (of its last step), and the scores by name
+    under "validation" where it was scored.
     """
 
     step: int = 0

@@ -47,7 +47,8 @@ class Trainer:
         self.recipe, self.among = recipe, among
         self.objective = objective_for(model, dataset, recipe)
         self.batches = Batches(self.objective, among.rank, among.world)
-        self.model = model.to(among.device, memory_format=torch.channels_last).train()
+        self.model = model.to(among.device).train()
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # known to PyTorch
         self.average = averaged_copy(self.model)
         self.optimizer = optimizer_for(self.model, recipe)
         self._path = folder / STATE_FILE
@@ -72,7 +73,7 @@ class Trainer:
         on_step: Callable[[], None] | None = None,
         on_epoch: Callable[[Progress], None] | None = None,
     ) -> bool:
-        """Train to the end. Ctrl-C ends it after the step in hand, with its state saved. Returns whether it ended.
+        """Train to the end; False where Ctrl-C stopped it: after the step in hand, its state saved.
 
         validate: scores the averaged model, after every `every`-th epoch and the last, in the first process.
         on_step, on_epoch: called after each.
@@ -82,19 +83,25 @@ class Trainer:
         with deferred_interrupt() as interrupted:
             while self.progress.step < self.steps:
                 epoch, start = divmod(self.progress.step, self.batches.per_epoch)
+                stopped = False
                 for inputs, targets in self.batches.of_epoch(epoch, start):
                     self._step(inputs, targets)
                     if on_step:
                         on_step()
-                    if self.among.any(interrupted()):
-                        self._save()
-                        return False
-                self._end_epoch(epoch, validate if (epoch + 1) % every == 0 else None, validate)
-                if on_epoch:
-                    on_epoch(self.progress)
-                if time.monotonic() - saved > SAVE_SECONDS or self.progress.step == self.steps:
+                    stopped = self.among.any(interrupted())
+                    if stopped:
+                        break
+                if self.progress.step == (epoch + 1) * self.batches.per_epoch:
+                    due = (epoch + 1) % every == 0 or epoch + 1 == self.recipe.epochs
+                    self._end_epoch(epoch, validate if due else None)
+                    if on_epoch:
+                        on_epoch(self.progress)
+                ended = self.progress.step == self.steps
+                if stopped or ended or time.monotonic() - saved > SAVE_SECONDS:
                     self._save()
                     saved = time.monotonic()
+                if stopped:
+                    return ended
         return True
 
     def _step(self, inputs: Tensor, targets: Tensor) -> None:
@@ -119,20 +126,14 @@ class Trainer:
         self.progress.step += 1
         self.progress.loss += value
 
-    def _end_epoch(
-        self,
-        epoch: int,
-        due: Callable[[Model], dict[str, float]] | None,
-        validate: Callable[[Model], dict[str, float]] | None,
-    ) -> None:
+    def _end_epoch(self, epoch: int, validate: Callable[[Model], dict[str, float]] | None) -> None:
         row: dict[str, Any] = {
             "epoch": epoch + 1,
             "loss": self.progress.loss / self.batches.per_epoch,
             "learning_rate": self.recipe.rate_at(self.progress.step - 1, self.steps),
         }
-        score = validate if epoch + 1 == self.recipe.epochs else due
-        if score and self.among.is_first:
-            row["validation"] = score(self.average)
+        if validate and self.among.is_first:
+            row["validation"] = validate(self.average)
         self.progress.history.append(row)
         self.progress.loss = 0.0
 

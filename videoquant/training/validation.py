@@ -44,9 +44,10 @@ def validator(model: Model, dataset: Dataset, size: tuple[int, int]) -> Callable
 
 
 def largest(dataset: Dataset) -> tuple[int, int]:
-    """The largest height and the largest width of the pictures; of a video or stills of one task, the first's.
+    """(height, width) of an input that takes the pictures as they are.
 
-    Pictures for super-resolution must not be resized, so that the input has to hold each of them; all are read.
+    Pictures for super-resolution must not be resized: the input has to hold each of them, and
+    all are read. Of other tasks it is the size of the first.
     """
     sizes = (
         sample.pixels.shape for sample in (dataset if dataset.task == "super-resolution" else dataset[:1])

@@ -1,0 +1,120 @@
+"""The loop: it learns, and an interrupted training ends as an uninterrupted one, bit for bit."""
+
+import os
+import signal
+
+import pytest
+import torch
+
+import videoquant as vq
+from tests.training.conftest import ALONE, short, slim
+from videoquant.errors import DataError, NetworkError
+from videoquant.training.state import save_weights
+from videoquant.training.trainer import STATE_FILE, Trainer, optimizer_for
+from videoquant.training.validation import validator
+
+
+def trainer(pictures, folder, resume=False, model=None, **settings):
+    folder.mkdir(exist_ok=True)
+    return Trainer(model or slim(), pictures, short(**settings), folder, ALONE, resume)
+
+
+def same(a, b):
+    b = b.state_dict()
+    return all(torch.equal(value, b[name]) for name, value in a.state_dict().items())
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("stop_after", [1, 2, 3, 5])
+def test_an_interrupted_training_resumes_to_the_same_result(pictures, tmp_path, optimizer, stop_after):
+    whole = trainer(pictures, tmp_path / "whole", optimizer=optimizer)
+    assert whole.run()
+    first = trainer(pictures, tmp_path / "parts", optimizer=optimizer)
+
+    def interrupt():
+        if first.progress.step == stop_after:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert not first.run(on_step=interrupt)
+    assert first.progress.step == stop_after
+    # Other weights to begin with: all that counts is in the file.
+    second = trainer(pictures, tmp_path / "parts", resume=True, model=slim(seed=9), optimizer=optimizer)
+    assert second.run()
+    assert same(whole.average, second.average) and same(whole.model, second.model)
+    assert whole.progress == second.progress
+
+
+def test_threads_and_the_seed(pictures, tmp_path):
+    """The same seed gives the same weights, another seed others."""
+    runs = [trainer(pictures, tmp_path / f"{i}", epochs=1, seed=seed) for i, seed in enumerate((3, 3, 4))]
+    assert all(run.run() for run in runs)
+    assert same(runs[0].average, runs[1].average) and not same(runs[0].average, runs[2].average)
+
+
+def test_it_learns(camvid, pictures, tmp_path):
+    """What is bright is told from what is dark after a few steps, by the score that `compare` gives."""
+    model = slim()
+    validate = validator(model, vq.data.open(f"camvid:{camvid}"), (64, 96))
+    before = validate(model.eval())["miou"]
+    run = trainer(
+        pictures, tmp_path / "t", model=model, epochs=30, learning_rate=0.02, ema=0.5, crop=(64, 96),
+        scales=(1.0, 1.0),
+    )  # fmt: skip
+    assert run.run(validate, every=20)
+    history = run.progress.history
+    assert [row["epoch"] for row in history if "validation" in row] == [20, 30]
+    assert history[-1]["loss"] < history[0]["loss"] / 2
+    assert history[-1]["validation"]["miou"] > max(0.7, before)
+
+
+def test_the_weights_come_back_through_create(pictures, tmp_path):
+    run = trainer(pictures, tmp_path / "t", epochs=1)
+    run.run()
+    save_weights(tmp_path / "w.safetensors", run.average, {"data": "camvid"})
+    with pytest.raises(NetworkError, match="does not fit"):
+        vq.models.create("ddrnet23_slim", tmp_path / "w.safetensors")  # this one is narrower
+
+
+def test_a_folder_with_a_training_is_not_overwritten(pictures, tmp_path):
+    trainer(pictures, tmp_path / "t", epochs=1).run()
+    before = (tmp_path / "t" / STATE_FILE).read_bytes()
+    with pytest.raises(DataError, match="holds a training; go on with --resume"):
+        trainer(pictures, tmp_path / "t", epochs=1)
+    assert (tmp_path / "t" / STATE_FILE).read_bytes() == before
+
+
+def test_another_recipe_does_not_go_on(pictures, tmp_path):
+    trainer(pictures, tmp_path / "t", epochs=1).run()
+    with pytest.raises(DataError, match="was begun with recipe seed 0, not 1; resume it with the same"):
+        trainer(pictures, tmp_path / "t", resume=True, epochs=1, seed=1)
+
+
+@pytest.mark.parametrize("damage", ["missing", "short", "other"])
+def test_a_state_that_is_none_is_refused(pictures, tmp_path, damage):
+    path = tmp_path / STATE_FILE
+    if damage == "short":
+        trainer(pictures, tmp_path, epochs=1).run()
+        path.write_bytes(path.read_bytes()[:1000])
+    if damage == "other":
+        save_weights(path, slim(), {})
+    with pytest.raises(DataError, match="no such file|damaged or no training|no training of videoquant"):
+        trainer(pictures, tmp_path, resume=True, epochs=1)
+
+
+def test_a_training_that_diverges_says_so(pictures, tmp_path):
+    with pytest.raises(DataError, match="the loss is .* in step .*lower --learning-rate"):
+        trainer(pictures, tmp_path / "t", optimizer="sgd", learning_rate=1e30, warmup=0).run()
+
+
+def test_vectors_do_not_decay():
+    model = slim()
+    decayed, plain = optimizer_for(model, short(weight_decay=0.5)).param_groups
+    assert (decayed["weight_decay"], plain["weight_decay"]) == (0.5, 0)
+    assert all(p.dim() > 1 for p in decayed["params"]) and all(p.dim() == 1 for p in plain["params"])
+    assert len(decayed["params"]) + len(plain["params"]) == len(list(model.parameters()))
+
+
+def test_bfloat16_trains_too(pictures, tmp_path):
+    run = trainer(pictures, tmp_path / "t", epochs=1, precision="bf16")
+    assert run.run()
+    assert all(p.dtype == torch.float32 and torch.isfinite(p).all() for p in run.average.parameters())
