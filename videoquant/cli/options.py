@@ -47,8 +47,13 @@ StdOption = Annotated[str | None, typer.Option(help="Preprocessing: standard dev
 ScaleOption = Annotated[
     str | None, typer.Option(help="Preprocessing: multiplies the pixels 0..255, e.g. 1/255.")
 ]
-ColorOption = Annotated[str | None, typer.Option(help="Preprocessing: RGB or BGR.")]
-FitOption = Annotated[str | None, typer.Option(help="Preprocessing: stretch the frame, or crop its centre.")]
+ColorOption = Annotated[str | None, typer.Option(help="Preprocessing: RGB, BGR, or Y for luma alone.")]
+FitOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Preprocessing: stretch the frame, crop its centre, or pad it below and right, unresized."
+    ),
+]
 TaskOption = Annotated[
     str | None,
     typer.Option(
@@ -106,9 +111,11 @@ def are_stills(clip: Clip, images: Path | None) -> bool:
 
 
 def channels_match(network: Network) -> None:
-    """Raise `NetworkError` unless the network takes pictures of three channels, as every clip has."""
-    if network.input_shape[1] != 3:
-        raise NetworkError(f"{network.name}: takes {network.input_shape[1]} channels; frames have 3")
+    """Raise `NetworkError` unless the network takes the channels that frames have: three, or luma alone."""
+    color, channels = network.preprocessing.color, network.input_shape[1]
+    if channels != (1 if color == "Y" else 3):
+        hint = "; --color Y gives it luma" if channels == 1 else ""
+        raise NetworkError(f"{network.name}: takes {channels} channels, not {color}{hint}")
 
 
 @contextmanager

@@ -21,12 +21,14 @@ FRAME = (256, 448)  # height and width of Vimeo-90K, of which the input is the f
 
 @dataclass(frozen=True, kw_only=True)
 class Config(ModelConfig):
-    """factor: r, how many times higher and wider the output is. channels: 1 for luma (Y of YCbCr, 0..1)."""
+    """factor: r, how many times higher and wider the output is. channels: 1 for luma (Y of YCbCr / 255)."""
 
     factor: int
     channels: int = 1
     preprocessing: Preprocessing = field(
-        default_factory=lambda: Preprocessing(mean=(0.0,), std=(1.0,), task="super-resolution")
+        default_factory=lambda: Preprocessing(
+            mean=(0.0,), std=(1.0,), color="Y", fit="pad", task="super-resolution"
+        )
     )
 
 

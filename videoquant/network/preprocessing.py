@@ -12,7 +12,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from videoquant.errors import DataError, NetworkError
+from videoquant.network.ycbcr import luma
 
+COLORS = ("RGB", "BGR", "Y")
+FITS = ("stretch", "crop", "pad")
 TASKS = ("classification", "segmentation", "pose", "landmarks", "super-resolution")
 CROP_SHARE = 0.875  # centre crop of classification networks: 224 of 256, as trained on ImageNet
 
@@ -23,17 +26,18 @@ class Preprocessing:
 
     mean, std: one number per channel, in the units of pixels · scale.
     scale: multiplies pixels of 0..255 (default 1/255).
-    color: "RGB" or "BGR", the order of the input's channels.
+    color: "RGB" or "BGR", the order of the input's channels; "Y" for one channel, luma of 16..235 (`luma`).
     fit: "stretch" resizes the whole frame; "crop" resizes its centre (share `CROP_SHARE` of the shorter
-        side), keeping the aspect ratio, as classification networks are trained.
+        side), keeping the aspect ratio, as classification networks are trained; "pad" resizes nothing: the
+        frame stands at the top left of the input and its last row and column are repeated to fill the rest.
     task: what the outputs mean, one of `TASKS`; None where unknown.
     """
 
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     scale: float = 1 / 255
-    color: Literal["RGB", "BGR"] = "RGB"
-    fit: Literal["stretch", "crop"] = "stretch"
+    color: Literal["RGB", "BGR", "Y"] = "RGB"
+    fit: Literal["stretch", "crop", "pad"] = "stretch"
     task: str | None = None
 
     def __post_init__(self) -> None:
@@ -41,10 +45,14 @@ class Preprocessing:
             raise NetworkError(f"preprocessing: mean has {len(self.mean)} values and std {len(self.std)}")
         if any(value == 0 for value in self.std) or self.scale == 0:
             raise NetworkError("preprocessing: std and scale must not be zero")
-        if self.color not in ("RGB", "BGR"):
-            raise NetworkError(f"preprocessing: color is {self.color!r}; it must be RGB or BGR")
-        if self.fit not in ("stretch", "crop"):
-            raise NetworkError(f"preprocessing: fit is {self.fit!r}; it must be stretch or crop")
+        if self.color not in COLORS:
+            raise NetworkError(f"preprocessing: color is {self.color!r}; it must be RGB, BGR or Y")
+        if self.color == "Y" and len(self.mean) != 1:
+            raise NetworkError(
+                f"preprocessing: mean and std have {len(self.mean)} values; luma (Y) needs one"
+            )
+        if self.fit not in FITS:
+            raise NetworkError(f"preprocessing: fit is {self.fit!r}; it must be stretch, crop or pad")
         if self.task is not None and self.task not in TASKS:
             raise NetworkError(f"preprocessing: task is {self.task!r}; known are {', '.join(TASKS)}")
 
@@ -64,7 +72,10 @@ class Preprocessing:
         return cls().with_text(known)
 
     def with_text(self, given: Mapping[str, str]) -> Preprocessing:
-        """A copy with the given values, as text: "0.5,0.5,0.5", "1/255", "BGR". Raises `NetworkError`."""
+        """A copy with the given values, as text: "0.5,0.5,0.5", "1/255", "BGR". Raises `NetworkError`.
+
+        Where the color becomes Y, a mean or std that is the same for every channel becomes one value.
+        """
         values: dict[str, Any] = {}
         for key, text in given.items():
             match key:
@@ -76,13 +87,18 @@ class Preprocessing:
                     values[key] = text.strip().upper()
                 case _:
                     values[key] = text.strip().lower()
+        if values.get("color") == "Y":
+            for key in ("mean", "std"):
+                numbers = values.get(key, getattr(self, key))
+                values[key] = numbers[:1] if len(set(numbers)) == 1 else numbers
         return replace(self, **values)
 
     def prepare(self, pixels: NDArray[np.uint8], size: tuple[int, int]) -> torch.Tensor:
         """Turn a frame into the network's input.
 
         pixels: uint8 RGB, H×W×3. size: (height, width) of the input.
-        Returns float32 1×3×height×width, channels last in memory. Raises `DataError` for anything else.
+        Returns float32 1×3×height×width, 1×1×height×width for luma, channels last in memory.
+        Raises `DataError` for anything else, and for a frame larger than the input where `fit` is "pad".
         """
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
             raise DataError(f"a frame must be uint8 of shape H×W×3 (RGB); got {pixels.dtype} {pixels.shape}")
@@ -90,8 +106,14 @@ class Preprocessing:
             raise DataError(f"a frame of {pixels.shape[0]}×{pixels.shape[1]} has no pixels")
         top, left, height, width = self.window((pixels.shape[0], pixels.shape[1]), size)
         pixels = pixels[top : top + height, left : left + width]
-        image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).unsqueeze(0)
-        if image.shape[-2:] != size:
+        if self.color == "Y":
+            image = torch.from_numpy(luma(pixels).astype(np.float32))[None, None]
+        else:
+            image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).unsqueeze(0)
+        if self.fit == "pad":
+            below, right = (whole - part for whole, part in zip(size, image.shape[-2:], strict=True))
+            image = F.pad(image.float(), (0, right, 0, below), mode="replicate")
+        elif image.shape[-2:] != size:
             image = F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
         if self.color == "BGR":
             image = image.flip(1)
@@ -103,8 +125,17 @@ class Preprocessing:
     def window(self, frame: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
         """The part of a frame that the network sees: (top, left, height, width) in the frame's pixels.
 
-        frame, size: (height, width) of the frame and of the input. All of it, unless `fit` is "crop".
+        frame, size: (height, width) of the frame and of the input. All of it, unless `fit` is "crop". Where
+        it is "pad" the part is as large as the input, so it may reach past the frame's bottom and right.
+        Raises `DataError` where the frame would have to be resized to be padded.
         """
+        if self.fit == "pad":
+            if frame[0] > size[0] or frame[1] > size[1]:
+                raise DataError(
+                    f"a frame of {frame[0]}×{frame[1]} is larger than the input, {size[0]}×{size[1]}, and is not "
+                    "resized (fit: pad); capture the network at a larger size, or choose the fit stretch"
+                )
+            return 0, 0, *size
         if self.fit == "stretch":
             return 0, 0, *frame
         step = min(frame[0] / size[0], frame[1] / size[1]) * CROP_SHARE
@@ -112,12 +143,16 @@ class Preprocessing:
         return (frame[0] - height) // 2, (frame[1] - width) // 2, height, width
 
     def restore(self, image: torch.Tensor) -> NDArray[np.uint8]:
-        """The inverse of `prepare` for networks that give pictures: float 1×3×H×W to uint8 H×W×3 RGB."""
+        """The inverse of `prepare` for networks that give pictures, without resizing or cropping.
+
+        image: float 1×3×H×W gives uint8 RGB H×W×3; of a Y network, 1×1×H×W gives luma, uint8 H×W.
+        """
         mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (self.mean, self.std))
         pixels = (image[0].float().cpu() * std + mean) / self.scale
         if self.color == "BGR":
             pixels = pixels.flip(0)
-        result: NDArray[np.uint8] = pixels.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
+        rounded = pixels.round().clamp(0, 255).to(torch.uint8)
+        result: NDArray[np.uint8] = (rounded[0] if self.color == "Y" else rounded.permute(1, 2, 0)).numpy()
         return result
 
 

@@ -26,6 +26,7 @@ _DARK: Color = (16, 20, 24)
 class Window:
     """The part of a frame that a network saw, which maps the network's input to the frame.
 
+    The part may reach past the frame's bottom and right, see `Preprocessing.window`.
     frame: (height, width) of the frame; size: (height, width) of the input; preprocessing: what lay between.
     """
 
@@ -46,7 +47,8 @@ class Window:
             image, (self.height, self.width), mode="bilinear", align_corners=False, antialias=True
         )
         full = np.zeros(self.frame, dtype=np.float32)
-        full[self.top : self.top + self.height, self.left : self.left + self.width] = resized[0, 0].numpy()
+        part = full[self.top : self.top + self.height, self.left : self.left + self.width]
+        part[:] = resized[0, 0, : part.shape[0], : part.shape[1]].numpy()
         return full
 
 

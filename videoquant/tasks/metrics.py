@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from videoquant.data.targets import Joints, LabelMap, Landmarks, Picture
 from videoquant.errors import DataError
+from videoquant.network.ycbcr import luma
 from videoquant.tasks.base import Measure
 from videoquant.tasks.super_resolution import PSNR_CAP
 
@@ -179,13 +180,14 @@ class PsnrY:
         self.samples, self._sum = 0, 0.0
 
     def update(self, pixels: NDArray[np.uint8], target: Picture) -> dict[str, float]:
-        """pixels: uint8 RGB of the target's size."""
-        if pixels.shape != target.pixels.shape:
+        """pixels: uint8 of the target's size, RGB H×W×3 or the luma itself H×W."""
+        if pixels.shape[:2] != target.pixels.shape[:2]:
             sizes = " and ".join(f"{a.shape[0]}×{a.shape[1]}" for a in (pixels, target.pixels))
             raise DataError(f"the upscaled picture and its target differ in size: {sizes}")
         border = target.scale
         inner = (slice(border, -border), slice(border, -border))
-        difference = luma(pixels)[inner] - luma(target.pixels)[inner]
+        y = pixels.astype(np.float64) if pixels.ndim == 2 else luma(pixels)
+        difference = y[inner] - luma(target.pixels)[inner]
         if not difference.size:
             raise DataError(f"a picture of {pixels.shape[0]}×{pixels.shape[1]} is all border of {border}")
         error = float(np.square(difference).mean())
@@ -196,12 +198,6 @@ class PsnrY:
     def result(self) -> dict[str, float]:
         _some(self.samples)
         return {PSNR_Y.name: self._sum / self.samples}
-
-
-def luma(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Y of uint8 RGB H×W×3 by ITU-R BT.601, as MATLAB's rgb2ycbcr without rounding: 16–235, float64 H×W."""
-    y: NDArray[np.float64] = 16 + pixels.astype(np.float64) @ np.array([65.481, 128.553, 24.966]) / 255
-    return y
 
 
 def _same_points(points: NDArray[np.float32], target: NDArray[np.float32]) -> None:

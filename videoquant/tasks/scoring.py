@@ -157,16 +157,31 @@ class LandmarkScore(Score):
 
 
 class PictureScore(Score):
-    """PSNR on Y of the picture rounded to 8 bits."""
+    """PSNR on Y of the picture rounded to 8 bits; of a luma network, on its Y as it is."""
 
     def __init__(self, task: SuperResolution, dataset: Dataset) -> None:
-        self._task, self._metric = task, PsnrY()
+        self._task, self._dataset, self._metric = task, dataset, PsnrY()
         self.measures = self._metric.measures
 
     def update(
         self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor], target: Target
     ) -> dict[str, float]:
-        return self._metric.update(self._task.draw(pixels, outputs), _kind(target, Picture))
+        target, factor = _kind(target, Picture), self._task.factor(outputs)
+        if factor != target.scale:
+            data = self._dataset
+            split = data.split.removesuffix(f"x{target.scale}") + f"x{factor:g}"
+            hint = f"open its split {split}" if split in data.splits else f"it has {', '.join(data.splits)}"
+            raise DataError(
+                f"the network enlarges ×{factor:g}, {data.name}#{data.split} is for ×{target.scale}; {hint}"
+            )
+        picture = self._task.picture(pixels, outputs)
+        if picture.shape[:2] != target.pixels.shape[:2]:
+            frame, size = ("×".join(map(str, pair)) for pair in (pixels.shape[:2], self._task.size))
+            raise DataError(
+                f"a frame of {frame} was resized to the input, {size}, so the picture does not fit its target; "
+                "choose the fit pad, or capture the network at that size"
+            )
+        return self._metric.update(picture, target)
 
     def result(self) -> dict[str, float]:
         return self._metric.result()

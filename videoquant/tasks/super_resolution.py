@@ -9,10 +9,12 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from videoquant.network.graph import Network
 from videoquant.network.preprocessing import Preprocessing
+from videoquant.network.ycbcr import chroma, rgb
 from videoquant.tasks.base import Agreement, Measure, Task, one, pair
 
 PSNR = Measure("psnr", "PSNR", "dB", digits=2)
@@ -21,18 +23,22 @@ PSNR_CAP = 100.0  # dB, for pictures that are equal or nearly so
 
 @dataclass(frozen=True)
 class SuperResolution(Task):
-    """A larger picture, from one output 1×3×H×W in the units of the network's input."""
+    """A larger picture, from one output 1×3×H×W, or luma 1×1×H×W, in the units of the network's input."""
 
     name: ClassVar[str] = "super-resolution"
 
     @classmethod
     def of(cls, network: Network) -> SuperResolution | None:
-        """The task by the first output that is a picture no smaller than the input; None where none is."""
+        """The task by the first output that is a picture no smaller than the input; None where none is.
+
+        A picture has three channels, or one where the network's color is Y.
+        """
+        channels = 1 if network.preprocessing.color == "Y" else 3
         for output, value in network.outputs.items():
             shape = network.shapes[value]
             if (
                 len(shape) == 4
-                and shape[1] == 3
+                and shape[1] == channels
                 and shape[2] >= network.size[0]
                 and shape[3] >= network.size[1]
             ):
@@ -47,14 +53,39 @@ class SuperResolution(Task):
         return PictureAgreement(self.primary, self.preprocessing)
 
     def draw(self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor]) -> NDArray[np.uint8]:
-        """The upscaled picture, uint8 RGB; black where it is not finite."""
-        return self.preprocessing.restore(torch.nan_to_num(one(outputs, self.primary), 0, 0, 0)[None])
+        """The upscaled picture, uint8 RGB; black where it is not finite.
+
+        Of a luma network: its Y with the frame's Cb and Cr, upscaled by bicubic interpolation.
+        """
+        picture = self.picture(pixels, outputs)
+        if picture.ndim == 3:
+            return picture
+        height, width = picture.shape
+        planes = np.moveaxis(chroma(pixels).astype(np.float32), -1, 0)
+        enlarged = (Image.fromarray(p).resize((width, height), Image.Resampling.BICUBIC) for p in planes)
+        colored = rgb(np.stack([picture, *(np.asarray(plane) for plane in enlarged)], -1))
+        colored[picture == 0] = 0  # not finite; nothing else is as far below black, 16
+        return colored
+
+    def picture(self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor]) -> NDArray[np.uint8]:
+        """The network's own picture without what was padded: RGB H×W×3 or luma H×W, 0 where not finite."""
+        values = one(outputs, self.primary)
+        if self.preprocessing.fit == "pad":
+            height, width = (round(side * self.factor(outputs)) for side in pixels.shape[:2])
+            values = values[:, :height, :width]
+        picture = self.preprocessing.restore(torch.nan_to_num(values, 0, 0, 0)[None])
+        picture[~torch.isfinite(values).all(0).numpy()] = 0
+        return picture
+
+    def factor(self, outputs: dict[str, Tensor]) -> float:
+        """How many times higher than the input the picture is."""
+        return one(outputs, self.primary).shape[1] / self.size[0]
 
 
 class PictureAgreement(Agreement):
-    """`psnr` in dB over the three colours clipped to 0..1; the stream's is of its mean squared error.
+    """`psnr` in dB over all channels clipped to 0..1; the stream's is of its mean squared error.
 
-    At most `PSNR_CAP`. A picture that is not finite counts with the largest error, 1, which is 0 dB.
+    The whole output counts, also what belongs to padding. At most `PSNR_CAP`. A picture that is not finite counts with the largest error, 1, which is 0 dB.
     """
 
     def __init__(self, output: str, preprocessing: Preprocessing) -> None:
@@ -74,7 +105,7 @@ class PictureAgreement(Agreement):
 
 
 def colors(picture: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """A picture 3×H×W in the units of the input as colours in 0..1, not rounded."""
+    """A picture C×H×W in the units of the input as colours or luma in 0..1, not rounded."""
     mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (preprocessing.mean, preprocessing.std))
     return ((picture * std + mean) / (255 * preprocessing.scale)).clamp(0, 1)
 
