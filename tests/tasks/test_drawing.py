@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from videoquant.errors import DataError
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.tasks.drawing import LEFT, MIDDLE, RIGHT, Canvas, Window, palette, tint, tint_mask
 
@@ -32,6 +33,20 @@ def test_points_and_maps_land_in_the_window():
     full = window.map(torch.ones(7, 9))
     assert full.shape == (80, 160) and full.sum() == 70 * 70
     assert full[5:75, 45:115].min() == 1
+
+
+def test_what_was_padded_keeps_its_place():
+    window = Window((5, 7), (8, 12), Preprocessing(fit="pad"))
+    points = np.array([[0, 0], [6.5, 4.5], [11, 7]], np.float32)
+    assert np.array_equal(window.points(points), points)
+    values = torch.arange(96.0).view(8, 12)
+    assert np.array_equal(window.map(values), values[:5, :7].numpy())
+    # A map of half the resolution: its cells are two pixels wide, past the frame's edge too.
+    halves = window.map(torch.arange(24.0).view(4, 6))
+    whole = Window((8, 12), (8, 12), Preprocessing()).map(torch.arange(24.0).view(4, 6))
+    assert halves.shape == (5, 7) and np.array_equal(halves, whole[:5, :7])
+    with pytest.raises(DataError, match=r"^a frame of 9×7 is larger than the input, 8×12; the fit pad never"):
+        Window((9, 7), (8, 12), Preprocessing(fit="pad"))
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -3,14 +3,18 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import accuracy_score, jaccard_score, top_k_accuracy_score
+from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score, top_k_accuracy_score
+from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
+from torchmetrics.image import PeakSignalNoiseRatio
 
 from videoquant.data.targets import Joints, LabelMap, Landmarks, Picture
 from videoquant.errors import DataError
-from videoquant.tasks.metrics import NME, PCK, ConfusionMatrix, PsnrY, TopK, luma
+from videoquant.network.ycbcr import luma
+from videoquant.tasks.metrics import NME, PCK, ConfusionMatrix, PsnrY, TopK
 
 VOID = 255
 
@@ -44,6 +48,57 @@ def test_iou_is_scikit_learns_jaccard_score(frames):
     assert metric.result()["miou"] == pytest.approx(expected.mean())
     accuracy = np.diagonal(metric.counts).sum() / metric.counts.sum()
     assert accuracy == pytest.approx(accuracy_score(labels, predicted))
+
+
+def camvid_like(seed: int, frames: int = 3):
+    """Frames of (predicted, labels): 11 classes, 11 is void, most pixels right, every class present."""
+    random = np.random.default_rng(seed)
+    for _ in range(frames):
+        labels = random.integers(0, 12, (36, 48))
+        wrong = random.random(labels.shape) < 0.3
+        yield np.where(wrong | (labels == 11), random.integers(0, 11, labels.shape), labels), labels
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_iou_is_that_of_torchmetrics(seed: int):
+    metric = ConfusionMatrix(11)
+    mean, each = (
+        MulticlassJaccardIndex(11, average=average, ignore_index=11) for average in ("macro", "none")
+    )
+    for predicted, labels in camvid_like(seed):
+        metric.update(predicted, label_map(labels, void=11))
+        for theirs in (mean, each):
+            theirs.update(torch.from_numpy(predicted), torch.from_numpy(labels))
+    assert metric.per_class() == pytest.approx(each.compute().tolist(), rel=1e-6)
+    assert metric.result()["miou"] == pytest.approx(float(mean.compute()), rel=1e-6)
+
+
+def test_the_confusion_matrix_is_scikit_learns():
+    metric, expected = ConfusionMatrix(11), np.zeros((11, 11), np.int64)
+    for predicted, labels in camvid_like(7):
+        metric.update(predicted, label_map(labels, void=11))
+        seen = labels != 11
+        expected += confusion_matrix(labels[seen], predicted[seen], labels=range(11))
+    assert np.array_equal(metric.counts[:, :11], expected) and not metric.counts[:, 11].any()
+
+
+@given(maps(), maps(), maps(), arrays(np.bool_, (4, 5)))
+def test_what_is_predicted_on_void_changes_nothing(truth, one, other, void):
+    void[0, 0] = False  # something is left to be counted
+    counts = []
+    for predicted in (one, np.where(void, other, one)):
+        metric = ConfusionMatrix(4)
+        metric.update(predicted, label_map(np.where(void, VOID, truth)))
+        counts.append(metric.counts)
+    assert np.array_equal(*counts) and counts[0].sum() == (~void).sum()
+
+
+def test_a_frame_of_void_alone_changes_nothing():
+    metric = ConfusionMatrix(3)
+    metric.update(np.array([[0, 1]]), label_map([[0, 0]]))
+    before = metric.counts.copy()
+    metric.update(np.array([[2, 2]]), label_map([[VOID, VOID]]))
+    assert np.array_equal(metric.counts, before) and metric.result() == {"miou": 1 / 4}
 
 
 def test_a_worked_example_of_miou():
@@ -92,6 +147,21 @@ def test_top_k_is_scikit_learns(scores, data):
         f"top{k}_accuracy": top_k_accuracy_score(indexes, scores, k=k, labels=range(8)) for k in (1, 5)
     }
     assert metric.result() == pytest.approx(expected)
+
+
+def test_top_k_is_that_of_torchmetrics():
+    random = np.random.default_rng(3)
+    scores, indexes = random.normal(size=(200, 20)).astype(np.float32), random.integers(0, 20, 200)
+    scores[np.arange(200), indexes] += 1
+    metric = TopK()
+    for row, index in zip(scores, indexes, strict=True):
+        metric.update(row, int(index))
+    expected = {}
+    for k in (1, 5):
+        theirs = MulticlassAccuracy(20, top_k=k, average="micro")
+        expected[f"top{k}_accuracy"] = float(theirs(torch.from_numpy(scores), torch.from_numpy(indexes)))
+    assert metric.result() == pytest.approx(expected)
+    assert 0.1 < expected["top1_accuracy"] < expected["top5_accuracy"] < 0.9
 
 
 def test_ties_and_broken_scores():
@@ -164,11 +234,6 @@ def test_points_that_do_not_fit():
         NME().update(np.zeros((2, 2), np.float32), face([[1, 1], [1, 1]]))
 
 
-def test_luma_of_known_colours():
-    colours = np.array([[[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
-    assert luma(colours)[0] == pytest.approx([16, 235, 81.481, 144.553, 40.966])
-
-
 def test_a_worked_example_of_psnr_on_y():
     metric = PsnrY()
     truth = np.full((10, 12, 3), 100, np.uint8)
@@ -179,6 +244,34 @@ def test_a_worked_example_of_psnr_on_y():
     assert metric.update(got, Picture(truth, 2)) == pytest.approx({"psnr_y": value})
     assert metric.update(truth, Picture(truth, 2)) == {"psnr_y": 100.0}
     assert metric.result() == pytest.approx({"psnr_y": (value + 100) / 2})
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_psnr_on_y_is_that_of_torchmetrics_on_cropped_luma(scale: int):
+    random = np.random.default_rng(scale)
+    metric, expected = PsnrY(), []
+    for height, width in ((24, 36), (36, 60)):
+        truth = random.integers(0, 256, (height, width, 3), np.uint8)
+        got = (truth + random.normal(0, 12, truth.shape)).clip(0, 255).astype(np.uint8)
+        inner = (slice(scale, height - scale), slice(scale, width - scale))
+        theirs = PeakSignalNoiseRatio(data_range=255.0)
+        expected.append(
+            float(theirs(*(torch.from_numpy(luma(p)[inner].copy()).double() for p in (got, truth))))
+        )
+        assert metric.update(got, Picture(truth, scale))["psnr_y"] == pytest.approx(expected[-1], rel=1e-6)
+    assert metric.result()["psnr_y"] == pytest.approx(sum(expected) / 2, rel=1e-6)
+    assert expected[0] != pytest.approx(expected[1], abs=0.01)
+
+
+def test_luma_may_be_given_as_it_is():
+    truth = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
+    y = luma(truth).round().astype(np.uint8)
+    from_luma = PsnrY().update(y, Picture(truth, 2))["psnr_y"]
+    error = np.square(y - luma(truth))[2:-2, 2:-2].mean()
+    assert from_luma == pytest.approx(10 * math.log10(255**2 / error))
+    assert PsnrY().update(truth, Picture(truth, 2)) == {"psnr_y": 100.0}
+    with pytest.raises(DataError, match=r"differ in size: 6×8 and 12×16$"):
+        PsnrY().update(y[:6, :8], Picture(truth, 2))
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])

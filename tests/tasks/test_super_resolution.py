@@ -5,8 +5,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from videoquant.network.preprocessing import Preprocessing
+from videoquant.network.ycbcr import luma
 from videoquant.tasks.super_resolution import PictureAgreement, SuperResolution, psnr
 
 
@@ -56,5 +58,39 @@ def test_drawing_gives_the_upscaled_picture():
     output = preprocessing.prepare(pixels, (4, 6))
     frame = np.zeros((2, 3, 3), dtype=np.uint8)
     assert np.array_equal(task.draw(frame, {"out": output}), pixels)
-    output[0, :, 0, 0] = float("nan")
-    assert task.draw(frame, {"out": output}).shape == (4, 6, 3)
+    output[0, 1, 0, 0] = float("nan")
+    picture = task.draw(frame, {"out": output})
+    assert not picture[0, 0].any() and np.array_equal(picture[1:], pixels[1:])
+
+
+LUMA = Preprocessing((0.0,), (1.0,), color="Y", fit="pad")
+
+
+def test_luma_agrees_by_its_own_255():
+    outputs = [{"out": torch.full((1, 1, 4, 6), value)} for value in (0.5, 0.6)]
+    assert PictureAgreement("out", LUMA).update(*outputs)["psnr"] == pytest.approx(20, abs=1e-4)
+
+
+def test_drawing_luma_takes_the_colours_of_the_frame():
+    task = SuperResolution("out", (8, 8), LUMA)
+    rows, columns = np.mgrid[:16, :20].astype(np.float32)
+    target = np.stack([60 + 5 * rows, 200 - 4 * columns, 80 + 3 * rows + 2 * columns], -1).astype(np.uint8)
+    target = target[:12, :14]
+    frame = np.array(Image.fromarray(target).resize((7, 6), Image.Resampling.BICUBIC))
+    output = torch.zeros(1, 1, 16, 16)
+    output[0, 0, :12, :14] = torch.from_numpy(luma(target)) / 255
+    picture = task.draw(frame, {"out": output})
+    assert picture.shape == target.shape and picture.dtype == np.uint8
+    # Smooth colours: what is lost is the rounding of Y and a little at the borders.
+    assert np.abs(picture.astype(int) - target)[2:-2, 2:-2].max() <= 3
+    assert np.abs(luma(picture) - luma(target)).max() < 1.5
+    output[0, 0, 3, 4] = float("inf")
+    assert not task.draw(frame, {"out": output})[3, 4].any()
+
+
+def test_what_was_padded_is_cut_off_in_colour_too():
+    preprocessing = Preprocessing(fit="pad")
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8)
+    output = preprocessing.prepare(pixels, (8, 8)).repeat_interleave(2, -1).repeat_interleave(2, -2)
+    picture = SuperResolution("out", (8, 8), preprocessing).draw(pixels, {"out": output})
+    assert np.array_equal(picture, pixels.repeat(2, 0).repeat(2, 1))

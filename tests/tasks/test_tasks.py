@@ -18,7 +18,7 @@ from videoquant.tasks.segmentation import Segmentation
 from videoquant.tasks.super_resolution import SuperResolution
 
 
-def network(task, last=None, size=(16, 24), fit="stretch", **outputs):
+def network(task, last=None, size=(16, 24), fit="stretch", color="RGB", **outputs):
     """A network whose outputs have the given shapes (without N); `last` is the op at the end of each."""
     nodes, tensors = [], {}
     for name, shape in outputs.items():
@@ -27,8 +27,9 @@ def network(task, last=None, size=(16, 24), fit="stretch", **outputs):
         if last:
             nodes.append(Node(f"{name}_{last[0]}", last[0], (name,), last[1]))
     values = {name: f"{name}_{last[0]}" if last else name for name in outputs}
-    preprocessing = Preprocessing(task=task, fit=fit)
-    return Network(nodes, "image", (1, 3, *size), values, tensors, preprocessing)
+    channels = 1 if color == "Y" else 3
+    preprocessing = Preprocessing((0.0,) * channels, (1.0,) * channels, color=color, fit=fit, task=task)
+    return Network(nodes, "image", (1, channels, *size), values, tensors, preprocessing)
 
 
 POSENET = {
@@ -68,6 +69,10 @@ EXAMPLES = {
     "face in 2-D": (network("landmarks", out=(196,)), Landmarks, "out", {"landmark_distance": (0, 100)}),
     "super-resolution": (
         network("super-resolution", upscaled=(3, 32, 48)), SuperResolution, "upscaled", {"psnr": (100, 0)},
+    ),
+    "super-resolution of luma": (
+        network("super-resolution", color="Y", upscaled=(1, 32, 48)), SuperResolution, "upscaled",
+        {"psnr": (100, 0)},
     ),
     "classification": (
         network("classification", fit="crop", logits=(10,)), Classification, "logits", {"top1": (1, 0)},
@@ -118,6 +123,7 @@ def test_every_task_has_an_example():
         network("landmarks", first=(98, 16, 16)),
         network("landmarks", first=(1,)),
         network("super-resolution", first=(3, 8, 12), second=(1, 32, 48)),
+        network("super-resolution", color="Y", first=(1, 8, 12), second=(3, 32, 48)),
         network("classification", first=(1,), second=(4, 4)),
     ],
     ids=lambda net: f"{net.preprocessing.task} {net.shapes}",

@@ -48,9 +48,7 @@ class Preprocessing:
         if self.color not in COLORS:
             raise NetworkError(f"preprocessing: color is {self.color!r}; it must be RGB, BGR or Y")
         if self.color == "Y" and len(self.mean) != 1:
-            raise NetworkError(
-                f"preprocessing: mean and std have {len(self.mean)} values; luma (Y) needs one"
-            )
+            raise NetworkError(f"preprocessing: mean has {len(self.mean)} values; luma (Y) has one channel")
         if self.fit not in FITS:
             raise NetworkError(f"preprocessing: fit is {self.fit!r}; it must be stretch, crop or pad")
         if self.task is not None and self.task not in TASKS:
@@ -132,8 +130,8 @@ class Preprocessing:
         if self.fit == "pad":
             if frame[0] > size[0] or frame[1] > size[1]:
                 raise DataError(
-                    f"a frame of {frame[0]}×{frame[1]} is larger than the input, {size[0]}×{size[1]}, and is not "
-                    "resized (fit: pad); capture the network at a larger size, or choose the fit stretch"
+                    f"a frame of {frame[0]}×{frame[1]} is larger than the input, {size[0]}×{size[1]}; the "
+                    "fit pad never resizes: capture the network at a larger size, or set fit to stretch"
                 )
             return 0, 0, *size
         if self.fit == "stretch":

@@ -178,8 +178,8 @@ class PictureScore(Score):
         if picture.shape[:2] != target.pixels.shape[:2]:
             frame, size = ("×".join(map(str, pair)) for pair in (pixels.shape[:2], self._task.size))
             raise DataError(
-                f"a frame of {frame} was resized to the input, {size}, so the picture does not fit its target; "
-                "choose the fit pad, or capture the network at that size"
+                f"a frame of {frame} was resized to the input, {size}, so its picture is not of the target's "
+                "size; set fit to pad, or capture the network at that size"
             )
         return self._metric.update(picture, target)
 

@@ -85,7 +85,8 @@ class SuperResolution(Task):
 class PictureAgreement(Agreement):
     """`psnr` in dB over all channels clipped to 0..1; the stream's is of its mean squared error.
 
-    The whole output counts, also what belongs to padding. At most `PSNR_CAP`. A picture that is not finite counts with the largest error, 1, which is 0 dB.
+    The whole output counts, what belongs to padding too. At most `PSNR_CAP`. A picture that is not finite
+    counts with the largest error, 1, which is 0 dB.
     """
 
     def __init__(self, output: str, preprocessing: Preprocessing) -> None:
