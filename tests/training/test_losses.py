@@ -49,4 +49,4 @@ def test_without_labelled_pixels_it_is_nothing_and_has_a_gradient():
     logits = torch.randn(1, 3, 4, 4, requires_grad=True)
     loss = hard_cross_entropy(logits, torch.full((1, 4, 4), VOID), VOID, 0.9)
     loss.backward()
-    assert float(loss) == 0 and not logits.grad.any()
+    assert loss.item() == 0 and not logits.grad.any()

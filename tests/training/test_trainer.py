@@ -9,6 +9,7 @@ import torch
 import videoquant as vq
 from tests.training.conftest import ALONE, short, slim
 from videoquant.errors import DataError, NetworkError
+from videoquant.training.objectives import objective_for
 from videoquant.training.state import save_weights
 from videoquant.training.trainer import STATE_FILE, Trainer, optimizer_for
 from videoquant.training.validation import validator
@@ -16,7 +17,8 @@ from videoquant.training.validation import validator
 
 def trainer(pictures, folder, resume=False, model=None, **settings):
     folder.mkdir(exist_ok=True)
-    return Trainer(model or slim(), pictures, short(**settings), folder, ALONE, resume)
+    objective = objective_for(model or slim(), pictures, short(**settings))
+    return Trainer(objective, folder, ALONE, resume)
 
 
 def same(a, b):
@@ -97,12 +99,12 @@ def test_a_state_that_is_none_is_refused(pictures, tmp_path, damage):
         path.write_bytes(path.read_bytes()[:1000])
     if damage == "other":
         save_weights(path, slim(), {})
-    with pytest.raises(DataError, match="no such file|damaged or no training|no training of videoquant"):
+    with pytest.raises(DataError, match=r"no such file|damaged or no training|no training of videoquant"):
         trainer(pictures, tmp_path, resume=True, epochs=1)
 
 
 def test_a_training_that_diverges_says_so(pictures, tmp_path):
-    with pytest.raises(DataError, match="the loss is .* in step .*lower --learning-rate"):
+    with pytest.raises(DataError, match=r"the loss is .* in step .*lower --learning-rate"):
         trainer(pictures, tmp_path / "t", optimizer="sgd", learning_rate=1e30, warmup=0).run()
 
 

@@ -19,7 +19,9 @@ from videoquant.data.dataset import Dataset
 from videoquant.errors import DataError
 from videoquant.files import atomic_write, output_folder
 from videoquant.models import Model, create
+from videoquant.models.registry import ENTRIES
 from videoquant.report.training_plot import write_training_plot
+from videoquant.training.objectives import objective_for
 from videoquant.training.processes import Processes, processes
 from videoquant.training.recipe import Recipe
 from videoquant.training.state import Progress, save_weights
@@ -84,7 +86,8 @@ def command(
     train, scored = training_data(dataset, validation)
     with processes() as among:
         torch.manual_seed(seed)
-        model = create(network, checkpoint, num_classes=len(train.labels) or None)
+        fits = network in ENTRIES and ENTRIES[network].task == train.task
+        model = create(network, checkpoint, num_classes=len(train.labels) or None if fits else None)
         task = str(model.config.preprocessing.task)
         first = train[0].pixels.shape
         recipe = Recipe.for_task(
@@ -103,9 +106,10 @@ def command(
             seed=seed,
         )
         folder = output_folder(output)
+        objective = objective_for(model, train, recipe)
         validate = validator(model, scored, largest(scored)) if scored and among.is_first else None
         setup = {"network": network, "data": f"{train.name}#{train.split}, {len(train)} pictures"}
-        trainer = Trainer(model, train, recipe, folder, among, resume, setup)
+        trainer = Trainer(objective, folder, among, resume, setup)
         heading = f"{network} on {train.name}#{train.split}"
         if among.is_first:
             announce(heading, train, scored, recipe, trainer)

@@ -137,6 +137,12 @@ class SuperResolutionObjective(Objective):
 
     def loss(self, outputs: Tensor | tuple[Tensor, Tensor], targets: Tensor) -> Tensor:
         assert isinstance(outputs, Tensor)
+        if outputs.shape != targets.shape:
+            ours, theirs = (t.shape[-1] // self.recipe.crop[1] for t in (outputs, targets))
+            raise DataError(
+                f"the network enlarges by {ours}, {self.dataset.name}#{self.dataset.split} by {theirs}; "
+                f"open its split x{ours}"
+            )
         return F.mse_loss(outputs.float(), targets)
 
 

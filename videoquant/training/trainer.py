@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
-from videoquant.data.dataset import Dataset
 from videoquant.errors import DataError
 from videoquant.interrupt import deferred_interrupt
 from videoquant.models.base import Model
+from videoquant.network.builder import one_line
 from videoquant.training.average import averaged_copy, update_average
 from videoquant.training.batches import Batches
-from videoquant.training.objectives import objective_for
+from videoquant.training.objectives import Objective
 from videoquant.training.processes import Processes
 from videoquant.training.recipe import Recipe
 from videoquant.training.state import Progress, load_state, save_state
@@ -27,32 +27,32 @@ SAVE_SECONDS = 60  # between two writes of the state, which is four times as lar
 
 
 class Trainer:
-    """One training of a model on a data set; `run` does it, or the rest of it.
+    """One training; `run` does it, or the rest of it.
 
-    model: its weights are the start; it is trained in place. folder: where `STATE_FILE` is kept.
+    objective: its model is trained in place, from the weights it has. folder: where `STATE_FILE` is kept.
     resume: go on from that file. setup: further values that must be the same when it is resumed, e.g. names.
     After `run`, `average` is the result: the model with averaged weights, in eval mode.
     """
 
     def __init__(
         self,
-        model: Model,
-        dataset: Dataset,
-        recipe: Recipe,
+        objective: Objective,
         folder: Path,
         among: Processes,
         resume: bool = False,
         setup: dict[str, Any] | None = None,
     ) -> None:
-        self.recipe, self.among = recipe, among
-        self.objective = objective_for(model, dataset, recipe)
-        self.batches = Batches(self.objective, among.rank, among.world)
-        self.model = model.to(among.device).train()
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # known to PyTorch
+        self.objective, self.recipe, self.among = objective, objective.recipe, among
+        self.batches = Batches(objective, among.rank, among.world)
+        # On CPUs with AVX-512 the backward pass of PyTorch 2.13 corrupts memory where layers of few channels
+        # (8, say) are channels last; contiguous, the same network is sound and as a rule a tenth slower.
+        self._layout = torch.channels_last if among.device.type == "cuda" else torch.contiguous_format
+        self.model = objective.model.to(among.device).train()
+        self.model.to(memory_format=self._layout)  # type: ignore[call-overload]  # known to PyTorch
         self.average = averaged_copy(self.model)
-        self.optimizer = optimizer_for(self.model, recipe)
+        self.optimizer = optimizer_for(self.model, self.recipe)
         self._path = folder / STATE_FILE
-        self._setup = {"recipe": recipe.to_dict(), "processes": among.world, **(setup or {})}
+        self._setup = {"recipe": self.recipe.to_dict(), "processes": among.world, **(setup or {})}
         self.progress = Progress()
         if resume:
             parts = (self.model, self.average, self.optimizer)
@@ -109,9 +109,15 @@ class Trainer:
         rate = recipe.rate_at(self.progress.step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        inputs = inputs.to(device, memory_format=torch.channels_last, non_blocking=True)
-        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-            outputs = self._module(inputs)
+        inputs = inputs.to(device, memory_format=self._layout, non_blocking=True)
+        try:
+            with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+                outputs = self._module(inputs)
+        except ValueError as error:  # batch norm refuses to norm a single value
+            raise DataError(
+                f"{type(self.model).__name__} cannot train on {len(inputs)} crops of "
+                f"{recipe.crop[0]}×{recipe.crop[1]}: give a larger --batch or --crop ({one_line(error)})"
+            ) from error
         loss = self.objective.loss(outputs, targets.to(device, non_blocking=True))
         value = self.among.total(loss.item()) / self.among.world
         if not value < float("inf"):
