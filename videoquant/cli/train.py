@@ -72,7 +72,7 @@ def command(
     weight_decay: Annotated[float | None, typer.Option(metavar="X", help="Of weights.")] = None,
     schedule: Annotated[str | None, typer.Option(help="cosine or poly.")] = None,
     precision: Annotated[
-        str | None, typer.Option(help="fp32 or bf16; default: bf16 where the machine has it.")
+        str | None, typer.Option(help="fp32 or bf16; default: bf16 for segmentation where the machine has it.")
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of weights, order and augmentation.")] = 0,
     every: Annotated[
@@ -102,7 +102,7 @@ def command(
             learning_rate=learning_rate,
             weight_decay=weight_decay,
             schedule=schedule,
-            precision=precision or default_precision(among.device),
+            precision=precision or default_precision(task, among.device),
             seed=seed,
         )
         folder = output_folder(output)
@@ -154,8 +154,10 @@ def parse_bounds(text: str) -> tuple[float, float]:
     return low, high
 
 
-def default_precision(device: torch.device) -> str:
-    """bf16 where the hardware multiplies it, fp32 elsewhere."""
+def default_precision(task: str, device: torch.device) -> str:
+    """bf16 where the hardware multiplies it; fp32 elsewhere, and for pictures, which want its digits."""
+    if task == "super-resolution":
+        return "fp32"
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     capability = torch.cpu.get_capabilities() if device.type == "cpu" else {}
