@@ -103,7 +103,8 @@ def load_quantized(path: str | Path) -> QuantizedNetwork:
                 raise NetworkError(
                     f"{path}: written in format {header['version']}; this release reads {VERSION}"
                 )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies: in the file tensors lie at odd addresses, where matrix products may round otherwise.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         return _build(header, tensors)
     except (SafetensorError, KeyError, TypeError, json.JSONDecodeError, OSError) as error:
         raise NetworkError(f"{path}: not a quantized network, or damaged ({error})".splitlines()[0]) from None
