@@ -112,11 +112,9 @@ def test_other_figures_count_batch_norm_too() -> None:
         assert f"{(count.products + count.normalised) / 1e9:.2f}" == quoted
 
 
-# What torch.export takes long to follow is captured with fewer and narrower layers, from the same code.
+# What torch.export takes long to follow is captured with fewer and narrower layers, from the same code; each
+# family has a member in full.
 SHRUNK: dict[str, dict[str, Any]] = {
-    "resnet34": {"blocks": (1, 1, 1, 1)},
-    "mobilenet_v2": {"stages": ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 1, 2)), "last": 64},
-    "hrnet_w18_small_v1": {"width": 8, "blocks": 1},
     "hrnet_w18_small_v2": {"width": 8, "blocks": 1, "modules": (1, 1, 1), "first_blocks": 1},
     "hrnet_w18_landmarks": {"width": 8, "blocks": 1, "modules": (1, 1, 1), "first_blocks": 1},
     "hrnet_w32_pose": {"width": 8, "blocks": 1, "modules": (1, 1, 1), "first_blocks": 1},
@@ -136,7 +134,7 @@ def captured(name: str) -> tuple[vq.Network, list[Tensor]]:
     frames = [frame[:, : channels(name)] for frame in moving_frames(8, SIZE)]
     network = vq.capture(module, frames[0], name=name, preprocessing=module.config.preprocessing)
     with torch.no_grad():
-        torch.testing.assert_close(network(frames[1]), module(frames[1]), rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(network(frames[1]), module(frames[1]), rtol=1e-4, atol=1e-4)
     return network, frames
 
 
