@@ -76,21 +76,21 @@ class Row:
 
     scheme: its text. gbops_per_frame: 10⁹ bit operations, amortised over a cycle. sqnr_db: of the primary
     output against fp32, over the whole stream, at most `EXACT_DB`. agreement: the task's measures against
-    fp32. truth: measures against the labels of a data set; truth_by_label: the first, by class or joint.
-    per_frame: a dict per frame: frame (index), key, gbops, sqnr_db, agreement. layer_sqnr_db: by layer,
-    on every `LAYER_STEP`-th frame. shares: of adaptive schemes, the share of the MACs at each bit-width over
-    the residual frames; layer_shares: by layer. density: of Dense + Sparse schemes, the one requested, and
-    mean, p10 and p90 over frames of what was measured (a frame's is its mean over the MACs). ranges: of
-    schemes that predict them, on every `LAYER_STEP`-th frame: what was predicted and what would have been
-    measured. pictures: overlays on the sample frames.
+    fp32. accuracy: measures against the labels of a data set; accuracy_by_label: the first of them, by class
+    or joint. per_frame: a dict per frame: frame (index), key, gbops, sqnr_db, agreement, and accuracy where
+    it has a label. layer_sqnr_db: by layer, on every `LAYER_STEP`-th frame. shares: of adaptive schemes, the
+    share of the MACs at each bit-width over the residual frames; layer_shares: by layer. density: of Dense +
+    Sparse schemes, the one requested, and mean, p10 and p90 over frames of what was measured (a frame's is
+    its mean over the MACs). ranges: of schemes that predict them, on every `LAYER_STEP`-th frame: what was
+    predicted and what would have been measured. pictures: overlays on the sample frames.
     """
 
     scheme: str
     gbops_per_frame: float = 0.0
     sqnr_db: float = EXACT_DB
     agreement: dict[str, float] = field(default_factory=dict)
-    truth: dict[str, float] = field(default_factory=dict)
-    truth_by_label: dict[str, float | None] = field(default_factory=dict)
+    accuracy: dict[str, float] = field(default_factory=dict)
+    accuracy_by_label: dict[str, float | None] = field(default_factory=dict)
     per_frame: list[dict[str, Any]] = field(default_factory=list)
     layer_sqnr_db: dict[str, float] = field(default_factory=dict)
     shares: dict[int, float] = field(default_factory=dict)
@@ -107,8 +107,8 @@ class Comparison:
     network, source: their names. calibration: which data calibrated, in words. task: what the outputs
     mean, or None. measures: the task's, in the order of columns. primary: the output whose SQNR is given.
     frames: how many were scored. picture_frames: indexes of the frames drawn. stills: whether the frames are
-    unrelated images. truth: the measures against labels, where there are any; labelled: how many frames have
-    one. complete: False where the user stopped it; then every row holds the same first frames.
+    unrelated images. accuracy: the measures against labels, where there are any; labelled: how many frames
+    have one. complete: False where the user stopped it; then every row holds the same first frames.
     """
 
     network: str
@@ -121,7 +121,7 @@ class Comparison:
     frames: int = 0
     picture_frames: list[int] = field(default_factory=list)
     stills: bool = False
-    truth: tuple[Measure, ...] = ()
+    accuracy: tuple[Measure, ...] = ()
     labelled: int = 0
     complete: bool = True
 
@@ -182,7 +182,7 @@ class _Contender:
         if self.agreement:
             measured["agreement"] = self.agreement.update(reference, output)
         if self.score and target is not None:
-            measured["truth"] = self.score.update(frame.pixels, output, target)
+            measured["accuracy"] = self.score.update(frame.pixels, output, target)
         self.row.per_frame.append(measured)
         return output
 
@@ -214,8 +214,8 @@ class _Contender:
         row.gbops_per_frame = amortised_bops(key, residual, self.scheme.period if seen_residual else 1) / 1e9
         row.sqnr_db = self.sqnr.result()
         row.agreement = self.agreement.result() if self.agreement else {}
-        if self.score and any("truth" in frame for frame in row.per_frame):
-            row.truth, row.truth_by_label = self.score.result(), self.score.per_label()
+        if self.score and any("accuracy" in frame for frame in row.per_frame):
+            row.accuracy, row.accuracy_by_label = self.score.result(), self.score.per_label()
         row.layer_sqnr_db = {name: sqnr.result() for name, sqnr in self.layers.items()}
         frames = len(self.bops[False])
         row.layer_shares = {
@@ -272,7 +272,7 @@ def compare(
         _Contender(q, comparison, task.agreement() if task else None, score() if score else None)
         for q in quantized
     ]
-    comparison.truth = score().measures if score else ()
+    comparison.accuracy = score().measures if score else ()
     with deferred_interrupt() as interrupted:
         for number, frame in enumerate(frames):
             by_layer = number % LAYER_STEP == LAYER_STEP - 1

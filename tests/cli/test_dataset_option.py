@@ -20,21 +20,21 @@ def test_compare_scores_against_labels(shared_data, command, tmp_path):
         "compare", network, "--dataset", source, "--schemes", "fp32; w8a8", "--frames", 12, "--json", "r.json"
     )
     assert code == 0, err
-    assert out.count("(truth)") == 2
+    assert out.count("(labels)") == 2
     data = json.loads((tmp_path / "r.json").read_text())
     assert data["labelled_frames"] == data["frames"] == 12
     rows = {row["scheme"]: row for row in data["rows"]}
     assert rows["fp32"]["agreement"]["top1"] == 1.0
-    assert 0.5 < rows["fp32"]["truth"]["top1_accuracy"] <= rows["fp32"]["truth"]["top5_accuracy"] <= 1
-    assert len(rows["w8a8"]["per_frame"]) == 12 and "truth" in rows["w8a8"]["per_frame"][0]
+    assert 0.5 < rows["fp32"]["accuracy"]["top1_accuracy"] <= rows["fp32"]["accuracy"]["top5_accuracy"] <= 1
+    assert len(rows["w8a8"]["per_frame"]) == 12 and "accuracy" in rows["w8a8"]["per_frame"][0]
     page = (tmp_path / "videoquant-report" / "report.html").read_text()
-    assert "(truth)" in page and "not against ground truth" not in page
+    assert "(labels)" in page and "not against ground truth" not in page
 
 
 def test_a_task_without_labels_is_scored_against_fp32_alone(shared_data, small, command, tmp_path):
     source = f"camvid:{shared_data / 'camvid'}#val"
     code, out, err = command("compare", small, "--dataset", source, "--schemes", "w8a8->w4a4", "--frames", 6)
-    assert code == 0 and "not scored against labels" in err and "(truth)" not in out
+    assert code == 0 and "not scored against labels" in err and "(labels)" not in out
 
 
 def test_stills_of_a_data_set_take_no_residuals(shared_data, small, command):

@@ -24,12 +24,12 @@ def test_dictionary_has_every_documented_key(comparison: Comparison) -> None:
         "format", "network", "source", "calibration", "task", "primary_output", "frames",
         "labelled_frames", "complete", "rows",
     ]  # fmt: skip
-    assert data["format"] == 1
+    assert data["format"] == 2
     assert data["calibration"] == "15 frames of the same source, none of them scored"
     assert data["frames"] == 60 and data["complete"] is True
     assert [row["scheme"] for row in data["rows"]] == [row.scheme for row in comparison.rows]
     assert list(data["rows"][-1]) == [
-        "scheme", "gbops_per_frame", "sqnr_db", "agreement", "truth", "truth_by_label", "per_frame",
+        "scheme", "gbops_per_frame", "sqnr_db", "agreement", "accuracy", "accuracy_by_label", "per_frame",
         "layer_sqnr_db", "shares", "layer_shares", "density", "ranges", "pareto",
     ]  # fmt: skip
     assert list(data["rows"][-1]["shares"]) == ["0", "4", "8"]

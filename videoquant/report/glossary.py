@@ -9,10 +9,13 @@ from videoquant.schemes import Scheme
 from videoquant.tasks.sqnr import EXACT_DB
 
 _REFERENCE = (
-    "Every scheme is compared with the output of the same network in floating point (fp32) on the same "
-    "frame, not with ground truth. Where fp32 itself errs, nothing here shows it: what is measured is what "
+    "Every scheme is compared with the output of the same network in floating point (fp32) on the same frame"
+)
+_NO_LABELS = (
+    ", not with ground truth. Where fp32 itself errs, nothing here shows it: what is measured is what "
     "quantization changes."
 )
+_AND_LABELS = "; only what is called (labels) is measured against ground truth."
 _BITS = "Weights at 8 bits, activations (the inputs of layers) at 4 bits; fp32 has 32 bits for both."
 _RESIDUAL = (
     "Keyframes at w8a8. Between them a layer computes only the difference (the residual) from the keyframe, "
@@ -39,7 +42,7 @@ _QPP = (
     "an early activation, the first ReLU unless the scheme says at=. They cost next to nothing and are "
     "known before the layers run."
 )
-_TRUTH = (
+_ACCURACY = (
     "Measured against the labels of the data set, on the frames that have one, not against fp32; the row of "
     "fp32 is what quantization starts from."
 )
@@ -68,7 +71,7 @@ _MEASURES = {
 def glossary(comparison: Comparison) -> list[tuple[str, str]]:
     """(term, explanation) of every term that the comparison's table and plots use."""
     kinds = {family(row.scheme) for row in comparison.rows}
-    entries = [("Reference", _REFERENCE)]
+    entries = [("Reference", _REFERENCE + (_AND_LABELS if comparison.accuracy else _NO_LABELS))]
     if kinds - {"float"}:
         entries.append(("w8a4", _BITS))
     if kinds & {"residual", "adaptive"}:
@@ -82,8 +85,8 @@ def glossary(comparison: Comparison) -> list[tuple[str, str]]:
     entries += [("GBOPs per frame", _GBOPS), ("SQNR", _sqnr(comparison.primary))]
     if any(row.layer_sqnr_db for row in comparison.rows):
         entries.append(("SQNR by layer", f"The same of each layer’s output, on every {LAYER_STEP}th frame."))
-    if comparison.truth:
-        entries.append(("(truth)", _TRUTH))
+    if comparison.accuracy:
+        entries.append(("(labels)", _ACCURACY))
     known = [measure for measure in comparison.measures if measure.name in _MEASURES]
     entries += [(measure.label, _MEASURES[measure.name]) for measure in known]
     return [*entries, ("Pareto front", _FRONT)]

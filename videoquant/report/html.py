@@ -16,9 +16,10 @@ from PIL import Image
 from videoquant.comparison import Comparison, Row
 from videoquant.files import atomic_write, output_folder
 from videoquant.report.glossary import glossary
+from videoquant.report.label_table import label_section
 from videoquant.report.layer_plots import layers_plot, shares_plot
 from videoquant.report.looks import family
-from videoquant.report.plots import fidelity_plot, frames_per_point, frames_plot
+from videoquant.report.plots import fidelity_plot, frames_per_point, frames_plot, lower_panel
 from videoquant.report.range_plots import ranges_plot
 from videoquant.report.results import pareto, write_csv, write_json
 from videoquant.report.summary import summary
@@ -48,6 +49,7 @@ def page(comparison: Comparison) -> str:
     sections = (
         _overview(comparison),
         _results(comparison),
+        label_section(comparison),
         _fidelity(comparison),
         _frame_by_frame(comparison),
         _pictures(comparison),
@@ -100,8 +102,8 @@ def _overview(comparison: Comparison) -> str:
         notice = f"<p class='notice'>The run was stopped early: {held}.</p>\n"
     sentences = "\n".join(f"<p>{_code(sentence)}</p>" for sentence in summary(comparison))
     against = "not against ground truth"
-    if comparison.truth:
-        against = f"measures called (truth) against the labels of {_count(comparison.labelled, 'frame')}"
+    if comparison.accuracy:
+        against = f"measures called (labels) against the labels of {_count(comparison.labelled, 'frame')}"
     reference = (
         "Fidelity is measured against the network’s own floating-point (fp32) output on the same frames, "
         f"{against}."
@@ -150,7 +152,8 @@ def _fidelity(comparison: Comparison) -> str:
         "Each point is a scheme: further left costs less, further up is closer to fp32. The grey line "
         "shows the best that each budget buys."
     )
-    if comparison.measures and not comparison.measures[0].higher_is_better:
+    below = lower_panel(comparison)
+    if below and not below[0].higher_is_better:
         caption += " In the lower panel less is better."
     return _figure("Fidelity against cost", fidelity_plot(comparison), caption)
 

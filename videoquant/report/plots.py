@@ -31,7 +31,8 @@ from videoquant.report.looks import (
     title,
 )
 from videoquant.report.results import front
-from videoquant.report.table import heading
+from videoquant.report.table import against_labels, heading
+from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
 FLOOR_DB = -10.0  # lower values are drawn here: the error is ten times the signal, the output is noise
@@ -42,23 +43,22 @@ _PANELS: tuple[Family, ...] = ("frame", "residual", "adaptive")
 
 
 def fidelity_plot(comparison: Comparison) -> str:
-    """SQNR, and below it the task's first measure if there is one, against GBOPs per frame (log axis).
+    """SQNR, and below it the measure of `lower_panel` if there is one, against GBOPs per frame (log axis).
 
     A point per scheme, labelled; the line is the Pareto front of its panel: the best that each budget buys.
     """
-    measure = comparison.measures[0] if comparison.measures else None
+    below = lower_panel(comparison)
     with style():
-        figure = new_figure(7.4 if measure else 4.2)
-        panels = figure.subplots(2 if measure else 1, 1, sharex=True, squeeze=False)[:, 0]
+        figure = new_figure(7.4 if below else 4.2)
+        panels = figure.subplots(2 if below else 1, 1, sharex=True, squeeze=False)[:, 0]
         upper = panels[0]
         shown, top = _decibel_axis(upper, [row.sqnr_db for row in comparison.rows])
         title(upper, f"SQNR of {comparison.primary} in dB ↑")
         drawn = [(upper, shown, _scatter(upper, comparison, shown, True))]
         if any(row.sqnr_db >= EXACT_DB for row in comparison.rows):
             upper.axhline(top, color=RULE, linewidth=0.8, linestyle=(0, (4, 4)))
-        if measure:
-            lower = panels[1]
-            values = [row.agreement.get(measure.name, math.nan) for row in comparison.rows]
+        if below:
+            lower, (measure, values) = panels[1], below
             title(lower, heading(measure))
             dress(lower)
             lower.margins(y=0.12)
@@ -76,6 +76,22 @@ def fidelity_plot(comparison: Comparison) -> str:
             points, labels = [point for point, _ in marks], [look.label for _, look in marks]
             add_labels(axes, points, labels, [look.color for _, look in marks], stairs)
         return svg(figure, "fidelity")
+
+
+def lower_panel(comparison: Comparison) -> tuple[Measure, list[float]] | None:
+    """What `fidelity_plot` draws below SQNR, and its values (NaN where a row has none).
+
+    The first measure against labels where there is one, else the task's first against fp32; None without.
+    """
+    if comparison.accuracy:
+        first = comparison.accuracy[0]
+        found = [row.accuracy.get(first.name, math.nan) for row in comparison.rows]
+        if any(map(math.isfinite, found)):
+            return against_labels(first), found
+    if comparison.measures:
+        first = comparison.measures[0]
+        return first, [row.agreement.get(first.name, math.nan) for row in comparison.rows]
+    return None
 
 
 def frames_plot(comparison: Comparison) -> str:

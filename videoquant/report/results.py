@@ -13,7 +13,7 @@ from typing import Any
 from videoquant.comparison import Comparison, Row
 from videoquant.files import atomic_write
 
-FORMAT = 1  # raised when a reader of the JSON form would have to change
+FORMAT = 2  # raised when a reader of the JSON form would have to change
 
 
 def to_dict(comparison: Comparison) -> dict[str, Any]:
@@ -48,24 +48,31 @@ def write_json(comparison: Comparison, path: str | Path) -> None:
 def write_csv(comparison: Comparison, path: str | Path) -> None:
     """Write one line per scheme as UTF-8 CSV.
 
-    Columns: scheme, gbops_per_frame, sqnr_db, every measure of the task by its name, truth_… for those
-    against labels, share_0, share_4, … for bit-widths of adaptive schemes, density_mean and density_p90 of
-    Dense + Sparse ones. What does not apply, or is not finite, is an empty field.
+    Columns: scheme, gbops_per_frame, sqnr_db, every measure of the task by its name, accuracy_… for those
+    against labels, accuracy_by_label_… for the first of these by class or joint, share_0, share_4, … for
+    bit-widths of adaptive schemes, density_mean and density_p90 of Dense + Sparse ones. What does not apply,
+    or is not finite, is an empty field.
     Raises `OutputError` where the file cannot be written.
     """
     measures = [measure.name for measure in comparison.measures]
     widths = sorted({width for row in comparison.rows for width in row.shares})
     densities = ["mean", "p90"] if any(row.density for row in comparison.rows) else []
-    truths = [measure.name for measure in comparison.truth]
+    accuracies = [measure.name for measure in comparison.accuracy]
+    labels = list(dict.fromkeys(label for row in comparison.rows for label in row.accuracy_by_label))
     header = ["scheme", "gbops_per_frame", "sqnr_db", *measures]
-    header += [*(f"truth_{name}" for name in truths), *(f"share_{width}" for width in widths)]
+    header += [
+        *(f"accuracy_{name}" for name in accuracies),
+        *(f"accuracy_by_label_{label}" for label in labels),
+    ]
+    header += [*(f"share_{width}" for width in widths)]
     header += [f"density_{name}" for name in densities]
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         for row in comparison.rows:
             numbers = [row.gbops_per_frame, row.sqnr_db, *(row.agreement.get(name) for name in measures)]
-            numbers += [row.truth.get(name) for name in truths]
+            numbers += [row.accuracy.get(name) for name in accuracies]
+            numbers += [row.accuracy_by_label.get(label) for label in labels]
             numbers += [row.shares.get(width) for width in widths]
             numbers += [row.density.get(name) for name in densities]
             writer.writerow([row.scheme, *("" if x is None else x for x in _plain(numbers))])
@@ -93,8 +100,8 @@ def _row(row: Row) -> dict[str, Any]:
         "gbops_per_frame": row.gbops_per_frame,
         "sqnr_db": row.sqnr_db,
         "agreement": row.agreement,
-        "truth": row.truth,
-        "truth_by_label": row.truth_by_label,
+        "accuracy": row.accuracy,
+        "accuracy_by_label": row.accuracy_by_label,
         "per_frame": row.per_frame,
         "layer_sqnr_db": row.layer_sqnr_db,
         "shares": row.shares,

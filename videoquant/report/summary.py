@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from videoquant.comparison import Comparison, Row
 from videoquant.report.looks import family
-from videoquant.report.table import gbops_digits, sqnr_text
+from videoquant.report.table import against_labels, gbops_digits, sqnr_text
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
@@ -19,7 +19,8 @@ PLAIN = "w8a8"  # what most tools give: the second yardstick beside fp32
 def summary(comparison: Comparison) -> list[str]:
     """Sentences for the top of a report: the best quantized scheme, and the cheapest that comes near it.
 
-    Once by SQNR, once by the task's first measure. Scheme names stand between backquotes.
+    Once by SQNR, once by the task's first measure, and once by the first against labels. Scheme names
+    stand between backquotes.
     """
     rows = [row for row in comparison.rows if family(row.scheme) != "float"]
     if not rows:
@@ -27,7 +28,12 @@ def summary(comparison: Comparison) -> list[str]:
     digits = gbops_digits([row.gbops_per_frame for row in comparison.rows])
     sentences = _by_sqnr(comparison, rows, digits)
     if comparison.measures:
-        sentences += _by_measure(comparison, comparison.measures[0], rows, digits)
+        first = comparison.measures[0]
+        sentences += _by_measure(first, [row.agreement.get(first.name) for row in rows], rows, digits)
+    if comparison.accuracy:
+        first = comparison.accuracy[0]
+        accuracies = [row.accuracy.get(first.name) for row in rows]
+        sentences += _by_measure(against_labels(first), accuracies, rows, digits)
     return sentences
 
 
@@ -53,12 +59,14 @@ def _by_sqnr(comparison: Comparison, rows: Sequence[Row], digits: int) -> list[s
     ]
 
 
-def _by_measure(comparison: Comparison, measure: Measure, rows: Sequence[Row], digits: int) -> list[str]:
-    scored = [row for row in rows if measure.name in row.agreement]
+def _by_measure(
+    measure: Measure, measured: Sequence[float | None], rows: Sequence[Row], digits: int
+) -> list[str]:
+    values = {row.scheme: value for row, value in zip(rows, measured, strict=True) if value is not None}
+    scored = [row for row in rows if row.scheme in values]
     if len(scored) < 2 or measure.unit not in CLOSE:
         return []
     sign = 1 if measure.higher_is_better else -1
-    values = {row.scheme: row.agreement[measure.name] for row in scored}
     best = min(scored, key=lambda row: (-sign * values[row.scheme], row.gbops_per_frame))
     near = _cheapest(
         scored, lambda row: sign * (values[best.scheme] - values[row.scheme]) <= CLOSE[measure.unit]

@@ -48,8 +48,8 @@ def columns(comparison: Comparison) -> list[Column]:
             for measure in comparison.measures
         ),
         *(
-            _measure_column(heading(truth_label(measure)), measure, [row.truth for row in comparison.rows])
-            for measure in comparison.truth
+            _measure_column(heading(measure), measure, [row.accuracy for row in comparison.rows])
+            for measure in map(against_labels, comparison.accuracy)
         ),
     ]
 
@@ -96,9 +96,9 @@ def _broken(heading: str) -> str:
     return textwrap.fill(bound, HEADING_WIDTH, break_long_words=False)
 
 
-def truth_label(measure: Measure) -> Measure:
+def against_labels(measure: Measure) -> Measure:
     """A measure against labels, called so: one against fp32 may have the same name."""
-    return replace(measure, label=f"{measure.label} (truth)")
+    return replace(measure, label=f"{measure.label} (labels)")
 
 
 def _measure_column(heading: str, measure: Measure, measured: Sequence[dict[str, float]]) -> Column:
