@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from videoquant.calibration.calibrate import calibrate
 from videoquant.calibration.sampling import calibration_clips
 from videoquant.errors import NetworkError
+from videoquant.models.base import Model
+from videoquant.models.registry import create, names
+from videoquant.models.weights import require_weights
+from videoquant.network.capture import capture
 from videoquant.network.graph import Network
 from videoquant.network.onnx_reader import read_onnx
 from videoquant.schemes import Scheme
@@ -17,21 +24,59 @@ from videoquant.simulate.quantized import QuantizedNetwork
 
 # Networks that ship with the package, by the name they are loaded by.
 SHIPPED = {"selfie_segmentation": "selfie_segmentation_256.onnx"}
+LONGEST_SIDE = 8192  # pixels of an input; more is a slip of the finger, and would fill the memory
 
 
-def load(source: str | Path) -> Network:
-    """Read a network from an ONNX file, or one that ships with the package by its name (`SHIPPED`).
+def load(
+    source: str | Path,
+    *,
+    checkpoint: str | Path | None = None,
+    size: tuple[int, int] | None = None,
+    num_classes: int | None = None,
+) -> Network:
+    """Read a network: from an ONNX file, or by the name of a shipped one (`SHIPPED`) or of `models.names()`.
 
-    Raises `NetworkError` for a missing or damaged file, and for an operator that is not supported.
+    Only the networks of `models.names()` take the rest; a file has its own weights and size.
+    checkpoint: their weights (see `models.create`); default those that a clone of the repository ships
+        (`models.weights`). size: (height, width) of the input, default the published one. num_classes:
+        default the checkpoint's.
+    Raises `NetworkError` for a missing or damaged file, an unknown name, an operator that is not supported,
+    weights that are missing or do not fit, and a size that the network cannot have.
     """
-    if str(source) in SHIPPED:
-        with resources.as_file(resources.files("videoquant") / "assets" / SHIPPED[str(source)]) as path:
+    name = str(source)
+    if name in names():
+        weights = require_weights(name) if checkpoint is None else checkpoint
+        return capture_model(name, create(name, weights, num_classes), size)
+    given = {"checkpoint": checkpoint, "size": size, "num_classes": num_classes}
+    for option, value in given.items():
+        if value is not None:
+            raise NetworkError(
+                f"{name}: {option} is for the networks by name ({', '.join(names())}); a file has its own"
+            )
+    if name in SHIPPED:
+        with resources.as_file(resources.files("videoquant") / "assets" / SHIPPED[name]) as path:
             network = read_onnx(path)
-        network.name = str(source)
+        network.name = name
         return network
     if not Path(source).exists():
-        raise NetworkError(f"{source}: no such file, and no shipped network ({', '.join(SHIPPED)})")
+        known = [*SHIPPED, *names()]
+        near = get_close_matches(name.lower().replace("-", "_"), known, cutoff=0.6)
+        hint = f"did you mean {', '.join(near)}?" if near else f"networks by name are {', '.join(known)}"
+        raise NetworkError(f"{name}: no such file, and no network of this name; {hint}")
     return read_onnx(source)
+
+
+def capture_model(name: str, module: Model, size: tuple[int, int] | None = None) -> Network:
+    """A network of `models` as a `Network`, called `name`, for inputs of `size`, default `config.size`.
+
+    Raises `NetworkError` for a size that it cannot have.
+    """
+    height, width = size or module.config.size
+    if not (1 <= height <= LONGEST_SIDE and 1 <= width <= LONGEST_SIDE):
+        raise NetworkError(f"{name}: size is {height}×{width}; each side must be 1 to {LONGEST_SIDE} pixels")
+    channels = getattr(module.config, "channels", 3)
+    example = torch.rand(1, channels, height, width)
+    return capture(module, example, name=name, preprocessing=module.config.preprocessing)
 
 
 def quantize(
