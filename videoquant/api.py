@@ -51,7 +51,7 @@ def load(
     for option, value in given.items():
         if value is not None:
             raise NetworkError(
-                f"{name}: {option} is for the networks by name ({', '.join(names())}); a file has its own"
+                f"{name}: {option} is for the networks of videoquant.models; this one has its own"
             )
     if name in SHIPPED:
         with resources.as_file(resources.files("videoquant") / "assets" / SHIPPED[name]) as path:

@@ -64,6 +64,14 @@ def output_folder(path: str | Path) -> Path:
     return folder
 
 
+def check_folder(path: str | Path) -> None:
+    """Raise `OutputError` where `output_folder` would. What it has to make for that is removed again."""
+    missing = [folder for folder in (Path(path), *Path(path).parents) if not folder.exists()]
+    output_folder(path)
+    for folder in missing:
+        folder.rmdir()
+
+
 def reason(error: BaseException) -> str:
     """The words of a system or FFmpeg error on one line without the path, such as "permission denied"."""
     return (getattr(error, "strerror", None) or " ".join(str(error).split())).lower()

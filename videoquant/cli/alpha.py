@@ -13,13 +13,13 @@ from rich.table import Table
 from videoquant.axes import Frame
 from videoquant.calibration.alpha import AlphaCurve, check_has_alpha, search_alpha
 from videoquant.calibration.sampling import calibration_clips
+from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     ColorOption,
     DatasetOption,
     FitOption,
     ImagesOption,
     MeanOption,
-    NetworkArgument,
     ScaleOption,
     StdOption,
     TaskOption,
@@ -27,7 +27,6 @@ from videoquant.cli.options import (
     are_stills,
     channels_match,
     console,
-    open_network,
     open_source,
     progress_bar,
 )
@@ -49,6 +48,8 @@ def command(
     video: VideoOption = None,
     images: ImagesOption = None,
     dataset: DatasetOption = None,
+    checkpoint: CheckpointOption = None,
+    size: SizeOption = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="F", help="Write the curve as JSON here.")
     ] = None,
@@ -74,7 +75,7 @@ def command(
     source = open_source(video, images, dataset)
     if are_stills(source, images) and not isinstance(wanted.time, Frame):
         raise SchemeError(f"{wanted}: needs a video; stills have no frame before them")
-    captured = open_network(network, mean, std, scale, color, fit, task)
+    captured = open_network(network, checkpoint, size, source, mean, std, scale, color, fit, task)
     channels_match(captured)
     if json_file:
         check_writable(json_file)

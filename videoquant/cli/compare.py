@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,13 +20,13 @@ from videoquant.calibration.sampling import (
     calibration_spans,
     split,
 )
+from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     ColorOption,
     DatasetOption,
     FitOption,
     ImagesOption,
     MeanOption,
-    NetworkArgument,
     ScaleOption,
     StdOption,
     TaskOption,
@@ -34,18 +35,24 @@ from videoquant.cli.options import (
     channels_match,
     console,
     open_clip,
-    open_network,
     open_source,
     progress_bar,
     status,
 )
-from videoquant.comparison import DEFAULT_IMAGE_SCHEMES, DEFAULT_SCHEMES, PICTURES, compare
+from videoquant.comparison import (
+    DEFAULT_IMAGE_SCHEMES,
+    DEFAULT_LABELLED_SCHEMES,
+    DEFAULT_SCHEMES,
+    PICTURES,
+    compare,
+)
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, Frame
 from videoquant.errors import DataError, SchemeError
-from videoquant.files import check_writable, output_folder
+from videoquant.files import check_folder, check_writable
 from videoquant.network.graph import Network
 from videoquant.report.html import write_report
+from videoquant.report.label_table import render_labels
 from videoquant.report.results import write_json
 from videoquant.report.table import render_table
 from videoquant.schemes import Scheme
@@ -58,6 +65,8 @@ def command(
     video: VideoOption = None,
     images: ImagesOption = None,
     dataset: DatasetOption = None,
+    checkpoint: CheckpointOption = None,
+    size: SizeOption = None,
     schemes: Annotated[
         str | None,
         typer.Option(
@@ -90,17 +99,20 @@ def command(
     fit: FitOption = None,
     task: TaskOption = None,
 ) -> None:
-    """Compare schemes on a clip: GBOPs per frame, SQNR and the task's agreement with the fp32 network."""
+    """Compare schemes on a clip: GBOPs per frame, SQNR, agreement with fp32, accuracy on labels."""
     source = open_source(video, images, dataset)
     stills = are_stills(source, images)
-    wanted = parse_schemes(schemes, stills)
-    captured = open_network(network, mean, std, scale, color, fit, task)
+    wanted = parse_schemes(schemes, stills, isinstance(source, LabelledClip))
+    captured = open_network(network, checkpoint, size, source, mean, std, scale, color, fit, task)
     channels_match(captured)
     if json_file:
         check_writable(json_file)
-    output_folder(report)
+    check_folder(report)
 
+    score = scorer(captured, source)
     plan = plan_frames(source, count, wanted, calibration is not None)
+    if score is not None and isinstance(source, LabelledClip):
+        check_labels(source, plan.scored)
     other = open_clip(calibration) if calibration is not None else source
     free = plan.free if other is source else [range(live_frames(wanted) if other.is_live else len(other))]
     sets = calibration_sets(other, free, wanted)
@@ -118,10 +130,13 @@ def command(
             calibration=describe(other, source, plan, sets),
             picture_frames=[source.index_at(position) for position in picture_frames(plan.scored)],
             stills=stills,
-            score=truth(captured, source),
+            score=score,
             progress=advance,
         )
     console.print(render_table(result))
+    by_class = render_labels(result, console)
+    if by_class:
+        console.print(by_class)
     if json_file:
         write_json(result, json_file)
     page = write_report(result, report)
@@ -131,7 +146,7 @@ def command(
         raise typer.Exit(130)
 
 
-def truth(network: Network, source: Clip) -> Callable[[], Score] | None:
+def scorer(network: Network, source: Clip) -> Callable[[], Score] | None:
     """What scores outputs against the labels of a data set; None where there are none that fit."""
     if not isinstance(source, LabelledClip):
         return None
@@ -146,9 +161,15 @@ def truth(network: Network, source: Clip) -> Callable[[], Score] | None:
     return partial(score_for, task, source.dataset)
 
 
-def parse_schemes(text: str | None, stills: bool) -> list[Scheme]:
+def check_labels(source: LabelledClip, scored: Sequence[range]) -> None:
+    """Read the labels that will be scored against, so that an unusable one fails before the long work."""
+    for position in itertools.chain.from_iterable(scored):
+        _ = source.dataset[position].target
+
+
+def parse_schemes(text: str | None, stills: bool, labelled: bool = False) -> list[Scheme]:
     """The schemes of --schemes, or the default ones. Stills have no time, so only frame schemes fit them."""
-    defaults = DEFAULT_IMAGE_SCHEMES if stills else DEFAULT_SCHEMES
+    defaults = DEFAULT_IMAGE_SCHEMES if stills else DEFAULT_LABELLED_SCHEMES if labelled else DEFAULT_SCHEMES
     parts = defaults if text is None else [part.strip() for part in text.split(";") if part.strip()]
     if not parts:
         raise SchemeError('--schemes is empty; write e.g. "fp32; w8a8; w8a8->w4a4 T=3"')

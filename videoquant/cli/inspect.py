@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from videoquant.api import SHIPPED
 from videoquant.axes import Predicted
+from videoquant.cli.networks import CheckpointOption, SizeOption, open_network
 from videoquant.cli.options import (
     ColorOption,
     FitOption,
@@ -17,10 +19,10 @@ from videoquant.cli.options import (
     StdOption,
     TaskOption,
     console,
-    open_network,
 )
 from videoquant.costs.bops import amortised_bops, frame_bops
 from videoquant.errors import NetworkError
+from videoquant.models import names
 from videoquant.network.graph import Network
 from videoquant.quantizers.placement import layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible
@@ -32,12 +34,17 @@ from videoquant.storage import is_quantized_file, load_quantized
 
 def command(
     network: Annotated[
-        str, typer.Argument(help="An ONNX file, a shipped network's name, or a quantized file.")
+        str,
+        typer.Argument(
+            help=f"An ONNX file, a network's name ({', '.join((*SHIPPED, *names()))}), or a quantized file."
+        ),
     ],
     scheme: Annotated[
         str | None,
         typer.Option(help='Show what this scheme quantizes, e.g. "w8a8->w4a4 T=3" (default w8a8).'),
     ] = None,
+    checkpoint: CheckpointOption = None,
+    size: SizeOption = None,
     mean: MeanOption = None,
     std: StdOption = None,
     scale: ScaleOption = None,
@@ -48,6 +55,10 @@ def command(
     """Print a network's layers: shapes, parameters, MACs, and the bits a scheme gives each."""
     options = (mean, std, scale, color, fit, task)
     if is_quantized_file(network):
+        if checkpoint is not None or size is not None:
+            raise NetworkError(
+                f"{network}: its weights and size are stored with it; quantize again to change them"
+            )
         if any(option is not None for option in options):
             raise NetworkError(f"{network}: its preprocessing is stored with it; quantize again to change it")
         quantized = load_quantized(network)
@@ -55,7 +66,7 @@ def command(
         calibrated = quantized if shown == quantized.scheme else None
     else:
         shown = Scheme.parse(scheme or "w8a8")
-        graph = open_network(network, *options)
+        graph = open_network(network, checkpoint, size, None, *options)
         calibrated = None
     console.print(layer_table(graph, shown, calibrated))
     for line in [*summary(graph, shown), *(prediction(calibrated) if calibrated else looks(graph, shown))]:

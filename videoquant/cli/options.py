@@ -12,19 +12,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from videoquant.api import load
 from videoquant.data import catalog
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, frames
 from videoquant.errors import DataError, NetworkError
 from videoquant.network.graph import Network
 
-NetworkArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="NETWORK", help="An ONNX file, or the name of a shipped network: selfie_segmentation."
-    ),
-]
 VideoOption = Annotated[
     str | None,
     typer.Option("--video", metavar="CLIP", help="A video file, a folder of frames or a camera index."),
@@ -64,27 +57,6 @@ TaskOption = Annotated[
 # Results. A pipe has no width: there nothing is folded, so that names can be searched for.
 console = Console(width=None if sys.stdout.isatty() else 240)
 status = Console(stderr=True)  # progress and notes, so that results can be piped
-
-
-def open_network(
-    source: str,
-    mean: str | None = None,
-    std: str | None = None,
-    scale: str | None = None,
-    color: str | None = None,
-    fit: str | None = None,
-    task: str | None = None,
-) -> Network:
-    """Load a network; options that are given replace what its file says of preprocessing and task."""
-    network = load(source)
-    given = {"mean": mean, "std": std, "scale": scale, "color": color, "fit": fit, "task": task}
-    network.preprocessing = network.preprocessing.with_text({k: v for k, v in given.items() if v is not None})
-    values, channels = len(network.preprocessing.mean), network.input_shape[1]
-    if values not in (1, channels):
-        raise NetworkError(
-            f"{network.name}: mean and std have {values} values, the input {channels} channels"
-        )
-    return network
 
 
 def open_source(video: str | None, images: Path | None, dataset: str | None) -> Clip:

@@ -9,20 +9,19 @@ import typer
 
 from videoquant.api import quantize
 from videoquant.calibration.calibrate import walks
+from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     ColorOption,
     DatasetOption,
     FitOption,
     ImagesOption,
     MeanOption,
-    NetworkArgument,
     ScaleOption,
     StdOption,
     TaskOption,
     VideoOption,
     channels_match,
     console,
-    open_network,
     open_source,
     progress_bar,
 )
@@ -40,6 +39,8 @@ def command(
     video: VideoOption = None,
     images: ImagesOption = None,
     dataset: DatasetOption = None,
+    checkpoint: CheckpointOption = None,
+    size: SizeOption = None,
     mean: MeanOption = None,
     std: StdOption = None,
     scale: ScaleOption = None,
@@ -51,7 +52,7 @@ def command(
     wanted = Scheme.parse(scheme)
     wanted.check_built()
     source = open_source(video, images, dataset)
-    captured = open_network(network, mean, std, scale, color, fit, task)
+    captured = open_network(network, checkpoint, size, source, mean, std, scale, color, fit, task)
     channels_match(captured)
     check_writable(output)
     with progress_bar("calibrating", len(captured.nodes) * walks(wanted)) as advance:

@@ -32,8 +32,8 @@ def require_weights(name: str, dataset: str | None = None) -> Path:
     found = shipped_weights(name, dataset)
     if found is None:
         raise NetworkError(
-            f"{name}: has no weights in {FOLDER.parent.name}/{FOLDER.name}; give its --checkpoint PATH, or "
-            f"train it: videoquant train {name} --dataset NAME:PATH"
+            f"{name}: has no weights in {FOLDER.parent.name}/{FOLDER.name}; give a checkpoint (--checkpoint "
+            f"PATH) or train one: videoquant train {name} --dataset NAME:PATH"
         )
     return found
 

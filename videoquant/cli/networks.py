@@ -1,0 +1,122 @@
+"""The NETWORK of a command: an ONNX file, the shipped network, or one of `models` with weights and size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from videoquant.api import SHIPPED, capture_model, load
+from videoquant.cli.options import status
+from videoquant.cli.sizes import parse_size
+from videoquant.data.dataset import LabelledClip
+from videoquant.data.video import Clip, Stills
+from videoquant.errors import NetworkError
+from videoquant.models import ModelConfig, create, names
+from videoquant.models.weights import require_weights, shipped_weights
+from videoquant.network.graph import Network
+
+NetworkArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK",
+        help=f"An ONNX file, or a network's name: {', '.join((*SHIPPED, *names()))}.",
+    ),
+]
+CheckpointOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="PATH",
+        help="Weights of a network by name; default: those in experiments/weights, where it has some.",
+    ),
+]
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="HxW",
+        help="Input of a network by name, e.g. 360x480; default: that of the frames for segmentation and "
+        "super-resolution, else the published one.",
+    ),
+]
+
+
+def open_network(
+    name: str,
+    checkpoint: Path | None = None,
+    size: str | None = None,
+    source: Clip | None = None,
+    mean: str | None = None,
+    std: str | None = None,
+    scale: str | None = None,
+    color: str | None = None,
+    fit: str | None = None,
+    task: str | None = None,
+) -> Network:
+    """Load a network; options that are given replace what it says of preprocessing and task.
+
+    source: the frames it will see, which give a network by name its size and choose among its weights.
+    Without any it is only looked at, so that random weights do where there are no others.
+    """
+    wanted = None if size is None else parse_size(size, "--size")
+    if name in names():
+        network = _open_model(name, checkpoint, wanted, source)
+    else:
+        network = load(name, checkpoint=checkpoint, size=wanted)
+    given = {"mean": mean, "std": std, "scale": scale, "color": color, "fit": fit, "task": task}
+    network.preprocessing = network.preprocessing.with_text({k: v for k, v in given.items() if v is not None})
+    values, channels = len(network.preprocessing.mean), network.input_shape[1]
+    if values not in (1, channels):
+        raise NetworkError(
+            f"{network.name}: mean and std have {values} values, the input {channels} channels"
+        )
+    return network
+
+
+def input_size(config: ModelConfig, source: Clip) -> tuple[int, int]:
+    """The (height, width) that a network's input has by default for the frames of a source.
+
+    For segmentation that of the first frame; for super-resolution, which must not resize, the largest height
+    and width that occur (pictures of a folder or a data set are all read); else the published one.
+    """
+    task = config.preprocessing.task
+    if task not in ("segmentation", "super-resolution"):
+        return config.size
+    labelled_stills = isinstance(source, LabelledClip) and not source.dataset.is_video
+    if task == "segmentation" or not (labelled_stills or isinstance(source, Stills)):
+        return source.size
+    sizes = [frame.pixels.shape[:2] for frame in source]
+    return max(height for height, _ in sizes), max(width for _, width in sizes)
+
+
+def _open_model(
+    name: str, checkpoint: Path | None, size: tuple[int, int] | None, source: Clip | None
+) -> Network:
+    weights = checkpoint
+    if checkpoint is None:
+        dataset = source.dataset.name if isinstance(source, LabelledClip) else None
+        weights = require_weights(name, dataset) if source else shipped_weights(name)
+    module = create(name, weights)
+    if size is None and source is not None:
+        size = input_size(module.config, source)
+    height, width = size or module.config.size
+    with _busy(f"capturing {name} at {height}×{width}"):
+        network = capture_model(name, module, (height, width))
+    if checkpoint is None:
+        taken = f"weights {weights}" if weights else "random weights; only its structure means anything"
+        status.print(f"{name}: {taken}", highlight=False, soft_wrap=True)
+    return network
+
+
+@contextmanager
+def _busy(text: str) -> Iterator[None]:
+    """A line on stderr while the block runs, where that is a terminal."""
+    if not status.is_terminal:
+        yield
+        return
+    with status.status(text):
+        yield
