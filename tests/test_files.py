@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from videoquant.errors import OutputError
-from videoquant.files import atomic_write, check_writable, output_folder, reason
+from videoquant.files import atomic_write, check_folder, check_writable, output_folder, reason
 
 
 def names(folder: Path) -> list[str]:
@@ -134,3 +134,15 @@ def test_folders_that_cannot_be_created(tmp_path: Path, path: str, message: str)
 def test_reason_is_one_line_without_the_path() -> None:
     assert reason(PermissionError(errno.EACCES, "Permission denied", "/secret")) == "permission denied"
     assert reason(ValueError("two\nlines")) == "two lines"
+
+
+def test_a_folder_that_is_checked_leaves_nothing(tmp_path):
+    check_folder(tmp_path / "new" / "report")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "old").mkdir()
+    check_folder(tmp_path / "old")
+    assert list(tmp_path.iterdir()) == [tmp_path / "old"] and list((tmp_path / "old").iterdir()) == []
+    (tmp_path / "file").touch()
+    for place in ("file", "file/report"):
+        with pytest.raises(OutputError, match=place):
+            check_folder(tmp_path / place)

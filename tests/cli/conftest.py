@@ -7,6 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from tests.camvid import write_camvid
 from videoquant.cli import main
 from videoquant.cli.options import console
 from videoquant.data.writer import VideoWriter
@@ -46,13 +47,22 @@ def command(capsys, monkeypatch, tmp_path):
 @pytest.fixture(scope="session")
 def small(tmp_path_factory):
     """An ONNX file of three layers that finds what is bright: 1×3×32×32 to a mask of 32×32."""
-    path = tmp_path_factory.mktemp("networks") / "bright.onnx"
+    return three_layers(tmp_path_factory.mktemp("networks") / "bright.onnx", 1)
+
+
+@pytest.fixture(scope="session")
+def eleven(tmp_path_factory):
+    """The same with the 11 classes of CamVid."""
+    return three_layers(tmp_path_factory.mktemp("networks") / "eleven.onnx", 11)
+
+
+def three_layers(path, classes):
     random = np.random.default_rng(1)
     weights = {
         "stem.weight": random.uniform(0, 0.2, (8, 3, 3, 3)),
         "body.weight": random.uniform(-0.1, 0.3, (8, 8, 1, 1)),
-        "head.weight": random.uniform(0, 1, (1, 8, 1, 1)),
-        "head.bias": np.array([-6.0]),
+        "head.weight": random.uniform(0, 1, (classes, 8, 1, 1)),
+        "head.bias": np.full(classes, -6.0),
     }
     nodes = [
         helper.make_node("Conv", ["image", "stem.weight"], ["a"], pads=[1, 1, 1, 1]),
@@ -63,7 +73,7 @@ def small(tmp_path_factory):
         helper.make_node("Sigmoid", ["e"], ["mask"]),
     ]
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 32, 32])
-    mask = helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, 1, 32, 32])
+    mask = helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, classes, 32, 32])
     tensors = [onnx.numpy_helper.from_array(w.astype(np.float32), name) for name, w in weights.items()]
     model = helper.make_model(
         helper.make_graph(nodes, "bright", [image], [mask], tensors),
@@ -73,3 +83,11 @@ def small(tmp_path_factory):
     helper.set_model_props(model, {"task": "segmentation", "scale": "1/255"})
     onnx.save(model, path)
     return str(path)
+
+
+@pytest.fixture
+def camvid(tmp_path_factory):
+    """A folder in CamVid's layout, its val a labelled video of 9 frames of 64×96: a road that grows."""
+    root = tmp_path_factory.mktemp("data")
+    write_camvid(root)
+    return root

@@ -99,7 +99,7 @@ def _open_model(
     weights = checkpoint
     if checkpoint is None:
         dataset = source.dataset.name if isinstance(source, LabelledClip) else None
-        weights = require_weights(name, dataset) if source else shipped_weights(name)
+        weights = shipped_weights(name) if source is None else require_weights(name, dataset)
     module = create(name, weights)
     if size is None and source is not None:
         size = input_size(module.config, source)
