@@ -5,17 +5,17 @@
 DDRNet-23-slim on the labelled video of CamVid (val, 101 frames of one drive, 11 classes), the schemes that
 `videoquant compare` takes for a labelled video: frame quantization at 8, 4, 3 and 2 bits, residual pairs at
 T = 3 (Figures 1 and 2, there with quantization-aware training and on Cityscapes), weights per channel against
-per tensor (Table 2). All frames are scored, so that some of them calibrate as well; calibration sees no labels.
+per tensor (Table 2). All frames are scored, so that some of them calibrate too; calibration sees no labels.
 Writes results/resq_camvid.json and .png.
 """
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from common import arguments, dress, figure, save, store
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 import videoquant as vq
 from videoquant.calibration.sampling import calibration_runs
@@ -23,6 +23,7 @@ from videoquant.cli.compare import calibration_sets, describe, plan_frames
 from videoquant.comparison import DEFAULT_LABELLED_SCHEMES
 from videoquant.data.dataset import LabelledClip
 from videoquant.models.weights import require_weights
+from videoquant.report.labels import add_labels
 from videoquant.tasks import task_for
 from videoquant.tasks.scoring import score_for
 
@@ -95,34 +96,34 @@ def draw(results: dict[str, Any]) -> None:
     picture, panels = figure(1, 2, 4.2)
     left, right = panels[0]
     dress(left, f"{results['network']} on {results['source']}: mIoU against labels")
-    against_cost(left, rows)
-    dress(right, "Weights per tensor and per channel")
+    dress(right, "mIoU with weights per tensor and per channel")
     by_granularity(right, rows)
+    against_cost(left, rows)
     save(picture, "resq_camvid")
 
 
 def against_cost(axes: Axes, rows: dict[str, tuple[float, float]]) -> None:
     """Every scheme with weights per channel; fp32, which costs 16 times as much as w8a8, is a line across."""
-    frame = [rows[text] for text in rows if "->" not in text and text != "fp32"]
-    axes.plot(*zip(*frame, strict=True), "o-", color=FRAME, label="frame quantization")
+    frame = {text: rows[text] for text in rows if "->" not in text and text != "fp32"}
     residual = {text: rows[text] for text in rows if "->" in text and PER_TENSOR not in text}
-    axes.plot(
-        *zip(*residual.values(), strict=True), "^", color=RESIDUAL, label="residual quantization, T = 3"
-    )
     axes.axhline(rows["fp32"][1], color=FP32, linestyle="--", linewidth=1, label="fp32")
-    # Names of frame quantization below its line, those of residual pairs beside their points.
-    for text, (cost, value) in rows.items():
-        if text in residual:
-            name = text.replace("->", "→").replace(" T=3", "")
-            axes.annotate(name, (cost, value), (7, 4), textcoords="offset points", color=RESIDUAL, fontsize=7)
-        elif text != "fp32" and "->" not in text:
-            axes.annotate(text, (cost, value), (4, -11), textcoords="offset points", color=FRAME, fontsize=7)
+    axes.plot(*zip(*frame.values(), strict=True), "o-", color=FRAME, label="frame quantization")
+    axes.plot(*zip(*residual.values(), strict=True), "^", color=RESIDUAL, label="residual pairs, T = 3")
     axes.set_xscale("log")
-    axes.margins(x=0.12, y=0.1)
-    axes.set_xlabel("GBOPs per frame")
-    ticks = [10 ** (k / 2) for k in range(-8, 12) if _inside(axes, 10 ** (k / 2))]
-    axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks], minor=False)
-    axes.legend(frameon=False, fontsize=8, loc="best")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.margins(x=0.14, y=0.1)
+    axes.set_xlabel("GBOPs per frame", fontsize=8)
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.14))
+    names = [text.replace("->", "→").replace(" T=3", "") for text in (*frame, *residual)]
+    colors = [FRAME] * len(frame) + [RESIDUAL] * len(residual)
+    picture = axes.get_figure(root=True)
+    assert picture is not None
+    resolution = picture.dpi
+    picture.set_dpi(72)  # `add_labels` measures in points
+    add_labels(axes, [*frame.values(), *residual.values()], names, colors)
+    picture.set_dpi(resolution)
 
 
 def by_granularity(axes: Axes, rows: dict[str, tuple[float, float]]) -> None:
@@ -138,14 +139,9 @@ def by_granularity(axes: Axes, rows: dict[str, tuple[float, float]]) -> None:
             ha="center", fontsize=8,
         )  # fmt: skip
     axes.set_xticks(range(len(pairs)), [text.replace("->", "→\n").replace(" T=3", "") for text in pairs])
-    axes.set_ylabel("mIoU (above: difference in points)", fontsize=8)
+    axes.set_xlabel("above: the difference in percentage points", fontsize=8)
     axes.margins(y=0.14)
-    axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))
-
-
-def _inside(axes: Axes, value: float) -> bool:
-    low, high = axes.get_xlim()
-    return math.log(low) <= math.log(value) <= math.log(high)
+    axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.2))
 
 
 if __name__ == "__main__":
