@@ -111,6 +111,23 @@ def test_what_inspect_shows_without_a_source_has_the_published_size(command, non
     assert code == 0 and f"×{height}×{width}" in out
 
 
+def test_pictures_of_different_sizes_go_through_one_luma_network(command, tmp_path, tmp_path_factory):
+    pictures, random = tmp_path_factory.mktemp("set5"), np.random.default_rng(0)
+    for height, width in ((48, 60), (66, 33)):
+        pixels = random.integers(0, 256, (height, width, 3), np.uint8)
+        Image.fromarray(pixels).save(pictures / f"{height}.png")
+    save_file(vq.models.create("espcn_x3").state_dict(), pictures / "espcn.safetensors")
+    code, _, err = command(
+        *("compare", "espcn_x3", "--checkpoint", pictures / "espcn.safetensors", "--json", "r.json"),
+        *("--dataset", f"set5:{pictures}#x3", "--schemes", "fp32; w8a8", "--frames", 2),
+    )
+    assert (code, err) == (0, "")
+    rows = json.loads((tmp_path / "r.json").read_text())["rows"]
+    macs = sum(vq.load("espcn_x3", checkpoint=pictures / "espcn.safetensors", size=(22, 20)).macs.values())
+    assert rows[0]["gbops_per_frame"] == pytest.approx(macs * 1024 / 1e9)
+    assert all(set(row["accuracy"]) == {"psnr_y"} and len(row["per_frame"]) == 2 for row in rows)
+
+
 def test_default_sizes(camvid, clip, tmp_path):
     configs = {name: ENTRIES[name].config for name in (NAME, "espcn_x3", "resnet18")}
     for size in ((40, 60), (66, 33), (20, 90)):
