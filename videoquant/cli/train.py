@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from videoquant.cli.networks import input_size
 from videoquant.cli.options import console, progress_bar, status
 from videoquant.cli.sizes import parse_size
 from videoquant.data import catalog
@@ -26,7 +27,7 @@ from videoquant.training.processes import Processes, processes
 from videoquant.training.recipe import Recipe
 from videoquant.training.state import Progress, save_weights
 from videoquant.training.trainer import Trainer
-from videoquant.training.validation import largest, validator
+from videoquant.training.validation import validator
 
 WEIGHTS_FILE, HISTORY_FILE, CURVES_FILE = "weights.safetensors", "history.json", "curves.png"
 
@@ -72,7 +73,7 @@ def command(
     weight_decay: Annotated[float | None, typer.Option(metavar="X", help="Of weights.")] = None,
     schedule: Annotated[str | None, typer.Option(help="cosine or poly.")] = None,
     precision: Annotated[
-        str | None, typer.Option(help="fp32 or bf16; default: bf16 for segmentation where the machine has it.")
+        str | None, typer.Option(help="fp32 or bf16; default: bf16 for segmentation where there is hardware.")
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of weights, order and augmentation.")] = 0,
     every: Annotated[
@@ -107,7 +108,9 @@ def command(
         )
         folder = output_folder(output)
         objective = objective_for(model, train, recipe)
-        validate = validator(model, scored, largest(scored)) if scored and among.is_first else None
+        validate = None
+        if scored and among.is_first:
+            validate = validator(model, scored, input_size(model.config, scored.clip()))
         setup = {"network": network, "data": f"{train.name}#{train.split}, {len(train)} pictures"}
         trainer = Trainer(objective, folder, among, resume, setup)
         heading = f"{network} on {train.name}#{train.split}"

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import torch
 
+from videoquant.api import capture_model
 from videoquant.data.dataset import Dataset
 from videoquant.errors import DataError
 from videoquant.models.base import Model
-from videoquant.network.capture import capture
 from videoquant.tasks import task_for
 from videoquant.tasks.scoring import score_for
 
@@ -21,9 +21,7 @@ def validator(model: Model, dataset: Dataset, size: tuple[int, int]) -> Callable
     Raises `DataError` where the data set is labelled for another task or with other classes.
     """
     config = model.config
-    channels = 1 if len(config.preprocessing.mean) == 1 else 3
-    network = capture(model, torch.rand(1, channels, *size), preprocessing=config.preprocessing)
-    task = task_for(network)
+    task = task_for(capture_model(type(model).__name__, model, size))
     if task is None:
         raise DataError(f"the outputs of {type(model).__name__} fit no task, so it cannot be validated")
     score_for(task, dataset)
@@ -41,16 +39,3 @@ def validator(model: Model, dataset: Dataset, size: tuple[int, int]) -> Callable
         return score.result()
 
     return validate
-
-
-def largest(dataset: Dataset) -> tuple[int, int]:
-    """(height, width) of an input that takes the pictures as they are.
-
-    Pictures for super-resolution must not be resized: the input has to hold each of them, and
-    all are read. Of other tasks it is the size of the first.
-    """
-    sizes = (
-        sample.pixels.shape for sample in (dataset if dataset.task == "super-resolution" else dataset[:1])
-    )
-    heights, widths, _ = zip(*sizes, strict=True)
-    return max(heights), max(widths)
