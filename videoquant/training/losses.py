@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import torch
+import math
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -19,14 +20,13 @@ def hard_cross_entropy(logits: Tensor, labels: Tensor, void: int, hard: float) -
     nowhere. Without labelled pixels it is 0.
     """
     logits = F.interpolate(logits.float(), labels.shape[-2:], mode="bilinear", align_corners=False)
-    losses = F.cross_entropy(logits, labels, ignore_index=void, reduction="none")[labels != void]
-    if not len(losses):
-        return logits.sum() * 0
-    if hard >= 1:
-        return losses.mean()
-    kept = max(1, len(losses) // KEPT)
+    losses = F.cross_entropy(logits, labels, ignore_index=void, reduction="none")  # 0 where void
+    labelled = int((labels != void).sum())
+    if not labelled or hard >= 1:
+        return losses.sum() / max(1, labelled)
     # The probability of the right class is exp(−loss): below `hard` where the loss is above −log(hard).
-    limit = -torch.log(torch.tensor(hard))
-    if int((losses > limit).sum()) >= kept:
-        return losses[losses > limit].mean()
-    return losses.topk(kept).values.mean()
+    mined = losses > -math.log(hard)
+    count, least = int(mined.sum()), max(1, labelled // KEPT)
+    if count >= least:
+        return (losses * mined).sum() / count
+    return losses.flatten().topk(least).values.mean()
