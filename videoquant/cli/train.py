@@ -18,7 +18,7 @@ from videoquant.cli.sizes import parse_size
 from videoquant.data import catalog
 from videoquant.data.dataset import Dataset
 from videoquant.errors import DataError
-from videoquant.files import atomic_write, output_folder
+from videoquant.files import atomic_write, check_folder, output_folder
 from videoquant.models import Model, create
 from videoquant.models.registry import ENTRIES
 from videoquant.report.training_plot import write_training_plot
@@ -84,6 +84,7 @@ def command(
 
     Ctrl-C keeps what is done; --resume goes on from there to the same result.
     """
+    check_folder(output)
     train, scored = training_data(dataset, validation)
     with processes() as among:
         torch.manual_seed(seed)
@@ -106,14 +107,14 @@ def command(
             precision=precision or default_precision(task, among.device),
             seed=seed,
         )
-        folder = output_folder(output)
         objective = objective_for(model, train, recipe)
         validate = None
         if scored and among.is_first:
             validate = validator(model, scored, input_size(model.config, scored.clip()))
         setup = {"network": network, "data": f"{train.name}#{train.split}, {len(train)} pictures"}
-        trainer = Trainer(objective, folder, among, resume, setup)
+        trainer = Trainer(objective, output, among, resume, setup)
         heading = f"{network} on {train.name}#{train.split}"
+        folder = output_folder(output)
         if among.is_first:
             announce(heading, train, scored, recipe, trainer)
 
@@ -128,7 +129,7 @@ def command(
                 status.print(f"stopped in step {trainer.progress.step} of {trainer.steps}; --resume goes on")
             raise typer.Exit(130)
         if among.is_first:
-            finish(trainer, folder, train)
+            finish(trainer, folder, network, train)
 
 
 def training_data(dataset: str, validation: str | None) -> tuple[Dataset, Dataset | None]:
@@ -198,16 +199,16 @@ def write_history(progress: Progress, heading: str, folder: Path) -> None:
         console.print(f"epoch {row['epoch']}: loss {row['loss']:.4f}, {scores}", highlight=False)
 
 
-def finish(trainer: Trainer, folder: Path, train: Dataset) -> None:
+def finish(trainer: Trainer, folder: Path, network: str, train: Dataset) -> None:
     """Write the averaged weights, with the command that made them."""
     model: Model = trainer.average
     about = {
-        "network": type(model).__name__,
+        "network": network,
         "data": f"{train.name}#{train.split}",
         "command": shlex.join(["videoquant", *sys.argv[1:]]),
         "recipe": json.dumps(trainer.recipe.to_dict()),
     }
     save_weights(folder / WEIGHTS_FILE, model, about)
-    write_training_plot(trainer.progress.history, about["data"], folder / CURVES_FILE)
+    write_training_plot(trainer.progress.history, f"{network} on {about['data']}", folder / CURVES_FILE)
     for file in (WEIGHTS_FILE, CURVES_FILE):
         console.print(f"{file.partition('.')[0]}: {folder / file}", highlight=False, soft_wrap=True)
