@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.camvid import write_squares
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -13,3 +15,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real networks and clips in {folder} (or set VIDEOQUANT_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in CamVid's layout to train on; see `write_squares`."""
+    return write_squares(tmp_path_factory.mktemp("squares"))

@@ -47,3 +47,11 @@ def test_stills_of_a_data_set_take_no_residuals(shared_data, small, command):
 def test_a_data_set_that_is_none_is_one_line(text, small, command):
     code, _, err = command("compare", small, "--dataset", text)
     assert code == 2 and err.startswith("videoquant: error: ") and err.count("\n") == 1
+
+
+def test_run_draws_over_a_data_set(small, camvid, command, tmp_path):
+    source = f"camvid:{camvid}"
+    assert command("quantize", small, "--scheme", "w8a8->w4a4 T=3", "--dataset", source, "-o", "s.vq")[0] == 0
+    code, out, err = command("run", "s.vq", "--dataset", source, "-o", "o.mp4")
+    assert code == 0, err
+    assert "9 frames" in out and len(vq.frames(tmp_path / "o.mp4")) == 9

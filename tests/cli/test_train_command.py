@@ -12,7 +12,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 import videoquant as vq
-from tests.training.conftest import camvid  # noqa: F401 - a fixture
 
 SHORT = ("--epochs", 2, "--batch", 2, "--crop", "32x64", "--precision", "fp32")
 
@@ -28,8 +27,8 @@ def photographs(tmp_path_factory):
     return folder
 
 
-def test_segmentation_from_nothing_to_weights(camvid, command, tmp_path):  # noqa: F811
-    code, out, err = command("train", "ddrnet23_slim", "--dataset", f"camvid:{camvid}", *SHORT, "-o", "t")
+def test_segmentation_from_nothing_to_weights(squares, command, tmp_path):
+    code, out, err = command("train", "ddrnet23_slim", "--dataset", f"camvid:{squares}", *SHORT, "-o", "t")
     assert code == 0, err
     assert "6 pictures, 2 epochs of 3 steps" in out and "scored on camvid#val, 3 pictures" in out
     history = json.loads((tmp_path / "t/history.json").read_text())
@@ -51,8 +50,8 @@ def test_super_resolution_scores_on_pictures_of_two_sizes(photographs, command, 
     assert "psnr_y" in out and (tmp_path / "t/weights.safetensors").is_file()
 
 
-def test_ctrl_c_and_resume_give_what_one_run_gives(camvid, command, tmp_path, monkeypatch):  # noqa: F811
-    arguments = ("train", "ddrnet23_slim", "--dataset", f"camvid:{camvid}#train", *SHORT)
+def test_ctrl_c_and_resume_give_what_one_run_gives(squares, command, tmp_path, monkeypatch):
+    arguments = ("train", "ddrnet23_slim", "--dataset", f"camvid:{squares}#train", *SHORT)
     assert command(*arguments, "-o", "whole")[0] == 0
     trainer = sys.modules["videoquant.training.trainer"].Trainer
     step = trainer._step
@@ -72,12 +71,12 @@ def test_ctrl_c_and_resume_give_what_one_run_gives(camvid, command, tmp_path, mo
     assert whole.keys() == parts.keys() and all((whole[key] == parts[key]).all() for key in whole)
 
 
-def test_two_processes_train_one_network(camvid, tmp_path):  # noqa: F811
+def test_two_processes_train_one_network(squares, tmp_path):
     """As `torchrun` starts them: they share each batch, and the first writes what both have learnt."""
     launched = subprocess.run(
         [
             sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-            "-m", "videoquant", "train", "ddrnet23_slim", "--dataset", f"camvid:{camvid}",
+            "-m", "videoquant", "train", "ddrnet23_slim", "--dataset", f"camvid:{squares}",
             *map(str, SHORT), "--batch", "4", "-o", str(tmp_path / "t"),
         ],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -106,10 +105,10 @@ def test_two_processes_train_one_network(camvid, tmp_path):  # noqa: F811
         (("espcn_x2", "set5#x3", "--crop", "16x16"), "enlarges by 2, set5#x3 by 3; open its split x2"),
     ],
 )
-def test_a_mistake_is_one_line(changes, message, camvid, photographs, command, tmp_path):  # noqa: F811
+def test_a_mistake_is_one_line(changes, message, squares, photographs, command, tmp_path):
     network, source, *rest = changes
     name, _, split = source.partition("#")
-    folder = f"{photographs}#{split}" if split else camvid
+    folder = f"{photographs}#{split}" if split else squares
     code, _, err = command("train", network, "--dataset", f"{name}:{folder}", *rest, "-o", "t")
     assert code == 2 and err.count("\n") == 1 and message in err
     assert not list(tmp_path.glob("t/*"))

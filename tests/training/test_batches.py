@@ -57,8 +57,8 @@ def test_batches_that_cannot_be_are_refused(pictures, world, settings, message):
         batches(pictures, 0, world, **settings)
 
 
-def test_a_missing_picture_is_an_error_of_its_own(camvid, tmp_path):
-    shutil.copytree(camvid, tmp_path / "c")
+def test_a_missing_picture_is_an_error_of_its_own(squares, tmp_path):
+    shutil.copytree(squares, tmp_path / "c")
     data = vq.data.open(f"camvid:{tmp_path / 'c'}#train")
     next((tmp_path / "c" / "train").iterdir()).write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"^.*0016E5_\d+\.png: "):

@@ -53,10 +53,10 @@ def test_threads_and_the_seed(pictures, tmp_path):
     assert same(runs[0].average, runs[1].average) and not same(runs[0].average, runs[2].average)
 
 
-def test_it_learns(camvid, pictures, tmp_path):
+def test_it_learns(squares, pictures, tmp_path):
     """What is bright is told from what is dark after a few steps, by the score that `compare` gives."""
     model = slim()
-    validate = validator(model, vq.data.open(f"camvid:{camvid}"), (64, 96))
+    validate = validator(model, vq.data.open(f"camvid:{squares}"), (64, 96))
     before = validate(model.eval())["miou"]
     run = trainer(
         pictures, tmp_path / "t", model=model, epochs=30, learning_rate=0.02, ema=0.5, crop=(64, 96),

@@ -9,8 +9,14 @@ from typing import Annotated
 
 import typer
 
-from videoquant.cli.options import channels_match, console, progress_bar
-from videoquant.data.video import frames
+from videoquant.cli.options import (
+    DatasetOption,
+    VideoOption,
+    channels_match,
+    console,
+    open_source,
+    progress_bar,
+)
 from videoquant.data.writer import VideoWriter
 from videoquant.errors import NetworkError
 from videoquant.files import check_writable
@@ -21,10 +27,9 @@ from videoquant.tasks import task_for
 
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `videoquant quantize` stored.")],
-    video: Annotated[
-        str, typer.Option(metavar="IN", help="A video file, a folder of images or a camera index.")
-    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.mp4", help="The annotated video.")],
+    video: VideoOption = None,
+    dataset: DatasetOption = None,
     count: Annotated[
         int | None, typer.Option("--frames", metavar="N", min=1, help="Stop after N frames.")
     ] = None,
@@ -37,7 +42,7 @@ def command(
             f"{file}: its task is unknown, so nothing can be drawn; quantize it again with --task"
         )
     channels_match(quantized.network)
-    clip = frames(video)
+    clip = open_source(video, None, dataset)
     check_writable(output)
     stream = quantized.stream()
     done, seconds = 0, 0.0
