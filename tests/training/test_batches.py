@@ -1,7 +1,9 @@
 """The order of examples: a function of seed, epoch and place."""
 
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -63,3 +65,14 @@ def test_a_missing_picture_is_an_error_of_its_own(squares, tmp_path):
     next((tmp_path / "c" / "train").iterdir()).write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"^.*0016E5_\d+\.png: "):
         list(batches(data).of_epoch(0))
+
+
+@pytest.mark.parametrize("color", ["RGB", "BGR", "Y"])
+def test_a_batch_is_prepared_as_each_of_its_pictures(pictures, color):
+    model = slim()
+    values = (0.5,) if color == "Y" else (0.1, 0.2, 0.3)
+    preprocessing = vq.Preprocessing(mean=values, std=values, color=color, task="segmentation")
+    model.config = replace(model.config, preprocessing=preprocessing)
+    crops = np.random.default_rng(0).integers(0, 256, (3, 8, 6, 3), np.uint8)
+    together = objective_for(model, pictures, short()).prepared(crops)
+    assert torch.equal(together, torch.cat([preprocessing.prepare(crop, (8, 6)) for crop in crops]))

@@ -41,7 +41,7 @@ def test_a_setting_out_of_range_is_named(name, value):
 def test_given_settings_replace_the_usual_ones_and_none_keeps_them():
     recipe = Recipe.for_task("segmentation", (360, 480), epochs=7, batch=None)
     assert (recipe.epochs, recipe.batch, recipe.crop, recipe.hard) == (7, 8, (360, 480), 0.9)
-    assert Recipe.for_task("super-resolution", (360, 480)).crop == (32, 32)
+    assert Recipe.for_task("super-resolution", (360, 480)).crop == (20, 20)
 
 
 def test_a_task_without_training_is_refused():

@@ -55,9 +55,16 @@ class Objective(ABC):
 
     def collate(self, examples: list[tuple[Pixels, Pixels]]) -> tuple[Tensor, Tensor]:
         """A batch: inputs float32 N×C×h×w as the model expects them, and `targets`."""
-        prepare, crop = self.model.config.preprocessing.prepare, self.recipe.crop
-        inputs = torch.cat([prepare(pixels, crop) for pixels, _ in examples])
+        inputs = self.prepared(np.stack([pixels for pixels, _ in examples]))
         return inputs, self.targets(np.stack([values for _, values in examples]))
+
+    def prepared(self, pictures: NDArray[np.uint8]) -> Tensor:
+        """N×h×w×3 pictures as the model's inputs, float32 N×C×h×w."""
+        count, height, width, _ = pictures.shape
+        # As one tall picture: nothing is resized, so that every pixel is prepared by itself.
+        column = pictures.reshape(count * height, width, 3)
+        prepared = self.model.config.preprocessing.prepare(column, (count * height, width))
+        return prepared[0].view(-1, count, height, width).transpose(0, 1).contiguous()
 
 
 class SegmentationObjective(Objective):
@@ -132,8 +139,7 @@ class SuperResolutionObjective(Objective):
 
     def targets(self, values: NDArray[np.uint8]) -> Tensor:
         """The pictures in high resolution in the units of the input, which are those of the output."""
-        prepare = self.model.config.preprocessing.prepare
-        return torch.cat([prepare(picture, (picture.shape[0], picture.shape[1])) for picture in values])
+        return self.prepared(values)
 
     def loss(self, outputs: Tensor | tuple[Tensor, Tensor], targets: Tensor) -> Tensor:
         assert isinstance(outputs, Tensor)

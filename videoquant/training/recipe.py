@@ -101,8 +101,8 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "super-resolution": {
         "epochs": 100,
         "batch": 16,
-        "crop": (32, 32),
-        "repeats": 64,
+        "crop": (20, 20),
+        "repeats": 192,
         "weight_decay": 0.0,
     },
 }
