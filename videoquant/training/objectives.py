@@ -130,8 +130,7 @@ class SuperResolutionObjective(Objective):
         top, left = (int(random.integers(low.shape[d] - (height, width)[d] + 1)) for d in (0, 1))
         low = low[top : top + height, left : left + width]
         high = high[scale * top : scale * (top + height), scale * left : scale * (left + width)]
-        flip = (slice(None, None, 1 - 2 * int(random.integers(2))) for _ in range(2))
-        mirror = tuple(flip)
+        mirror = tuple(slice(None, None, 1 - 2 * int(random.integers(2))) for _ in range(2))
         low, high = low[mirror], high[mirror]
         if height == width and random.integers(2):
             low, high = low.swapaxes(0, 1), high.swapaxes(0, 1)
