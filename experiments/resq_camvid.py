@@ -29,6 +29,7 @@ from videoquant.tasks.scoring import score_for
 
 NAME, DATASET = "ddrnet23_slim", "camvid"
 PER_TENSOR = " per-tensor"
+STORED = ("scheme", "gbops_per_frame", "sqnr_db", "agreement", "accuracy", "accuracy_by_label")
 FRAME, RESIDUAL, FP32 = "#2f6fb5", "#cf5f1d", "#66717f"
 
 
@@ -48,7 +49,7 @@ def main() -> None:
 def measure(network: vq.Network, source: LabelledClip, schemes: Sequence[str], count: int) -> dict[str, Any]:
     """Every scheme over `count` frames of the source, as `videoquant compare` plans it.
 
-    Rows have scheme, gbops_per_frame, sqnr_db, agreement, accuracy and accuracy_by_label.
+    Rows have what `STORED` names of a comparison's.
     """
     wanted = [vq.Scheme.parse(text) for text in schemes]
     plan = plan_frames(source, count, wanted, calibrated_elsewhere=False)
@@ -67,17 +68,7 @@ def measure(network: vq.Network, source: LabelledClip, schemes: Sequence[str], c
         calibration=describe(source, source, plan, sets),
         score=lambda: score_for(task, source.dataset),
     )
-    rows = [
-        {
-            "scheme": row.scheme,
-            "gbops_per_frame": row.gbops_per_frame,
-            "sqnr_db": row.sqnr_db,
-            "agreement": row.agreement,
-            "accuracy": row.accuracy,
-            "accuracy_by_label": row.accuracy_by_label,
-        }
-        for row in comparison.rows
-    ]
+    rows = [{key: getattr(row, key) for key in STORED} for row in comparison.rows]
     for row in rows:
         print(f"{row['scheme']:28s} {row['gbops_per_frame']:8.1f} GBOPs  mIoU {row['accuracy']['miou']:.4f}")
     return {

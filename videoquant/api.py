@@ -74,9 +74,9 @@ def capture_model(name: str, module: Model, size: tuple[int, int] | None = None)
     height, width = size or module.config.size
     if not (1 <= height <= LONGEST_SIDE and 1 <= width <= LONGEST_SIDE):
         raise NetworkError(f"{name}: size is {height}×{width}; each side must be 1 to {LONGEST_SIDE} pixels")
-    channels = getattr(module.config, "channels", 3)
-    example = torch.rand(1, channels, height, width)
-    return capture(module, example, name=name, preprocessing=module.config.preprocessing)
+    preprocessing = module.config.preprocessing
+    example = torch.rand(1, preprocessing.channels, height, width)
+    return capture(module, example, name=name, preprocessing=preprocessing)
 
 
 def quantize(

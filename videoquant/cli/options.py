@@ -85,7 +85,7 @@ def are_stills(clip: Clip, images: Path | None) -> bool:
 def channels_match(network: Network) -> None:
     """Raise `NetworkError` unless the network takes the channels that frames have: three, or luma alone."""
     color, channels = network.preprocessing.color, network.input_shape[1]
-    if channels != (1 if color == "Y" else 3):
+    if channels != network.preprocessing.channels:
         hint = "; --color Y gives it luma" if channels == 1 else ""
         raise NetworkError(f"{network.name}: takes {channels} channels, not {color}{hint}")
 

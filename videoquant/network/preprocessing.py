@@ -54,6 +54,11 @@ class Preprocessing:
         if self.task is not None and self.task not in TASKS:
             raise NetworkError(f"preprocessing: task is {self.task!r}; known are {', '.join(TASKS)}")
 
+    @property
+    def channels(self) -> int:
+        """How many the input has: three, or luma alone."""
+        return 1 if self.color == "Y" else 3
+
     @classmethod
     def from_metadata(cls, metadata: dict[str, str]) -> Preprocessing:
         """Read the keys mean, std, scale, color, fit and task of an ONNX file; absent keys keep defaults.

@@ -33,12 +33,11 @@ class SuperResolution(Task):
 
         A picture has three channels, or one where the network's color is Y.
         """
-        channels = 1 if network.preprocessing.color == "Y" else 3
         for output, value in network.outputs.items():
             shape = network.shapes[value]
             if (
                 len(shape) == 4
-                and shape[1] == channels
+                and shape[1] == network.preprocessing.channels
                 and shape[2] >= network.size[0]
                 and shape[3] >= network.size[1]
             ):
