@@ -1,0 +1,145 @@
+// The kernels that an instruction set provides, as a table of functions. Each computes some output pixels of one
+// operator and runs the program on them.
+#pragma once
+#include "types.h"
+
+namespace vq {
+
+// One dense piece of a convolution: `channels` output channels from `first`, read from the input channels that
+// begin at byte `in_offset`, in `groups` groups of 4. Weights are packed [tap][group][channels up to 16][4].
+struct Block {
+    const int8_t* weight = nullptr;
+    const int32_t* sums = nullptr;  // Σ of the weights of each output channel
+    int32_t first = 0, channels = 0, vectors = 0;  // vectors: 16 channels each, 1 to 4
+    int32_t in_offset = 0, groups = 0;
+};
+
+// A convolution: output pixel (y, x) of its own grid reads input (y · stride_y + dy, x · stride_x + dx) for every
+// tap. Its pixels are those of the output with y ≡ phase_y, x ≡ phase_x modulo `step`: all of them for an ordinary
+// convolution, one phase for each part of a transposed one.
+struct Conv {
+    Tensor in, out;  // out: only its size is read; the program stores
+    int32_t taps = 0;
+    const int32_t *dy = nullptr, *dx = nullptr;
+    int32_t stride_y = 1, stride_x = 1;
+    int32_t step_y = 1, step_x = 1, phase_y = 0, phase_x = 0;
+    const Block* blocks = nullptr;
+    int32_t block_count = 0;
+    const uint8_t* zeros = nullptr;     // one pixel of the code of 0, for taps outside
+    const int32_t* start = nullptr;     // accumulators begin here: −zero · Σ weights, per channel
+    const float *scale = nullptr, *bias = nullptr;  // value = acc · scale + bias, per channel; padded to 64
+    int32_t* accumulators = nullptr;    // h × w × accumulator_stride: kept for the residual kernel; or null
+    int64_t accumulator_stride = 0;
+    // Residual kernel only: the changes of the input's codes, and which of its pixels have any.
+    const int8_t* delta = nullptr;
+    const uint16_t* moved = nullptr;
+    // Dense + Sparse: the sparse part of the input, by pixel (offsets of h · w + 1), or null.
+    const int32_t* sparse_begin = nullptr;
+    const int16_t* sparse_channel = nullptr;
+    const float* sparse_value = nullptr;
+    const float* sparse_weight = nullptr;  // [tap][input channel][output channels padded to 64], dequantized
+    int64_t sparse_weight_row = 0;
+    Program program;
+};
+
+// A depthwise convolution: weights packed for the instruction set's own kernel, as [tap][channel] int8.
+struct Depthwise {
+    Tensor in, out;
+    int32_t taps = 0;
+    const int32_t *dy = nullptr, *dx = nullptr;
+    int32_t stride_y = 1, stride_x = 1;
+    const int8_t* weight = nullptr;        // [tap][channels padded to 64]
+    const int8_t* interleaved = nullptr;   // [tap / 4][channel][4], zero-filled; channels permuted per 64
+    const uint8_t* zeros = nullptr;
+    const int32_t* start = nullptr;
+    const float *scale = nullptr, *bias = nullptr;
+    Program program;
+};
+
+// A convolution in floating point: weight [tap][input channel][output channels padded to 64] per group.
+struct FloatConv {
+    Tensor in, out;
+    int32_t taps = 0;
+    const int32_t *dy = nullptr, *dx = nullptr;
+    int32_t stride_y = 1, stride_x = 1;
+    int32_t step_y = 1, step_x = 1, phase_y = 0, phase_x = 0;
+    int32_t groups = 1;
+    const float *weight = nullptr, *bias = nullptr;
+    Program program;
+};
+
+struct Map {  // value = input
+    Tensor in, out;
+    Program program;
+};
+
+struct Dequantize {  // value = (q − zero) · scale
+    Tensor in, out;
+    Grid grid;
+    Program program;
+};
+
+enum class PoolKind : uint8_t { max, average };
+struct Pool {
+    Tensor in, out;
+    PoolKind kind = PoolKind::max;
+    int32_t kernel_h = 1, kernel_w = 1, stride_y = 1, stride_x = 1, top = 0, left = 0, bottom = 0, right = 0;
+    int32_t dilation_y = 1, dilation_x = 1;
+    bool count_padding = false;
+    Program program;
+};
+
+struct AdaptivePool {  // average over rows ⌊y·h/H⌋ … ⌈(y+1)·h/H⌉, as PyTorch
+    Tensor in, out;
+    Program program;
+};
+
+enum class ResizeMode : uint8_t { nearest, bilinear };
+struct Resize {
+    Tensor in, out;
+    ResizeMode mode = ResizeMode::nearest;
+    bool align_corners = false;
+    float scale_y = 1, scale_x = 1;  // source pixels per output pixel
+    Program program;
+};
+
+// A rearrangement: output (pixel, channel) copies one input element, of the tensor and at the place that `source`
+// says. Concat, slice, pad, pixel shuffle and constant are all of this kind, for different `Kind`s.
+enum class MoveKind : uint8_t { concat, slice, pad_constant, pad_reflect, pad_replicate, shuffle_crd, shuffle_dcr };
+struct Move {
+    const Tensor* in = nullptr;  // `inputs` of them
+    int32_t inputs = 0;
+    Tensor out;
+    MoveKind kind = MoveKind::concat;
+    int32_t factor = 1;                             // shuffle
+    int32_t dim = 3, start = 0, every = 1;          // slice: dim 1 = rows, 2 = columns, 3 = channels
+    int32_t top = 0, left = 0, front = 0;           // pad; front: channels
+    float value = 0;
+    Program program;
+};
+
+struct Softmax {
+    Tensor in, out;
+    Program program;
+};
+
+struct Kernels {
+    const char* name;
+    void (*conv)(const Conv&, Pixels);
+    void (*conv_residual)(const Conv&, Pixels);  // acc += W ∗ δ, then the program; needs accumulators
+    void (*depthwise)(const Depthwise&, Pixels);
+    void (*float_conv)(const FloatConv&, Pixels);
+    void (*map)(const Map&, Pixels);
+    void (*dequantize)(const Dequantize&, Pixels);
+    void (*pool)(const Pool&, Pixels);
+    void (*adaptive_pool)(const AdaptivePool&, Pixels);
+    void (*resize)(const Resize&, Pixels);
+    void (*move)(const Move&, Pixels);
+    void (*softmax)(const Softmax&, Pixels);
+};
+
+// Null where this build or this CPU does not have it.
+const Kernels* find_kernels(const char* name);
+const Kernels* best_kernels();
+
+}  // namespace vq

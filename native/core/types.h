@@ -1,0 +1,68 @@
+// The data that kernels work on: tensors in NHWC with N = 1, grids, and the fused program that ends every operator.
+#pragma once
+#include <cstdint>
+
+namespace vq {
+
+// q = clip(round(x · inverse) + zero, low, high), rounding half to even; x̂ = (q − zero) · scale.
+struct Grid {
+    float scale = 1, inverse = 1;  // inverse = 1 / scale in float32, as PyTorch computes it
+    int32_t zero = 0, low = 0, high = 255;
+};
+
+// One tensor: h × w pixels of c channels. `stride`: elements from one pixel to the next.
+struct Tensor {
+    void* data = nullptr;
+    int32_t h = 0, w = 0, c = 0;
+    int64_t stride = 0;
+    float* f32() const { return static_cast<float*>(data); }
+    uint8_t* u8() const { return static_cast<uint8_t*>(data); }
+    int64_t pixels() const { return int64_t(h) * w; }
+};
+
+enum class Do : uint8_t {
+    clamp, leaky_relu, prelu, hardswish, hardsigmoid, sigmoid, silu, gelu, gelu_tanh, elu, tanh, erf, affine,
+    add, sub, rsub, mul, div, rdiv,
+    store, store_codes, store_residual, store_values,
+};
+
+// How a stream follows what changed in a tensor of codes; null pointers where nobody asks.
+// A code takes its new value only where it moved by more than `tau`.
+struct Track {
+    int8_t* delta = nullptr;    // h × w × stride: the change of each code, valid in pixels that were computed
+    uint16_t* moved = nullptr;  // h × w: the number of 4-channel groups with a change; `wide` where one leaves int8
+    int32_t tau = 0;
+};
+constexpr uint16_t wide = 0x8000;
+
+// One step of a program. A program runs on the float32 values of one pixel, all channels, in order.
+struct Step {
+    Do kind = Do::clamp;
+    float a = 0, b = 0;                                  // scalars: clamp's ends, slopes, alpha and beta
+    const float *channel_a = nullptr, *channel_b = nullptr;  // per channel, padded to 64: slopes, weights, biases
+    // The other operand of add … rdiv: at `operand + pixel · operand_pixel + channel · operand_channel`.
+    const float* operand = nullptr;
+    int64_t operand_pixel = 0;
+    int32_t operand_channel = 0;  // 1, or 0 where one number stands for all channels
+    Tensor out;                   // what store… writes
+    Grid grid;
+    Track track;
+    Tensor reference;     // store_residual: x̂ of the reference frame, float32
+    bool update = false;  // store_residual: the reference moves on (recurrent)
+};
+
+struct Program {
+    const Step* steps = nullptr;
+    int32_t count = 0;
+    int32_t channels = 0;
+};
+
+// Which output pixels to compute: the entries begin … end of `list`, or those numbers themselves where it is null.
+// Pixel p is row p / w, column p % w.
+struct Pixels {
+    const int32_t* list = nullptr;
+    int64_t begin = 0, end = 0;
+    int32_t at(int64_t i) const { return list ? list[i] : int32_t(i); }
+};
+
+}  // namespace vq

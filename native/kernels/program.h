@@ -1,0 +1,180 @@
+// The fused program: what happens to the values of one output pixel after its operator.
+#pragma once
+#include <cmath>
+#include <cstring>
+
+namespace vq::VQ_ISA {
+
+// e^x to about one unit in the last place, in operations that vectorise and round the same everywhere.
+inline float exponential(float x) {
+    x = x < 88.0f ? x : 88.0f;
+    x = x > -87.0f ? x : -87.0f;
+    // Adding and taking away 1.5 · 2²³ rounds to the nearest integer.
+    const float magic = 12582912.0f;
+    const float n = (x * 1.44269504f + magic) - magic;
+    const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    const int32_t bits = (int32_t(n) + 127) << 23;
+    float scale;
+    std::memcpy(&scale, &bits, 4);
+    return p * scale;
+}
+
+inline float sigmoid_of(float x) { return 1.0f / (1.0f + exponential(-x)); }
+
+// The steps that are too rare or too long for vectors of their own, element by element.
+inline void scalar_step(const Step& step, float* x, int n) {
+    switch (step.kind) {
+        case Do::sigmoid: for (int i = 0; i < n; i++) x[i] = sigmoid_of(x[i]); break;
+        case Do::silu: for (int i = 0; i < n; i++) x[i] = x[i] * sigmoid_of(x[i]); break;
+        case Do::tanh: for (int i = 0; i < n; i++) x[i] = 1.0f - 2.0f / (exponential(2.0f * x[i]) + 1.0f); break;
+        case Do::elu: for (int i = 0; i < n; i++) x[i] = x[i] > 0 ? x[i] : step.a * (exponential(x[i]) - 1.0f); break;
+        case Do::erf: for (int i = 0; i < n; i++) x[i] = std::erf(x[i]); break;
+        case Do::gelu: for (int i = 0; i < n; i++) x[i] = 0.5f * x[i] * (1.0f + std::erf(x[i] * 0.70710678f)); break;
+        case Do::gelu_tanh:
+            for (int i = 0; i < n; i++) {
+                const float inner = 0.79788456f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
+                x[i] = 0.5f * x[i] * (2.0f - 2.0f / (exponential(2.0f * inner) + 1.0f));
+            }
+            break;
+        default: break;
+    }
+}
+
+inline F32 clamp(F32 x, float low, float high) { return F32::min(F32::max(x, F32::set1(low)), F32::set1(high)); }
+
+// round(x · inverse) between the grid's ends, as steps from the zero point
+inline I32 to_steps(F32 x, const Grid& grid) {
+    const F32 t = x * F32::set1(grid.inverse);
+    return round_to_int(clamp(t, float(grid.low - grid.zero), float(grid.high - grid.zero)));
+}
+
+// Runs the program on channels c0 … c0 + n − 1 of one pixel, held in N vectors; lanes past n are of no meaning.
+template <int N>
+inline __attribute__((always_inline)) void run_program(const Program& program, F32 (&v)[N], int64_t pixel, int c0,
+                                                       int n) {
+    const auto each = [&](auto f) __attribute__((always_inline)) {
+#pragma GCC unroll 8
+        for (int i = 0; i < N; i++) v[i] = f(v[i], i);
+    };
+    const auto width = [&](int i) { return n - i * lanes < lanes ? n - i * lanes : lanes; };
+    for (const Step *s = program.steps, *end = s + program.count; s != end; s++) {
+        const auto per_channel = [&](const float* p, int i) { return F32::load(p + c0 + i * lanes); };
+        const auto operand = [&](int i) __attribute__((always_inline)) {
+            const float* p = s->operand + pixel * s->operand_pixel;
+            return s->operand_channel ? F32::load(p + c0 + i * lanes) : F32::set1(*p);
+        };
+        switch (s->kind) {
+            case Do::clamp: {
+                const F32 low = F32::set1(s->a), high = F32::set1(s->b);
+                each([&](F32 x, int) { return F32::min(F32::max(x, low), high); });
+                break;
+            }
+            case Do::leaky_relu: {
+                const F32 slope = F32::set1(s->a);
+                each([&](F32 x, int) { return F32::negative(x, x * slope, x); });
+                break;
+            }
+            case Do::prelu:
+                each([&](F32 x, int i) { return F32::negative(x, x * per_channel(s->channel_a, i), x); });
+                break;
+            case Do::hardswish:
+                each([&](F32 x, int) { return x * clamp(x + F32::set1(3), 0, 6) / F32::set1(6); });
+                break;
+            case Do::hardsigmoid:
+                each([&](F32 x, int) { return clamp(x * F32::set1(s->a) + F32::set1(s->b), 0, 1); });
+                break;
+            case Do::affine:
+                each([&](F32 x, int i) { return x * per_channel(s->channel_a, i) + per_channel(s->channel_b, i); });
+                break;
+            case Do::add: each([&](F32 x, int i) { return x + operand(i); }); break;
+            case Do::sub: each([&](F32 x, int i) { return x - operand(i); }); break;
+            case Do::rsub: each([&](F32 x, int i) { return operand(i) - x; }); break;
+            case Do::mul: each([&](F32 x, int i) { return x * operand(i); }); break;
+            case Do::div: each([&](F32 x, int i) { return x / operand(i); }); break;
+            case Do::rdiv: each([&](F32 x, int i) { return operand(i) / x; }); break;
+            case Do::store: {
+                float* out = s->out.f32() + pixel * s->out.stride + c0;
+#pragma GCC unroll 8
+                for (int i = 0; i < N; i++)
+                    if (width(i) > 0) v[i].store(out + i * lanes, width(i));
+                break;
+            }
+            case Do::store_codes: {
+                uint8_t* out = s->out.u8() + pixel * s->out.stride + c0;
+                const I32 zero = I32::set1(s->grid.zero);
+                if (!s->track.delta) {
+#pragma GCC unroll 8
+                    for (int i = 0; i < N; i++)
+                        if (width(i) > 0) store_bytes(out + i * lanes, to_steps(v[i], s->grid) + zero, width(i));
+                    break;
+                }
+                int8_t* delta = s->track.delta + pixel * s->out.stride + c0;
+                int groups = 0;
+                bool over = false;
+                for (int i = 0; i < N; i++)
+                    if (width(i) > 0)
+                        groups += track_bytes(out + i * lanes, delta + i * lanes, to_steps(v[i], s->grid) + zero,
+                                              width(i), s->track.tau, over);
+                uint16_t& moved = s->track.moved[pixel];
+                if (c0 == 0) moved = 0;
+                moved = uint16_t((moved + groups) | (over ? wide : 0));
+                break;
+            }
+            case Do::store_residual: {
+                uint8_t* out = s->out.u8() + pixel * s->out.stride + c0;
+                float* reference = s->reference.f32() + pixel * s->reference.stride + c0;
+                for (int i = 0; i < N; i++) {
+                    if (width(i) <= 0) continue;
+                    const F32 before = F32::load(reference + i * lanes);
+                    const I32 steps = to_steps(v[i] - before, s->grid);
+                    store_bytes(out + i * lanes, steps + I32::set1(s->grid.zero), width(i));
+                    if (s->update)
+                        (before + to_float(steps) * F32::set1(s->grid.scale)).store(reference + i * lanes, width(i));
+                }
+                break;
+            }
+            case Do::store_values: {
+                float* out = s->out.f32() + pixel * s->out.stride + c0;
+                for (int i = 0; i < N; i++)
+                    if (width(i) > 0)
+                        (to_float(to_steps(v[i], s->grid)) * F32::set1(s->grid.scale)).store(out + i * lanes, width(i));
+                break;
+            }
+            default: {
+                float x[N * lanes];
+                for (int i = 0; i < N; i++) v[i].store(x + i * lanes);
+                scalar_step(*s, x, N * lanes);
+                for (int i = 0; i < N; i++) v[i] = F32::load(x + i * lanes);
+            }
+        }
+    }
+}
+
+// Most operators: the program over all channels of a pixel, 4 vectors at a time. `value(c)` gives the vector of
+// channels c … c + lanes − 1; past the last channel it may give anything that can be read.
+template <class Value>
+inline __attribute__((always_inline)) void run_pixel(const Program& program, int64_t pixel, Value value) {
+    for (int c = 0; c < program.channels; c += 4 * lanes) {
+        const int n = program.channels - c;
+        if (n > 2 * lanes) {
+            F32 v[4] = {value(c), value(c + lanes), value(c + 2 * lanes),
+                        n > 3 * lanes ? value(c + 3 * lanes) : F32::set1(0)};
+            run_program<4>(program, v, pixel, c, n < 4 * lanes ? n : 4 * lanes);
+        } else if (n > lanes) {
+            F32 v[2] = {value(c), value(c + lanes)};
+            run_program<2>(program, v, pixel, c, n);
+        } else {
+            F32 v[1] = {value(c)};
+            run_program<1>(program, v, pixel, c, n);
+        }
+    }
+}
+
+}  // namespace

@@ -1,0 +1,65 @@
+// Vectors of AVX-512 with VNNI: 16 lanes.
+#pragma once
+#include <immintrin.h>
+#include <cstdint>
+
+namespace vq::avx512 {
+
+constexpr int lanes = 16;
+
+struct I32 {
+    __m512i v;
+    static I32 set1(int32_t x) { return {_mm512_set1_epi32(x)}; }
+    static I32 load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+    static I32 load_s8(const int8_t* p) { return {_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p))}; }
+    static I32 load_u8(const uint8_t* p) { return {_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)p))}; }
+    void store(int32_t* p) const { _mm512_storeu_si512(p, v); }
+    friend I32 operator+(I32 a, I32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
+    friend I32 operator-(I32 a, I32 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+    friend I32 operator*(I32 a, I32 b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
+};
+
+struct F32 {
+    __m512 v;
+    static F32 set1(float x) { return {_mm512_set1_ps(x)}; }
+    static F32 load(const float* p) { return {_mm512_loadu_ps(p)}; }
+    void store(float* p) const { _mm512_storeu_ps(p, v); }
+    // The first n lanes only.
+    void store(float* p, int n) const { _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), v); }
+    friend F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
+    friend F32 operator-(F32 a, F32 b) { return {_mm512_sub_ps(a.v, b.v)}; }
+    friend F32 operator*(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+    friend F32 operator/(F32 a, F32 b) { return {_mm512_div_ps(a.v, b.v)}; }
+    // b where one of them is NaN.
+    static F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
+    static F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
+    // a < 0 ? b : c
+    static F32 negative(F32 a, F32 b, F32 c) {
+        return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, _mm512_setzero_ps(), _CMP_LT_OQ), c.v, b.v)};
+    }
+};
+
+inline F32 to_float(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+inline I32 round_to_int(F32 a) { return {_mm512_cvtps_epi32(a.v)}; }  // half to even
+// The low bytes of the first n lanes.
+inline void store_bytes(uint8_t* p, I32 a, int n) {
+    if (n == lanes) _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(a.v));
+    else _mm512_mask_cvtepi32_storeu_epi8(p, __mmask16((1u << n) - 1), a.v);
+}
+
+// The first n ≤ 16 codes of one pixel meet what a stream holds: those that moved by more than tau are taken over,
+// `delta` becomes the changes (0 elsewhere). Returns how many groups of 4 changed; `over` where a change leaves int8.
+inline int track_bytes(uint8_t* held, int8_t* delta, I32 codes, int n, int tau, bool& over) {
+    const __mmask16 tail = __mmask16((1u << n) - 1);
+    const __m512i change = _mm512_sub_epi32(codes.v, _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)held)));
+    const __m512i size = _mm512_abs_epi32(change);
+    const __mmask16 moved = _mm512_mask_cmpgt_epi32_mask(tail, size, _mm512_set1_epi32(tau));
+    over |= _mm512_mask_cmpgt_epi32_mask(moved, size, _mm512_set1_epi32(127)) != 0;
+    _mm512_mask_cvtepi32_storeu_epi8(held, moved, codes.v);
+    _mm512_mask_cvtepi32_storeu_epi8(delta, tail, _mm512_maskz_mov_epi32(moved, change));
+    unsigned groups = moved | moved >> 1;
+    groups |= groups >> 2;
+    return __builtin_popcount(groups & 0x1111);
+}
+
+}  // namespace vq::avx512
