@@ -123,6 +123,18 @@ struct Softmax {
     Program program;
 };
 
+// What a stream needs to follow changes. A map has a number per pixel: 0 where nothing changed.
+struct WindowMap {
+    const uint16_t* in = nullptr;
+    int32_t in_h = 0, in_w = 0;
+    uint16_t* out = nullptr;
+    int32_t out_h = 0, out_w = 0;
+    const int32_t *rows = nullptr, *columns = nullptr;  // the offsets that the window reaches
+    int32_t row_count = 0, column_count = 0, stride_y = 1, stride_x = 1;
+    uint16_t* scratch = nullptr;  // one input row, with `margin` numbers on either side
+    int32_t margin = 0;
+};
+
 struct Kernels {
     const char* name;
     void (*conv)(const Conv&, Pixels);
@@ -136,6 +148,14 @@ struct Kernels {
     void (*resize)(const Resize&, Pixels);
     void (*move)(const Move&, Pixels);
     void (*softmax)(const Softmax&, Pixels);
+    // Map with at most 4 channels and one step, store_codes: the network's input. Reads nothing past its end.
+    void (*quantize_input)(const Map&, Pixels);
+    // The sum of the map over each window, saturated.
+    void (*window_map)(const WindowMap&);
+    // The pixels begin … end − 1 of a map with 0 < value < limit go to `low`, those at or above to `high`; the sum of
+    // the former to `total`. Lists have room for 16 more.
+    void (*split)(const uint16_t* map, int32_t begin, int32_t end, uint16_t limit, int32_t* low, int64_t& low_count,
+                  int32_t* high, int64_t& high_count, int64_t& total);
 };
 
 // Null where this build or this CPU does not have it.

@@ -4,6 +4,8 @@
 
 namespace vq {
 
+constexpr int max_taps = 1024;  // of a convolution's kernel
+
 // q = clip(round(x · inverse) + zero, low, high), rounding half to even; x̂ = (q − zero) · scale.
 struct Grid {
     float scale = 1, inverse = 1;  // inverse = 1 / scale in float32, as PyTorch computes it

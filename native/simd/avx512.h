@@ -62,4 +62,9 @@ inline int track_bytes(uint8_t* held, int8_t* delta, I32 codes, int n, int tau, 
     return __builtin_popcount(groups & 0x1111);
 }
 
+// Bit g: whether any of the 4 changes of group g is not 0; up to 16 groups.
+inline uint32_t changed_groups(const int8_t* delta, int groups) {
+    return _mm512_test_epi32_mask(_mm512_loadu_si512(delta), _mm512_set1_epi32(-1)) & ((1u << groups) - 1);
+}
+
 }  // namespace vq::avx512

@@ -24,4 +24,15 @@ inline int track_bytes(uint8_t* held, int8_t* delta, I32 codes, int n, int tau, 
     return groups;
 }
 
+// Bit g: whether any of the 4 changes of group g is not 0; up to 16 groups.
+inline uint32_t changed_groups(const int8_t* delta, int groups) {
+    uint32_t mask = 0;
+    for (int g = 0; g < groups; g++) {
+        int32_t four;
+        __builtin_memcpy(&four, delta + 4 * g, 4);
+        mask |= uint32_t(four != 0) << g;
+    }
+    return mask;
+}
+
 }  // namespace

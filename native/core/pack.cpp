@@ -1,0 +1,63 @@
+// Weights into the order in which kernels read them.
+#include <algorithm>
+
+#include "plan.h"
+
+namespace vq {
+
+void pack_conv(Part& part, const int8_t* weight, int32_t c_out, int32_t c_in, int32_t groups, int32_t kernel,
+               const std::vector<int32_t>& taps) {
+    const int32_t out_each = c_out / groups, in_each = c_in / groups;
+    part.sums = Memory::of<int32_t>(size_t(c_out) + 128);
+    for (int32_t g = 0; g < groups; g++) {
+        // Channel groups of 4 that hold this group's input channels; the others among them meet weights of 0.
+        const int32_t first_in = g * in_each / 4 * 4, end_in = (g + 1) * in_each;
+        const int32_t quads = (end_in - first_in + 3) / 4;
+        // Even blocks: 6 vectors are 3 + 3, since a kernel for 3 does more per load than one for 4 and one for 2.
+        const int32_t vectors = (out_each + 15) / 16, count = (vectors + 3) / 4;
+        for (int32_t k = 0, done = 0; k < count; k++) {
+            Block b;
+            b.vectors = (vectors - done + count - k - 1) / (count - k);
+            b.first = g * out_each + done * 16;
+            b.channels = std::min(b.vectors * 16, out_each - done * 16);
+            b.in_offset = first_in;
+            b.groups = quads;
+            done += b.vectors;
+            Memory packed = Memory::of<int8_t>(taps.size() * size_t(quads) * 64 * size_t(b.vectors));
+            int8_t* out = packed.as<int8_t>();
+            for (const int32_t tap : taps)
+                for (int32_t quad = 0; quad < quads; quad++, out += 64 * b.vectors)
+                    for (int32_t c = 0; c < b.channels; c++)
+                        for (int32_t i = 0; i < 4; i++) {
+                            const int32_t in = first_in + 4 * quad + i - g * in_each;
+                            if (in < 0 || in >= in_each) continue;
+                            out[4 * c + i] = weight[(int64_t(b.first + c) * in_each + in) * kernel + tap];
+                            part.sums.as<int32_t>()[b.first + c] += out[4 * c + i];
+                        }
+            b.weight = packed.as<int8_t>();
+            part.blocks.push_back(b);
+            part.weights.push_back(std::move(packed));
+        }
+    }
+    for (Block& b : part.blocks) b.sums = part.sums.as<int32_t>() + b.first;
+}
+
+void pack_depthwise(Part& part, const int8_t* weight, int32_t channels, int32_t kernel) {
+    const int32_t padded = (channels + 63) / 64 * 64, quads = (kernel + 3) / 4;
+    part.flat = Memory::of<int8_t>(size_t(kernel) * size_t(padded));
+    part.interleaved = Memory::of<int8_t>(size_t(quads) * 4 * size_t(padded));
+    part.sums = Memory::of<int32_t>(size_t(padded) + 64);
+    int8_t* flat = part.flat.as<int8_t>();
+    int8_t* interleaved = part.interleaved.as<int8_t>();
+    for (int32_t c = 0; c < channels; c++)
+        for (int32_t t = 0; t < kernel; t++) {
+            const int8_t w = weight[int64_t(c) * kernel + t];
+            flat[t * padded + c] = w;
+            part.sums.as<int32_t>()[c] += w;
+            // Within 64 channels vector j holds channels 4j … 4j + 3 of each block of 16 (see depthwise_avx512.h).
+            const int32_t in64 = c % 64, lane = in64 / 16, j = in64 % 16 / 4, i = in64 % 4;
+            interleaved[int64_t(c / 64) * 256 * quads + t / 4 * 256 + j * 64 + lane * 16 + i * 4 + t % 4] = w;
+        }
+}
+
+}  // namespace vq

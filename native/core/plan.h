@@ -1,0 +1,85 @@
+// The plan of a network: operators in order over slots, weights packed. It does not change and is shared by sessions.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels.h"
+#include "memory.h"
+
+namespace vq {
+
+// A tensor that lives in a session. Codes take c rounded up to 4 bytes a pixel, floats c.
+struct Slot {
+    int32_t h = 0, w = 0, c = 0;
+    bool codes = false;  // else float32
+    bool keep = false;   // lives from frame to frame
+    int64_t stride() const { return codes ? (c + 3) / 4 * 4 : c; }
+    size_t bytes() const { return size_t(h) * size_t(w) * size_t(stride()) * (codes ? 1 : 4); }
+    int64_t pixels() const { return int64_t(h) * w; }
+};
+
+enum class Kind : uint8_t {
+    conv, depthwise, float_conv, map, dequantize, pool, adaptive_pool, resize, move, softmax, constant,
+};
+
+// A step as the plan knows it: slots and grids by number (−1: none).
+struct StepPlan {
+    Step step;
+    int32_t slot = -1, grid = -1, reference = -1, operand = -1;
+    Memory channel_a, channel_b;
+};
+
+// One part of a convolution: all of it, or one phase of a transposed one.
+struct Part {
+    std::vector<int32_t> dy, dx;
+    int32_t step_y = 1, step_x = 1, phase_y = 0, phase_x = 0;
+    std::vector<Block> blocks;
+    std::vector<Memory> weights;
+    Memory sums;          // Σ of weights by output channel, padded
+    Memory flat;          // depthwise: [tap][channel]; float: [tap][input channel][output channel]
+    Memory interleaved;   // depthwise: [tap / 4][channel][4]
+    Memory sparse;        // Dense + Sparse: [tap][input channel][output channel], dequantized
+};
+
+struct Op {
+    Kind kind = Kind::map;
+    std::string name;
+    std::vector<int32_t> inputs;
+    int32_t grid = -1;  // of the codes that a layer reads
+    int32_t sparse = -1;  // Dense + Sparse: the float slot whose values above the threshold are added
+    int32_t h = 0, w = 0, c = 0;
+    int32_t stride_y = 1, stride_x = 1, groups = 1;
+    std::vector<Part> parts;
+    Memory scale, bias;  // of the weights, by output channel, padded
+    int64_t macs = 0;    // of the whole output
+    Pool pool;
+    Resize resize;
+    Move move;
+    Memory constant;
+    std::vector<StepPlan> steps;
+};
+
+struct Plan {
+    Plan() = default;
+    Plan(Plan&&) = default;
+    Plan(const Plan&) = delete;
+
+    std::vector<Slot> slots;
+    std::vector<Grid> grids;
+    std::vector<std::pair<std::string, std::vector<Op>>> programs;  // "key", "residual"
+    std::vector<std::pair<std::string, int32_t>> outputs;
+
+    const std::vector<Op>* program(const std::string& name) const {
+        for (const auto& [key, ops] : programs)
+            if (key == name) return &ops;
+        return nullptr;
+    }
+};
+
+// Packs int8 weights (C_out × C_in/groups × taps) of the given taps into blocks; fills part.blocks, weights, sums.
+void pack_conv(Part& part, const int8_t* weight, int32_t c_out, int32_t c_in, int32_t groups, int32_t kernel,
+               const std::vector<int32_t>& taps);
+void pack_depthwise(Part& part, const int8_t* weight, int32_t channels, int32_t kernel);
+
+}  // namespace vq

@@ -1,0 +1,640 @@
+#include "session.h"
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+namespace vq {
+namespace {
+
+constexpr int64_t grain = 24;  // pixels: whole tiles of 6, 8 and 12
+
+int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
+
+// Of a convolution, what one output pixel costs at most, in groups of 4 input channels.
+int64_t groups_of(const Op& op, const Slot& in) {
+    return int64_t(op.parts[0].dy.size()) * ((in.c / op.groups + 3) / 4);
+}
+
+}  // namespace
+
+Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, int threads, bool incremental)
+    : plan_(std::move(plan)), kernels_(kernels), threads_(threads), incremental_(incremental), grids_(plan_->grids),
+      grid_changed_(plan_->grids.size(), 0) {
+    place_slots();
+    int64_t most_pixels = 1, widest = 1;
+    for (const Slot& slot : plan_->slots) {
+        most_pixels = std::max(most_pixels, slot.pixels());
+        widest = std::max(widest, int64_t(slot.w));
+    }
+    states_.resize(plan_->slots.size());
+    for (const auto& [name, ops] : plan_->programs) {
+        programs_.emplace_back(ops.size());
+        work_.emplace_back(ops.size());
+        for (size_t i = 0; i < ops.size(); i++) bind(ops[i], programs_.back()[i]);
+    }
+    if (!incremental_) return;
+    const int64_t margin = 8192;
+    map_ = Memory::of<uint16_t>(size_t(most_pixels) + 64);
+    scratch_ = Memory::of<uint16_t>(size_t(widest + 2 * margin));
+    low_ = Memory::of<int32_t>(size_t(most_pixels) + 64);
+    high_ = Memory::of<int32_t>(size_t(most_pixels) + 64);
+    merged_ = Memory::of<int32_t>(size_t(most_pixels) + 64);
+    for (size_t s = 0; s < states_.size(); s++) {
+        const Slot& slot = plan_->slots[s];
+        states_[s].moved = Memory::of<uint16_t>(size_t(slot.pixels()));
+        bytes_ += states_[s].moved.bytes();
+        if (!slot.codes) continue;
+        states_[s].delta = Memory(slot.bytes());
+        bytes_ += states_[s].delta.bytes();
+    }
+    bytes_ += map_.bytes() + scratch_.bytes() + low_.bytes() + high_.bytes() + merged_.bytes();
+}
+
+// Buffers of values that are never needed at once share memory; in a stream that follows changes all must stay.
+void Session::place_slots() {
+    const size_t count = plan_->slots.size();
+    std::vector<int64_t> first(count, -1), last(count, -1);
+    std::vector<bool> stays(count, incremental_);
+    int64_t time = 0;
+    for (const auto& [name, ops] : plan_->programs) {
+        std::vector<bool> written(count, false);
+        const auto touch = [&](int32_t slot, bool writes) {
+            if (slot < 0) return;
+            const size_t s = size_t(slot);
+            if (first[s] < 0) first[s] = time;
+            last[s] = time;
+            if (writes) written[s] = true;
+            else if (!written[s]) stays[s] = true;  // what an earlier frame or program left
+        };
+        for (const Op& op : ops) {
+            for (const int32_t input : op.inputs) touch(input, false);
+            touch(op.sparse, false);
+            for (const StepPlan& step : op.steps) {
+                touch(step.operand, false);
+                touch(step.reference, false);
+                if (step.reference >= 0) stays[size_t(step.reference)] = true;
+                touch(step.slot, true);
+            }
+            time++;
+        }
+    }
+    for (size_t s = 0; s < count; s++)
+        if (plan_->slots[s].keep) stays[s] = true;
+    for (const auto& [name, slot] : plan_->outputs) stays[size_t(slot)] = true;
+
+    // Largest first, each at the lowest place that is free while it lives.
+    struct Placed { int64_t first, last, begin, end; };
+    std::vector<Placed> placed;
+    std::vector<int64_t> offset(count, -1);
+    std::vector<size_t> order;
+    for (size_t s = 0; s < count; s++)
+        if (!stays[s] && first[s] >= 0) order.push_back(s);
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+        const size_t x = plan_->slots[a].bytes(), y = plan_->slots[b].bytes();
+        return x != y ? x > y : a < b;
+    });
+    int64_t total = 0;
+    for (const size_t s : order) {
+        const int64_t size = round_up(int64_t(plan_->slots[s].bytes() + slack), 64);
+        std::vector<std::pair<int64_t, int64_t>> taken;
+        for (const Placed& p : placed)
+            if (p.first <= last[s] && first[s] <= p.last) taken.emplace_back(p.begin, p.end);
+        std::sort(taken.begin(), taken.end());
+        int64_t at = 0;
+        for (const auto& [begin, end] : taken) {
+            if (at + size <= begin) break;
+            at = std::max(at, end);
+        }
+        placed.push_back({first[s], last[s], at, at + size});
+        offset[s] = at;
+        total = std::max(total, at + size);
+    }
+    data_.assign(count, nullptr);
+    memory_.reserve(count + 1);
+    memory_.emplace_back(size_t(total));
+    for (size_t s = 0; s < count; s++) {
+        if (offset[s] >= 0) data_[s] = memory_[0].as<char>() + offset[s];
+        else {
+            memory_.emplace_back(plan_->slots[s].bytes());
+            data_[s] = memory_.back().as<void>();
+        }
+    }
+    for (const Memory& memory : memory_) bytes_ += memory.bytes();
+}
+
+Tensor Session::tensor(int32_t index) const {
+    const Slot& slot = plan_->slots[size_t(index)];
+    return {data_[size_t(index)], slot.h, slot.w, slot.c, slot.stride()};
+}
+
+void Session::bind(const Op& op, Bound& b) {
+    b.op = &op;
+    for (const int32_t input : op.inputs) b.inputs.push_back(tensor(input));
+    for (const StepPlan& plan : op.steps) {
+        Step step = plan.step;
+        step.channel_a = plan.channel_a ? plan.channel_a.as<float>() : nullptr;
+        step.channel_b = plan.channel_b ? plan.channel_b.as<float>() : nullptr;
+        if (plan.operand >= 0) step.operand = static_cast<float*>(data_[size_t(plan.operand)]);
+        else if (step.kind >= Do::add && step.kind <= Do::rdiv) step.operand = step.channel_a;
+        if (plan.slot >= 0) step.out = tensor(plan.slot);
+        if (plan.reference >= 0) step.reference = tensor(plan.reference);
+        b.steps.push_back(step);
+    }
+    const Program program{b.steps.data(), int32_t(b.steps.size()), op.c};
+    Tensor out;
+    out.h = op.h, out.w = op.w, out.c = op.c;
+    const Tensor in = b.inputs.empty() ? Tensor() : b.inputs[0];
+    std::set<int32_t> rows, columns;
+    for (const Part& part : op.parts) {
+        rows.insert(part.dy.begin(), part.dy.end());
+        columns.insert(part.dx.begin(), part.dx.end());
+    }
+    switch (op.kind) {
+        case Kind::conv: {
+            b.accumulator_stride = round_up(op.c, 16) + 64;
+            b.scale = Memory::of<float>(size_t(op.c) + 128);
+            b.zeros = Memory(size_t(in.stride) + 64);
+            for (const Part& part : op.parts) {
+                b.starts.push_back(Memory::of<int32_t>(size_t(op.c) + 128));
+                Conv c;
+                c.in = in, c.out = out;
+                c.taps = int32_t(part.dy.size()), c.dy = part.dy.data(), c.dx = part.dx.data();
+                c.stride_y = op.stride_y, c.stride_x = op.stride_x;
+                c.step_y = part.step_y, c.step_x = part.step_x, c.phase_y = part.phase_y, c.phase_x = part.phase_x;
+                c.blocks = part.blocks.data(), c.block_count = int32_t(part.blocks.size());
+                c.zeros = b.zeros.as<uint8_t>(), c.start = b.starts.back().as<int32_t>();
+                c.scale = b.scale.as<float>(), c.bias = op.bias.as<float>();
+                c.program = program;
+                b.convs.push_back(c);
+            }
+            break;
+        }
+        case Kind::depthwise: {
+            b.scale = Memory::of<float>(size_t(op.c) + 128);
+            b.zeros = Memory(size_t(in.stride) + 64);
+            b.starts.push_back(Memory::of<int32_t>(size_t(op.c) + 128));
+            const Part& part = op.parts[0];
+            Depthwise& d = b.depthwise;
+            d.in = in, d.out = out;
+            d.taps = int32_t(part.dy.size()), d.dy = part.dy.data(), d.dx = part.dx.data();
+            d.stride_y = op.stride_y, d.stride_x = op.stride_x;
+            d.weight = part.flat.as<int8_t>(), d.interleaved = part.interleaved.as<int8_t>();
+            d.zeros = b.zeros.as<uint8_t>(), d.start = b.starts[0].as<int32_t>();
+            d.scale = b.scale.as<float>(), d.bias = op.bias.as<float>();
+            d.program = program;
+            break;
+        }
+        case Kind::float_conv:
+            for (const Part& part : op.parts) {
+                FloatConv c;
+                c.in = in, c.out = out;
+                c.taps = int32_t(part.dy.size()), c.dy = part.dy.data(), c.dx = part.dx.data();
+                c.stride_y = op.stride_y, c.stride_x = op.stride_x;
+                c.step_y = part.step_y, c.step_x = part.step_x, c.phase_y = part.phase_y, c.phase_x = part.phase_x;
+                c.groups = op.groups, c.weight = part.flat.as<float>(), c.bias = op.bias.as<float>();
+                c.program = program;
+                b.float_convs.push_back(c);
+            }
+            break;
+        case Kind::map: b.map = {in, out, program}; break;
+        case Kind::dequantize: b.dequantize = {in, out, Grid(), program}; break;
+        case Kind::pool:
+            b.pool = op.pool;
+            b.pool.in = in, b.pool.out = out, b.pool.program = program;
+            for (int32_t k = 0; k < op.pool.kernel_h; k++) rows.insert(k * op.pool.dilation_y - op.pool.top);
+            for (int32_t k = 0; k < op.pool.kernel_w; k++) columns.insert(k * op.pool.dilation_x - op.pool.left);
+            break;
+        case Kind::adaptive_pool: b.adaptive = {in, out, program}; break;
+        case Kind::resize:
+            b.resize = op.resize;
+            b.resize.in = in, b.resize.out = out, b.resize.program = program;
+            break;
+        case Kind::move:
+        case Kind::constant:
+            b.move = op.move;
+            if (op.kind == Kind::constant) {  // a concatenation of one
+                b.inputs = {Tensor{op.constant.as<float>(), op.h, op.w, op.c, op.c}};
+                b.move = Move();
+            }
+            b.move.in = b.inputs.data(), b.move.inputs = int32_t(b.inputs.size());
+            b.move.out = out, b.move.program = program;
+            break;
+        case Kind::softmax: b.softmax = {in, out, program}; break;
+    }
+    b.rows.assign(rows.begin(), rows.end());
+    b.columns.assign(columns.begin(), columns.end());
+    b.direct = op.kind == Kind::map && op.inputs[0] == 0 && op.c <= 4 && op.steps.size() == 1 &&
+               op.steps[0].step.kind == Do::store_codes;
+    if (op.kind == Kind::conv) states_[size_t(op.inputs[0])].layers_read = true;
+    bytes_ += b.scale.bytes() + b.zeros.bytes();
+    for (const Memory& start : b.starts) bytes_ += start.bytes();
+}
+
+// Takes the grids as they are now.
+void Session::prepare(Bound& b) {
+    const Op& op = *b.op;
+    for (size_t i = 0; i < b.steps.size(); i++)
+        if (op.steps[i].grid >= 0) b.steps[i].grid = grids_[size_t(op.steps[i].grid)];
+    if (op.grid >= 0) {
+        const Grid& grid = grids_[size_t(op.grid)];
+        b.dequantize.grid = grid;
+        if (op.kind != Kind::dequantize) {
+            for (int32_t c = 0; c < op.c; c++) b.scale.as<float>()[c] = grid.scale * op.scale.as<float>()[c];
+            for (size_t p = 0; p < op.parts.size(); p++) {
+                const int32_t* sums = op.parts[p].sums.as<int32_t>();
+                for (int32_t c = 0; c < op.c; c++) b.starts[p].as<int32_t>()[c] = -grid.zero * sums[c];
+            }
+            std::memset(b.zeros.as<uint8_t>(), grid.zero, size_t(b.inputs[0].stride));
+        }
+    }
+    b.stale = false;
+}
+
+void Session::set_grid(int32_t index, const Grid& grid) {
+    Grid& old = grids_[size_t(index)];
+    if (old.scale == grid.scale && old.zero == grid.zero && old.low == grid.low && old.high == grid.high) return;
+    old = grid;
+    grid_changed_[size_t(index)] = 1;
+    for (std::vector<Bound>& program : programs_)
+        for (Bound& b : program) {
+            b.stale |= b.op->grid == index;
+            for (const StepPlan& step : b.op->steps) b.stale |= step.grid == index;
+        }
+}
+
+const uint16_t* Session::moved(int32_t slot) const {
+    const State& state = states_[size_t(slot)];
+    return !incremental_ || state.all ? nullptr : state.moved.as<uint16_t>();
+}
+
+const std::vector<std::pair<int64_t, How>>& Session::work(const std::vector<Op>& program) const {
+    for (size_t i = 0; i < programs_.size(); i++)
+        if (&plan_->programs[i].second == &program) return work_[i];
+    throw std::invalid_argument("not a program of this plan");
+}
+
+void Session::run(const std::vector<Op>& program, const float* input, int64_t first, int64_t last) {
+    const size_t which = size_t(&work(program) - work_.data());
+    std::vector<Bound>& bounds = programs_[which];
+    current_work_ = &work_[which];
+    input_ = input;
+    if (first == 0) {
+        macs_done_ = macs_dense_ = 0;
+        const Slot& slot = plan_->slots[0];
+        bool copy = false;
+        for (const Bound& b : bounds) {
+            for (const int32_t in : b.op->inputs) copy |= in == 0 && !b.direct;
+            for (const StepPlan& step : b.op->steps) copy |= step.operand == 0;
+        }
+        if (copy) {
+            states_[0].all = true;
+            if (incremental_ && !fresh_) {  // find out which pixels changed
+                states_[0].all = false;
+                uint16_t* moved = states_[0].moved.as<uint16_t>();
+                const float* old = static_cast<float*>(data_[0]);
+                const size_t bytes = size_t(slot.c) * 4;
+                for (int64_t p = 0; p < slot.pixels(); p++)
+                    moved[p] = std::memcmp(old + p * slot.c, input + p * slot.c, bytes) != 0;
+            }
+            std::memcpy(data_[0], input, slot.bytes());
+        }
+    }
+    for (int64_t i = first; i < last; i++) {
+        Bound& b = bounds[size_t(i)];
+        if (b.stale) prepare(b);
+        if (b.direct) b.map.in.data = const_cast<float*>(input_);
+        (*current_work_)[size_t(i)] = {b.op->macs, How::dense};
+        if (incremental_) run_following(b);
+        else run_dense(b, {nullptr, 0, int64_t(b.op->h) * b.op->w});
+        macs_done_ += (*current_work_)[size_t(i)].first;
+        macs_dense_ += b.op->macs;
+    }
+    if (last == int64_t(bounds.size())) {
+        std::fill(grid_changed_.begin(), grid_changed_.end(), uint8_t(0));
+        fresh_ = false;
+    }
+}
+
+// Cuts pixels into tasks for the threads.
+template <class Call>
+void Session::spread(Pixels pixels, int64_t least, const Call& call) {
+    const int64_t count = pixels.end - pixels.begin;
+    if (count <= 0) return;
+    const int64_t tasks = threads_.count() == 1 ? 1 : threads_.count() * 8;
+    const int64_t size = std::max(round_up((count + tasks - 1) / tasks, grain), round_up(least, grain));
+    threads_.run((count + size - 1) / size, [&](int64_t i) {
+        Pixels part = pixels;
+        part.begin = pixels.begin + i * size;
+        part.end = std::min(part.begin + size, pixels.end);
+        call(part);
+    });
+}
+
+// Weights are read once a task: the more of them, the larger the tasks.
+static int64_t least_pixels(const Op& op) {
+    size_t bytes = 0;
+    for (const Part& part : op.parts)
+        for (const Memory& weights : part.weights) bytes += weights.bytes();
+    return bytes < (size_t(64) << 10) ? 48 : bytes < (size_t(512) << 10) ? 120 : 264;
+}
+
+void Session::run_dense(Bound& b, Pixels pixels) {
+    switch (b.op->kind) {
+        case Kind::conv:
+            for (const Conv& c : b.convs) spread(pixels, least_pixels(*b.op), [&](Pixels part) { kernels_->conv(c, part); });
+            break;
+        case Kind::depthwise: spread(pixels, 48, [&](Pixels part) { kernels_->depthwise(b.depthwise, part); }); break;
+        case Kind::float_conv:
+            for (const FloatConv& c : b.float_convs) spread(pixels, 24, [&](Pixels part) { kernels_->float_conv(c, part); });
+            break;
+        case Kind::map:
+            if (b.direct) spread(pixels, 4096, [&](Pixels part) { kernels_->quantize_input(b.map, part); });
+            else spread(pixels, 256, [&](Pixels part) { kernels_->map(b.map, part); });
+            break;
+        case Kind::dequantize: spread(pixels, 256, [&](Pixels part) { kernels_->dequantize(b.dequantize, part); }); break;
+        case Kind::pool: spread(pixels, 48, [&](Pixels part) { kernels_->pool(b.pool, part); }); break;
+        case Kind::adaptive_pool: spread(pixels, 1, [&](Pixels part) { kernels_->adaptive_pool(b.adaptive, part); }); break;
+        case Kind::resize: spread(pixels, 256, [&](Pixels part) { kernels_->resize(b.resize, part); }); break;
+        case Kind::move:
+        case Kind::constant: spread(pixels, 256, [&](Pixels part) { kernels_->move(b.move, part); }); break;
+        case Kind::softmax: spread(pixels, 256, [&](Pixels part) { kernels_->softmax(b.softmax, part); }); break;
+    }
+}
+
+bool Session::grids_changed(const Bound& b) const {
+    bool any = b.op->grid >= 0 && grid_changed_[size_t(b.op->grid)];
+    for (const StepPlan& step : b.op->steps) any |= step.grid >= 0 && grid_changed_[size_t(step.grid)];
+    return any;
+}
+
+// Which output pixels an operator must compute: fills map_ with how much changed in the window of each (a count of
+// groups for layers). `all` where that is not known.
+void Session::window(Bound& b, bool& all) {
+    const Op& op = *b.op;
+    const int64_t pixels = int64_t(op.h) * op.w;
+    uint16_t* map = map_.as<uint16_t>();
+    const auto any_moved = [&](int32_t slot) {
+        const State& s = states_[size_t(slot)];
+        if (s.all) return true;
+        const uint16_t* moved = s.moved.as<uint16_t>();
+        const int64_t count = plan_->slots[size_t(slot)].pixels();
+        uint16_t any = 0;
+        for (int64_t p = 0; p < count; p++) any |= moved[p];
+        return any != 0;
+    };
+    all = fresh_ || grids_changed(b) || op.kind == Kind::constant;
+    for (const int32_t input : op.inputs) all |= states_[size_t(input)].all && !(b.direct && input == 0);
+    for (const StepPlan& step : op.steps) {
+        if (step.operand < 0) continue;
+        const Slot& slot = plan_->slots[size_t(step.operand)];
+        if (slot.h == op.h && slot.w == op.w) all |= states_[size_t(step.operand)].all;
+        else all |= any_moved(step.operand);
+    }
+    if (b.direct) all = true;
+    if (all) return;
+
+    const Slot& in = plan_->slots[size_t(op.inputs[0])];
+    const uint16_t* moved = states_[size_t(op.inputs[0])].moved.as<uint16_t>();
+    switch (op.kind) {
+        case Kind::conv: case Kind::depthwise: case Kind::float_conv: case Kind::pool: {
+            const bool pointwise = b.rows.size() == 1 && b.columns.size() == 1 && b.rows[0] == 0 && b.columns[0] == 0;
+            const bool strided = op.kind == Kind::pool ? op.pool.stride_y != 1 || op.pool.stride_x != 1
+                                                       : op.stride_y != 1 || op.stride_x != 1;
+            const bool parts = op.parts.size() > 1 || (!op.parts.empty() && (op.parts[0].step_y != 1 || op.parts[0].step_x != 1));
+            if (parts) {
+                // A transposed convolution: output rows step · y + phase see input rows y + dy.
+                std::memset(map, 0, size_t(pixels) * 2);
+                for (const Part& part : op.parts)
+                    for (size_t t = 0; t < part.dy.size(); t++)
+                        for (int32_t y = 0; y < in.h; y++) {
+                            const int64_t to_y = (int64_t(y) - part.dy[t]) * part.step_y + part.phase_y;
+                            if (to_y < 0 || to_y >= op.h) continue;
+                            for (int32_t x = 0; x < in.w; x++) {
+                                const int64_t to_x = (int64_t(x) - part.dx[t]) * part.step_x + part.phase_x;
+                                const uint16_t value = moved[int64_t(y) * in.w + x];
+                                if (!value || to_x < 0 || to_x >= op.w) continue;
+                                uint16_t& out = map[to_y * op.w + to_x];
+                                out = uint16_t(std::min(0xFFFF, int(out) + value));
+                            }
+                        }
+                break;
+            }
+            if (pointwise && !strided) {
+                std::memcpy(map, moved, size_t(pixels) * 2);
+                break;
+            }
+            WindowMap m;
+            m.in = moved, m.in_h = in.h, m.in_w = in.w;
+            m.out = map, m.out_h = op.h, m.out_w = op.w;
+            m.rows = b.rows.data(), m.row_count = int32_t(b.rows.size());
+            m.columns = b.columns.data(), m.column_count = int32_t(b.columns.size());
+            m.stride_y = op.kind == Kind::pool ? op.pool.stride_y : op.stride_y;
+            m.stride_x = op.kind == Kind::pool ? op.pool.stride_x : op.stride_x;
+            m.scratch = scratch_.as<uint16_t>(), m.margin = 8192;
+            kernels_->window_map(m);
+            break;
+        }
+        case Kind::map: case Kind::dequantize: case Kind::softmax: std::memcpy(map, moved, size_t(pixels) * 2); break;
+        case Kind::adaptive_pool: {
+            const uint16_t any = any_moved(op.inputs[0]);
+            for (int64_t p = 0; p < pixels; p++) map[p] = any;
+            break;
+        }
+        case Kind::resize: {
+            // One pixel more on every side than interpolation can reach.
+            const auto reach = [](int32_t o, float scale, bool corners, int32_t limit, int32_t& low, int32_t& high) {
+                const double at = corners ? double(o) * scale : (o + 0.5) * scale - 0.5;
+                low = std::max(0, std::min(limit - 1, int32_t(at) - 2));
+                high = std::max(0, std::min(limit - 1, int32_t(at) + 3));
+            };
+            for (int32_t y = 0; y < op.h; y++) {
+                int32_t y0, y1;
+                reach(y, op.resize.scale_y, op.resize.align_corners, in.h, y0, y1);
+                uint16_t* row = scratch_.as<uint16_t>();
+                std::memset(row, 0, size_t(in.w) * 2);
+                for (int32_t iy = y0; iy <= y1; iy++)
+                    for (int32_t x = 0; x < in.w; x++) row[x] |= moved[int64_t(iy) * in.w + x];
+                for (int32_t x = 0; x < op.w; x++) {
+                    int32_t x0, x1;
+                    reach(x, op.resize.scale_x, op.resize.align_corners, in.w, x0, x1);
+                    uint16_t any = 0;
+                    for (int32_t ix = x0; ix <= x1; ix++) any |= row[ix];
+                    map[int64_t(y) * op.w + x] = any;
+                }
+            }
+            break;
+        }
+        case Kind::move: {
+            std::memset(map, 0, size_t(pixels) * 2);
+            if (op.move.kind == MoveKind::concat) {
+                for (const int32_t input : op.inputs) {
+                    const uint16_t* other = states_[size_t(input)].moved.as<uint16_t>();
+                    for (int64_t p = 0; p < pixels; p++) map[p] |= other[p];
+                }
+                break;
+            }
+            if (op.move.kind == MoveKind::pad_reflect || op.move.kind == MoveKind::pad_replicate) {
+                const uint16_t any = any_moved(op.inputs[0]);  // rare: all or nothing
+                for (int64_t p = 0; p < pixels; p++) map[p] = any;
+                break;
+            }
+            for (int32_t y = 0; y < op.h; y++)
+                for (int32_t x = 0; x < op.w; x++) {
+                    int64_t iy = y, ix = x;
+                    if (op.move.kind == MoveKind::slice) {
+                        if (op.move.dim == 1) iy = op.move.start + int64_t(y) * op.move.every;
+                        if (op.move.dim == 2) ix = op.move.start + int64_t(x) * op.move.every;
+                    } else if (op.move.kind == MoveKind::pad_constant) iy = y - op.move.top, ix = x - op.move.left;
+                    else iy = y / op.move.factor, ix = x / op.move.factor;
+                    if (iy >= 0 && iy < in.h && ix >= 0 && ix < in.w) map[int64_t(y) * op.w + x] = moved[iy * in.w + ix];
+                }
+            break;
+        }
+        case Kind::constant: break;
+    }
+    for (const StepPlan& step : op.steps) {
+        if (step.operand < 0) continue;
+        const Slot& slot = plan_->slots[size_t(step.operand)];
+        if (slot.h != op.h || slot.w != op.w) continue;
+        const uint16_t* other = states_[size_t(step.operand)].moved.as<uint16_t>();
+        // A changed operand asks for the pixel, but brings no changed groups: 1 where there is nothing else.
+        for (int64_t p = 0; p < pixels; p++) map[p] = map[p] | uint16_t(other[p] && !map[p]);
+    }
+}
+
+void Session::run_following(Bound& b) {
+    const Op& op = *b.op;
+    const int64_t pixels = int64_t(op.h) * op.w;
+    bool all;
+    window(b, all);
+    uint16_t* map = map_.as<uint16_t>();
+
+    // Which of the codes that this operator stores are worth following.
+    const bool whole = fresh_ || grids_changed(b);
+    for (size_t i = 0; i < b.steps.size(); i++) {
+        Step& step = b.steps[i];
+        const int32_t slot = op.steps[i].slot;
+        if (slot < 0) continue;
+        State& s = states_[size_t(slot)];
+        step.track = Track();
+        s.all = all;
+        if (step.kind != Do::store_codes || whole) continue;
+        if (all && s.skip > 0) {
+            s.skip--;
+            continue;
+        }
+        step.track = {s.delta.as<int8_t>(), s.moved.as<uint16_t>(), s.tau};
+        s.all = false;
+        if (!all) std::memset(s.moved.as<uint16_t>(), 0, size_t(pixels) * 2);
+    }
+
+    if (op.kind == Kind::conv) follow_convolution(b, all);
+    else if (all) run_dense(b, {nullptr, 0, pixels});
+    else {
+        int64_t low, high, total;
+        kernels_->split(map, 0, int32_t(pixels), 1, low_.as<int32_t>(), low, high_.as<int32_t>(), high, total);
+        run_dense(b, {high_.as<int32_t>(), 0, high});
+        current_work_->at(size_t(&b - programs_[size_t(current_work_ - work_.data())].data())) = {
+            pixels ? op.macs * high / pixels : 0, high == pixels ? How::dense : How::listed};
+    }
+
+    for (size_t i = 0; i < b.steps.size(); i++) {
+        const int32_t slot = op.steps[i].slot;
+        if (slot < 0) continue;
+        State& s = states_[size_t(slot)];
+        if (!b.steps[i].track.delta) {
+            if (!all) std::memcpy(s.moved.as<uint16_t>(), map, size_t(pixels) * 2);
+            continue;
+        }
+        if (!all && !b.direct) continue;
+        // Everything was computed and followed: was it worth it?
+        const uint16_t* moved = s.moved.as<uint16_t>();
+        int64_t count = 0, groups = 0;
+        for (int64_t p = 0; p < pixels; p++) {
+            count += moved[p] != 0;
+            groups += moved[p] & 0x7fff;
+        }
+        const int64_t quads = (op.c + 3) / 4;
+        const bool dense = count > pixels * 85 / 100 && (!s.layers_read || groups > pixels * quads * 60 / 100);
+        if (b.direct) {
+            // The input is always followed, it costs little; when it calms down, look at everything again.
+            const double density = double(count) / double(pixels);
+            if (density < 0.6 * input_density_)
+                for (State& other : states_) other.skip = 0, other.backoff = 1;
+            input_density_ = density;
+        } else if (dense) {
+            s.skip = s.backoff;
+            s.backoff = std::min(2 * s.backoff, 16);
+        } else s.backoff = 1;
+    }
+}
+
+// A convolution has three ways: all pixels or those of a list in full, or the changed groups alone on top of the
+// accumulators of the last frame. Costs are counted in groups of 4 channels met by one block of output channels.
+void Session::follow_convolution(Bound& b, bool all) {
+    const Op& op = *b.op;
+    const int64_t pixels = int64_t(op.h) * op.w;
+    const int64_t full = groups_of(op, plan_->slots[size_t(op.inputs[0])]);
+    auto& work = current_work_->at(size_t(&b - programs_[size_t(current_work_ - work_.data())].data()));
+    const auto keep = [&](bool on) {
+        if (on && !b.accumulators) {
+            b.accumulators = Memory::of<int32_t>(size_t(pixels * b.accumulator_stride));
+            bytes_ += b.accumulators.bytes();
+        }
+        const State& in = states_[size_t(op.inputs[0])];
+        for (Conv& c : b.convs) {
+            c.accumulators = on ? b.accumulators.as<int32_t>() : nullptr;
+            c.accumulator_stride = b.accumulator_stride;
+            c.delta = in.delta.as<int8_t>();
+            c.moved = in.moved.as<uint16_t>();
+        }
+    };
+    if (b.arm_wait > 0) b.arm_wait--;
+    const bool worth = full >= 6 && op.grid >= 0;  // below this a pixel in full costs no more than its accumulators
+    if (all) {
+        b.armed = fresh_ && worth;
+        keep(b.armed);
+        run_dense(b, {nullptr, 0, pixels});
+        return;
+    }
+    int32_t *low_list = low_.as<int32_t>(), *high_list = high_.as<int32_t>();
+    int64_t low = 0, high = 0, total = 0;
+    const uint16_t limit = worth ? uint16_t(std::min<int64_t>(0x8000, std::max<int64_t>(1, full * 45 / 100))) : uint16_t(1);
+    kernels_->split(map_.as<uint16_t>(), 0, int32_t(pixels), limit, low_list, low, high_list, high, total);
+    const double own = 12 + 0.05 * double(full), dense_pixel = double(full) + 6;
+    const double residual = 2.0 * double(total) + own * double(low), listed = dense_pixel * double(low);
+    const bool gains = residual < listed;
+    if (b.armed && gains) {
+        keep(true);
+        for (const Conv& c : b.convs) {
+            spread({high_list, 0, high}, least_pixels(op), [&](Pixels part) { kernels_->conv(c, part); });
+            spread({low_list, 0, low}, 48, [&](Pixels part) { kernels_->conv_residual(c, part); });
+        }
+        work = {op.macs / pixels * high + int64_t(double(op.macs) / double(pixels * full) * double(total)), How::residual};
+        return;
+    }
+    if (low + high == 0) {
+        work = {0, How::listed};
+        return;
+    }
+    // Filling the accumulators costs a whole frame of this layer: only where it soon pays.
+    const double whole = (dense_pixel + own) * double(pixels), now = dense_pixel * double(low + high);
+    if (!b.armed && worth && !b.arm_wait && whole - now < 4 * (listed - residual)) {
+        b.armed = true;
+        b.arm_wait = b.arm_backoff;
+        b.arm_backoff = std::min(2 * b.arm_backoff, 64);
+        keep(true);
+        run_dense(b, {nullptr, 0, pixels});
+        return;
+    }
+    b.armed = false;
+    keep(false);
+    // One list again, in order.
+    std::merge(low_list, low_list + low, high_list, high_list + high, merged_.as<int32_t>());
+    if (low + high == pixels) run_dense(b, {nullptr, 0, pixels});
+    else run_dense(b, {merged_.as<int32_t>(), 0, low + high});
+    work = {op.macs / pixels * (low + high), low + high == pixels ? How::dense : How::listed};
+}
+
+}  // namespace vq

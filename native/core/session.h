@@ -1,0 +1,106 @@
+// One stream's run of a plan: its buffers, its threads, and where it follows changes, what it knows of the last frame.
+#pragma once
+#include <memory>
+#include <mutex>
+
+#include "plan.h"
+#include "threads.h"
+
+namespace vq {
+
+// How a stream that follows changes ran one layer of the last frame.
+enum class How : uint8_t { dense, listed, residual };
+
+class Session {
+public:
+    // incremental: follow changes from frame to frame, so that only what changed is computed; outputs are those of a
+    // session that does not, bit for bit, as long as every tau is 0.
+    Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, int threads, bool incremental);
+
+    // Runs operators first … last − 1 of a program on an input of slot 0's size.
+    void run(const std::vector<Op>& program, const float* input, int64_t first, int64_t last);
+
+    void set_grid(int32_t index, const Grid& grid);
+    // From now on codes of this slot take a new value only where it moved by more than tau. Incremental only.
+    void set_tau(int32_t slot, int32_t tau) { states_[size_t(slot)].tau = tau; }
+    // The next frame is computed in full.
+    void refresh() { fresh_ = true; }
+
+    const Plan& plan() const { return *plan_; }
+    void* data(int32_t slot) const { return data_[size_t(slot)]; }
+    const Grid& grid(int32_t index) const { return grids_[size_t(index)]; }
+    const uint16_t* moved(int32_t slot) const;  // null where all of it may have changed
+    int64_t macs_done() const { return macs_done_; }
+    int64_t macs_dense() const { return macs_dense_; }
+    const std::vector<std::pair<int64_t, How>>& work(const std::vector<Op>& program) const;  // by operator: MACs done
+    size_t memory_bytes() const { return bytes_; }
+    bool incremental() const { return incremental_; }
+
+private:
+    // An operator bound to this session's buffers.
+    struct Bound {
+        const Op* op = nullptr;
+        std::vector<Step> steps;
+        std::vector<Conv> convs;
+        std::vector<FloatConv> float_convs;
+        Depthwise depthwise;
+        Map map;
+        Dequantize dequantize;
+        Pool pool;
+        AdaptivePool adaptive;
+        Resize resize;
+        Move move;
+        Softmax softmax;
+        std::vector<Tensor> inputs;
+        std::vector<Memory> starts;
+        Memory scale, zeros;
+        bool stale = true;   // its grids changed since it was prepared
+        bool direct = false;  // quantizes the network's input as it lies in the caller's memory
+        // Following changes
+        std::vector<int32_t> rows, columns;  // offsets of its window
+        Memory accumulators;
+        int64_t accumulator_stride = 0;
+        bool armed = false;  // the accumulators belong to the input's codes
+        int32_t arm_wait = 0, arm_backoff = 1;
+    };
+    // What is known of a slot's change in this frame.
+    struct State {
+        bool all = true;  // all of it may have changed; else `moved` says
+        Memory moved, delta;
+        int32_t tau = 0;
+        int32_t skip = 0, backoff = 1;  // frames for which following it is not worth its cost
+        bool layers_read = false;       // a convolution other than depthwise reads it
+    };
+
+    void bind(const Op& op, Bound& bound);
+    void prepare(Bound& bound);
+    Tensor tensor(int32_t slot) const;
+    void place_slots();
+    void run_dense(Bound& bound, Pixels pixels);
+    void run_following(Bound& bound);
+    void window(Bound& bound, bool& all);
+    void follow_convolution(Bound& bound, bool all);
+    bool grids_changed(const Bound& bound) const;
+    template <class Call>
+    void spread(Pixels pixels, int64_t least, const Call& call);
+
+    std::shared_ptr<const Plan> plan_;
+    const Kernels* kernels_;
+    Threads threads_;
+    bool incremental_, fresh_ = true;
+    std::vector<Grid> grids_;
+    std::vector<uint8_t> grid_changed_;
+    std::vector<Memory> memory_;
+    std::vector<void*> data_;
+    std::vector<std::vector<Bound>> programs_;
+    std::vector<std::vector<std::pair<int64_t, How>>> work_;
+    std::vector<std::pair<int64_t, How>>* current_work_ = nullptr;
+    std::vector<State> states_;
+    Memory map_, scratch_, low_, high_, merged_;
+    const float* input_ = nullptr;
+    double input_density_ = 1;
+    int64_t macs_done_ = 0, macs_dense_ = 0;
+    size_t bytes_ = 0;
+};
+
+}  // namespace vq

@@ -1,0 +1,66 @@
+// Following what changed: the network's input into codes, maps of changes through windows, and lists of pixels.
+#pragma once
+
+namespace vq::VQ_ISA {
+
+static void window_map(const WindowMap& m) {
+    uint16_t* row = m.scratch + m.margin;
+    const auto add = [](uint16_t a, uint16_t b) { const uint16_t s = uint16_t(a + b); return s < a ? uint16_t(0xFFFF) : s; };
+    for (int32_t i = 1; i <= m.margin; i++) row[-i] = row[m.in_w + i - 1] = 0;
+    for (int32_t y = 0; y < m.out_h; y++) {
+        uint16_t* out = m.out + int64_t(y) * m.out_w;
+        for (int32_t x = 0; x < m.in_w; x++) row[x] = 0;
+        for (int32_t r = 0; r < m.row_count; r++) {
+            const int32_t from = y * m.stride_y + m.rows[r];
+            if (from < 0 || from >= m.in_h) continue;
+            const uint16_t* in = m.in + int64_t(from) * m.in_w;
+            for (int32_t x = 0; x < m.in_w; x++) row[x] = add(row[x], in[x]);
+        }
+        for (int32_t x = 0; x < m.out_w; x++) out[x] = 0;
+        for (int32_t c = 0; c < m.column_count; c++) {
+            const uint16_t* from = row + m.columns[c];
+            if (m.stride_x == 1)
+                for (int32_t x = 0; x < m.out_w; x++) out[x] = add(out[x], from[x]);
+            else
+                for (int32_t x = 0; x < m.out_w; x++) out[x] = add(out[x], from[x * m.stride_x]);
+        }
+    }
+}
+
+static void split(const uint16_t* map, int32_t begin, int32_t end, uint16_t limit, int32_t* low, int64_t& low_count,
+                  int32_t* high, int64_t& high_count, int64_t& total) {
+    int64_t lows = 0, highs = 0, sum = 0;
+    for (int32_t p = begin; p < end; p++) {
+        const uint16_t value = map[p];
+        const bool is_low = value && value < limit, is_high = value && value >= limit;
+        low[lows] = high[highs] = p;
+        lows += is_low;
+        highs += is_high;
+        sum += is_low ? value : 0;
+    }
+    low_count = lows;
+    high_count = highs;
+    total = sum;
+}
+
+static void quantize_input(const Map& map, Pixels pixels) {
+    const Step& step = map.program.steps[0];
+    const int32_t channels = map.in.c;
+    const int64_t stride = step.out.stride;
+    for (int64_t i = pixels.begin; i < pixels.end; i++) {
+        const int64_t pixel = pixels.at(i);
+        float four[lanes] = {};
+        for (int32_t c = 0; c < channels; c++) four[c] = map.in.f32()[pixel * map.in.stride + c];
+        const I32 codes = to_steps(F32::load(four), step.grid) + I32::set1(step.grid.zero);
+        if (!step.track.delta) {
+            store_bytes(step.out.u8() + pixel * stride, codes, channels);
+            continue;
+        }
+        bool over = false;
+        const int groups = track_bytes(step.out.u8() + pixel * stride, step.track.delta + pixel * stride, codes, channels,
+                                       step.track.tau, over);
+        step.track.moved[pixel] = uint16_t(groups | (over ? wide : 0));
+    }
+}
+
+}  // namespace

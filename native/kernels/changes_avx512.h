@@ -1,0 +1,64 @@
+// Following what changed with AVX-512: 4 pixels of the input, 16 pixels of a map at a time.
+#pragma once
+
+namespace vq::avx512 {
+
+static void quantize_input_vector(const Map& map, Pixels pixels) {
+    const Step& step = map.program.steps[0];
+    const int32_t channels = map.in.c;
+    if (pixels.list || channels < 2 || map.in.stride != channels) return quantize_input(map, pixels);
+    // Lanes of 4 pixels, `channels` used of each 4.
+    const __mmask16 used = __mmask16(((1u << channels) - 1) * 0x1111u);
+    const I32 zero = I32::set1(step.grid.zero);
+    const __m512i tau = _mm512_set1_epi32(step.track.tau), limit = _mm512_set1_epi32(127);
+    int64_t i = pixels.begin;
+    for (; i + 4 <= pixels.end; i += 4) {
+        const F32 x = {_mm512_maskz_expandloadu_ps(used, map.in.f32() + i * channels)};
+        const __m512i codes = _mm512_maskz_mov_epi32(used, (to_steps(x, step.grid) + zero).v);
+        __m128i* out = reinterpret_cast<__m128i*>(step.out.u8() + 4 * i);
+        if (!step.track.delta) {
+            _mm_storeu_si128(out, _mm512_cvtepi32_epi8(codes));
+            continue;
+        }
+        const __m512i change = _mm512_sub_epi32(codes, _mm512_cvtepu8_epi32(_mm_loadu_si128(out)));
+        const __m512i size = _mm512_abs_epi32(change);
+        const unsigned moved = _mm512_mask_cmpgt_epi32_mask(used, size, tau);
+        unsigned over = _mm512_mask_cmpgt_epi32_mask(__mmask16(moved), size, limit);
+        _mm512_mask_cvtepi32_storeu_epi8(out, __mmask16(moved), codes);
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(step.track.delta + 4 * i),
+                         _mm512_cvtepi32_epi8(_mm512_maskz_mov_epi32(__mmask16(moved), change)));
+        uint16_t* counts = step.track.moved + i;
+        for (int p = 0; p < 4; p++)
+            counts[p] = uint16_t((moved >> 4 * p & 15 ? 1 : 0) | (over >> 4 * p & 15 ? wide : 0));
+    }
+    if (i < pixels.end) quantize_input(map, {nullptr, i, pixels.end});
+}
+
+static void split_vector(const uint16_t* map, int32_t begin, int32_t end, uint16_t limit, int32_t* low,
+                         int64_t& low_count, int32_t* high, int64_t& high_count, int64_t& total) {
+    int32_t *low_end = low, *high_end = high;
+    __m512i sum = _mm512_setzero_si512();
+    const __m512i limits = _mm512_set1_epi32(limit);
+    int32_t p = begin;
+    for (; p < end; p += 16) {
+        const int32_t left = end - p;
+        const __mmask16 tail = left < 16 ? __mmask16((1u << left) - 1) : __mmask16(0xFFFF);
+        const __m256i values = _mm256_maskz_loadu_epi16(tail, map + p);
+        if (_mm256_testz_si256(values, values)) continue;
+        const __m512i wide_values = _mm512_cvtepu16_epi32(values);
+        const __mmask16 any = _mm512_test_epi32_mask(wide_values, wide_values);
+        const __mmask16 highs = _mm512_mask_cmpge_epi32_mask(any, wide_values, limits), lows = any & ~highs;
+        const __m512i index = _mm512_add_epi32(_mm512_set1_epi32(p), _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+                                                                                      11, 12, 13, 14, 15));
+        _mm512_storeu_si512(low_end, _mm512_maskz_compress_epi32(lows, index));
+        _mm512_storeu_si512(high_end, _mm512_maskz_compress_epi32(highs, index));
+        low_end += __builtin_popcount(lows);
+        high_end += __builtin_popcount(highs);
+        sum = _mm512_add_epi32(sum, _mm512_maskz_mov_epi32(lows, wide_values));
+    }
+    low_count = low_end - low;
+    high_count = high_end - high;
+    total = uint32_t(_mm512_reduce_add_epi32(sum));
+}
+
+}  // namespace vq::avx512

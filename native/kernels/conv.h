@@ -1,0 +1,229 @@
+// Int8 convolution by indirection: for every output pixel the addresses of its taps, so that any set of pixels costs
+// its share. Dense over all channels (`conv`), or over the changed 4-channel groups alone (`conv_residual`).
+#pragma once
+#include <cstddef>
+
+namespace vq::VQ_ISA {
+
+// Where a tile's taps lie in the input.
+struct Taps {
+    const Conv& conv;
+    int32_t top = 0, bottom = 0, left = 0, right = 0;  // the reach of the taps
+    ptrdiff_t row, column;
+
+    explicit Taps(const Conv& c) : conv(c), row(ptrdiff_t(c.in.w) * c.in.stride), column(c.in.stride) {
+        top = bottom = c.dy[0];
+        left = right = c.dx[0];
+        for (int t = 1; t < c.taps; t++) {
+            top = c.dy[t] < top ? c.dy[t] : top;
+            bottom = c.dy[t] > bottom ? c.dy[t] : bottom;
+            left = c.dx[t] < left ? c.dx[t] : left;
+            right = c.dx[t] > right ? c.dx[t] : right;
+        }
+    }
+
+    // The input place of the tap (0, 0) of an output pixel, in the convolution's own grid.
+    void place(int32_t pixel, int32_t& y, int32_t& x) const {
+        const int32_t out_y = pixel / conv.out.w, out_x = pixel - out_y * conv.out.w;
+        y = (conv.step_y == 1 ? out_y : (out_y - conv.phase_y) / conv.step_y) * conv.stride_y;
+        x = (conv.step_x == 1 ? out_x : (out_x - conv.phase_x) / conv.step_x) * conv.stride_x;
+    }
+    bool mine(int32_t pixel) const {
+        if (conv.step_y == 1 && conv.step_x == 1) return true;
+        const int32_t y = pixel / conv.out.w, x = pixel - y * conv.out.w;
+        return y % conv.step_y == conv.phase_y && x % conv.step_x == conv.phase_x;
+    }
+    bool inside(int32_t y, int32_t x) const {
+        return y + top >= 0 && y + bottom < conv.in.h && x + left >= 0 && x + right < conv.in.w;
+    }
+    // The input pixel of a tap, or −1 outside.
+    int64_t at(int32_t y, int32_t x, int tap) const {
+        const int32_t iy = y + conv.dy[tap], ix = x + conv.dx[tap];
+        return uint32_t(iy) < uint32_t(conv.in.h) && uint32_t(ix) < uint32_t(conv.in.w)
+                   ? int64_t(iy) * conv.in.w + ix : -1;
+    }
+    // Fills pointers[tap · m + i] for the m pixels of a tile.
+    void fill(const int32_t* pixels, int m, const uint8_t** pointers) const {
+        const uint8_t* base[16];
+        int32_t ys[16], xs[16];
+        bool all = true;
+        for (int i = 0; i < m; i++) {
+            place(pixels[i], ys[i], xs[i]);
+            all &= inside(ys[i], xs[i]);
+            base[i] = conv.in.u8() + ys[i] * row + xs[i] * column;
+        }
+        for (int t = 0; t < conv.taps; t++, pointers += m) {
+            const ptrdiff_t offset = conv.dy[t] * row + conv.dx[t] * column;
+            if (all)
+                for (int i = 0; i < m; i++) pointers[i] = base[i] + offset;
+            else
+                for (int i = 0; i < m; i++) pointers[i] = at(ys[i], xs[i], t) >= 0 ? base[i] + offset : conv.zeros;
+        }
+    }
+};
+
+// The sparse part of Dense + Sparse: v += Σ S · W over the elements that stand in the pixel's window.
+template <int N>
+inline void add_sparse(const Conv& conv, const Taps& taps, int32_t pixel, int c0, F32 (&v)[N]) {
+    int32_t y, x;
+    taps.place(pixel, y, x);
+    for (int t = 0; t < conv.taps; t++) {
+        const int64_t at = taps.at(y, x, t);
+        if (at < 0) continue;
+        const float* tap = conv.sparse_weight + int64_t(t) * conv.in.c * conv.sparse_weight_row + c0;
+        for (int32_t e = conv.sparse_begin[at]; e < conv.sparse_begin[at + 1]; e++) {
+            const F32 s = F32::set1(conv.sparse_value[e]);
+            const float* w = tap + conv.sparse_channel[e] * conv.sparse_weight_row;
+            for (int i = 0; i < N; i++) v[i] = v[i] + s * F32::load(w + i * lanes);
+        }
+    }
+}
+
+// Accumulators of one pixel, channels c0 …, become values and run through the program.
+template <int N>
+inline void finish(const Conv& conv, const Taps& taps, const int32_t* acc, int32_t pixel, int c0, int n) {
+    F32 v[N];
+#pragma GCC unroll 8
+    for (int i = 0; i < N; i++)
+        v[i] = to_float(I32::load(acc + i * lanes)) * F32::load(conv.scale + c0 + i * lanes) +
+               F32::load(conv.bias + c0 + i * lanes);
+    if (conv.sparse_begin) add_sparse<N>(conv, taps, pixel, c0, v);
+    run_program<N>(conv.program, v, pixel, c0, n);
+}
+
+inline void finish_block(const Conv& conv, const Taps& taps, const int32_t* acc, int32_t pixel, const Block& b) {
+    for (int c = 0; c < b.channels; c += 4 * lanes) {
+        const int n = b.channels - c < 4 * lanes ? b.channels - c : 4 * lanes, c0 = b.first + c;
+        if (n > 3 * lanes) finish<4>(conv, taps, acc + c, pixel, c0, n);
+        else if (n > 2 * lanes) finish<3>(conv, taps, acc + c, pixel, c0, n);
+        else if (n > lanes) finish<2>(conv, taps, acc + c, pixel, c0, n);
+        else finish<1>(conv, taps, acc + c, pixel, c0, n);
+    }
+}
+
+// Calls gemm<m, V> for m pixels, 1 ≤ m ≤ M.
+template <int V, int M>
+inline void gemm_of(int m, const uint8_t* const* pointers, int taps, const Block& b, const int32_t* start,
+                    int32_t* acc) {
+    if constexpr (M > 0) {
+        if (m == M) gemm<M, V>(pointers, taps, b, start, acc);
+        else gemm_of<V, M - 1>(m, pointers, taps, b, start, acc);
+    }
+}
+
+template <int V>
+inline void conv_block(const Conv& conv, const Taps& taps, Pixels pixels, const Block& b, const uint8_t** pointers) {
+    constexpr int most = tile_pixels[V];
+    alignas(64) int32_t acc[64 * most];
+    int32_t tile[most];
+    for (int64_t i = pixels.begin; i < pixels.end;) {
+        int m = 0;
+        for (; i < pixels.end && m < most; i++) {
+            const int32_t pixel = pixels.at(i);
+            if (taps.mine(pixel)) tile[m++] = pixel;
+        }
+        if (m == 0) break;
+        taps.fill(tile, m, pointers);
+        gemm_of<V, most>(m, pointers, conv.taps, b, conv.start + b.first, acc);
+        for (int j = 0; j < m; j++) {
+            if (conv.accumulators)
+                __builtin_memcpy(conv.accumulators + int64_t(tile[j]) * conv.accumulator_stride + b.first, acc + 64 * j,
+                                 64 * size_t(V));
+            finish_block(conv, taps, acc + 64 * j, tile[j], b);
+        }
+    }
+}
+
+static void conv(const Conv& conv, Pixels pixels) {
+    const Taps taps(conv);
+    const uint8_t* pointers[max_taps * 16];
+    for (int k = 0; k < conv.block_count; k++) {
+        const Block& b = conv.blocks[k];
+        switch (b.vectors) {
+            case 1: conv_block<1>(conv, taps, pixels, b, pointers); break;
+            case 2: conv_block<2>(conv, taps, pixels, b, pointers); break;
+            case 3: conv_block<3>(conv, taps, pixels, b, pointers); break;
+            default: conv_block<4>(conv, taps, pixels, b, pointers);
+        }
+    }
+}
+
+template <int V, int M>
+inline void gemm_delta_of(int m, const int32_t* deltas, const int8_t* const* weights, int count, int32_t* const* out) {
+    if constexpr (M > 0) {
+        if (m == M) gemm_delta<M, V>(deltas, weights, count, out);
+        else gemm_delta_of<V, M - 1>(m, deltas, weights, count, out);
+    }
+}
+
+// The changed 4-channel groups of a tile become a list: a group is in it where it changed in any pixel of the tile, so
+// that each row of weights that is loaded serves them all.
+template <int V>
+inline void residual_block(const Conv& conv, const Taps& taps, Pixels pixels, const Block& b) {
+    constexpr int most = delta_pixels[V];
+    constexpr int capacity = 256;  // groups in the list before it is worked off
+    int32_t deltas[capacity * most];
+    const int8_t* weights[capacity];
+    for (int64_t i = pixels.begin; i < pixels.end;) {
+        int32_t tile[most], ys[most], xs[most];
+        int32_t* out[most];
+        int m = 0;
+        for (; i < pixels.end && m < most; i++) {
+            const int32_t pixel = pixels.at(i);
+            if (!taps.mine(pixel)) continue;
+            tile[m] = pixel;
+            taps.place(pixel, ys[m], xs[m]);
+            out[m++] = conv.accumulators + int64_t(pixel) * conv.accumulator_stride + b.first;
+        }
+        if (m == 0) break;
+        int count = 0;
+        for (int t = 0; t < conv.taps; t++) {
+            const int8_t* row[most];
+            bool any = false;
+            for (int j = 0; j < m; j++) {
+                const int64_t at = taps.at(ys[j], xs[j], t);
+                const bool changed = at >= 0 && conv.moved[at];
+                row[j] = changed ? conv.delta + at * conv.in.stride + b.in_offset : nullptr;
+                any |= changed;
+            }
+            if (!any) continue;
+            const int8_t* weight = b.weight + int64_t(t) * b.groups * 64 * V;
+            for (int first = 0; first < b.groups; first += 16) {
+                const int groups = b.groups - first < 16 ? b.groups - first : 16;
+                uint32_t mask = 0;
+                for (int j = 0; j < m; j++)
+                    if (row[j]) mask |= changed_groups(row[j] + 4 * first, groups);
+                for (; mask; mask &= mask - 1) {
+                    const int group = first + __builtin_ctz(mask);
+                    for (int j = 0; j < m; j++) {
+                        int32_t four = 0;
+                        if (row[j]) __builtin_memcpy(&four, row[j] + 4 * group, 4);
+                        deltas[count * m + j] = four;
+                    }
+                    weights[count++] = weight + int64_t(group) * 64 * V;
+                    if (count == capacity) {
+                        gemm_delta_of<V, most>(m, deltas, weights, count, out);
+                        count = 0;
+                    }
+                }
+            }
+        }
+        if (count) gemm_delta_of<V, most>(m, deltas, weights, count, out);
+        for (int j = 0; j < m; j++) finish_block(conv, taps, out[j], tile[j], b);
+    }
+}
+
+static void conv_residual(const Conv& conv, Pixels pixels) {
+    const Taps taps(conv);
+    for (int k = 0; k < conv.block_count; k++) {
+        const Block& b = conv.blocks[k];
+        switch (b.vectors) {
+            case 1: residual_block<1>(conv, taps, pixels, b); break;
+            case 2: residual_block<2>(conv, taps, pixels, b); break;
+            case 3: residual_block<3>(conv, taps, pixels, b); break;
+            default: residual_block<4>(conv, taps, pixels, b);
+        }
+    }
+}
+
+}  // namespace

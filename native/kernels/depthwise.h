@@ -1,0 +1,76 @@
+// Depthwise int8 convolution by indirection: addresses of the taps of every output pixel, channels in vectors.
+#pragma once
+#include <cstddef>
+
+namespace vq::VQ_ISA {
+
+// Where the taps of an output pixel lie.
+struct Window {
+    const Depthwise& conv;
+    int32_t top, bottom, left, right;
+    ptrdiff_t offset[max_taps + 4];
+
+    explicit Window(const Depthwise& c) : conv(c) {
+        top = bottom = c.dy[0];
+        left = right = c.dx[0];
+        for (int t = 0; t < c.taps; t++) {
+            top = c.dy[t] < top ? c.dy[t] : top;
+            bottom = c.dy[t] > bottom ? c.dy[t] : bottom;
+            left = c.dx[t] < left ? c.dx[t] : left;
+            right = c.dx[t] > right ? c.dx[t] : right;
+            offset[t] = (ptrdiff_t(c.dy[t]) * c.in.w + c.dx[t]) * c.in.stride;
+        }
+    }
+
+    void fill(int32_t pixel, const uint8_t** pointers) const {
+        const int32_t out_y = pixel / conv.out.w, y = out_y * conv.stride_y;
+        const int32_t x = (pixel - out_y * conv.out.w) * conv.stride_x;
+        const uint8_t* base = conv.in.u8() + (int64_t(y) * conv.in.w + x) * conv.in.stride;
+        if (y + top >= 0 && y + bottom < conv.in.h && x + left >= 0 && x + right < conv.in.w) {
+            for (int t = 0; t < conv.taps; t++) pointers[t] = base + offset[t];
+            return;
+        }
+        for (int t = 0; t < conv.taps; t++) {
+            const int32_t iy = y + conv.dy[t], ix = x + conv.dx[t];
+            const bool in = uint32_t(iy) < uint32_t(conv.in.h) && uint32_t(ix) < uint32_t(conv.in.w);
+            pointers[t] = in ? base + offset[t] : conv.zeros;
+        }
+    }
+};
+
+template <int N>
+inline void depthwise_finish(const Depthwise& conv, const I32* acc, int32_t pixel, int c0, int n) {
+    F32 v[N];
+#pragma GCC unroll 8
+    for (int i = 0; i < N; i++)
+        v[i] = to_float(acc[i]) * F32::load(conv.scale + c0 + i * lanes) + F32::load(conv.bias + c0 + i * lanes);
+    run_program<N>(conv.program, v, pixel, c0, n);
+}
+
+template <int N>
+inline void depthwise_channels(const Depthwise& conv, const uint8_t* const* pointers, int32_t pixel, int c0, int n) {
+    const int64_t row = (conv.in.c + 63) / 64 * 64;
+    I32 acc[N];
+    for (int i = 0; i < N; i++) acc[i] = I32::load(conv.start + c0 + i * lanes);
+    for (int t = 0; t < conv.taps; t++)
+        for (int i = 0; i < N; i++)
+            acc[i] = acc[i] + I32::load_u8(pointers[t] + c0 + i * lanes) *
+                                  I32::load_s8(conv.weight + t * row + c0 + i * lanes);
+    depthwise_finish<N>(conv, acc, pixel, c0, n);
+}
+
+static void depthwise(const Depthwise& conv, Pixels pixels) {
+    const Window window(conv);
+    const uint8_t* pointers[max_taps];
+    for (int64_t i = pixels.begin; i < pixels.end; i++) {
+        const int32_t pixel = pixels.at(i);
+        window.fill(pixel, pointers);
+        int c = 0;
+        for (; c + 4 * lanes <= conv.in.c; c += 4 * lanes)
+            depthwise_channels<4>(conv, pointers, pixel, c, 4 * lanes);
+        for (; c < conv.in.c; c += lanes)
+            depthwise_channels<1>(conv, pointers, pixel, c, conv.in.c - c < lanes ? conv.in.c - c : lanes);
+    }
+}
+
+}  // namespace

@@ -1,0 +1,87 @@
+// The inner loops of convolution for AVX-512 VNNI: M pixels × V·16 channels in registers.
+#pragma once
+
+namespace vq::avx512 {
+
+// As many pixels as leave registers for the weights and one broadcast: at most 24 accumulators.
+constexpr int tile_pixels[5] = {0, 12, 12, 8, 6};
+
+// acc += x · w over 4 bytes a lane: x unsigned, w signed. GCC 12 spills the accumulators of the plain intrinsic.
+inline __attribute__((always_inline)) void dot4(__m512i& acc, __m512i x, __m512i w) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(x), "v"(w));
+}
+
+inline __attribute__((always_inline)) __m512i broadcast4(const void* p) {
+    int32_t four;
+    __builtin_memcpy(&four, p, 4);
+    return _mm512_set1_epi32(four);
+}
+
+// acc[m][64] = start + Σ over taps and channel groups; pointers[tap · M + m] is the first byte of the pixel.
+template <int M, int V>
+static void gemm(const uint8_t* const* pointers, int taps, const Block& block, const int32_t* start, int32_t* out) {
+    __m512i acc[M][V];
+#pragma GCC unroll 12
+    for (int m = 0; m < M; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++) acc[m][v] = _mm512_loadu_si512(start + 16 * v);
+    const int8_t* weight = block.weight;
+    const int64_t offset = block.in_offset;
+    for (int tap = 0; tap < taps; tap++, pointers += M) {
+        const uint8_t* x[M];
+#pragma GCC unroll 12
+        for (int m = 0; m < M; m++) x[m] = pointers[m] + offset;
+        for (int64_t k = 0; k < 4 * int64_t(block.groups); k += 4) {
+            __m512i w[V];
+#pragma GCC unroll 4
+            for (int v = 0; v < V; v++) w[v] = _mm512_load_si512(weight + 64 * v);
+            weight += 64 * V;
+#pragma GCC unroll 12
+            for (int m = 0; m < M; m++) {
+                const __m512i four = broadcast4(x[m] + k);
+#pragma GCC unroll 4
+                for (int v = 0; v < V; v++) dot4(acc[m][v], four, w[v]);
+            }
+        }
+    }
+#pragma GCC unroll 12
+    for (int m = 0; m < M; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++) _mm512_storeu_si512(out + 64 * m + 16 * v, acc[m][v]);
+}
+
+// acc[m][…] += Σ over the listed groups of (w + 128) · δ − 128 · Σδ = Σ w · δ: here the weights are the unsigned
+// operand and the changes the signed one. deltas[i · M + m] are the 4 changes of group i in pixel m, weights[i] its
+// row of weights.
+template <int M, int V>
+static void gemm_delta(const int32_t* deltas, const int8_t* const* weights, int count, int32_t* const* out) {
+    __m512i acc[M][V];
+    __m512i sum[M];
+#pragma GCC unroll 12
+    for (int m = 0; m < M; m++) {
+        sum[m] = _mm512_setzero_si512();
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++) acc[m][v] = _mm512_loadu_si512(out[m] + 16 * v);
+    }
+    const __m512i high = _mm512_set1_epi8(char(0x80));
+    for (int i = 0; i < count; i++) {
+        __m512i w[V];
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++) w[v] = _mm512_xor_si512(_mm512_load_si512(weights[i] + 64 * v), high);
+#pragma GCC unroll 12
+        for (int m = 0; m < M; m++) {
+            const __m512i four = _mm512_set1_epi32(deltas[i * M + m]);
+            dot4(sum[m], high, four);
+#pragma GCC unroll 4
+            for (int v = 0; v < V; v++) dot4(acc[m][v], w[v], four);
+        }
+    }
+#pragma GCC unroll 12
+    for (int m = 0; m < M; m++)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++) _mm512_storeu_si512(out[m] + 16 * v, _mm512_sub_epi32(acc[m][v], sum[m]));
+}
+
+constexpr int delta_pixels[5] = {0, 8, 6, 5, 4};
+
+}  // namespace vq::avx512

@@ -1,0 +1,45 @@
+// The inner loops of convolution in plain C++.
+#pragma once
+
+namespace vq::VQ_ISA {
+
+constexpr int tile_pixels[5] = {0, 4, 4, 4, 4};
+
+// acc[m][64] = start + Σ over taps and channel groups; pointers[tap · M + m] is the first byte of the pixel.
+template <int M, int V>
+static void gemm(const uint8_t* const* pointers, int taps, const Block& block, const int32_t* start, int32_t* out) {
+    for (int m = 0; m < M; m++) {
+        int32_t acc[16 * V];
+        for (int c = 0; c < 16 * V; c++) acc[c] = start[c];
+        const int8_t* w = block.weight;
+        for (int tap = 0; tap < taps; tap++) {
+            const uint8_t* x = pointers[tap * M + m] + block.in_offset;
+            for (int group = 0; group < block.groups; group++, x += 4, w += 64 * V)
+                for (int c = 0; c < 16 * V; c++)
+                    acc[c] += x[0] * w[4 * c] + x[1] * w[4 * c + 1] + x[2] * w[4 * c + 2] + x[3] * w[4 * c + 3];
+        }
+        for (int c = 0; c < 16 * V; c++) out[64 * m + c] = acc[c];
+    }
+}
+
+// acc[m][…] += Σ over the listed groups of w · δ. deltas[i · M + m] are the 4 changes of group i in pixel m,
+// weights[i] its row of weights.
+template <int M, int V>
+static void gemm_delta(const int32_t* deltas, const int8_t* const* weights, int count, int32_t* const* out) {
+    for (int m = 0; m < M; m++) {
+        int32_t acc[16 * V];
+        for (int c = 0; c < 16 * V; c++) acc[c] = out[m][c];
+        for (int i = 0; i < count; i++) {
+            int8_t d[4];
+            __builtin_memcpy(d, &deltas[i * M + m], 4);
+            const int8_t* w = weights[i];
+            for (int c = 0; c < 16 * V; c++)
+                acc[c] += d[0] * w[4 * c] + d[1] * w[4 * c + 1] + d[2] * w[4 * c + 2] + d[3] * w[4 * c + 3];
+        }
+        for (int c = 0; c < 16 * V; c++) out[m][c] = acc[c];
+    }
+}
+
+constexpr int delta_pixels[5] = {0, 4, 4, 4, 4};
+
+}  // namespace

@@ -1,0 +1,115 @@
+// The Python module videoquant._native: plans and sessions.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include "../core/session.h"
+#include "parse.h"
+
+using namespace nb::literals;
+
+namespace vq {
+namespace {
+
+const Kernels* kernels_named(const std::string& name) {
+    const Kernels* kernels = name.empty() ? best_kernels() : find_kernels(name.c_str());
+    if (!kernels) throw std::invalid_argument("this CPU cannot run the kernels '" + name + "'");
+    return kernels;
+}
+
+void make_session(Session* self, std::shared_ptr<Plan> plan, const std::string& isa, int threads, bool incremental) {
+    if (threads < 1 || threads > 1024) throw std::invalid_argument("threads must be 1 to 1024");
+    new (self) Session(std::move(plan), kernels_named(isa), threads, incremental);
+}
+
+const std::vector<Op>& program(const Session& s, const std::string& name) {
+    const std::vector<Op>* ops = s.plan().program(name);
+    if (!ops) throw std::invalid_argument("the plan has no program '" + name + "'");
+    return *ops;
+}
+
+size_t slot_index(const Session& s, int64_t slot) {
+    if (slot < 0 || slot >= int64_t(s.plan().slots.size())) throw nb::index_error("no such slot");
+    return size_t(slot);
+}
+
+void run(Session& s, const std::string& name, nb::ndarray<const float, nb::ndim<3>, nb::c_contig, nb::device::cpu> input, int64_t first,
+         int64_t last) {
+    const std::vector<Op>& ops = program(s, name);
+    const Slot& slot = s.plan().slots[0];
+    if (int64_t(input.shape(0)) != slot.h || int64_t(input.shape(1)) != slot.w || int64_t(input.shape(2)) != slot.c)
+        throw std::invalid_argument("the input must be " + std::to_string(slot.h) + "×" + std::to_string(slot.w) + "×" +
+                                    std::to_string(slot.c));
+    if (last < 0) last = int64_t(ops.size());
+    if (first < 0 || first > last || last > int64_t(ops.size())) throw nb::index_error("no such operators");
+    nb::gil_scoped_release release;
+    s.run(ops, input.data(), first, last);
+}
+
+// A view of a slot: h × w × c floats, or h × w × stride codes.
+nb::object slot_view(nb::handle self, int64_t index) {
+    const Session& s = nb::cast<const Session&>(self);
+    const size_t i = slot_index(s, index);
+    const Slot& slot = s.plan().slots[i];
+    const size_t shape[3] = {size_t(slot.h), size_t(slot.w), size_t(slot.c)};
+    const int64_t strides[3] = {slot.w * slot.stride(), slot.stride(), 1};
+    if (slot.codes)
+        return nb::cast(nb::ndarray<nb::numpy, uint8_t>(s.data(int32_t(i)), 3, shape, self, strides));
+    return nb::cast(nb::ndarray<nb::numpy, float>(s.data(int32_t(i)), 3, shape, self, strides));
+}
+
+nb::object moved_view(nb::handle self, int64_t index) {
+    const Session& s = nb::cast<const Session&>(self);
+    const size_t i = slot_index(s, index);
+    const uint16_t* moved = s.moved(int32_t(i));
+    if (!moved) return nb::none();
+    const size_t shape[2] = {size_t(s.plan().slots[i].h), size_t(s.plan().slots[i].w)};
+    return nb::cast(nb::ndarray<nb::numpy, const uint16_t>(moved, 2, shape, self));
+}
+
+}  // namespace
+}  // namespace vq
+
+NB_MODULE(_native, m) {
+    using namespace vq;
+    m.doc() = "The int8 engine's native part; see videoquant.engine.";
+    m.def("isas", [] {
+        std::vector<std::string> names;
+        for (const char* name : {"avx512", "avx2", "neon", "portable", "reference"})
+            if (find_kernels(name)) names.emplace_back(name);
+        return names;
+    }, "The kernels this CPU can run, best first; 'reference' is the scalar definition.");
+    nb::class_<Plan>(m, "Plan", "A validated plan with packed weights; shared by sessions.")
+        .def("__init__", [](Plan* self, nb::handle spec) { new (self) Plan(parse_plan(spec)); }, "spec"_a);
+    nb::class_<Session>(m, "Session", "One stream's buffers and threads.")
+        .def("__init__", &make_session, "plan"_a, "isa"_a = "", "threads"_a = 1, "incremental"_a = false)
+        .def("run", &run, "program"_a, "input"_a, "first"_a = 0, "last"_a = -1)
+        .def("slot", &slot_view, "index"_a, "A view of a slot's memory: h×w×c.")
+        .def("moved", &moved_view, "index"_a, "Per pixel how many groups of 4 channels changed; None: all may have.")
+        .def("set_grid", [](Session& s, int64_t i, double scale, int32_t zero, int32_t low, int32_t high) {
+            if (i < 0 || i >= int64_t(s.plan().grids.size())) throw nb::index_error("no such grid");
+            s.set_grid(int32_t(i), make_grid(scale, zero, low, high));
+        }, "index"_a, "scale"_a, "zero"_a, "low"_a, "high"_a)
+        .def("set_tau", [](Session& s, int64_t i, int32_t tau) {
+            if (!s.incremental() || !s.plan().slots[slot_index(s, i)].codes || tau < 0 || tau > 255)
+                throw std::invalid_argument("tau is for the codes of a session that follows changes, 0 to 255");
+            s.set_tau(int32_t(i), tau);
+        }, "slot"_a, "tau"_a)
+        .def("refresh", &Session::refresh, "Compute the next frame in full.")
+        .def("work", [](const Session& s, const std::string& name) {
+            static const char* const how[] = {"dense", "listed", "residual"};
+            nb::list result;
+            const auto& ops = program(s, name);
+            const auto& work = s.work(ops);
+            for (size_t i = 0; i < ops.size(); i++)
+                result.append(nb::make_tuple(ops[i].name, ops[i].macs, work[i].first, how[size_t(work[i].second)]));
+            return result;
+        }, "program"_a = "key", "Of the last frame, by operator: name, MACs of all of it, MACs done, how.")
+        .def_prop_ro("macs", [](const Session& s) { return nb::make_tuple(s.macs_done(), s.macs_dense()); },
+                     "MACs done and MACs of a dense frame, of the last frame.")
+        .def_prop_ro("memory_bytes", &Session::memory_bytes);
+}

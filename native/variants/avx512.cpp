@@ -1,0 +1,18 @@
+// The kernels for AVX-512 with VNNI.
+#define VQ_ISA avx512
+#include "../core/kernels.h"
+#include "../simd/avx512.h"
+#include "../kernels/program.h"
+#include "../kernels/gemm_avx512.h"
+#include "../kernels/conv.h"
+#include "../kernels/depthwise.h"
+#include "../kernels/depthwise_avx512.h"
+#include "../kernels/others.h"
+#include "../kernels/changes.h"
+#include "../kernels/changes_avx512.h"
+
+namespace vq {
+extern const Kernels kernels_avx512;
+const Kernels kernels_avx512 = {"avx512", avx512::conv, avx512::conv_residual, avx512::depthwise_vnni,
+                                VQ_OTHER_KERNELS(avx512), avx512::quantize_input_vector, avx512::window_map, avx512::split_vector};
+}  // namespace vq

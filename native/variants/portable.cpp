@@ -1,0 +1,17 @@
+// The kernels in plain C++, for any CPU.
+#define VQ_ISA portable
+#include "../core/kernels.h"
+#include "../simd/portable.h"
+#include "../simd/track.h"
+#include "../kernels/program.h"
+#include "../kernels/gemm_generic.h"
+#include "../kernels/conv.h"
+#include "../kernels/depthwise.h"
+#include "../kernels/others.h"
+#include "../kernels/changes.h"
+
+namespace vq {
+extern const Kernels kernels_portable;
+const Kernels kernels_portable = {"portable", portable::conv, portable::conv_residual, portable::depthwise,
+                                  VQ_OTHER_KERNELS(portable), portable::quantize_input, portable::window_map, portable::split};
+}  // namespace vq

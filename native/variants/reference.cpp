@@ -1,0 +1,14 @@
+// The scalar references as a table: the whole engine can run on them.
+#include "../core/kernels.h"
+#include "../reference/program.h"
+#include "../reference/conv.h"
+#include "../reference/others.h"
+#include "../reference/changes.h"
+
+namespace vq {
+extern const Kernels kernels_reference;
+const Kernels kernels_reference = {
+    "reference", reference::conv, reference::conv, reference::depthwise, reference::float_conv, reference::map,
+    reference::dequantize, reference::pool, reference::adaptive_pool, reference::resize, reference::move,
+    reference::softmax, reference::quantize_input, reference::window_map, reference::split};
+}  // namespace vq
