@@ -1,0 +1,193 @@
+"""How each operator of a captured network is written in ONNX. One function per operator, as in `operators`.
+
+A function gets the `Sheet`, the names of the values that the node reads, then the node's tensors and
+attributes by their names in `operators`. The operators that only move values are in `onnx_moves`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from videoquant.network.onnx_sheet import Forms, Sheet
+
+OPSET = 20  # the first that has Gelu
+
+FORMS = Forms()
+form = FORMS.register
+
+
+@form
+def conv2d(
+    sheet: Sheet,
+    x: str,
+    *,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> None:
+    window = {"strides": stride, "pads": padding, "dilations": dilation, "kernel_shape": weight.shape[2:]}
+    sheet.write("Conv", x, *_parameters(sheet, weight, bias), group=groups, **window)
+
+
+@form
+def conv_transpose2d(
+    sheet: Sheet,
+    x: str,
+    *,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output_padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> None:
+    window = {"strides": stride, "pads": padding, "dilations": dilation, "kernel_shape": weight.shape[2:]}
+    window["output_padding"] = output_padding
+    sheet.write("ConvTranspose", x, *_parameters(sheet, weight, bias), group=groups, **window)
+
+
+@form
+def linear(sheet: Sheet, x: str, *, weight: Tensor, bias: Tensor | None = None) -> None:
+    if len(sheet.shape) == 2:
+        sheet.write("Gemm", x, *_parameters(sheet, weight, bias), transB=1)
+        return
+    matrix = sheet.tensor(weight.T, "weight")
+    if bias is None:
+        sheet.write("MatMul", x, matrix)
+    else:
+        sheet.write("Add", sheet.step("MatMul", x, matrix, part="product"), sheet.tensor(bias, "bias"))
+
+
+@form
+def affine(sheet: Sheet, x: str, *, weight: Tensor, bias: Tensor) -> None:
+    shape = (-1,) + (1,) * (len(sheet.shape) - 2)
+    scaled = sheet.step("Mul", x, sheet.tensor(weight.view(shape), "weight"), part="scaled")
+    sheet.write("Add", scaled, sheet.tensor(bias.view(shape), "bias"))
+
+
+@form
+def constant(sheet: Sheet, *, value: Tensor) -> None:
+    sheet.write("Identity", sheet.tensor(value, "value"))
+
+
+@form
+def clamp(sheet: Sheet, x: str, *, min: float | None = None, max: float | None = None) -> None:
+    if (min, max) == (0, None):
+        sheet.write("Relu", x)
+        return
+    limits = [sheet.number(v, part) if v is not None else "" for part, v in (("min", min), ("max", max))]
+    sheet.write("Clip", x, *limits)
+
+
+@form
+def leaky_relu(sheet: Sheet, x: str, *, slope: float) -> None:
+    sheet.write("LeakyRelu", x, alpha=slope)
+
+
+@form
+def prelu(sheet: Sheet, x: str, *, weight: Tensor) -> None:
+    slopes = weight.view((-1,) + (1,) * (len(sheet.shape) - 2))
+    sheet.write("PRelu", x, sheet.tensor(slopes, "weight"))
+
+
+@form
+def hardsigmoid(sheet: Sheet, x: str, *, alpha: float = 1 / 6, beta: float = 0.5) -> None:
+    sheet.write("HardSigmoid", x, alpha=alpha, beta=beta)
+
+
+@form
+def silu(sheet: Sheet, x: str) -> None:
+    sheet.write("Mul", x, sheet.step("Sigmoid", x, part="gate"))
+
+
+@form
+def gelu(sheet: Sheet, x: str, *, approximate: str = "none") -> None:
+    sheet.write("Gelu", x, approximate=approximate)
+
+
+@form
+def elu(sheet: Sheet, x: str, *, alpha: float = 1.0) -> None:
+    sheet.write("Elu", x, alpha=alpha)
+
+
+@form
+def softmax(sheet: Sheet, x: str, *, dim: int) -> None:
+    sheet.write("Softmax", x, axis=dim)
+
+
+@form
+def max_pool2d(
+    sheet: Sheet,
+    x: str,
+    *,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    ceil: bool,
+) -> None:
+    window: dict[str, Any] = {"kernel_shape": kernel, "strides": stride, "pads": padding}
+    sheet.write("MaxPool", x, dilations=dilation, ceil_mode=int(ceil), **window)
+
+
+@form
+def avg_pool2d(
+    sheet: Sheet,
+    x: str,
+    *,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    ceil: bool,
+    count_padding: bool,
+) -> None:
+    window: dict[str, Any] = {"kernel_shape": kernel, "strides": stride, "pads": [*padding, *padding]}
+    sheet.write("AveragePool", x, ceil_mode=int(ceil), count_include_pad=int(count_padding), **window)
+
+
+@form
+def adaptive_avg_pool2d(sheet: Sheet, x: str, *, size: Sequence[int]) -> None:
+    if tuple(size) == (1, 1):
+        sheet.write("GlobalAveragePool", x)
+        return
+    (height, width), (rows, columns) = sheet.shapes[0][2:], size
+    if height % rows or width % columns:
+        raise sheet.refuse(f"ONNX cannot pool {height}×{width} to {rows}×{columns}, windows of unequal size")
+    window = [height // rows, width // columns]
+    sheet.write("AveragePool", x, kernel_shape=window, strides=window)
+
+
+@form
+def mean(sheet: Sheet, x: str, *, dims: Sequence[int], keepdim: bool) -> None:
+    sheet.write("ReduceMean", x, sheet.integers(dims, "dims"), keepdims=int(keepdim))
+
+
+@form
+def amax(sheet: Sheet, x: str, *, dims: Sequence[int], keepdim: bool) -> None:
+    sheet.write("ReduceMax", x, sheet.integers(dims, "dims"), keepdims=int(keepdim))
+
+
+def _parameters(sheet: Sheet, weight: Tensor, bias: Tensor | None) -> list[str]:
+    names = [sheet.tensor(weight, "weight")]
+    return names if bias is None else [*names, sheet.tensor(bias, "bias")]
+
+
+def _same_name(op: str, onnx: str) -> None:
+    """An operator without attributes that means the same in ONNX."""
+
+    def write(sheet: Sheet, *inputs: str) -> None:
+        sheet.write(onnx, *inputs)
+
+    FORMS[op] = write
+
+
+for _op in ("add", "sub", "mul", "div", "sigmoid", "tanh", "erf"):
+    _same_name(_op, _op.capitalize())
+_same_name("hardswish", "HardSwish")

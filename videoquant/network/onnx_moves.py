@@ -1,0 +1,75 @@
+"""How the operators that only move or resample values are written in ONNX; the others are in `onnx_forms`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from videoquant.network.onnx_sheet import Forms, Sheet
+
+MOVES = Forms()
+form = MOVES.register
+
+PAD_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
+
+
+@form
+def resize(
+    sheet: Sheet,
+    x: str,
+    *,
+    mode: str,
+    size: Sequence[int] | None = None,
+    scale: Sequence[float] | None = None,
+    align_corners: bool = False,
+) -> None:
+    attributes: dict[str, Any]
+    if mode == "nearest":
+        attributes = {"mode": "nearest", "nearest_mode": "floor"}
+        attributes["coordinate_transformation_mode"] = "asymmetric"
+    else:
+        place = "align_corners" if align_corners else "half_pixel"
+        attributes = {"mode": "linear", "coordinate_transformation_mode": place}
+    if size is not None:
+        sizes = sheet.integers([*sheet.shapes[0][:2], *size], "size")
+        sheet.write("Resize", x, "", "", sizes, **attributes)
+    else:
+        scales = sheet.tensor(np.array([1, 1, *(scale or ())], dtype=np.float32), "scale")
+        sheet.write("Resize", x, "", scales, **attributes)
+
+
+@form
+def pixel_shuffle(sheet: Sheet, x: str, *, factor: int, order: str = "CRD") -> None:
+    sheet.write("DepthToSpace", x, blocksize=factor, mode=order)
+
+
+@form
+def concat(sheet: Sheet, *values: str, dim: int) -> None:
+    sheet.write("Concat", *values, axis=dim)
+
+
+@form
+def slice(sheet: Sheet, x: str, *, dim: int, start: int, end: int, step: int = 1) -> None:
+    bounds = {"start": start, "end": end, "dim": dim, "step": step}
+    sheet.write("Slice", x, *(sheet.integers([number], part) for part, number in bounds.items()))
+
+
+@form
+def pad(sheet: Sheet, x: str, *, padding: Sequence[int], mode: str, value: float = 0.0) -> None:
+    # PyTorch lists (before, after) from the last dimension, ONNX all befores and then all afters.
+    amounts = [*padding, *[0] * (2 * len(sheet.shape) - len(padding))]
+    pads = sheet.integers([*amounts[-2::-2], *amounts[::-2]], "pads")
+    fill = [sheet.number(value, "value")] if mode == "constant" else []
+    sheet.write("Pad", x, pads, *fill, mode=PAD_MODES[mode])
+
+
+@form
+def reshape(sheet: Sheet, x: str, *, shape: Sequence[int]) -> None:
+    sheet.write("Reshape", x, sheet.integers(shape, "shape"))
+
+
+@form
+def permute(sheet: Sheet, x: str, *, dims: Sequence[int]) -> None:
+    sheet.write("Transpose", x, perm=dims)
