@@ -9,7 +9,7 @@ from typing import TextIO
 
 import typer
 
-from videoquant.cli import alpha, compare, inspect, quantize, run, train
+from videoquant.cli import alpha, bench, compare, inspect, quantize, run, train
 from videoquant.errors import VideoQuantError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("alpha")(alpha.command)
+app.command("bench")(bench.command)
 app.command("compare")(compare.command)
 app.command("inspect")(inspect.command)
 app.command("quantize")(quantize.command)

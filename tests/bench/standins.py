@@ -1,0 +1,41 @@
+"""Contenders that compute nothing much, importable by other processes."""
+
+import time
+from functools import partial
+
+import numpy as np
+import torch
+
+from videoquant.bench.contender import Contender, Runner
+
+
+class Doubler(Runner):
+    """Gives the input times `factor`; notes the order of calls; its work is told by `work`."""
+
+    def __init__(self, name="", factor=2.0, calls=None, work=(1.0,), layout=torch.contiguous_format):
+        self.name, self.factor, self.calls, self.layout = name, factor, calls, layout
+        self.work, self.frame = work, 0
+
+    def run(self, x):
+        assert x.is_contiguous(memory_format=self.layout)
+        if self.calls is not None:
+            self.calls.append(self.name)
+        self.work_share = self.work[self.frame % len(self.work)]
+        self.frame += 1
+        return {"y": x * self.factor}
+
+
+class Hoarder(Runner):
+    """Takes `megabytes` when it first runs, and gives them back."""
+
+    def __init__(self, megabytes):
+        self.megabytes = megabytes
+
+    def run(self, x):
+        held = np.ones(self.megabytes * 2**20, np.uint8)
+        time.sleep(0.001)
+        return {"y": x + float(held[0])}
+
+
+def contender(name="a", mode="frame", open_it=None, **given):
+    return Contender(name, mode, "int8", open_it or partial(Doubler, name, **given), ())

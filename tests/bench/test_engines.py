@@ -1,0 +1,70 @@
+"""Each engine computes the network: fp32 to rounding, int8 near it."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from tests.networks import moving_frames, small_network
+from videoquant.bench import field, onnxruntime_engine, openvino_engine
+from videoquant.bench.contender import MissingPackageError
+from videoquant.network.onnx_writer import write_onnx
+
+
+@pytest.fixture(scope="module")
+def network():
+    return small_network(size=32)
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    return moving_frames(8, size=32)
+
+
+def check(network, contenders, inputs):
+    expected = network.run(inputs[3])
+    for contender in contenders:
+        runner = contender.open()
+        outputs = runner.run(inputs[3].contiguous(memory_format=runner.layout))
+        assert list(outputs) == list(expected)
+        tolerance = 1e-4 if contender.precision == "fp32" else 0.1
+        for name, y in outputs.items():
+            assert y.shape == expected[name].shape and y.dtype == torch.float32
+            error = (y - expected[name]).abs().max() / expected[name].abs().max()
+            assert error < tolerance, (contender.label, name, float(error))
+            assert contender.precision == "fp32" or error > 0  # int8 in fact
+
+
+def test_onnx_runtime(network, inputs, tmp_path):
+    pytest.importorskip("onnxruntime")
+    contenders = field.build(["onnxruntime"], network, inputs, 1, tmp_path)
+    assert [c.label for c in contenders] == ["onnxruntime fp32", "onnxruntime int8"]
+    check(network, contenders, inputs)
+
+
+def test_openvino(network, inputs, tmp_path):
+    for package in openvino_engine.QUANTIZER:
+        pytest.importorskip(package)
+    contenders = field.build(["openvino"], network, inputs, 1, tmp_path)
+    assert [c.label for c in contenders] == ["openvino fp32", "openvino int8"]
+    check(network, contenders, inputs)
+    assert contenders[0].open().int8_share == 0
+    assert contenders[1].open().int8_share > 0.5
+
+
+def test_threads_are_taken(network, inputs, tmp_path):
+    pytest.importorskip("onnxruntime")
+    write_onnx(network, tmp_path / "net.onnx")
+    runner = partial(onnxruntime_engine.open_model, tmp_path / "net.onnx", 2)()
+    assert runner._session.get_session_options().intra_op_num_threads == 2
+
+
+def test_engines_that_are_not_installed_are_left_out_or_refused(monkeypatch):
+    monkeypatch.setattr(field, "missing", lambda packages: [p for p in packages if p == "nncf"])
+    chosen, notes = field.choose(None)
+    assert chosen == [name for name in field.PACKAGES if name != "openvino"]
+    assert notes == ["openvino is not measured: nncf is not installed; pip install 'videoquant[bench]'"]
+    with pytest.raises(MissingPackageError, match="openvino cannot be measured: nncf is not installed"):
+        field.choose(["onnxruntime", "openvino"])
+    with pytest.raises(MissingPackageError, match="tvm: no such engine; there are openvino, onnxruntime"):
+        field.choose(["tvm"])

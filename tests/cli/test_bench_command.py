@@ -1,0 +1,104 @@
+"""`videoquant bench` as a user runs it; what it says of times is looked at for form only."""
+
+import json
+
+import pytest
+
+from tests.bench.standins import contender
+from videoquant.bench import field, run
+
+FIELDS = {
+    *("clip", "engine", "mode", "precision", "ms_median", "ms_p95", "ms_spread", "ratio_to_openvino_int8"),
+    *("percent_of_ceiling", "peak_memory_mb", "stream_memory_mb", "work_share", "agreement", "identical"),
+    *("int8_share", "ms", "work", "line"),
+}
+
+
+def test_it_prints_a_table_and_writes_json_and_a_plot(small, command, clip, tmp_path):
+    pytest.importorskip("onnxruntime")
+    code, out, err = command(
+        *("bench", small, "--video", clip, "--engines", "onnxruntime", "--threads", "1", "--frames", "4"),
+        *("--output", "results"),
+    )
+    assert code == 0 and err == ""
+    assert "bright, disc.mp4: 4 frames, 1 threads" in out and "results: results/bench.json" in out
+    data = json.loads((tmp_path / "results" / "bench.json").read_text())
+    assert (
+        data["network"] == "bright" and data["threads"] == 1 and data["frames"] == {"disc.mp4": [3, 4, 5, 6]}
+    )
+    assert data["calibration"] == {"disc.mp4": "16 frames of the clip, none of them timed"}
+    assert [(row["engine"], row["precision"]) for row in data["rows"]] == [
+        ("onnxruntime", "fp32"),
+        ("onnxruntime", "int8"),
+    ]
+    for row in data["rows"]:
+        assert row.keys() == FIELDS
+        assert row["ratio_to_openvino_int8"] is None and len(row["ms"]) == 4
+        assert row["agreement"]["mask_iou"] > 0.9 and row["peak_memory_mb"] is not None
+    assert (tmp_path / "results" / "bench-disc.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Stand-ins in place of engines, and no other processes."""
+
+    def build(engines, network, inputs, threads, folder):
+        modes = {"frame": (1.0,), "exact": (0.6, 0.7, 0.8), "bounded": (0.1, 0.2, 0.3)}
+        return [contender("videoquant", mode, work=work) for mode, work in modes.items()]
+
+    monkeypatch.setattr(run, "build", build)
+    monkeypatch.setattr(run, "peak_memory_mb", lambda *_: 12.0)
+    monkeypatch.setattr("videoquant.bench.race.task_for", lambda network: None)
+
+
+def test_modes_that_skip_show_their_work_and_a_line(small, command, clip, tmp_path, quick):
+    code, out, _ = command("bench", small, "--video", clip)
+    assert code == 0
+    rows = json.loads((tmp_path / "videoquant-bench" / "bench.json").read_text())["rows"]
+    assert [row["identical"] for row in rows] == [None, True, True]
+    assert rows[2]["line"].keys() == {"fixed_ms", "ms_per_work", "fixed_share", "r2"}
+    (bounded,) = (line for line in out.splitlines() if "bounded" in line)
+    assert "20%" in bounded and "yes" in bounded
+
+
+def test_several_clips_give_a_set_of_rows_each(small, command, clip, tmp_path, quick):
+    other = tmp_path / "other.mp4"
+    other.write_bytes(clip.read_bytes())
+    code, out, _ = command("bench", small, "--video", clip, "--video", other, "--frames", "2")
+    assert code == 0 and "bright, disc.mp4" in out and "bright, other.mp4" in out
+    folder = tmp_path / "videoquant-bench"
+    rows = json.loads((folder / "bench.json").read_text())["rows"]
+    assert [row["clip"] for row in rows] == ["disc.mp4"] * 3 + ["other.mp4"] * 3
+    assert {path.name for path in folder.iterdir()} == {"bench.json", "bench-disc.png", "bench-other.png"}
+
+
+BAD = {
+    "no threads": (["--threads", "0"], "--threads"),
+    "unknown engine": (["--engines", "tvm"], "tvm: no such engine"),
+    "missing clip": (["--video", "no.mp4"], "no.mp4: no such file or folder"),
+    "same name": (["--video", "again/disc.mp4"], "two clips are named disc.mp4"),
+    "two sources": (["--dataset", "camvid:x"], "give one of"),
+    "output": (["--output", "again/disc.mp4"], "is a file; a folder is needed here"),
+    "scheme": (["--scheme", "w8a9"], "9"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_ends_before_the_work(case, small, command, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "build", None)
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "disc.mp4").write_bytes(clip.read_bytes())
+    arguments, text = BAD[case]
+    code, out, err = command("bench", small, "--video", clip, *arguments)
+    assert code == 2 and out == "" and text in err
+    assert {path.name for path in tmp_path.iterdir()} == {"again"}
+
+
+def test_an_engine_that_is_not_installed_is_one_line(small, command, clip, monkeypatch):
+    monkeypatch.setattr(field, "missing", list)
+    code, out, err = command("bench", small, "--video", clip, "--engines", "openvino")
+    assert code == 2 and out == ""
+    assert err == (
+        "videoquant: error: openvino cannot be measured: openvino and nncf are not installed; "
+        "pip install 'videoquant[bench]'\n"
+    )

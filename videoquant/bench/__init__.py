@@ -1,0 +1,1 @@
+"""How fast engines run a network on a clip: side by side, frame by frame, in one process."""

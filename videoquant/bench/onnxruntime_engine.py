@@ -1,0 +1,65 @@
+"""ONNX Runtime: fp32 as it is, and int8 by its own static quantization (QDQ)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from videoquant.bench.contender import Runner
+from videoquant.network.graph import Network
+
+PACKAGES = ("onnxruntime",)
+
+
+def quantize(network: Network, onnx_file: Path, inputs: Sequence[Tensor], target: Path) -> None:
+    """Write the int8 form of a network: u8 activations, s8 weights per channel, quantizers in the graph.
+
+    onnx_file: the network as `write_onnx` wrote it. inputs: N×C×H×W, all of which calibrate.
+    """
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.rest = iter(inputs)
+
+        def get_next(self) -> dict[str, object] | None:
+            x = next(self.rest, None)
+            return None if x is None else {network.input: x.contiguous().numpy()}
+
+    optimised = target.with_suffix(".optimised.onnx")
+    quant_pre_process(onnx_file, optimised, skip_symbolic_shape=True)
+    quantization.quantize_static(
+        optimised,
+        target,
+        Reader(),
+        quant_format=quantization.QuantFormat.QDQ,
+        activation_type=quantization.QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
+        per_channel=True,
+    )
+
+
+def open_model(file: Path, threads: int) -> Runner:
+    return _OnnxRuntime(file, threads)
+
+
+class _OnnxRuntime(Runner):
+    def __init__(self, file: Path, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 3
+        # Its threads wait busily for the next frame, which would slow whoever runs after it.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        (self._input,) = (value.name for value in self._session.get_inputs())
+        self._outputs = [value.name for value in self._session.get_outputs()]
+
+    def run(self, x: Tensor) -> dict[str, Tensor]:
+        results = self._session.run(None, {self._input: x.numpy()})
+        return {name: torch.from_numpy(y) for name, y in zip(self._outputs, results, strict=True)}

@@ -1,0 +1,126 @@
+"""What a benchmark found: a row per contender, and its JSON form."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from videoquant.bench.contender import label
+from videoquant.bench.line import Line, fit_line
+from videoquant.bench.machine import Machine
+from videoquant.bench.race import Laps
+from videoquant.tasks import Measure
+
+FORMAT = 1  # raised when a reader of the JSON form would have to change
+
+
+@dataclass
+class Row:
+    """One contender on one clip; times in milliseconds per frame.
+
+    ms_spread: between the quartiles. ratio_to_openvino_int8: the median over frames of OpenVINO int8's time
+    over this one's for the same frame, above 1 where this is faster; None where OpenVINO did not run.
+    percent_of_ceiling: multiply–accumulates of a dense frame per second, of what the CPU's int8 instruction
+    can do at most; a mode that skips work may pass 100. peak_memory_mb: see `memory`; stream_memory_mb: what
+    the engine says its stream holds. work_share: mean over the frames. agreement: the task's measures
+    against fp32. identical: of modes that skip, whether all outputs are those of mode "frame".
+    int8_share: of the convolutions, those in int8, where the engine tells. ms, work: of every timed frame.
+    line: of a mode that skips, time against work.
+    """
+
+    clip: str
+    engine: str
+    mode: str
+    precision: str
+    ms_median: float
+    ms_p95: float
+    ms_spread: float
+    ratio_to_openvino_int8: float | None
+    percent_of_ceiling: float | None
+    peak_memory_mb: float | None
+    stream_memory_mb: float | None
+    work_share: float
+    agreement: dict[str, float]
+    identical: bool | None
+    int8_share: float | None
+    ms: list[float]
+    work: list[float]
+    line: Line | None = None
+
+    @property
+    def label(self) -> str:
+        return label(self.engine, self.precision, self.mode)
+
+
+@dataclass
+class Benchmark:
+    """A network's rows on every clip.
+
+    macs: of a dense frame. vnni_ceiling: int8 multiply–accumulates per second, measured; None where the
+    engine that measures it is not there. calibration: in words, by clip. frames: which were timed, by clip.
+    notes: what was left out, and why.
+    """
+
+    network: str
+    scheme: str
+    threads: int
+    budget: float
+    macs: int
+    vnni_ceiling: float | None
+    machine: Machine
+    measures: tuple[Measure, ...]
+    calibration: dict[str, str] = field(default_factory=dict)
+    frames: dict[str, list[int]] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, clip: str, laps: Sequence[Laps], memory: Sequence[float | None]) -> None:
+        """Append a row per contender. memory: their peaks, in the same order."""
+        baseline = next((lap.ms for lap in laps if lap.contender.label == "openvino int8"), None)
+        dense = {
+            (lap.contender.engine, lap.contender.precision): statistics.median(lap.ms)
+            for lap in laps
+            if lap.contender.mode == "frame"
+        }
+        for lap, peak in zip(laps, memory, strict=True):
+            row = self._row(clip, lap, baseline, peak)
+            whole = dense.get((row.engine, row.precision))
+            if row.mode != "frame" and whole is not None:
+                row.line = fit_line(row.work, row.ms, whole)
+            self.rows.append(row)
+
+    def _row(self, clip: str, lap: Laps, baseline: list[float] | None, peak: float | None) -> Row:
+        contender, held = lap.contender, lap.runner.memory_bytes
+        median = statistics.median(lap.ms)
+        low, high, p95 = (float(q) for q in np.quantile(lap.ms, (0.25, 0.75, 0.95)))
+        ratios = [theirs / ours for theirs, ours in zip(baseline or [], lap.ms, strict=bool(baseline))]
+        rate = self.macs / median * 1e3
+        return Row(
+            clip=clip,
+            engine=contender.engine,
+            mode=contender.mode,
+            precision=contender.precision,
+            ms_median=median,
+            ms_p95=p95,
+            ms_spread=high - low,
+            ratio_to_openvino_int8=statistics.median(ratios) if ratios else None,
+            percent_of_ceiling=100 * rate / self.vnni_ceiling if self.vnni_ceiling else None,
+            peak_memory_mb=peak,
+            stream_memory_mb=None if held is None else held / 2**20,
+            work_share=statistics.fmean(lap.work),
+            agreement=lap.agreement,
+            identical=lap.identical,
+            int8_share=lap.runner.int8_share,
+            ms=lap.ms,
+            work=lap.work,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        data = {"format": FORMAT, **asdict(self)}
+        data["measures"] = [measure.name for measure in self.measures]
+        return data

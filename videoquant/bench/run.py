@@ -1,0 +1,46 @@
+"""One clip's benchmark, from calibration to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from videoquant.bench.field import build
+from videoquant.bench.memory import peak_memory_mb
+from videoquant.bench.race import race
+from videoquant.bench.result import Benchmark
+from videoquant.bench.spans import Spans, positions
+from videoquant.data.video import Clip
+from videoquant.network.graph import Network
+
+MEMORY_FRAMES = 5  # that are run where memory is measured
+
+
+def bench_clip(
+    benchmark: Benchmark,
+    network: Network,
+    engines: Sequence[str],
+    clip: Clip,
+    spans: Spans,
+    say: Callable[[str], None],
+    progress: Callable[[], None],
+) -> None:
+    """Measure the engines on the spans of a clip and add their rows to the benchmark.
+
+    say: called with a line as each part of the work begins; progress: after every frame that is run.
+    """
+    threads = benchmark.threads
+    inputs = [network.prepare(frame) for frame in clip.runs(spans.ranges)]
+    with TemporaryDirectory(prefix="videoquant-bench-") as folder:
+        say(f"{clip.name}: quantizing for {', '.join(engines)}")
+        contenders = build(engines, network, inputs, threads, Path(folder))
+        say(f"{clip.name}: timing")
+        laps = race(network, contenders, clip.runs(spans.timed), spans.timed, threads, progress)
+        say(f"{clip.name}: measuring memory")
+        few = [network.prepare(frame) for frame in clip.runs([range(MEMORY_FRAMES)])]
+        memory = [peak_memory_mb(contender, few, threads) for contender in contenders]
+    overlap = "none of them timed" if spans.disjoint else "some of them timed too: the clip is short"
+    benchmark.calibration[clip.name] = f"{len(inputs)} frames of the clip, {overlap}"
+    benchmark.frames[clip.name] = [clip.index_at(i) for i in positions(spans.timed)][: len(laps[0].ms)]
+    benchmark.add(clip.name, laps, memory)

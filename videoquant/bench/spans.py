@@ -1,0 +1,56 @@
+"""Which frames of a clip are timed, and which calibrate: runs of consecutive frames all over the clip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from videoquant.calibration.sampling import CALIBRATION_FRAMES, calibration_spans
+from videoquant.errors import DataError
+
+RUN = 25  # consecutive frames that are timed: a second of video
+WARM_UP = 3  # frames run before each of them and not timed: caches fill, and a stream gets over the cut
+TIMED_FRAMES = 200  # where the user names no number
+THRESHOLD_RUN, THRESHOLD_RUNS = 12, 4  # of the frames that decide on skip thresholds
+
+
+@dataclass(frozen=True)
+class Spans:
+    """The spans of a clip's frames: `timed` ones, each led by `WARM_UP` frames, and others that calibrate.
+
+    ranges: single frames, for activation ranges. thresholds: runs of frames, for skip thresholds.
+    disjoint: whether no frame that is timed calibrates; a short clip has too few for both.
+    """
+
+    timed: list[range]
+    ranges: list[range]
+    thresholds: list[range]
+    disjoint: bool
+
+
+def plan_spans(count: int, frames: int | None) -> Spans:
+    """Divide a clip of `count` frames. frames: how many to time, default `TIMED_FRAMES` or half the clip.
+
+    Raises `DataError` for a clip with no frame left after the warm-up.
+    """
+    if count <= WARM_UP:
+        raise DataError(f"a clip of {count} frames is too short to time; it needs more than {WARM_UP}")
+    wanted = frames or min(TIMED_FRAMES, max(1, count // 2))
+    parts = math.ceil(wanted / RUN)
+    run = RUN
+    if parts * (WARM_UP + RUN) > count:  # too short for runs of their own
+        parts, run = 1, min(wanted, count - WARM_UP)
+    starts = [i * count // parts for i in range(parts)]
+    lengths = [min(run, wanted - i * run) for i in range(parts)]
+    timed = [range(s, s + WARM_UP + n) for s, n in zip(starts, lengths, strict=True)]
+    free = [range(a.stop, end) for a, end in zip(timed, [*starts[1:], count], strict=True) if a.stop < end]
+    disjoint = sum(map(len, free)) >= CALIBRATION_FRAMES
+    free = free if disjoint else [range(count)]
+    ranges = calibration_spans(free, 1, CALIBRATION_FRAMES)
+    return Spans(timed, ranges, calibration_spans(free, THRESHOLD_RUN, THRESHOLD_RUNS), disjoint)
+
+
+def positions(spans: Sequence[range]) -> list[int]:
+    """The positions in the clip of the frames that are timed, in order."""
+    return [position for span in spans for position in span[WARM_UP:]]

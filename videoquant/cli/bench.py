@@ -1,0 +1,134 @@
+"""`videoquant bench`: how fast engines run a network on clips, side by side."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from videoquant.bench.field import PACKAGES, choose
+from videoquant.bench.machine import this_machine
+from videoquant.bench.result import Benchmark
+from videoquant.bench.run import bench_clip
+from videoquant.bench.spans import TIMED_FRAMES, plan_spans
+from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
+from videoquant.cli.options import (
+    ColorOption,
+    DatasetOption,
+    FitOption,
+    MeanOption,
+    ScaleOption,
+    StdOption,
+    TaskOption,
+    channels_match,
+    console,
+    open_source,
+    progress_bar,
+    status,
+)
+from videoquant.data.video import Clip
+from videoquant.errors import DataError
+from videoquant.files import atomic_write, check_folder, output_folder
+from videoquant.report.bench_plot import write_bench_plot
+from videoquant.report.bench_table import bench_table
+from videoquant.schemes import Scheme
+from videoquant.tasks import task_for
+
+ThreadsOption = Annotated[int, typer.Option(metavar="N", min=1, help="Threads of every engine.")]
+OutputOption = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the JSON file and the plots.")]
+
+
+def command(
+    network: NetworkArgument,
+    video: Annotated[
+        list[str] | None,
+        typer.Option("--video", metavar="CLIP", help="A video file or a folder of frames; may be repeated."),
+    ] = None,
+    dataset: DatasetOption = None,
+    checkpoint: CheckpointOption = None,
+    size: SizeOption = None,
+    scheme: Annotated[str, typer.Option(help="How videoquant's own engine quantizes.")] = "w8a8",
+    engines: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help=f"Engines, separated by commas: {', '.join(PACKAGES)}. Default: those that are installed.",
+        ),
+    ] = None,
+    threads: ThreadsOption = 2,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "--frames", metavar="N", min=1, help=f"Frames to time, spread over the clip [{TIMED_FRAMES}]."
+        ),
+    ] = None,
+    budget: Annotated[
+        float,
+        typer.Option(min=0, help="How far the task's measure may fall in the mode that skips small changes."),
+    ] = 0.02,
+    output: OutputOption = Path("videoquant-bench"),
+    mean: MeanOption = None,
+    std: StdOption = None,
+    scale: ScaleOption = None,
+    color: ColorOption = None,
+    fit: FitOption = None,
+    task: TaskOption = None,
+) -> None:
+    """Time engines on a network and clips: ms per frame, ratios, work, agreement, memory.
+
+    Every engine runs a frame before any runs the next one, so that all meet the same machine.
+    """
+    parsed = Scheme.parse(scheme)
+    parsed.check_built()
+    chosen, notes = choose(None if engines is None else [name.strip() for name in engines.split(",")])
+    clips = open_clips(video, dataset)
+    captured = open_network(network, checkpoint, size, clips[0], mean, std, scale, color, fit, task)
+    channels_match(captured)
+    check_folder(output)
+    spans = [plan_spans(len(clip), count) for clip in clips]
+
+    known = task_for(captured)
+    packages = ["torch", *dict.fromkeys(package for name in chosen for package in PACKAGES[name])]
+    benchmark = Benchmark(
+        captured.name,
+        str(parsed),
+        threads,
+        budget,
+        sum(captured.macs.values()),
+        None,
+        this_machine(packages),
+        known.measures if known else (),
+        notes=notes,
+    )
+    for note in notes:
+        status.print(note, highlight=False, soft_wrap=True)
+    folder = output_folder(output)
+    with progress_bar("timing", sum(len(span) for plan in spans for span in plan.timed)) as advance:
+        for clip, plan in zip(clips, spans, strict=True):
+            bench_clip(benchmark, captured, chosen, clip, plan, _say, advance)
+    for clip in clips:
+        console.print(bench_table(benchmark, clip.name))
+        write_bench_plot(benchmark, clip.name, folder / f"bench-{Path(clip.name).stem}.png")
+    with atomic_write(folder / "bench.json") as temporary:
+        text = json.dumps(benchmark.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+    console.print(f"results: {folder / 'bench.json'}", highlight=False, soft_wrap=True)
+
+
+def open_clips(videos: list[str] | None, dataset: str | None) -> list[Clip]:
+    """The clips of every --video, or of the --dataset; each must have a name of its own."""
+    if not videos:
+        return [open_source(None, None, dataset)]
+    clips = [open_source(video, None, dataset) for video in videos]
+    twice = [name for name, times in Counter(clip.name for clip in clips).items() if times > 1]
+    if twice:
+        raise DataError(f"two clips are named {twice[0]}; results are by name")
+    return clips
+
+
+def _say(text: str) -> None:
+    if status.is_terminal:
+        status.print(text, highlight=False, soft_wrap=True)

@@ -1,0 +1,47 @@
+"""A benchmark as a table for a terminal."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from videoquant.bench.result import Benchmark, Row
+from videoquant.report.table import ABSENT, heading
+from videoquant.tasks import Measure
+
+
+def bench_table(benchmark: Benchmark, clip: str) -> Table:
+    """The rows of one clip."""
+    rows = [row for row in benchmark.rows if row.clip == clip]
+    measure = benchmark.measures[0] if benchmark.measures else None
+    title = f"{benchmark.network}, {clip}: {len(rows[0].ms)} frames, {benchmark.threads} threads"
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
+    table.add_column("engine")
+    headings = ["ms ↓", "p95", "spread", "× OpenVINO int8 ↑", "% of ceiling", "work"]
+    headings += [heading(measure) if measure else "", "identical", "peak MB ↓"]
+    for text in headings:
+        table.add_column(text, justify="right")
+    for row in rows:
+        table.add_row(*_cells(row, measure))
+    return table
+
+
+def _cells(row: Row, measure: Measure | None) -> list[str]:
+    skips = row.mode != "frame"
+    value = row.agreement.get(measure.name) if measure else None
+    return [
+        row.label,
+        f"{row.ms_median:.2f}",
+        f"{row.ms_p95:.2f}",
+        f"{row.ms_spread:.2f}",
+        _number(row.ratio_to_openvino_int8, 2),
+        _number(row.percent_of_ceiling, 0),
+        f"{row.work_share:.0%}" if skips else "",
+        "" if measure is None else _number(value, measure.digits),
+        {None: "", True: "yes", False: "NO"}[row.identical],
+        _number(row.peak_memory_mb, 0),
+    ]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return ABSENT if value is None else f"{value:.{digits}f}"
