@@ -5,13 +5,17 @@
 
 namespace vq::VQ_ISA {
 
-// Where a tile's taps lie in the input.
+// Where a tile's taps lie in the input, and how its values become codes.
 struct Taps {
     const Conv& conv;
+    const Codes codes;
     int32_t top = 0, bottom = 0, left = 0, right = 0;  // the reach of the taps
     ptrdiff_t row, column;
+    bool pointwise;  // output pixel p reads input pixel p alone
+    // Taps side by side in a row read one run of bytes: inside the input `run` taps are one with as many more groups.
+    int32_t run = 1;
 
-    explicit Taps(const Conv& c) : conv(c), row(ptrdiff_t(c.in.w) * c.in.stride), column(c.in.stride) {
+    explicit Taps(const Conv& c) : conv(c), codes(c.program), row(ptrdiff_t(c.in.w) * c.in.stride), column(c.in.stride) {
         top = bottom = c.dy[0];
         left = right = c.dx[0];
         for (int t = 1; t < c.taps; t++) {
@@ -20,6 +24,14 @@ struct Taps {
             left = c.dx[t] < left ? c.dx[t] : left;
             right = c.dx[t] > right ? c.dx[t] : right;
         }
+        pointwise = c.taps == 1 && top == 0 && left == 0 && c.stride_y == 1 && c.stride_x == 1 && c.step_y == 1 &&
+                    c.step_x == 1 && c.in.w == c.out.w && c.in.h >= c.out.h;
+        while (run < c.taps && c.dy[run] == c.dy[0] && c.dx[run] == c.dx[0] + run) run++;
+        bool runs = c.taps % run == 0;
+        for (int t = 0; t < c.taps && runs; t++)
+            runs = c.dy[t] == c.dy[t / run * run] && c.dx[t] == c.dx[t / run * run] + t % run;
+        for (int k = 0; k < c.block_count; k++) runs &= c.in.stride == 4 * c.blocks[k].groups;
+        if (!runs) run = 1;
     }
 
     // The input place of the tap (0, 0) of an output pixel, in the convolution's own grid.
@@ -42,23 +54,33 @@ struct Taps {
         return uint32_t(iy) < uint32_t(conv.in.h) && uint32_t(ix) < uint32_t(conv.in.w)
                    ? int64_t(iy) * conv.in.w + ix : -1;
     }
-    // Fills pointers[tap · m + i] for the m pixels of a tile.
-    void fill(const int32_t* pixels, int m, const uint8_t** pointers) const {
+    // Fills pointers[tap · m + i] for the m pixels of a tile; returns how many taps each stands for.
+    int fill(const int32_t* pixels, int m, const uint8_t** pointers) const {
+        if (pointwise) {
+            for (int i = 0; i < m; i++) pointers[i] = conv.in.u8() + pixels[i] * column;
+            return 1;
+        }
         const uint8_t* base[16];
         int32_t ys[16], xs[16];
         bool all = true;
         for (int i = 0; i < m; i++) {
-            place(pixels[i], ys[i], xs[i]);
+            // Most pixels follow their neighbour in the same row: no division then.
+            if (i && pixels[i] == pixels[i - 1] + 1 && conv.step_x == 1 && xs[i - 1] + conv.stride_x < conv.out.w * conv.stride_x) {
+                ys[i] = ys[i - 1];
+                xs[i] = xs[i - 1] + conv.stride_x;
+            } else place(pixels[i], ys[i], xs[i]);
             all &= inside(ys[i], xs[i]);
             base[i] = conv.in.u8() + ys[i] * row + xs[i] * column;
         }
-        for (int t = 0; t < conv.taps; t++, pointers += m) {
+        const int each = all ? run : 1;
+        for (int t = 0; t < conv.taps; t += each, pointers += m) {
             const ptrdiff_t offset = conv.dy[t] * row + conv.dx[t] * column;
             if (all)
                 for (int i = 0; i < m; i++) pointers[i] = base[i] + offset;
             else
                 for (int i = 0; i < m; i++) pointers[i] = at(ys[i], xs[i], t) >= 0 ? base[i] + offset : conv.zeros;
         }
+        return each;
     }
 };
 
@@ -88,7 +110,8 @@ inline void finish(const Conv& conv, const Taps& taps, const int32_t* acc, int32
         v[i] = to_float(I32::load(acc + i * lanes)) * F32::load(conv.scale + c0 + i * lanes) +
                F32::load(conv.bias + c0 + i * lanes);
     if (conv.sparse_begin) add_sparse<N>(conv, taps, pixel, c0, v);
-    run_program<N>(conv.program, v, pixel, c0, n);
+    if (taps.codes.on) store_codes<N>(taps.codes, v, pixel, c0, n);
+    else run_program<N>(conv.program, v, pixel, c0, n);
 }
 
 inline void finish_block(const Conv& conv, const Taps& taps, const int32_t* acc, int32_t pixel, const Block& b) {
@@ -123,8 +146,10 @@ inline void conv_block(const Conv& conv, const Taps& taps, Pixels pixels, const 
             if (taps.mine(pixel)) tile[m++] = pixel;
         }
         if (m == 0) break;
-        taps.fill(tile, m, pointers);
-        gemm_of<V, most>(m, pointers, conv.taps, b, conv.start + b.first, acc);
+        const int each = taps.fill(tile, m, pointers);
+        Block merged = b;
+        merged.groups *= each;
+        gemm_of<V, most>(m, pointers, conv.taps / each, merged, conv.start + b.first, acc);
         for (int j = 0; j < m; j++) {
             if (conv.accumulators)
                 __builtin_memcpy(conv.accumulators + int64_t(tile[j]) * conv.accumulator_stride + b.first, acc + 64 * j,

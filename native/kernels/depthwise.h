@@ -20,6 +20,7 @@ struct Window {
             right = c.dx[t] > right ? c.dx[t] : right;
             offset[t] = (ptrdiff_t(c.dy[t]) * c.in.w + c.dx[t]) * c.in.stride;
         }
+        for (int t = c.taps; t < (c.taps + 3) / 4 * 4; t++) offset[t] = offset[0];  // met by weights of 0
     }
 
     void fill(int32_t pixel, const uint8_t** pointers) const {

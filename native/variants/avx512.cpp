@@ -3,6 +3,7 @@
 #include "../core/kernels.h"
 #include "../simd/avx512.h"
 #include "../kernels/program.h"
+#include "../kernels/codes_avx512.h"
 #include "../kernels/gemm_avx512.h"
 #include "../kernels/conv.h"
 #include "../kernels/depthwise.h"
