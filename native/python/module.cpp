@@ -21,9 +21,20 @@ const Kernels* kernels_named(const std::string& name) {
     return kernels;
 }
 
-void make_session(Session* self, std::shared_ptr<Plan> plan, const std::string& isa, int threads, bool incremental) {
+void set_tau(Session& s, int64_t slot, int32_t tau) {
+    if (slot < 0 || slot >= int64_t(s.plan().slots.size()) || !s.plan().slots[size_t(slot)].codes || !s.incremental() ||
+        tau < 0 || tau > 255)
+        throw std::invalid_argument("a tau is for codes of a session that follows changes, 0 to 255");
+    s.set_tau(int32_t(slot), tau);
+}
+
+void make_session(Session* self, std::shared_ptr<Plan> plan, const std::string& isa, int threads, const std::string& mode,
+                  const std::map<int64_t, int32_t>& taus) {
     if (threads < 1 || threads > 1024) throw std::invalid_argument("threads must be 1 to 1024");
-    new (self) Session(std::move(plan), kernels_named(isa), threads, incremental);
+    if (mode != "frame" && mode != "exact" && mode != "bounded") throw std::invalid_argument("mode must be frame, exact or bounded");
+    const Kernels* kernels = kernels_named(isa);
+    new (self) Session(std::move(plan), kernels, threads, mode != "frame");
+    for (const auto& [slot, tau] : taus) set_tau(*self, slot, tau);
 }
 
 const std::vector<Op>& program(const Session& s, const std::string& name) {
@@ -86,7 +97,8 @@ NB_MODULE(_native, m) {
     nb::class_<Plan>(m, "Plan", "A validated plan with packed weights; shared by sessions.")
         .def("__init__", [](Plan* self, nb::handle spec) { new (self) Plan(parse_plan(spec)); }, "spec"_a);
     nb::class_<Session>(m, "Session", "One stream's buffers and threads.")
-        .def("__init__", &make_session, "plan"_a, "isa"_a = "", "threads"_a = 1, "incremental"_a = false)
+        .def("__init__", &make_session, "plan"_a, "isa"_a = "", "threads"_a = 1, "mode"_a = "frame",
+             "taus"_a = std::map<int64_t, int32_t>())
         .def("run", &run, "program"_a, "input"_a, "first"_a = 0, "last"_a = -1)
         .def("slot", &slot_view, "index"_a, "A view of a slot's memory: h×w×c.")
         .def("moved", &moved_view, "index"_a, "Per pixel how many groups of 4 channels changed; None: all may have.")
@@ -94,13 +106,10 @@ NB_MODULE(_native, m) {
             if (i < 0 || i >= int64_t(s.plan().grids.size())) throw nb::index_error("no such grid");
             s.set_grid(int32_t(i), make_grid(scale, zero, low, high));
         }, "index"_a, "scale"_a, "zero"_a, "low"_a, "high"_a)
-        .def("set_tau", [](Session& s, int64_t i, int32_t tau) {
-            if (!s.incremental() || !s.plan().slots[slot_index(s, i)].codes || tau < 0 || tau > 255)
-                throw std::invalid_argument("tau is for the codes of a session that follows changes, 0 to 255");
-            s.set_tau(int32_t(i), tau);
-        }, "slot"_a, "tau"_a)
+        .def("set_tau", &set_tau, "slot"_a, "tau"_a,
+             "From now on codes of this slot take a new value only where it moved by more than tau.")
         .def("refresh", &Session::refresh, "Compute the next frame in full.")
-        .def("work", [](const Session& s, const std::string& name) {
+        .def("layers", [](const Session& s, const std::string& name) {
             static const char* const how[] = {"dense", "listed", "residual"};
             nb::list result;
             const auto& ops = program(s, name);
@@ -109,7 +118,7 @@ NB_MODULE(_native, m) {
                 result.append(nb::make_tuple(ops[i].name, ops[i].macs, work[i].first, how[size_t(work[i].second)]));
             return result;
         }, "program"_a = "key", "Of the last frame, by operator: name, MACs of all of it, MACs done, how.")
-        .def_prop_ro("macs", [](const Session& s) { return nb::make_tuple(s.macs_done(), s.macs_dense()); },
+        .def_prop_ro("work", [](const Session& s) { return nb::make_tuple(s.macs_done(), s.macs_dense()); },
                      "MACs done and MACs of a dense frame, of the last frame.")
         .def_prop_ro("memory_bytes", &Session::memory_bytes);
 }
