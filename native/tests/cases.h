@@ -1,0 +1,376 @@
+// Random cases of every kernel: shapes, tails, strides, paddings, programs and sets of pixels.
+#pragma once
+#include <functional>
+
+#include "../core/kernels.h"
+#include "../core/plan.h"
+#include "world.h"
+
+namespace vq::test {
+
+using Call = std::function<void(const Kernels&)>;
+
+inline Grid random_grid(Random& r) {
+    Grid g;
+    static const float scales[] = {0.5f, 0.25f, 0.037f, 0.0131f, 1.7f};
+    g.scale = r.pick(scales);
+    g.inverse = 1 / g.scale;
+    g.low = r.chance(70) ? 0 : r.between(0, 100);
+    g.high = r.chance(70) ? 255 : r.between(g.low + 1, 255);
+    g.zero = r.chance(30) ? 0 : r.between(g.low, g.high);
+    return g;
+}
+
+// The other operand of add … rdiv: a whole tensor, or one number per channel, per pixel, or for all.
+inline void add_operand(World& world, Step& step, const Tensor& out, Random& r) {
+    const int64_t whole = out.pixels() * out.c;
+    switch (r.between(0, 3)) {
+        case 0: step.operand = world.floats("operand h×w×c", whole, r), step.operand_pixel = out.c; break;
+        case 1: step.operand = world.floats("operand 1×1×c", out.c, r), step.operand_pixel = 0; break;
+        case 2: step.operand = world.floats("operand h×w×1", out.pixels(), r), step.operand_pixel = 1; break;
+        default: step.operand = world.floats("operand 1×1×1", 1, r), step.operand_pixel = 0;
+    }
+    step.operand_channel = world.buffers.back().name.back() == 'c';
+}
+
+inline Step arithmetic_step(World& world, const Tensor& out, Random& r) {
+    Step s;
+    s.kind = Do(r.between(int(Do::clamp), int(Do::rdiv)));
+    switch (s.kind) {
+        case Do::clamp:
+            s.a = r.chance(30) ? -INFINITY : r.uniform(-1, 0.5f);
+            s.b = r.chance(30) ? INFINITY : r.uniform(0.5f, 6);
+            if (r.chance(50)) s.a = 0;
+            break;
+        case Do::prelu: s.channel_a = world.per_channel("slopes", out.c, r); break;
+        case Do::affine:
+            s.channel_a = world.per_channel("weights", out.c, r);
+            s.channel_b = world.per_channel("biases", out.c, r);
+            break;
+        case Do::add: case Do::sub: case Do::rsub: case Do::mul: case Do::div: case Do::rdiv:
+            add_operand(world, s, out, r);
+            break;
+        default: s.a = r.uniform(0, 1), s.b = r.uniform(0, 1);
+    }
+    return s;
+}
+
+inline Step storing_step(World& world, const Tensor& out, Random& r) {
+    Step s;
+    s.kind = Do(r.between(int(Do::store), int(Do::store_values)));
+    s.grid = random_grid(r);
+    if (s.kind == Do::store || s.kind == Do::store_values) {
+        s.out = world.f32("stored", out.h, out.w, out.c, r);
+        return s;
+    }
+    s.out = world.codes("codes", out.h, out.w, out.c, s.grid, r);
+    if (s.kind == Do::store_residual) {
+        s.reference = world.f32("reference", out.h, out.w, out.c, r);
+        s.update = r.chance(50);
+    } else if (r.chance(50)) {
+        s.track.delta = world.array<int8_t>("delta", out.pixels() * s.out.stride);
+        s.track.moved = world.array<uint16_t>("moved", out.pixels());
+        s.track.tau = r.chance(50) ? 0 : r.between(1, 60);
+    }
+    return s;
+}
+
+// Steps, at least one of which stores.
+inline Program random_program(World& world, std::vector<Step>& steps, const Tensor& out, Random& r) {
+    for (int i = r.between(0, 3); i > 0; i--) steps.push_back(arithmetic_step(world, out, r));
+    steps.push_back(storing_step(world, out, r));
+    if (r.chance(30)) steps.push_back(arithmetic_step(world, out, r));
+    if (steps.back().kind < Do::store || r.chance(20)) steps.push_back(storing_step(world, out, r));
+    for (const Step& s : steps) world.shape += " step " + std::to_string(int(s.kind));
+    return {steps.data(), int32_t(steps.size()), out.c};
+}
+
+// All pixels, a run of them, or a list.
+inline Pixels random_pixels(World& world, const Tensor& out, Random& r) {
+    const int n = int(out.pixels());
+    if (r.chance(40)) return {nullptr, 0, n};
+    if (r.chance(50)) {
+        const int begin = r.between(0, n - 1);
+        return {nullptr, begin, r.between(begin, n)};
+    }
+    auto& list = world.own<std::vector<int32_t>>();
+    const int share = r.between(1, 99);
+    for (int p = 0; p < n; p++)
+        if (r.chance(share)) list.push_back(p);
+    const int count = int(list.size()), begin = r.between(0, count);
+    return {list.data(), begin, r.between(begin, count)};
+}
+
+inline std::string size(const char* name, const Tensor& t) {
+    return std::string(" ") + name + " " + std::to_string(t.h) + "×" + std::to_string(t.w) + "×" + std::to_string(t.c);
+}
+
+// What all operators have: a program and pixels.
+template <class Args>
+Call finish_case(World& world, const Args& a, Random& r, void (*Kernels::*kernel)(const Args&, Pixels)) {
+    Args args = a;
+    world.shape += size("out", args.out);
+    args.program = random_program(world, world.own<std::vector<Step>>(), args.out, r);
+    const Pixels pixels = random_pixels(world, args.out, r);
+    return [args, pixels, kernel](const Kernels& kernels) { (kernels.*kernel)(args, pixels); };
+}
+
+inline Call map_case(World& world, Random& r) {
+    Map a;
+    a.in = world.f32("in", r.between(1, 9), r.between(1, 9), r.channels(), r);
+    a.out = a.in;
+    return finish_case(world, a, r, &Kernels::map);
+}
+
+inline Call dequantize_case(World& world, Random& r) {
+    Dequantize a;
+    a.grid = random_grid(r);
+    a.in = world.codes("in", r.between(1, 9), r.between(1, 9), r.channels(), a.grid, r);
+    a.out = a.in;
+    return finish_case(world, a, r, &Kernels::dequantize);
+}
+
+// The output size of a window along one axis, rounded up or down.
+inline int window_size(int in, int before, int after, int kernel, int dilation, int stride, bool ceil) {
+    const int room = in + before + after - (kernel - 1) * dilation - 1;
+    if (room < 0) return 0;
+    int out = (room + (ceil ? stride - 1 : 0)) / stride + 1;
+    if (ceil && (out - 1) * stride >= in + before) out--;  // a window begins inside, as PyTorch demands
+    return out;
+}
+
+inline Call pool_case(World& world, Random& r) {
+    Pool a;
+    do {
+        a.in = {nullptr, r.between(1, 14), r.between(1, 14), 0, 0};
+        a.kind = r.chance(50) ? PoolKind::max : PoolKind::average;
+        a.kernel_h = r.between(1, 5), a.kernel_w = r.between(1, 5);
+        if (r.chance(15)) a.kernel_h = a.in.h, a.kernel_w = a.in.w;
+        a.stride_y = r.between(1, 3), a.stride_x = r.between(1, 3);
+        a.top = r.between(0, a.kernel_h / 2), a.left = r.between(0, a.kernel_w / 2);
+        a.bottom = r.between(0, a.kernel_h / 2), a.right = r.between(0, a.kernel_w / 2);
+        const bool dilated = a.kind == PoolKind::max && r.chance(30);
+        a.dilation_y = dilated ? r.between(1, 3) : 1, a.dilation_x = dilated ? r.between(1, 3) : 1;
+        a.count_padding = r.chance(50);
+        const bool ceil = r.chance(50);
+        a.out.h = window_size(a.in.h, a.top, a.bottom, a.kernel_h, a.dilation_y, a.stride_y, ceil);
+        a.out.w = window_size(a.in.w, a.left, a.right, a.kernel_w, a.dilation_x, a.stride_x, ceil);
+    } while (a.out.h < 1 || a.out.w < 1);
+    a.in = world.f32("in", a.in.h, a.in.w, r.channels(), r);
+    a.out.c = a.in.c;
+    world.shape += size("in", a.in) + " kernel " + std::to_string(a.kernel_h) + "×" + std::to_string(a.kernel_w);
+    return finish_case(world, a, r, &Kernels::pool);
+}
+
+inline Call adaptive_pool_case(World& world, Random& r) {
+    AdaptivePool a;
+    a.in = world.f32("in", r.between(1, 12), r.between(1, 12), r.channels(), r);
+    a.out = {nullptr, r.between(1, 13), r.between(1, 13), a.in.c, 0};
+    world.shape += size("in", a.in);
+    return finish_case(world, a, r, &Kernels::adaptive_pool);
+}
+
+inline Call resize_case(World& world, Random& r) {
+    Resize a;
+    a.in = world.f32("in", r.between(1, 9), r.between(1, 9), r.channels(), r);
+    a.out = {nullptr, r.between(1, 20), r.between(1, 20), a.in.c, 0};
+    a.mode = r.chance(30) ? ResizeMode::nearest : ResizeMode::bilinear;
+    a.align_corners = r.chance(30);
+    const auto scale = [&](int in, int out) {
+        if (a.align_corners) return out > 1 ? float(in - 1) / float(out - 1) : 0.0f;
+        return float(in) / (float(out) + (r.chance(30) ? 0.5f : 0.0f));  // sizes that a given scale cut
+    };
+    a.scale_y = scale(a.in.h, a.out.h), a.scale_x = scale(a.in.w, a.out.w);
+    world.shape += size("in", a.in);
+    return finish_case(world, a, r, &Kernels::resize);
+}
+
+inline Call softmax_case(World& world, Random& r) {
+    Softmax a;
+    a.in = world.f32("in", r.between(1, 6), r.between(1, 6), r.channels(), r);
+    a.out = a.in;
+    return finish_case(world, a, r, &Kernels::softmax);
+}
+
+inline Call move_case(World& world, Random& r) {
+    Move a;
+    a.kind = MoveKind(r.between(0, int(MoveKind::shuffle_dcr)));
+    a.inputs = a.kind == MoveKind::concat ? r.between(1, 5) : 1;
+    const int h = r.between(1, 8), w = r.between(1, 8);
+    const bool shuffle = a.kind == MoveKind::shuffle_crd || a.kind == MoveKind::shuffle_dcr;
+    a.factor = shuffle ? r.between(1, 3) : 1;
+    auto& tensors = world.own<std::vector<Tensor>>();
+    for (int k = 0; k < a.inputs; k++) {
+        const int channels = a.kind == MoveKind::concat && r.chance(40) ? 16 * r.between(1, 3) : r.channels();
+        tensors.push_back(world.f32("in " + std::to_string(k), h, w, channels * a.factor * a.factor, r));
+        world.shape += size("in", tensors.back());
+    }
+    a.in = tensors.data();
+    a.out = {nullptr, h * a.factor, w * a.factor, a.in->c / (a.factor * a.factor), 0};
+    if (a.kind == MoveKind::concat) {
+        a.out.c = 0;
+        for (const Tensor& t : tensors) a.out.c += t.c;
+    } else if (a.kind == MoveKind::slice) {
+        a.dim = r.between(1, 3);
+        int32_t& length = a.dim == 1 ? a.out.h : a.dim == 2 ? a.out.w : a.out.c;
+        a.start = r.between(0, length - 1);
+        a.every = r.between(1, 3);
+        length = r.between(1, (length - a.start + a.every - 1) / a.every);
+    } else if (!shuffle) {
+        const auto padding = [&](int32_t length) {  // reflect mirrors at most the whole axis without its edge
+            return a.kind == MoveKind::pad_reflect ? r.between(0, length - 1) : r.between(0, 4);
+        };
+        a.top = padding(h), a.left = padding(w);
+        a.out.h += a.top + padding(h), a.out.w += a.left + padding(w);
+        if (r.chance(40)) a.front = padding(a.out.c), a.out.c += a.front + padding(a.in->c);
+        a.value = r.value();
+    }
+    return finish_case(world, a, r, &Kernels::move);
+}
+
+// The taps of a kernel: as a convolution, or one phase of a transposed one.
+template <class Args>
+void random_taps(World& world, Args& a, Random& r) {
+    const int kh = r.between(1, 4), kw = r.between(1, 4), dilation = r.between(1, 2);
+    const int top = r.between(0, kh), left = r.between(0, kw);
+    auto &dy = world.own<std::vector<int32_t>>(), &dx = world.own<std::vector<int32_t>>();
+    for (int y = 0; y < kh; y++)
+        for (int x = 0; x < kw; x++) dy.push_back(y * dilation - top), dx.push_back(x * dilation - left);
+    a.taps = kh * kw;
+    a.dy = dy.data(), a.dx = dx.data();
+    a.stride_y = r.between(1, 2), a.stride_x = r.between(1, 2);
+    world.shape += " kernel " + std::to_string(kh) + "×" + std::to_string(kw) + " dilation " +
+                   std::to_string(dilation) + " stride " + std::to_string(a.stride_y) + "×" +
+                   std::to_string(a.stride_x);
+}
+template <class Args>
+void random_phase(World& world, Args& a, Random& r) {
+    if (r.chance(70)) return;
+    a.stride_y = a.stride_x = 1;
+    a.step_y = r.between(1, 3), a.step_x = r.between(1, 3);
+    a.phase_y = r.between(0, a.step_y - 1), a.phase_x = r.between(0, a.step_x - 1);
+    world.shape += " phase " + std::to_string(a.phase_y) + "," + std::to_string(a.phase_x) + " of " +
+                   std::to_string(a.step_y) + "×" + std::to_string(a.step_x);
+}
+
+inline Call float_conv_case(World& world, Random& r) {
+    FloatConv a;
+    random_taps(world, a, r);
+    random_phase(world, a, r);
+    a.groups = r.chance(60) ? 1 : r.between(1, 20);
+    const int in_each = a.groups == 1 ? r.channels() : r.between(1, 4), out_each = a.groups == 1 ? r.channels() : r.between(1, 20);
+    a.in = world.f32("in", r.between(1, 7), r.between(1, 7), a.groups * in_each, r);
+    a.out = {nullptr, r.between(1, 7), r.between(1, 7), a.groups * out_each, 0};
+    a.weight = world.floats("weight", int64_t(a.groups) * a.taps * in_each * ((out_each + 63) / 64 * 64), r);
+    a.bias = world.per_channel("bias", a.out.c, r);
+    world.shape += size("in", a.in) + " groups " + std::to_string(a.groups);
+    return finish_case(world, a, r, &Kernels::float_conv);
+}
+
+// A quantized convolution whose weights the engine itself packed.
+inline Conv random_conv(World& world, Random& r) {
+    Conv a;
+    random_taps(world, a, r);
+    random_phase(world, a, r);
+    const int groups = r.chance(60) ? 1 : r.between(1, 6);
+    const int in_each = groups == 1 ? r.channels() : r.between(1, 20), out_each = groups == 1 ? r.channels() : r.between(1, 20);
+    const Grid grid = random_grid(r);
+    a.in = world.codes("in", r.between(1, 7), r.between(1, 7), groups * in_each, grid, r);
+    a.out = {nullptr, r.between(1, 7), r.between(1, 7), groups * out_each, 0};
+    world.shape += size("in", a.in) + " groups " + std::to_string(groups);
+
+    std::vector<int8_t> weight(size_t(a.out.c) * size_t(in_each * a.taps));
+    for (int8_t& w : weight) w = int8_t(r.between(-128, 127));
+    std::vector<int32_t> taps;
+    for (int t = 0; t < a.taps; t++) taps.push_back(t);
+    Part& part = world.own<Part>();
+    pack_conv(part, weight.data(), a.out.c, a.in.c, groups, a.taps, taps);
+    a.blocks = part.blocks.data();
+    a.block_count = int32_t(part.blocks.size());
+
+    uint8_t* zeros = world.array<uint8_t>("zeros", a.in.stride);
+    std::memset(zeros, grid.zero, size_t(a.in.stride));
+    a.zeros = zeros;
+    int32_t* start = world.array<int32_t>("start", a.out.c + 128);
+    for (int c = 0; c < a.out.c; c++) start[c] = -grid.zero * part.sums.as<int32_t>()[c];
+    a.start = start;
+    float* scale = world.per_channel("scale", a.out.c, r);
+    for (int c = 0; c < a.out.c; c++) scale[c] *= 1e-4f;
+    a.scale = scale;
+    a.bias = world.per_channel("bias", a.out.c, r);
+    return a;
+}
+
+inline void add_accumulators(World& world, Conv& a) {
+    a.accumulator_stride = (a.out.c + 15) / 16 * 16 + 64;  // vectors write past the last channel
+    a.accumulators = world.array<int32_t>("accumulators", a.out.pixels() * a.accumulator_stride);
+    world.buffers.back().row = a.accumulator_stride;
+    world.buffers.back().valid = a.out.c;
+}
+
+// Blocks that do not begin at a group of 4 channels count a group that they share twice.
+inline Call finish_conv(World& world, const Conv& a, Random& r, void (*Kernels::*kernel)(const Conv&, Pixels)) {
+    const Call call = finish_case(world, a, r, kernel);
+    for (int k = 0; k < a.block_count; k++)
+        if (a.blocks[k].first % 4)
+            for (Buffer& b : world.buffers) b.counts |= b.name == "moved";
+    return call;
+}
+
+inline Call conv_case(World& world, Random& r) {
+    Conv a = random_conv(world, r);
+    if (r.chance(30)) add_accumulators(world, a);
+    return finish_conv(world, a, r, &Kernels::conv);
+}
+
+// The accumulators are those of earlier codes; some of these then change, and `delta` and `moved` say how.
+inline Call conv_residual_case(World& world, Random& r) {
+    Conv a = random_conv(world, r);
+    add_accumulators(world, a);
+    find_kernels("reference")->conv(a, {nullptr, 0, a.out.pixels()});
+    int8_t* delta = world.array<int8_t>("delta of in", a.in.pixels() * a.in.stride);
+    uint16_t* moved = world.array<uint16_t>("moved of in", a.in.pixels());
+    const int pixels = r.between(0, 100), share = r.between(1, 100), most = r.between(1, 127);
+    for (int64_t p = 0; p < a.in.pixels(); p++) {
+        if (!r.chance(pixels)) continue;
+        for (int c = 0; c < a.in.c; c++) {
+            if (!r.chance(share)) continue;
+            uint8_t& code = a.in.u8()[p * a.in.stride + c];
+            const int change = r.between(code < most ? -code : -most, code > 255 - most ? 255 - code : most);
+            code = uint8_t(code + change);
+            delta[p * a.in.stride + c] = int8_t(change);
+            moved[p] |= change != 0;
+        }
+    }
+    a.delta = delta;
+    a.moved = moved;
+    return finish_conv(world, a, r, &Kernels::conv_residual);
+}
+
+inline Call depthwise_case(World& world, Random& r) {
+    Depthwise a;
+    random_taps(world, a, r);
+    const Grid grid = random_grid(r);
+    a.in = world.codes("in", r.between(1, 7), r.between(1, 7), r.channels(), grid, r);
+    a.out = {nullptr, r.between(1, 7), r.between(1, 7), a.in.c, 0};
+    world.shape += size("in", a.in);
+    std::vector<int8_t> weight(size_t(a.in.c * a.taps));
+    for (int8_t& w : weight) w = int8_t(r.between(-128, 127));
+    Part& part = world.own<Part>();
+    pack_depthwise(part, weight.data(), a.in.c, a.taps);
+    a.weight = part.flat.as<int8_t>();
+    a.interleaved = part.interleaved.as<int8_t>();
+    uint8_t* zeros = world.array<uint8_t>("zeros", a.in.stride);
+    std::memset(zeros, grid.zero, size_t(a.in.stride));
+    a.zeros = zeros;
+    int32_t* start = world.array<int32_t>("start", (a.in.c + 63) / 64 * 64);
+    for (int c = 0; c < a.in.c; c++) start[c] = -grid.zero * part.sums.as<int32_t>()[c];
+    a.start = start;
+    float* scale = world.per_channel("scale", a.in.c, r);
+    for (int c = 0; c < a.in.c; c++) scale[c] *= 1e-3f;
+    a.scale = scale;
+    a.bias = world.per_channel("bias", a.in.c, r);
+    return finish_case(world, a, r, &Kernels::depthwise);
+}
+
+}  // namespace vq::test

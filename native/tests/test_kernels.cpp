@@ -1,0 +1,62 @@
+// Every kernel of every instruction set against the scalar reference, on random cases, to the last byte.
+//
+//     test_kernels [cases of each kernel] [first seed] [instruction set]
+#include <cstdlib>
+
+#include "cases.h"
+
+using namespace vq;
+using namespace vq::test;
+
+namespace {
+
+struct Named {
+    const char* name;
+    Call (*make)(World&, Random&);
+};
+const Named kernels[] = {
+    {"conv", conv_case},
+    {"conv_residual", conv_residual_case},
+    {"depthwise", depthwise_case},
+    {"float_conv", float_conv_case},
+    {"map", map_case},
+    {"dequantize", dequantize_case},
+    {"pool", pool_case},
+    {"adaptive_pool", adaptive_pool_case},
+    {"resize", resize_case},
+    {"move", move_case},
+    {"softmax", softmax_case},
+};
+
+// Whether both give the same; prints how to see it again where not.
+bool agree(const Kernels& tested, const Named& kernel, uint64_t seed) {
+    World world, expected;
+    Random random(seed), again(seed);
+    kernel.make(world, random)(tested);
+    kernel.make(expected, again)(*find_kernels("reference"));
+    const std::string what = difference(world, expected);
+    if (what.empty()) return true;
+    std::printf("%s of %s differs from the reference, seed %llu:%s\n    %s\n", kernel.name, tested.name,
+                (unsigned long long)seed, world.shape.c_str(), what.c_str());
+    return false;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const long cases = argc > 1 ? std::atol(argv[1]) : 200;
+    const uint64_t first = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
+    int failures = 0;
+    for (const char* isa : {"avx512", "avx2", "neon", "portable"}) {
+        const Kernels* tested = find_kernels(isa);
+        if (!tested || (argc > 3 && std::string(argv[3]) != isa)) continue;
+        for (const Named& kernel : kernels) {
+            int wrong = 0;
+            for (uint64_t seed = first; seed < first + uint64_t(cases) && wrong < 3; seed++)
+                wrong += !agree(*tested, kernel, seed);
+            std::printf("%-8s %-14s %s\n", isa, kernel.name, wrong ? "FAILED" : "ok");
+            failures += wrong;
+        }
+    }
+    return failures ? 1 : 0;
+}

@@ -1,0 +1,17 @@
+// The kernels for AVX2.
+#define VQ_ISA avx2
+#include "../core/kernels.h"
+#include "../simd/avx2.h"
+#include "../simd/track.h"
+#include "../kernels/program.h"
+#include "../kernels/gemm_avx2.h"
+#include "../kernels/conv.h"
+#include "../kernels/depthwise.h"
+#include "../kernels/others.h"
+#include "../kernels/changes.h"
+
+namespace vq {
+extern const Kernels kernels_avx2;
+const Kernels kernels_avx2 = {"avx2", avx2::conv, avx2::conv_residual, avx2::depthwise,
+                                  VQ_OTHER_KERNELS(avx2), avx2::quantize_input, avx2::window_map, avx2::split};
+}  // namespace vq

@@ -1,0 +1,17 @@
+// The kernels for Arm NEON with dot products.
+#define VQ_ISA neon
+#include "../core/kernels.h"
+#include "../simd/neon.h"
+#include "../simd/track.h"
+#include "../kernels/program.h"
+#include "../kernels/gemm_neon.h"
+#include "../kernels/conv.h"
+#include "../kernels/depthwise.h"
+#include "../kernels/others.h"
+#include "../kernels/changes.h"
+
+namespace vq {
+extern const Kernels kernels_neon;
+const Kernels kernels_neon = {"neon", neon::conv, neon::conv_residual, neon::depthwise,
+                                  VQ_OTHER_KERNELS(neon), neon::quantize_input, neon::window_map, neon::split};
+}  // namespace vq
