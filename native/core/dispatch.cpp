@@ -3,6 +3,11 @@
 
 #include "kernels.h"
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 namespace vq {
 
 extern const Kernels kernels_reference, kernels_portable;
@@ -14,6 +19,16 @@ extern const Kernels kernels_neon;
 
 namespace {
 
+#if defined(__aarch64__)
+bool has_dot_product() {
+#if defined(__linux__)
+    return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+#else
+    return true;  // every Apple CPU of this kind
+#endif
+}
+#endif
+
 // Best first; reference last.
 int available(const Kernels* (&tables)[4]) {
     int count = 0;
@@ -21,11 +36,9 @@ int available(const Kernels* (&tables)[4]) {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni"))
         tables[count++] = &kernels_avx512;
-#if defined(VQ_AVX2)
     if (__builtin_cpu_supports("avx2")) tables[count++] = &kernels_avx2;
-#endif
-#elif defined(__aarch64__) && defined(VQ_NEON)
-    tables[count++] = &kernels_neon;
+#elif defined(__aarch64__)
+    if (has_dot_product()) tables[count++] = &kernels_neon;
 #endif
     tables[count++] = &kernels_portable;
     tables[count++] = &kernels_reference;

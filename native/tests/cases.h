@@ -33,10 +33,11 @@ inline void add_operand(World& world, Step& step, const Tensor& out, Random& r) 
     step.operand_channel = world.buffers.back().name.back() == 'c';
 }
 
-inline Step arithmetic_step(World& world, const Tensor& out, Random& r) {
+inline Step step_of(World& world, Do kind, const Tensor& out, Random& r) {
     Step s;
-    s.kind = Do(r.between(int(Do::clamp), int(Do::rdiv)));
-    switch (s.kind) {
+    s.kind = kind;
+    s.grid = random_grid(r);
+    switch (kind) {
         case Do::clamp:
             s.a = r.chance(30) ? -INFINITY : r.uniform(-1, 0.5f);
             s.b = r.chance(30) ? INFINITY : r.uniform(0.5f, 6);
@@ -50,38 +51,41 @@ inline Step arithmetic_step(World& world, const Tensor& out, Random& r) {
         case Do::add: case Do::sub: case Do::rsub: case Do::mul: case Do::div: case Do::rdiv:
             add_operand(world, s, out, r);
             break;
+        case Do::store: case Do::store_values: s.out = world.f32("stored", out.h, out.w, out.c, r); break;
+        case Do::store_residual:
+            s.out = world.codes("codes", out.h, out.w, out.c, s.grid, r);
+            s.reference = world.f32("reference", out.h, out.w, out.c, r);
+            s.update = r.chance(50);
+            break;
+        case Do::store_codes:
+            s.out = world.codes("codes", out.h, out.w, out.c, s.grid, r);
+            if (r.chance(50)) break;
+            s.track.delta = world.array<int8_t>("delta", out.pixels() * s.out.stride);
+            s.track.moved = world.array<uint16_t>("moved", out.pixels());
+            s.track.tau = r.chance(50) ? 0 : r.between(1, 60);
+            break;
         default: s.a = r.uniform(0, 1), s.b = r.uniform(0, 1);
     }
     return s;
 }
-
+inline Step arithmetic_step(World& world, const Tensor& out, Random& r) {
+    return step_of(world, Do(r.between(int(Do::clamp), int(Do::rdiv))), out, r);
+}
 inline Step storing_step(World& world, const Tensor& out, Random& r) {
-    Step s;
-    s.kind = Do(r.between(int(Do::store), int(Do::store_values)));
-    s.grid = random_grid(r);
-    if (s.kind == Do::store || s.kind == Do::store_values) {
-        s.out = world.f32("stored", out.h, out.w, out.c, r);
-        return s;
-    }
-    s.out = world.codes("codes", out.h, out.w, out.c, s.grid, r);
-    if (s.kind == Do::store_residual) {
-        s.reference = world.f32("reference", out.h, out.w, out.c, r);
-        s.update = r.chance(50);
-    } else if (r.chance(50)) {
-        s.track.delta = world.array<int8_t>("delta", out.pixels() * s.out.stride);
-        s.track.moved = world.array<uint16_t>("moved", out.pixels());
-        s.track.tau = r.chance(50) ? 0 : r.between(1, 60);
-    }
-    return s;
+    return step_of(world, Do(r.between(int(Do::store), int(Do::store_values))), out, r);
 }
 
-// Steps, at least one of which stores.
+// Steps, at least one of which stores. Often a clamp and codes, which has paths of its own.
 inline Program random_program(World& world, std::vector<Step>& steps, const Tensor& out, Random& r) {
+    if (r.chance(30)) {
+        if (r.chance(70)) steps.push_back(step_of(world, Do::clamp, out, r));
+        steps.push_back(step_of(world, Do::store_codes, out, r));
+        return {steps.data(), int32_t(steps.size()), out.c};
+    }
     for (int i = r.between(0, 3); i > 0; i--) steps.push_back(arithmetic_step(world, out, r));
     steps.push_back(storing_step(world, out, r));
     if (r.chance(30)) steps.push_back(arithmetic_step(world, out, r));
     if (steps.back().kind < Do::store || r.chance(20)) steps.push_back(storing_step(world, out, r));
-    for (const Step& s : steps) world.shape += " step " + std::to_string(int(s.kind));
     return {steps.data(), int32_t(steps.size()), out.c};
 }
 
@@ -111,6 +115,8 @@ Call finish_case(World& world, const Args& a, Random& r, void (*Kernels::*kernel
     Args args = a;
     world.shape += size("out", args.out);
     args.program = random_program(world, world.own<std::vector<Step>>(), args.out, r);
+    for (int i = 0; i < args.program.count; i++)
+        world.shape += " step " + std::to_string(int(args.program.steps[i].kind));
     const Pixels pixels = random_pixels(world, args.out, r);
     return [args, pixels, kernel](const Kernels& kernels) { (kernels.*kernel)(args, pixels); };
 }
@@ -371,6 +377,62 @@ inline Call depthwise_case(World& world, Random& r) {
     a.scale = scale;
     a.bias = world.per_channel("bias", a.in.c, r);
     return finish_case(world, a, r, &Kernels::depthwise);
+}
+
+// The network's input: at most 4 channels, one step; its memory is the caller's and ends with its last value.
+inline Call quantize_input_case(World& world, Random& r) {
+    Map a;
+    auto& input = world.own<std::vector<float>>();
+    a.in = {nullptr, r.between(1, 9), r.between(1, 9), r.between(1, 4), 0};
+    a.in.stride = a.in.c;
+    for (int64_t i = 0; i < a.in.pixels() * a.in.c; i++) input.push_back(r.value());
+    a.in.data = input.data();
+    a.out = a.in;
+    auto& step = world.own<Step>(step_of(world, Do::store_codes, a.out, r));
+    for (int64_t p = 0; p < a.out.pixels(); p++)  // kernels may write the padding, but only zeros
+        for (int64_t c = a.out.c; c < step.out.stride; c++) step.out.u8()[p * step.out.stride + c] = 0;
+    a.program = {&step, 1, a.out.c};
+    world.shape += size("in", a.in);
+    const Pixels pixels = random_pixels(world, a.out, r);
+    return [a, pixels](const Kernels& kernels) { kernels.quantize_input(a, pixels); };
+}
+
+inline Call window_map_case(World& world, Random& r) {
+    WindowMap m;
+    m.in_h = r.between(1, 9), m.in_w = r.between(1, 70), m.out_h = r.between(1, 9);
+    m.stride_y = r.between(1, 3), m.stride_x = r.between(1, 3);
+    m.out_w = r.between(1, (m.in_w + m.stride_x - 1) / m.stride_x);
+    auto* in = world.array<uint16_t>("map", int64_t(m.in_h) * m.in_w);
+    for (int64_t i = 0; i < int64_t(m.in_h) * m.in_w; i++)
+        in[i] = uint16_t(r.chance(50) ? 0 : r.chance(80) ? r.between(1, 99) : r.between(0, 0xFFFF));
+    m.in = in;
+    m.out = world.array<uint16_t>("windows", int64_t(m.out_h) * m.out_w);
+    auto &rows = world.own<std::vector<int32_t>>(), &columns = world.own<std::vector<int32_t>>();
+    for (int i = r.between(1, 4); i > 0; i--) rows.push_back(r.between(-4, 4));
+    for (int i = r.between(1, 4); i > 0; i--) columns.push_back(r.between(-4, 4));
+    m.rows = rows.data(), m.row_count = int32_t(rows.size());
+    m.columns = columns.data(), m.column_count = int32_t(columns.size());
+    m.margin = 4 + m.stride_x;
+    m.scratch = world.own(Memory::of<uint16_t>(size_t(m.in_w + 2 * m.margin))).as<uint16_t>();
+    world.shape = " in " + std::to_string(m.in_h) + "×" + std::to_string(m.in_w);
+    return [m](const Kernels& kernels) { kernels.window_map(m); };
+}
+
+inline Call split_case(World& world, Random& r) {
+    const int count = r.between(1, 200), begin = r.between(0, count - 1), end = r.between(begin, count);
+    auto* map = world.array<uint16_t>("map", count);
+    for (int i = 0; i < count; i++) map[i] = uint16_t(r.chance(60) ? 0 : r.chance(80) ? r.between(1, 30) : r.between(0, 0xFFFF));
+    const uint16_t limit = uint16_t(r.between(1, 40));
+    auto &low = world.own(Memory::of<int32_t>(size_t(count) + 16)), &high = world.own(Memory::of<int32_t>(size_t(count) + 16));
+    auto* found = world.array<int32_t>("low and high", 2 * count);
+    auto* counts = world.array<int64_t>("counts and total", 3);
+    world.shape = " pixels " + std::to_string(begin) + " to " + std::to_string(end);
+    return [=, &low, &high](const Kernels& kernels) {
+        auto *lows = low.as<int32_t>(), *highs = high.as<int32_t>();
+        kernels.split(map, begin, end, limit, lows, counts[0], highs, counts[1], counts[2]);
+        std::memcpy(found, lows, size_t(counts[0]) * 4);
+        std::memcpy(found + count, highs, size_t(counts[1]) * 4);
+    };
 }
 
 }  // namespace vq::test

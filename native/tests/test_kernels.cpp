@@ -26,6 +26,9 @@ const Named kernels[] = {
     {"resize", resize_case},
     {"move", move_case},
     {"softmax", softmax_case},
+    {"quantize_input", quantize_input_case},
+    {"window_map", window_map_case},
+    {"split", split_case},
 };
 
 // Whether both give the same; prints how to see it again where not.

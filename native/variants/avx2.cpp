@@ -4,6 +4,7 @@
 #include "../simd/avx2.h"
 #include "../simd/track.h"
 #include "../kernels/program.h"
+#include "../kernels/codes_generic.h"
 #include "../kernels/gemm_avx2.h"
 #include "../kernels/conv.h"
 #include "../kernels/depthwise.h"

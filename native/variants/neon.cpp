@@ -4,6 +4,7 @@
 #include "../simd/neon.h"
 #include "../simd/track.h"
 #include "../kernels/program.h"
+#include "../kernels/codes_generic.h"
 #include "../kernels/gemm_neon.h"
 #include "../kernels/conv.h"
 #include "../kernels/depthwise.h"
