@@ -11,9 +11,9 @@ from typing import Any, TypeVar, overload
 import torch
 from torch import Tensor
 
-from videoquant.errors import DataError, NetworkError
+from videoquant.errors import NetworkError
 from videoquant.network.operators import LAYERS, OPERATORS
-from videoquant.network.preprocessing import Preprocessing
+from videoquant.network.preprocessing import Preprocessing, prepare
 
 
 @dataclass(frozen=True)
@@ -165,17 +165,7 @@ class Network:
 
         Raises `DataError` where a tensor has another shape than `input_shape`, or is not finite.
         """
-        frame = getattr(frame, "pixels", frame)
-        if not isinstance(frame, Tensor):
-            return self.preprocessing.prepare(frame, self.size)
-        if tuple(frame.shape[1:]) != self.input_shape[1:]:
-            want, got = ("×".join(map(str, shape)) for shape in (self.input_shape, frame.shape))
-            raise DataError(f"{self.name}: the input must be {want}; got {got}")
-        if not bool(torch.isfinite(frame).all()):
-            raise DataError(f"{self.name}: the input holds NaN or infinity")
-        return (
-            frame.float().contiguous(memory_format=torch.channels_last) if frame.dim() == 4 else frame.float()
-        )
+        return prepare(frame, self.preprocessing, self.input_shape, self.name)
 
     def _check(self) -> None:
         if len(self.input_shape) != 4:

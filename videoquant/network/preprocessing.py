@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -157,6 +157,25 @@ class Preprocessing:
         rounded = pixels.round().clamp(0, 255).to(torch.uint8)
         result: NDArray[np.uint8] = (rounded[0] if self.color == "Y" else rounded.permute(1, 2, 0)).numpy()
         return result
+
+
+def prepare(
+    frame: Any, preprocessing: Preprocessing, input_shape: Sequence[int], name: str = "network"
+) -> torch.Tensor:
+    """A network's input for a frame: uint8 pixels H×W×3 (or what has `.pixels`), or the input itself.
+
+    input_shape: N×C×H×W of the network; an input may have another N. name: of the network, for messages.
+    Raises `DataError` where a tensor has another shape, or is not finite.
+    """
+    frame = getattr(frame, "pixels", frame)
+    if not isinstance(frame, torch.Tensor):
+        return preprocessing.prepare(frame, (input_shape[2], input_shape[3]))
+    if tuple(frame.shape[1:]) != tuple(input_shape[1:]):
+        want, got = ("×".join(map(str, shape)) for shape in (input_shape, frame.shape))
+        raise DataError(f"{name}: the input must be {want}; got {got}")
+    if not bool(torch.isfinite(frame).all()):
+        raise DataError(f"{name}: the input holds NaN or infinity")
+    return frame.float().contiguous(memory_format=torch.channels_last) if frame.dim() == 4 else frame.float()
 
 
 def _number(text: str, key: str) -> float:

@@ -1,0 +1,131 @@
+"""How far a plan is from the simulation it was lowered from, operator by operator.
+
+A deep quantized network amplifies a single code that is rounded the other way, so whole networks are compared
+with every operator reading what the simulation computed: then a code that differs is this operator's doing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.engine.plan_interpreter import Interpreter
+from videoquant.engine.body import split
+from videoquant.engine.lower import lower
+
+
+@dataclass
+class Agreement:
+    """codes: how many were compared; differing: how many were not equal; largest: by how many steps.
+
+    error: the largest difference of a float32 value that operators stored, by the size of its tensor's
+    largest value.
+    """
+
+    codes: int = 0
+    differing: int = 0
+    largest: int = 0
+    error: float = 0.0
+
+    @property
+    def share(self):
+        return self.differing / max(self.codes, 1)
+
+
+class Forced:
+    """Runs frames through a simulation and, operator by operator, through the plan."""
+
+    def __init__(self, quantized, session=Interpreter):
+        self.quantized, self.plan = quantized, lower(quantized)
+        self.simulation, self.session = quantized.stream(), session(self.plan.spec)
+        self.body = split(quantized.network)
+        self.found = Agreement()
+
+    def run(self, frame):
+        """One frame; what is found adds up in `found`."""
+        values, codes, points = {}, {}, {}
+        before = self.simulation._state
+
+        def probe(point, x, source, seen):
+            grid = source.grid(x, seen)
+            if grid is not None:
+                codes[str(point)] = (as_pixels(grid.codes(x)) + (128 if grid.low < 0 else 0)).astype(np.uint8)
+                points[str(point)] = grid
+
+        x = self.quantized.network.prepare(frame)
+        self.simulation.run(frame, lambda node, y: values.setdefault(node.name, y.detach().clone()), probe)
+        values[self.quantized.network.input] = x
+        floats = {self.body.value(name): as_pixels(y) for name, y in values.items() if fits(y)}
+        program = "key" if self.simulation.is_key else "residual"
+        self._state(before, program)
+        self._grids(points, program)
+        slots = self.plan.spec["slots"]
+        truth = {}
+        for index, slot in enumerate(slots):
+            known = codes if slot["type"] == "u8" else floats
+            if slot["name"] in known and not slot["keep"]:
+                truth[index] = known[slot["name"]]
+        pixels = np.ascontiguousarray(floats[self.quantized.network.input])
+        self.session.run(program, pixels, 0, 0)
+        for i, op in enumerate(self.plan.spec["programs"][program]):
+            for index in read_by(op):
+                if index in truth and index != 0:
+                    self.session.write(index, truth[index])
+            self.session.run(program, pixels, i, i + 1)
+            for index in written_by(op):
+                if index in truth:
+                    self._compare(self.session.slot(index), truth[index])
+        self.session.run(program, pixels, 0, 0)
+
+    def _state(self, state, program):
+        """What the plan keeps from frame to frame becomes the simulation's."""
+        names = {slot["name"]: index for index, slot in enumerate(self.plan.spec["slots"]) if slot["keep"]}
+        if program == "key":
+            return
+        for point, x in state.reference.items():
+            self.session.write(names[f"{point} reference"], as_pixels(x))
+        for layer, y in state.output.items():
+            self.session.write(names[f"{layer} output"], as_pixels(y))
+
+    def _grids(self, points, program):
+        """Every grid is what the simulation's was in this frame."""
+        for index, entry in enumerate(self.plan.spec["grids"]):
+            grid = points.get(entry["name"].removesuffix(f" {program}"))
+            if grid is not None and entry["name"].endswith(f" {program}"):
+                shift = 128 if grid.low < 0 else 0
+                self.session.set_grid(
+                    index, grid.scale, grid.zero_point + shift, grid.low + shift, grid.high + shift
+                )
+
+    def _compare(self, got, wanted):
+        if wanted.dtype == np.uint8:
+            difference = np.abs(got.astype(int) - wanted)
+            self.found.codes += difference.size
+            self.found.differing += int((difference > 0).sum())
+            self.found.largest = max(self.found.largest, int(difference.max()))
+        else:
+            error = np.abs(got - wanted).max() / max(np.abs(wanted).max(), 1e-30)
+            self.found.error = max(self.found.error, float(error))
+
+
+def read_by(op):
+    return set(op["inputs"]) | {
+        step[key] for step in op["steps"] for key in ("slot", "reference") if reads(step, key)
+    }
+
+
+def reads(step, key):
+    return key in step and not (step["do"].startswith("store") and key == "slot")
+
+
+def written_by(op):
+    return {step["slot"] for step in op["steps"] if step["do"].startswith("store")}
+
+
+def fits(y):
+    return y.dim() in (2, 4) and y.shape[0] == 1
+
+
+def as_pixels(y):
+    y = y.detach()
+    array = (y[0].permute(1, 2, 0) if y.dim() == 4 else y.view(1, 1, -1)).numpy()
+    return np.ascontiguousarray(array)

@@ -1,0 +1,1 @@
+"""The quantized network in integers: lowering to a plan, and the streams that run one."""

@@ -1,0 +1,150 @@
+"""What of a network the engine computes (its body), and what PyTorch does to the results (its tail).
+
+The tail is what only rearranges outputs in ways that h×w×c has no place for, such as a permutation to N×195,
+and whatever reads that. No layer stands in it: a layer that would is why a network cannot be lowered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from videoquant.engine.elementwise import BINARY, is_elementwise
+from videoquant.engine.operators import CannotLower, Operator, operator
+from videoquant.engine.sizes import Size, broadcasts, size_of
+from videoquant.errors import NetworkError
+from videoquant.network.graph import Network, Node
+
+Shape = Sequence[int]
+
+
+@dataclass
+class Body:
+    """The part of a network that becomes programs.
+
+    nodes: in order, with their inputs' names as `renamed` has them. operators: of those that are neither
+    layers nor elementwise. constants: values that do not depend on the input. sizes: of every value.
+    renamed: values that are others in a shape that the engine does not tell apart → the other's name.
+    tail, tail_tensors: what PyTorch runs. given: the values that the programs must give, as the network
+    names them: its outputs, and what the tail reads.
+    """
+
+    nodes: list[Node] = field(default_factory=list)
+    operators: dict[str, Operator] = field(default_factory=dict)
+    constants: dict[str, Tensor] = field(default_factory=dict)
+    sizes: dict[str, Size] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    tail: list[Node] = field(default_factory=list)
+    tail_tensors: dict[str, Tensor] = field(default_factory=dict)
+    given: list[str] = field(default_factory=list)
+
+    def value(self, name: str) -> str:
+        """The value that stands for a value of the network."""
+        return self.renamed.get(name, name)
+
+
+def split(network: Network) -> Body:
+    """Tell body and tail apart. Raises `NetworkError` where a node before a layer cannot be lowered."""
+    body = Body()
+    refused: dict[str, str] = {}  # nodes of the tail → why the first of them cannot be lowered
+    size = size_of(network.input_shape)
+    if size is None:
+        raise NetworkError(f"{network.name}: the engine takes one frame at a time, 1×C×H×W")
+    body.sizes[network.input] = size
+    for node in network.nodes:
+        reason = next((refused[value] for value in node.inputs if value in refused), None)
+        if reason is None:
+            try:
+                _add(body, network, node)
+                continue
+            except CannotLower as error:
+                reason = f"{network.name}: node {node.name!r} ({node.op}) cannot be lowered: {error}"
+        if node.is_layer:
+            raise NetworkError(reason)
+        refused[node.name] = reason
+        body.tail.append(node)
+        body.tail_tensors |= {f"{node.name}.{short}": t for short, t in network.node_tensors(node).items()}
+    _connect(body, network)
+    return body
+
+
+def _add(body: Body, network: Network, node: Node) -> None:
+    """Take a node into the body. Raises `CannotLower`."""
+    shape = network.shapes[node.name]
+    if all(value in body.constants for value in node.inputs):
+        if node.is_layer:
+            raise CannotLower("its input is a constant")
+        with torch.no_grad():
+            body.constants[node.name] = network.apply(node, [body.constants[v] for v in node.inputs])
+        return
+    size = size_of(shape)
+    if size is None:
+        raise CannotLower(f"it gives {_text(shape)}; the engine holds 1×C×H×W and 1×C")
+    inputs = tuple(body.value(value) for value in node.inputs)
+    shapes = [network.shapes[value] for value in node.inputs]
+    if node.op in ("reshape", "permute"):
+        before = body.sizes.get(inputs[0])
+        if before != size or (tuple(shapes[0]) != tuple(shape) and size[:2] != (1, 1)):
+            raise CannotLower(
+                f"it makes {_text(shape)} of {_text(shapes[0])}; only what PyTorch runs last can"
+            )
+        body.renamed[node.name] = inputs[0]
+        return
+    if node.is_layer:
+        rank = 2 if node.op == "linear" else 4
+        if len(shape) != rank:
+            raise CannotLower(f"it reads {_text(shapes[0])}")
+    elif node.op in BINARY:
+        inputs = tuple(_operand(body, value, len(shape)) for value in inputs)
+        _check_binary(body, inputs, shapes, shape)
+    elif not is_elementwise(node):
+        body.operators[node.name] = operator(node, shapes, shape)
+    body.sizes[node.name] = size
+    body.nodes.append(Node(node.name, node.op, inputs, node.attributes, node.tensors))
+
+
+def _check_binary(body: Body, inputs: tuple[str, ...], shapes: Sequence[Shape], shape: Shape) -> None:
+    """Both values are of the result's rank and broadcast to it, and one that is computed has all of it."""
+    size = size_of(shape)
+    whole = False
+    for name, operand in zip(inputs, shapes, strict=True):
+        if name in body.constants:
+            operand = body.constants[name].shape
+        elif len(operand) == len(shape):
+            whole = whole or body.sizes[name] == size
+        operand_size = size_of(operand)
+        if len(operand) != len(shape) or operand_size is None or size is None:
+            raise CannotLower(f"it reads {_text(shapes[0])} and {_text(shapes[1])}")
+        if not broadcasts(operand_size, size):
+            raise CannotLower(f"it broadcasts {_text(operand)} to {_text(shape)}")
+    if not whole:
+        raise CannotLower(f"neither {_text(shapes[0])} nor {_text(shapes[1])} has the result's size")
+
+
+def _operand(body: Body, value: str, rank: int) -> str:
+    """The value, or where it is a constant of fewer dimensions one with as many, as it broadcasts."""
+    constant = body.constants.get(value)
+    if constant is None or constant.dim() == rank:
+        return value
+    name = f"{value} of {rank} dimensions"
+    body.constants[name] = constant.reshape((1,) * (rank - constant.dim()) + tuple(constant.shape))
+    return name
+
+
+def _connect(body: Body, network: Network) -> None:
+    """What the programs give; constants among the tail's values become nodes of the tail."""
+    computed = {node.name for node in body.tail}
+    wanted = [value for node in body.tail for value in node.inputs] + list(network.outputs.values())
+    for value in dict.fromkeys(wanted):
+        if value in body.constants:
+            body.tail.insert(0, Node(value, "constant", (), {}, ("value",)))
+            body.tail_tensors[f"{value}.value"] = body.constants[value]
+        elif value not in computed:
+            body.given.append(value)
+
+
+def _text(shape: Shape) -> str:
+    return "×".join(map(str, shape)) or "a number"

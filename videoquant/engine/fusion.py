@@ -1,0 +1,73 @@
+"""Which elementwise nodes run inside which operator: every one in the last of those that give its inputs.
+
+An operator's value goes through a program, in place, before it is stored; whatever reads a value half-way
+through gets it by a store in the middle. So an elementwise node costs no pass over memory, wherever the
+value it continues is the one that its operator's program has reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from videoquant.engine.body import Body
+from videoquant.engine.elementwise import is_elementwise
+from videoquant.engine.sizes import Size
+from videoquant.network.graph import Node
+
+
+@dataclass
+class Group:
+    """One operator and the nodes that run in its program.
+
+    head: the operator's node; None for a map, which begins with a value that is stored (or is the input).
+    begin: the value that the program begins with. nodes: the elementwise nodes, in order.
+    """
+
+    head: Node | None
+    begin: str
+    nodes: list[Node] = field(default_factory=list)
+
+    @property
+    def values(self) -> list[str]:
+        """The values that pass through the program, in order."""
+        return [self.begin, *(node.name for node in self.nodes)]
+
+    def running(self, index: int) -> str:
+        """What the program holds when its node of this index begins."""
+        return self.values[index]
+
+
+def fuse(body: Body, input: str) -> list[Group]:
+    """The groups of a body, in the order they run; the first is the map of the network's input."""
+    groups = [Group(None, input)]
+    made = {input: 0}  # value → the group that gives it; a constant is there from the start
+    for node in body.nodes:
+        index = _continues(node, groups, made, body.sizes) if is_elementwise(node) else None
+        if index is not None:
+            groups[index].nodes.append(node)
+        elif is_elementwise(node):
+            groups.append(Group(None, _widest(node, body), [node]))
+            index = len(groups) - 1
+        else:
+            groups.append(Group(node, node.name))
+            index = len(groups) - 1
+        made[node.name] = index
+    return groups
+
+
+def _continues(
+    node: Node, groups: Sequence[Group], made: dict[str, int], sizes: dict[str, Size]
+) -> int | None:
+    """The group whose program an elementwise node continues: the last that gives an input of it; or None."""
+    computed = [value for value in node.inputs if value in made]
+    index = max(made[value] for value in computed)
+    group = groups[index]
+    reached = group.values[-1]
+    return index if reached in computed and sizes[reached] == sizes[node.name] else None
+
+
+def _widest(node: Node, body: Body) -> str:
+    """The input that a map of its own begins with: one that has the result's size."""
+    size = body.sizes[node.name]
+    return next(v for v in node.inputs if v not in body.constants and body.sizes[v] == size)

@@ -1,0 +1,60 @@
+"""From a quantized network to a plan: fused operators on integer codes, in the order they run."""
+
+from __future__ import annotations
+
+from videoquant.axes import DenseSparse
+from videoquant.engine.body import split
+from videoquant.engine.fusion import fuse
+from videoquant.engine.plan import Plan
+from videoquant.engine.points import FrameKind, residual_time
+from videoquant.engine.program import Program
+from videoquant.engine.tables import Grids, Slots
+from videoquant.errors import SchemeError
+from videoquant.schemes import Scheme
+from videoquant.simulate.quantized import QuantizedNetwork
+
+
+def lower(quantized: QuantizedNetwork) -> Plan:
+    """The plan of a quantized network.
+
+    It computes what `quantized.stream()` does: the same codes, but for values that lie on the border between
+    two and are rounded to the other side of it.
+    Raises `NetworkError`, naming the node, for a network that cannot be lowered, and `SchemeError` for a
+    scheme that the engine does not run.
+    """
+    _check(quantized.scheme)
+    network = quantized.network
+    body = split(network)
+    groups = fuse(body, network.input)
+    slots, grids = Slots(network.input, body.sizes[network.input]), Grids()
+    kinds: list[FrameKind] = ["key", "residual"] if residual_time(quantized) else ["key"]
+    programs = {kind: Program(quantized, body, groups, slots, grids, kind) for kind in kinds}
+    outputs = {
+        value: slots.get("value", body.value(value), body.sizes[body.value(value)]) for value in body.given
+    }
+    spec = {
+        "version": 1,
+        "slots": slots.entries,
+        "grids": grids.entries,
+        "programs": {kind: program.ops for kind, program in programs.items()},
+        "outputs": outputs,
+    }
+    return Plan(
+        network.name,
+        network.input_shape,
+        network.preprocessing,
+        quantized.scheme,
+        spec,
+        {value: network.shapes[value] for value in outputs},
+        {kind: program.pauses for kind, program in programs.items()},
+        tuple(body.tail),
+        {name: tensor.detach().numpy() for name, tensor in body.tail_tensors.items()},
+        network.outputs,
+    )
+
+
+def _check(scheme: Scheme) -> None:
+    if isinstance(scheme.representation, DenseSparse):
+        raise SchemeError(f"{scheme}: the engine does not run Dense + Sparse (ds=) yet")
+    if getattr(scheme.time, "tolerance", 0):
+        raise SchemeError(f"{scheme}: the engine runs adaptive widths without a tolerance (tau=) only")

@@ -1,0 +1,131 @@
+"""Nodes that are neither layers nor elementwise, as operators of a plan: pools, resizing, moving values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from videoquant.network.graph import Node
+
+Shape = Sequence[int]
+# NCHW dimension → dimension of h×w×c as a plan counts them: 1 rows, 2 columns, 3 channels.
+_PLAN_DIM = {1: 3, 2: 1, 3: 2}
+
+
+class CannotLower(Exception):
+    """Why a node is no operator of a plan."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A plan's operator: its kind and its attributes."""
+
+    kind: str
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+
+def operator(node: Node, inputs: Sequence[Shape], output: Shape) -> Operator:
+    """The operator of a node. inputs, output: the shapes of what it reads and gives. Raises `CannotLower`."""
+    translate = _TRANSLATIONS.get(node.op)
+    if translate is None:
+        raise CannotLower(f"{node.op} is no operator of the engine")
+    return translate(node.attributes, inputs, output)
+
+
+def _max_pool(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
+    return Operator("max_pool", {key: attributes[key] for key in ("kernel", "stride", "padding", "dilation")})
+
+
+def _avg_pool(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
+    attrs = {key: attributes[key] for key in ("kernel", "stride", "count_padding")}
+    return Operator("avg_pool", attrs | {"padding": list(attributes["padding"]) * 2})
+
+
+def _adaptive_avg_pool(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
+    if list(attributes["size"]) == [1, 1]:
+        return Operator("global_pool")
+    return Operator("adaptive_avg_pool", {"size": list(attributes["size"])})
+
+
+def _over_pixels(kind: str) -> Callable[[dict[str, Any], Sequence[Shape], Shape], Operator]:
+    def reduce(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
+        if list(attributes["dims"]) != [2, 3]:
+            raise CannotLower("a mean or maximum is taken over height and width only")
+        return Operator(kind)
+
+    return reduce
+
+
+def _resize(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
+    corners = bool(attributes.get("align_corners", False))
+    scales = attributes.get("scale") or (None, None)
+    steps = [
+        _source_step(before, after, scale, corners)
+        for before, after, scale in zip(inputs[0][2:], output[2:], scales, strict=True)
+    ]
+    return Operator(
+        "resize",
+        {"mode": attributes["mode"], "align_corners": corners, "scale_h": steps[0], "scale_w": steps[1]},
+    )
+
+
+def _source_step(before: int, after: int, scale: float | None, corners: bool) -> float:
+    """Source pixels per output pixel in float32, as PyTorch computes them."""
+    if corners:
+        return float(np.float32(before - 1) / np.float32(after - 1)) if after > 1 else 0.0
+    return float(np.float32(before) / np.float32(after) if scale is None else np.float32(1 / scale))
+
+
+def _pixel_shuffle(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
+    return Operator(
+        "pixel_shuffle", {"factor": attributes["factor"], "order": attributes.get("order", "CRD")}
+    )
+
+
+def _concat(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
+    if attributes["dim"] != 1:
+        raise CannotLower("only channels can be concatenated")
+    return Operator("concat")
+
+
+def _slice(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
+    if attributes["dim"] not in _PLAN_DIM:
+        raise CannotLower("frames of a batch cannot be sliced")
+    dim = _PLAN_DIM[attributes["dim"]]
+    return Operator("slice", {"dim": dim, "start": attributes["start"], "step": attributes.get("step", 1)})
+
+
+def _pad(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
+    amounts = list(attributes["padding"])
+    if len(inputs[0]) == 2:  # a vector's last dimension is its channels
+        amounts = [0, 0, 0, 0, *amounts]
+    amounts += [0] * (8 - len(amounts))
+    left, right, top, bottom, front, back, *batch = amounts
+    if any(batch):
+        raise CannotLower("a batch cannot be padded")
+    sides = {"t": top, "l": left, "b": bottom, "r": right, "front": front, "back": back}
+    return Operator("pad", {**sides, "mode": attributes["mode"], "value": attributes.get("value", 0.0)})
+
+
+def _softmax(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
+    if attributes["dim"] != 1:
+        raise CannotLower("softmax runs over channels only")
+    return Operator("softmax")
+
+
+_TRANSLATIONS: dict[str, Callable[[dict[str, Any], Sequence[Shape], Shape], Operator]] = {
+    "max_pool2d": _max_pool,
+    "avg_pool2d": _avg_pool,
+    "adaptive_avg_pool2d": _adaptive_avg_pool,
+    "mean": _over_pixels("global_pool"),
+    "amax": _over_pixels("global_max"),
+    "resize": _resize,
+    "pixel_shuffle": _pixel_shuffle,
+    "concat": _concat,
+    "slice": _slice,
+    "pad": _pad,
+    "softmax": _softmax,
+}

@@ -1,0 +1,170 @@
+"""A plan: a network and its scheme as the native engine takes them, in one dict of plain values and arrays.
+
+What the dict `spec` holds is written down in docs/plan.md.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialize
+from torch import Tensor
+
+from videoquant import _native
+from videoquant.errors import NetworkError, VideoQuantError
+from videoquant.files import atomic_write
+from videoquant.network.graph import Node
+from videoquant.network.preprocessing import Preprocessing
+from videoquant.schemes import Scheme
+
+if TYPE_CHECKING:
+    from videoquant.engine.stream import Stream
+
+FORMAT = "videoquant plan"
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What `lower` makes of a quantized network; `plan.stream()` runs it.
+
+    name, input_shape, preprocessing: of the network. scheme: how it is quantized.
+    spec: slots, grids, programs and their outputs, by the name of the value (docs/plan.md).
+    shapes: of the values that the programs give, as the network has them: 1×C×H×W or 1×C.
+    pauses: by program, where it stops for the ranges of this frame, in order (`ranges.py`).
+    tail: nodes after the last layer that PyTorch runs on those values (`body.py`); tail_tensors: theirs.
+    outputs: the network's outputs: name → value, of a program or of the tail.
+    """
+
+    name: str
+    input_shape: tuple[int, ...]
+    preprocessing: Preprocessing
+    scheme: Scheme
+    spec: dict[str, Any]
+    shapes: dict[str, tuple[int, ...]]
+    pauses: dict[str, list[dict[str, Any]]]
+    tail: tuple[Node, ...]
+    tail_tensors: dict[str, NDArray[np.float32]]
+    outputs: dict[str, str]
+
+    def stream(
+        self, mode: str = "frame", threads: int = 2, thresholds: dict[str, int] | None = None, isa: str = ""
+    ) -> Stream:
+        """A new stream of frames; streams share the plan's weights and no state. See `engine.stream`."""
+        from videoquant.engine.session import open_session
+        from videoquant.engine.stream import Stream
+
+        return Stream(self, open_session(self, mode, threads, thresholds or {}, isa))
+
+    @cached_property
+    def native(self) -> _native.Plan:
+        """The native engine's plan, with its packed weights. Raises `NetworkError` where it refuses it."""
+        try:
+            return _native.Plan(self.spec)
+        except ValueError as error:
+            raise NetworkError(f"{self.name}: {error}") from None
+
+    @cached_property
+    def tail_parameters(self) -> dict[str, dict[str, Tensor]]:
+        """The tensors of the tail's nodes, by the node's name and their short names."""
+        return {
+            node.name: {t: torch.from_numpy(self.tail_tensors[f"{node.name}.{t}"]) for t in node.tensors}
+            for node in self.tail
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write the plan to one safetensors file, which appears whole or not at all. Raises `OutputError`."""
+        tensors: dict[str, NDArray[Any]] = {f"tail/{name}": t for name, t in self.tail_tensors.items()}
+        header = {
+            "version": VERSION,
+            "name": self.name,
+            "input_shape": self.input_shape,
+            "preprocessing": asdict(self.preprocessing),
+            "scheme": self.scheme.to_dict(),
+            "spec": _without_arrays(self.spec, tensors),
+            "shapes": self.shapes,
+            "pauses": self.pauses,
+            "tail": [asdict(node) for node in self.tail],
+            "outputs": self.outputs,
+        }
+        arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+        metadata = {"format": FORMAT, "plan": json.dumps(header)}
+        with atomic_write(Path(path)) as temporary:
+            temporary.write_bytes(serialize(arrays, metadata))
+
+
+def load_plan(path: str | Path) -> Plan:
+    """Read what `Plan.save` wrote. Raises `NetworkError` for anything else, cut files and other versions."""
+    path = Path(path)
+    if not path.is_file():
+        raise NetworkError(f"{path}: no such file")
+    try:
+        with safe_open(path, "np") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise NetworkError(f"{path}: a safetensors file, but not a plan that videoquant wrote")
+            header = json.loads(metadata["plan"])
+            if header["version"] != VERSION:
+                raise NetworkError(
+                    f"{path}: a plan of version {header['version']}; this release reads {VERSION}"
+                )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return _build(header, tensors)
+    except NetworkError:
+        raise
+    except (
+        *(SafetensorError, VideoQuantError, OSError, KeyError, TypeError, ValueError, AttributeError),
+    ) as error:
+        raise NetworkError(f"{path}: not a plan, or damaged ({error})".splitlines()[0]) from None
+
+
+def _build(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Plan:
+    preprocessing: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in header["preprocessing"].items()
+    }
+    tail = [
+        Node(**(node | {key: tuple(node[key]) for key in ("inputs", "tensors")})) for node in header["tail"]
+    ]
+    return Plan(
+        header["name"],
+        tuple(header["input_shape"]),
+        Preprocessing(**preprocessing),
+        Scheme.from_dict(header["scheme"]),
+        _with_arrays(header["spec"], tensors),
+        {value: tuple(shape) for value, shape in header["shapes"].items()},
+        header["pauses"],
+        tuple(tail),
+        {name.removeprefix("tail/"): t for name, t in tensors.items() if name.startswith("tail/")},
+        header["outputs"],
+    )
+
+
+def _without_arrays(value: Any, tensors: dict[str, NDArray[Any]]) -> Any:
+    """The same value with every array moved to `tensors`, and {"tensor": its key} in its place."""
+    if isinstance(value, dict):
+        return {key: _without_arrays(item, tensors) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_arrays(item, tensors) for item in value]
+    if isinstance(value, np.ndarray):
+        key = str(len(tensors))
+        tensors[key] = value
+        return {"tensor": key}
+    return value
+
+
+def _with_arrays(value: Any, tensors: dict[str, NDArray[Any]]) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {"tensor"}:
+            return tensors[value["tensor"]]
+        return {key: _with_arrays(item, tensors) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_arrays(item, tensors) for item in value]
+    return value

@@ -1,0 +1,212 @@
+"""One program of a plan: the operators of a keyframe (or of any frame), or those of a residual frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from videoquant.engine.body import Body
+from videoquant.engine.elementwise import BINARY, binary_step, unary_step
+from videoquant.engine.fusion import Group
+from videoquant.engine.layers import float_layer, integer_layer
+from videoquant.engine.pauses import measure, predict
+from videoquant.engine.points import FrameKind, Stores, Use, layer_weights, made_by, residual_time, uses
+from videoquant.engine.sizes import Size, channels_last
+from videoquant.engine.tables import Grids, Slots
+from videoquant.network.graph import Node
+from videoquant.quantizers.placement import Point
+from videoquant.simulate.activations import DynamicGrid
+from videoquant.simulate.quantized import QuantizedNetwork
+
+Step = dict[str, Any]
+
+
+class Program:
+    """Builds the operators of one kind of frame, and the pauses between them.
+
+    slots, grids: those of the plan, which its programs share.
+    ops, pauses: what was built, in order.
+    """
+
+    def __init__(
+        self,
+        quantized: QuantizedNetwork,
+        body: Body,
+        groups: Sequence[Group],
+        slots: Slots,
+        grids: Grids,
+        kind: FrameKind,
+    ) -> None:
+        self.quantized, self.body, self.slots, self.kind = quantized, body, slots, kind
+        self.time = residual_time(quantized)
+        self.stores = Stores(slots, grids, body.sizes, self.time, kind)
+        self.uses = {use.point: use for use in uses(quantized, body, groups, kind)}
+        self.made = made_by(groups)
+        # Several values of the network may be one here; any of them has the features of all.
+        self.watched = {body.value(value): value for value in quantized.watched}
+        self.floats = self._floats(groups)
+        self.ops: list[dict[str, Any]] = []
+        self.pauses: list[dict[str, Any]] = []
+        self._constants()
+        ready: set[Point] = set()
+        for index, group in enumerate(groups):
+            point = quantized.points.get(group.head.name) if group.head else None
+            if point is not None and point not in ready:
+                ready.add(point)
+                self._before_layers(self.uses[point])
+            self._group(index, group)
+            for value in group.values:
+                if value in self.watched and self.made[value] == index:
+                    self._predict(value)
+
+    def _floats(self, groups: Sequence[Group]) -> set[str]:
+        """The values that are read as float32 by others than the program that they pass through."""
+        floats = {self.body.value(value) for value in self.body.given} | set(self.watched)
+        for group in groups:
+            if group.head is None:
+                floats.add(group.begin)
+            elif group.head.name not in self.quantized.points:
+                floats.update(group.head.inputs)
+            for index in range(len(group.nodes)):
+                operand = _operand(group, index)
+                if operand is not None and self._number(operand) is None:
+                    floats.add(operand)
+        return floats | {use.value for use in self.uses.values() if use.late or not use.quantized}
+
+    def _number(self, value: str) -> float | None:
+        """A constant of one element."""
+        constant = self.body.constants.get(value)
+        return float(constant) if constant is not None and constant.numel() == 1 else None
+
+    # Slots and steps
+
+    def _value(self, value: str) -> int:
+        """The slot of a value as float32."""
+        return self.slots.get("value", value, self._size(value))
+
+    def _size(self, value: str) -> Size:
+        if value in self.body.constants:
+            height, width, channels = channels_last(self.body.constants[value]).shape
+            return height, width, channels
+        return self.body.sizes[value]
+
+    def _node_step(self, group: Group, index: int) -> Step:
+        """The step of an elementwise node."""
+        node, operand = group.nodes[index], _operand(group, index)
+        if operand is None:
+            tensors = self.quantized.network.node_tensors(node)
+            return unary_step(node, tensors, self.body.sizes[node.name][2])
+        number = self._number(operand)
+        other = {"slot": self._value(operand)} if number is None else {"value": number}
+        return binary_step(node, node.inputs.index(group.values[index]), other)
+
+    def _layer_steps(self, node: Node) -> list[Step]:
+        """The first steps of a layer: y = y_k + W ∗ δ, and y kept where later frames begin with it."""
+        if self.time is None or node.name not in self.quantized.points:
+            return []
+        before = self.slots.get("output", node.name, self.body.sizes[node.name], keep=True)
+        steps: list[Step] = [{"do": "add", "slot": before}] if self.kind == "residual" else []
+        if self.kind == "key" or self.time.recurrent:
+            steps.append({"do": "store", "slot": before})
+        return steps
+
+    # Operators
+
+    def _emit(
+        self, name: str, operator: dict[str, Any], inputs: list[int], size: Size, steps: list[Step]
+    ) -> None:
+        height, width, channels = size
+        op = {"name": name, "attrs": {}, "tensors": {}, **operator, "inputs": inputs, "steps": steps}
+        self.ops.append({**op, "h": height, "w": width, "c": channels})
+
+    def _constants(self) -> None:
+        for value, constant in self.body.constants.items():
+            if value in self.floats:
+                array = channels_last(constant.detach().float())
+                store = {"do": "store", "slot": self._value(value)}
+                self._emit(
+                    value, {"kind": "constant", "tensors": {"value": array}}, [], self._size(value), [store]
+                )
+
+    def _group(self, index: int, group: Group) -> None:
+        """A group's operator with its program."""
+        steps: list[Step] = []
+        for i, value in enumerate(group.values):
+            if i > 0:
+                steps.append(self._node_step(group, i - 1))
+            if self.made[value] != index:
+                continue  # what a map begins with: another group has stored it
+            if group.head is not None and i == 0:
+                steps += self._layer_steps(group.head)
+            if value in self.floats and value != self.quantized.network.input:
+                steps.append({"do": "store", "slot": self._value(value)})
+            for use in self.uses.values():
+                if use.value == value and not use.late:
+                    steps += self.stores.steps(use)
+        if not steps:  # nothing happens to the network's input before it is read
+            return
+        if group.head is None:
+            operator, inputs = {"kind": "map"}, [self._value(group.begin)]
+        else:
+            operator, inputs = self._operator(group.head)
+        self._emit(group.begin, operator, inputs, self.body.sizes[group.begin], steps)
+
+    def _operator(self, node: Node) -> tuple[dict[str, Any], list[int]]:
+        """What a node is in the plan, without its program, and the slots that it reads."""
+        if not node.is_layer:
+            operator = self.body.operators[node.name]
+            return {"kind": operator.kind, "attrs": operator.attrs}, [self._value(v) for v in node.inputs]
+        network, point = self.quantized.network, self.quantized.points.get(node.name)
+        if point is None:
+            return float_layer(network, node, None, bias=True), [self._value(node.inputs[0])]
+        use, bias = self.uses[point], self.kind == "key"
+        weights = layer_weights(self.quantized, node.name, self.kind)
+        if use.quantized and weights is not None:
+            layer = integer_layer(network, node, weights, bias)
+            return {**layer, "grid": self.stores.grid(use)}, [self.stores.codes(use)]
+        as_it_is = self.kind == "key" and not use.quantized
+        slot = self._value(use.value) if as_it_is else self.stores.values(use)
+        return float_layer(network, node, weights, bias), [slot]
+
+    # What stands at points and positions
+
+    def _before_layers(self, use: Use) -> None:
+        """What a point needs operators of its own for, before the first layer that reads it."""
+        x, size, name = self._value(use.value), self.body.sizes[use.value], str(use.point)
+        if use.late:
+            if isinstance(use.source, DynamicGrid):
+                self._measure(use, x)
+            self._emit(name, {"kind": "map"}, [x], size, self.stores.steps(use))
+        if self.kind == "residual" and use.quantized and use.floats:
+            dequantize = {"kind": "dequantize", "grid": self.stores.grid(use)}
+            store = {"do": "store", "slot": self.stores.values(use)}
+            self._emit(name, dequantize, [self.stores.codes(use)], size, [store])
+
+    def _measure(self, use: Use, x: int) -> None:
+        """Pause for the range of a value, or of its residual, which is computed for that."""
+        if self.kind == "residual":
+            residual = self.slots.get("residual", str(use.point), self.body.sizes[use.value])
+            steps = [{"do": "sub", "slot": self.stores.reference(use)}, {"do": "store", "slot": residual}]
+            self._emit(str(use.point), {"kind": "map"}, [x], self.body.sizes[use.value], steps)
+            x = residual
+        shape = self.quantized.network.shapes[use.point.value]
+        pause = measure(use, self.stores.grid(use), x, shape)
+        self.pauses.append({"before_op": len(self.ops), "measure": pause})
+
+    def _predict(self, value: str) -> None:
+        """Pause for the features of a position."""
+        named = self.watched[value]
+        shape = self.quantized.network.shapes[named]
+        watched = self.quantized.watched[named]
+        pause = predict(named, self._value(value), shape, watched, self.uses, self.stores, self.kind)
+        if pause["grids"] or pause["remember"]:
+            self.pauses.append({"before_op": len(self.ops), "predict": pause})
+
+
+def _operand(group: Group, index: int) -> str | None:
+    """What a group's node reads beside the value that the program holds; None where it reads only that."""
+    node = group.nodes[index]
+    if node.op not in BINARY:
+        return None
+    first, second = node.inputs
+    return second if first == group.values[index] else first

@@ -1,0 +1,60 @@
+"""What runs a plan: the native engine's session, and what a `Stream` needs of it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from videoquant import _native
+from videoquant.engine.plan import Plan
+from videoquant.errors import SchemeError
+
+MODES = ("frame", "exact", "bounded")
+
+
+class Session(Protocol):
+    """The memory of one stream, and the programs that run in it.
+
+    work: multiply–accumulates of the last frame: those done, and those of a dense frame.
+    memory_bytes: what it holds, without the plan's weights.
+    """
+
+    @property
+    def work(self) -> tuple[int, int]: ...
+
+    @property
+    def memory_bytes(self) -> int: ...
+
+    def run(self, program: str, input: NDArray[np.float32], first: int = 0, last: int = -1) -> None:
+        """Run operators first … last − 1 of a program; −1 is to its end. input: h×w×c, in C order."""
+
+    def slot(self, index: int) -> NDArray[Any]:
+        """A slot's memory, h×w×c; what is in it until the next run."""
+
+    def set_grid(self, index: int, scale: float, zero: int, low: int, high: int) -> None: ...
+
+
+def open_session(plan: Plan, mode: str, threads: int, thresholds: dict[str, int], isa: str) -> Session:
+    """A session of the native engine.
+
+    mode: "frame" computes all of every frame, "exact" only what changed, "bounded" what changed by more than
+    a threshold. thresholds: by the name of a quantizer point (`str(point)`), in steps of its grid; 0 where it
+    is not named. isa: instruction set, one of `videoquant._native.isas()`; "" is the best of this CPU.
+    Raises `SchemeError` for a mode that is unknown or does not fit the plan.
+    """
+    if mode not in MODES:
+        raise SchemeError(f"mode={mode!r}: it must be frame, exact or bounded")
+    if mode != "frame" and "residual" in plan.spec["programs"]:
+        raise SchemeError(f"mode={mode}: {plan.scheme} is a residual scheme, which runs in mode frame only")
+    if thresholds and mode != "bounded":
+        raise SchemeError(f"mode={mode} takes no thresholds; bounded does")
+    names = {slot["name"]: index for index, slot in enumerate(plan.spec["slots"]) if slot["type"] == "u8"}
+    for name, threshold in thresholds.items():
+        if name not in names:
+            raise SchemeError(f"threshold of {name!r}: {plan.name} has no such quantizer point")
+        if not 0 <= threshold <= 255:
+            raise SchemeError(f"threshold of {name!r} is {threshold}; it must be 0 to 255 steps")
+    taus = {names[name]: threshold for name, threshold in thresholds.items()}
+    return _native.Session(plan.native, isa, threads, mode, taus)

@@ -1,0 +1,113 @@
+"""One video going through a plan. Called as `simulate.Stream` is; the work is done in integers."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Any
+
+from torch import Tensor
+
+from videoquant.data.video import Frame
+from videoquant.engine.plan import Plan
+from videoquant.engine.ranges import Ranges, value
+from videoquant.engine.session import Session
+from videoquant.engine.sizes import channels_last
+from videoquant.errors import DataError
+from videoquant.network.graph import unwrap
+from videoquant.network.operators import OPERATORS
+from videoquant.network.preprocessing import prepare
+
+
+class Stream:
+    """The state of one video. Frames go in one after another; the first and every T-th is a keyframe.
+
+    A frame of another size, a frame whose index does not follow the last one (a seek) and `reset()` start
+    again from a keyframe. A frame that is refused (`DataError`) leaves the stream as it was, and so does a
+    call while another thread's is running, which is refused.
+
+    is_key: whether the last frame was a keyframe (every frame is, without a time axis).
+    """
+
+    def __init__(self, plan: Plan, session: Session) -> None:
+        self.plan = plan
+        self.is_key = True
+        self._session = session
+        self._ranges = Ranges(plan.scheme.range_estimator)
+        self._lock = Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the next frame is a keyframe."""
+        self._since_key = 0
+        self._last_index: int | None = None
+        self._last_size: tuple[int, ...] | None = None
+
+    @property
+    def work_share(self) -> float:
+        """The share of a dense frame's multiply–accumulates that the last frame took."""
+        done, dense = self._session.work
+        return done / dense if dense else 1.0
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory of this stream, without the weights, which the plan's streams share."""
+        return self._session.memory_bytes
+
+    def __call__(self, frame: Any) -> Tensor | dict[str, Tensor]:
+        """The network's output for the next frame: a Tensor, or {name: Tensor} where there are several.
+
+        frame: a `Frame`, uint8 pixels H×W×3 RGB, or the network's input 1×C×H×W.
+        Raises `DataError` for a frame that cannot be taken, and where another thread is using the stream.
+        """
+        return unwrap(self.run(frame))
+
+    def run(self, frame: Any) -> dict[str, Tensor]:
+        """As calling it, but always {name: Tensor}. What it returns does not change with later frames."""
+        if not self._lock.acquire(blocking=False):
+            raise DataError(f"{self.plan.name}: two threads use one stream at once; open a stream for each")
+        try:
+            return self._run(frame)
+        finally:
+            self._lock.release()
+
+    def _run(self, frame: Any) -> dict[str, Tensor]:
+        plan = self.plan
+        x = prepare(frame, plan.preprocessing, plan.input_shape, plan.name)
+        if x.shape[0] != 1:
+            raise DataError(f"{plan.name}: the engine takes one frame at a time; got a batch of {x.shape[0]}")
+        index, size = (
+            (frame.index, frame.pixels.shape) if isinstance(frame, Frame) else (None, tuple(x.shape))
+        )
+        seek = index is not None and self._last_index is not None and index != self._last_index + 1
+        restart = seek or size != self._last_size or self._since_key >= plan.scheme.period
+        since_key = 0 if restart else self._since_key
+        self.reset()  # a frame that is broken off half-way leaves nothing to go on from
+        self._compute("key" if since_key == 0 else "residual", x)
+        outputs = self._outputs()
+        self._since_key, self._last_index, self._last_size = since_key + 1, index, size
+        self.is_key = since_key == 0
+        return outputs
+
+    def _compute(self, program: str, x: Tensor) -> None:
+        """Run a program, with its pauses for ranges."""
+        pixels, first = channels_last(x), 0
+        for pause in self.plan.pauses[program]:
+            if pause["before_op"] > first:
+                self._session.run(program, pixels, first, pause["before_op"])
+                first = pause["before_op"]
+            self._ranges.pause(pause, self._session, x, program == "key")
+        self._session.run(program, pixels, first, -1)
+
+    def _outputs(self) -> dict[str, Tensor]:
+        """The network's outputs, copied out of the session, and the tail run on them."""
+        plan = self.plan
+        values = {
+            name: value(self._session, slot, plan.shapes[name]).clone()
+            for name, slot in plan.spec["outputs"].items()
+        }
+        for node in plan.tail:
+            inputs = [values[name] for name in node.inputs]
+            values[node.name] = OPERATORS[node.op](
+                *inputs, **plan.tail_parameters[node.name], **node.attributes
+            )
+        return {name: values[output] for name, output in plan.outputs.items()}
