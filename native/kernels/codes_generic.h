@@ -8,7 +8,7 @@ struct Codes {
     explicit Codes(const Program&) {}
 };
 
-template <int N>
-inline void store_codes(const Codes&, const F32 (&)[N], int64_t, int, int) {}
+template <int V>
+inline void store_tile(const Codes&, const int32_t*, const int32_t*, int, const float*, const float*, int, int) {}
 
 }  // namespace

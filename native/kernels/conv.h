@@ -110,8 +110,7 @@ inline void finish(const Conv& conv, const Taps& taps, const int32_t* acc, int32
         v[i] = to_float(I32::load(acc + i * lanes)) * F32::load(conv.scale + c0 + i * lanes) +
                F32::load(conv.bias + c0 + i * lanes);
     if (conv.sparse_begin) add_sparse<N>(conv, taps, pixel, c0, v);
-    if (taps.codes.on) store_codes<N>(taps.codes, v, pixel, c0, n);
-    else run_program<N>(conv.program, v, pixel, c0, n);
+    run_program<N>(conv.program, v, pixel, c0, n);
 }
 
 inline void finish_block(const Conv& conv, const Taps& taps, const int32_t* acc, int32_t pixel, const Block& b) {
@@ -150,12 +149,14 @@ inline void conv_block(const Conv& conv, const Taps& taps, Pixels pixels, const 
         Block merged = b;
         merged.groups *= each;
         gemm_of<V, most>(m, pointers, conv.taps / each, merged, conv.start + b.first, acc);
-        for (int j = 0; j < m; j++) {
-            if (conv.accumulators)
+        if (conv.accumulators)
+            for (int j = 0; j < m; j++)
                 __builtin_memcpy(conv.accumulators + int64_t(tile[j]) * conv.accumulator_stride + b.first, acc + 64 * j,
                                  64 * size_t(V));
-            finish_block(conv, taps, acc + 64 * j, tile[j], b);
-        }
+        if (taps.codes.on && !conv.sparse_begin)
+            store_tile<V>(taps.codes, acc, tile, m, conv.scale + b.first, conv.bias + b.first, b.first, b.channels);
+        else
+            for (int j = 0; j < m; j++) finish_block(conv, taps, acc + 64 * j, tile[j], b);
     }
 }
 
@@ -234,7 +235,11 @@ inline void residual_block(const Conv& conv, const Taps& taps, Pixels pixels, co
             }
         }
         if (count) gemm_delta_of<V, most>(m, deltas, weights, count, out);
-        for (int j = 0; j < m; j++) finish_block(conv, taps, out[j], tile[j], b);
+        for (int j = 0; j < m; j++) {
+            if (taps.codes.on && !conv.sparse_begin)
+                store_tile<V>(taps.codes, out[j], tile + j, 1, conv.scale + b.first, conv.bias + b.first, b.first, b.channels);
+            else finish_block(conv, taps, out[j], tile[j], b);
+        }
     }
 }
 

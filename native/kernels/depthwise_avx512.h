@@ -35,6 +35,7 @@ inline void depthwise_run(const Depthwise& conv, const Window& window, const Cod
     if (Groups)
         for (int i = 0; i < 4 * Groups; i++) weight[i] = _mm512_load_si512(packed + 64 * i);
     const ptrdiff_t step = ptrdiff_t(conv.stride_x) * conv.in.stride;
+    const CodeVectors vectors(codes);
     for (int i = 0; i < count; i++, base += step) {
         __m512i acc[4] = {};
         const auto at = [&](int t) { return _mm512_loadu_si512(base + c + window.offset[t]); };
@@ -53,7 +54,7 @@ inline void depthwise_run(const Depthwise& conv, const Window& window, const Cod
         for (int j = 0; j < N; j++)
             v[j] = to_float(ordered[j] + I32::load(conv.start + c + 16 * j)) * F32::load(conv.scale + c + 16 * j) +
                    F32::load(conv.bias + c + 16 * j);
-        if (codes.on) store_codes<N>(codes, v, pixel + i, c, n);
+        if (codes.on) store_codes<N>(codes, vectors, v, pixel + i, c, n);
         else run_program<N>(conv.program, v, pixel + i, c, n);
     }
 }

@@ -25,7 +25,10 @@ struct F32 {
     static F32 load(const float* p) { return {_mm512_loadu_ps(p)}; }
     void store(float* p) const { _mm512_storeu_ps(p, v); }
     // The first n lanes only.
-    void store(float* p, int n) const { _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), v); }
+    void store(float* p, int n) const {
+        if (n == lanes) _mm512_storeu_ps(p, v);
+        else _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), v);
+    }
     friend F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
     friend F32 operator-(F32 a, F32 b) { return {_mm512_sub_ps(a.v, b.v)}; }
     friend F32 operator*(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
