@@ -152,4 +152,18 @@ inline void store_tile(const Codes& codes, const int32_t* acc, const int32_t* pi
     else store_tile_of<V, false>(codes, acc, pixels, m, scale, bias, c0, n);
 }
 
+// One store_codes step on a tile of values.
+template <int V>
+inline bool store_tile_codes(const Step& step, const float* tile, const int32_t* pixels, int m, int c0, int n) {
+    const Codes codes(Program{&step, 1, 0});
+    const CodeVectors vectors(codes);
+    for (int j = 0; j < m; j++, tile += 64) {
+        F32 v[V];
+#pragma GCC unroll 4
+        for (int i = 0; i < V; i++) v[i] = F32::load(tile + 16 * i);
+        store_codes<V>(codes, vectors, v, pixels[j], c0, n);
+    }
+    return true;
+}
+
 }  // namespace vq::avx512

@@ -11,4 +11,9 @@ struct Codes {
 template <int V>
 inline void store_tile(const Codes&, const int32_t*, const int32_t*, int, const float*, const float*, int, int) {}
 
+template <int V>
+inline bool store_tile_codes(const Step&, const float*, const int32_t*, int, int, int) {
+    return false;
+}
+
 }  // namespace

@@ -86,7 +86,9 @@ struct Taps {
 
 // The sparse part of Dense + Sparse: v += Σ S · W over the elements that stand in the pixel's window.
 template <int N>
-inline void add_sparse(const Conv& conv, const Taps& taps, int32_t pixel, int c0, F32 (&v)[N]) {
+inline void add_sparse(const Conv& conv, const Taps& taps, int32_t pixel, int c0, float* values) {
+    F32 v[N];
+    for (int i = 0; i < N; i++) v[i] = F32::load(values + i * lanes);
     int32_t y, x;
     taps.place(pixel, y, x);
     for (int t = 0; t < conv.taps; t++) {
@@ -99,28 +101,82 @@ inline void add_sparse(const Conv& conv, const Taps& taps, int32_t pixel, int c0
             for (int i = 0; i < N; i++) v[i] = v[i] + s * F32::load(w + i * lanes);
         }
     }
+    for (int i = 0; i < N; i++) v[i].store(values + i * lanes);
 }
 
-// Accumulators of one pixel, channels c0 …, become values and run through the program.
-template <int N>
-inline void finish(const Conv& conv, const Taps& taps, const int32_t* acc, int32_t pixel, int c0, int n) {
-    F32 v[N];
+// Runs one step on a tile of m pixels × V · 16 channels, pixels 64 floats apart. One decision for the whole tile; the
+// steps that are not worth a loop of their own go pixel by pixel through the general program.
+template <int V>
+inline void run_step(const Step& step, float* tile, const int32_t* pixels, int m, int c0, int n) {
+    constexpr int vectors = V * 16 / lanes;
+    const auto width = [&](int i) { return n - i * lanes < lanes ? n - i * lanes : lanes; };
+    if (step.kind == Do::clamp) {
+        const F32 low = F32::set1(step.a), high = F32::set1(step.b);
+        for (int j = 0; j < m; j++)
 #pragma GCC unroll 8
-    for (int i = 0; i < N; i++)
-        v[i] = to_float(I32::load(acc + i * lanes)) * F32::load(conv.scale + c0 + i * lanes) +
-               F32::load(conv.bias + c0 + i * lanes);
-    if (conv.sparse_begin) add_sparse<N>(conv, taps, pixel, c0, v);
-    run_program<N>(conv.program, v, pixel, c0, n);
+            for (int i = 0; i < vectors; i++) {
+                float* x = tile + 64 * j + i * lanes;
+                F32::min(F32::max(F32::load(x), low), high).store(x);
+            }
+    } else if (step.kind == Do::add && step.operand_channel) {
+        for (int j = 0; j < m; j++) {
+            const float* other = step.operand + pixels[j] * step.operand_pixel + c0;
+#pragma GCC unroll 8
+            for (int i = 0; i < vectors; i++) {
+                float* x = tile + 64 * j + i * lanes;
+                (F32::load(x) + F32::load(other + i * lanes)).store(x);
+            }
+        }
+    } else if (step.kind == Do::store) {
+        for (int j = 0; j < m; j++) {
+            float* out = step.out.f32() + pixels[j] * step.out.stride + c0;
+            if (n == V * 16)
+#pragma GCC unroll 8
+                for (int i = 0; i < vectors; i++) F32::load(tile + 64 * j + i * lanes).store(out + i * lanes);
+            else
+                for (int i = 0; i < vectors; i++)
+                    if (width(i) > 0) F32::load(tile + 64 * j + i * lanes).store(out + i * lanes, width(i));
+        }
+    } else if (step.kind == Do::store_codes && store_tile_codes<V>(step, tile, pixels, m, c0, n)) {
+        return;
+    } else {
+        const Program one{&step, 1, 0};
+        for (int j = 0; j < m; j++)
+            for (int i = 0; i < vectors; i += 2) {
+                if (width(i) <= 0) break;
+                float* x = tile + 64 * j + i * lanes;
+                if (vectors % 2 == 0) {
+                    F32 v[2] = {F32::load(x), F32::load(x + lanes)};
+                    run_program<2>(one, v, pixels[j], c0 + i * lanes, n - i * lanes);
+                    v[0].store(x), v[1].store(x + lanes);
+                } else
+                    for (int k = i; k < i + 2 && k < vectors && width(k) > 0; k++) {
+                        F32 v[1] = {F32::load(tile + 64 * j + k * lanes)};
+                        run_program<1>(one, v, pixels[j], c0 + k * lanes, width(k));
+                        v[0].store(tile + 64 * j + k * lanes);
+                    }
+            }
+    }
 }
 
-inline void finish_block(const Conv& conv, const Taps& taps, const int32_t* acc, int32_t pixel, const Block& b) {
-    for (int c = 0; c < b.channels; c += 4 * lanes) {
-        const int n = b.channels - c < 4 * lanes ? b.channels - c : 4 * lanes, c0 = b.first + c;
-        if (n > 3 * lanes) finish<4>(conv, taps, acc + c, pixel, c0, n);
-        else if (n > 2 * lanes) finish<3>(conv, taps, acc + c, pixel, c0, n);
-        else if (n > lanes) finish<2>(conv, taps, acc + c, pixel, c0, n);
-        else finish<1>(conv, taps, acc + c, pixel, c0, n);
+// Accumulators of a tile become values and run through the program. acc and tile: pixels 64 apart.
+template <int V>
+inline void finish_tile(const Conv& conv, const Taps& taps, const int32_t* acc, const int32_t* pixels, int m,
+                        const Block& b) {
+    if (taps.codes.on && !conv.sparse_begin)
+        return store_tile<V>(taps.codes, acc, pixels, m, conv.scale + b.first, conv.bias + b.first, b.first, b.channels);
+    constexpr int vectors = V * 16 / lanes;
+    alignas(64) float tile[64 * 16];
+#pragma GCC unroll 8
+    for (int i = 0; i < vectors; i++) {
+        const F32 scale = F32::load(conv.scale + b.first + i * lanes), bias = F32::load(conv.bias + b.first + i * lanes);
+        for (int j = 0; j < m; j++)
+            (to_float(I32::load(acc + 64 * j + i * lanes)) * scale + bias).store(tile + 64 * j + i * lanes);
     }
+    if (conv.sparse_begin)
+        for (int j = 0; j < m; j++) add_sparse<vectors>(conv, taps, pixels[j], b.first, tile + 64 * j);
+    for (int s = 0; s < conv.program.count; s++)
+        run_step<V>(conv.program.steps[s], tile, pixels, m, b.first, b.channels);
 }
 
 // Calls gemm<m, V> for m pixels, 1 ≤ m ≤ M.
@@ -153,10 +209,7 @@ inline void conv_block(const Conv& conv, const Taps& taps, Pixels pixels, const 
             for (int j = 0; j < m; j++)
                 __builtin_memcpy(conv.accumulators + int64_t(tile[j]) * conv.accumulator_stride + b.first, acc + 64 * j,
                                  64 * size_t(V));
-        if (taps.codes.on && !conv.sparse_begin)
-            store_tile<V>(taps.codes, acc, tile, m, conv.scale + b.first, conv.bias + b.first, b.first, b.channels);
-        else
-            for (int j = 0; j < m; j++) finish_block(conv, taps, acc + 64 * j, tile[j], b);
+        finish_tile<V>(conv, taps, acc, tile, m, b);
     }
 }
 
@@ -235,11 +288,7 @@ inline void residual_block(const Conv& conv, const Taps& taps, Pixels pixels, co
             }
         }
         if (count) gemm_delta_of<V, most>(m, deltas, weights, count, out);
-        for (int j = 0; j < m; j++) {
-            if (taps.codes.on && !conv.sparse_begin)
-                store_tile<V>(taps.codes, out[j], tile + j, 1, conv.scale + b.first, conv.bias + b.first, b.first, b.channels);
-            else finish_block(conv, taps, out[j], tile[j], b);
-        }
+        for (int j = 0; j < m; j++) finish_tile<V>(conv, taps, out[j], tile + j, 1, b);
     }
 }
 
