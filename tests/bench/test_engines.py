@@ -9,6 +9,7 @@ from tests.networks import moving_frames, small_network
 from videoquant.bench import field, onnxruntime_engine, openvino_engine
 from videoquant.bench.contender import MissingPackageError
 from videoquant.network.onnx_writer import write_onnx
+from videoquant.schemes import Scheme
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +20,11 @@ def network():
 @pytest.fixture(scope="module")
 def inputs():
     return moving_frames(8, size=32)
+
+
+def build(engine, network, inputs, folder):
+    given = field.Assignment(network, inputs, [inputs], Scheme.parse("w8a8"), 0.02, 1, folder)
+    return field.build([engine], given)
 
 
 def check(network, contenders, inputs):
@@ -37,7 +43,7 @@ def check(network, contenders, inputs):
 
 def test_onnx_runtime(network, inputs, tmp_path):
     pytest.importorskip("onnxruntime")
-    contenders = field.build(["onnxruntime"], network, inputs, 1, tmp_path)
+    contenders = build("onnxruntime", network, inputs, tmp_path)
     assert [c.label for c in contenders] == ["onnxruntime fp32", "onnxruntime int8"]
     check(network, contenders, inputs)
 
@@ -45,11 +51,24 @@ def test_onnx_runtime(network, inputs, tmp_path):
 def test_openvino(network, inputs, tmp_path):
     for package in openvino_engine.QUANTIZER:
         pytest.importorskip(package)
-    contenders = field.build(["openvino"], network, inputs, 1, tmp_path)
+    contenders = build("openvino", network, inputs, tmp_path)
     assert [c.label for c in contenders] == ["openvino fp32", "openvino int8"]
     check(network, contenders, inputs)
     assert contenders[0].open().int8_share == 0
     assert contenders[1].open().int8_share > 0.5
+
+
+def test_our_own(network, inputs, tmp_path):
+    contenders = build("videoquant", network, inputs, tmp_path)
+    assert [c.label for c in contenders] == ["videoquant int8", "videoquant int8 exact"]
+    check(network, contenders, inputs)
+    whole, exact = (contender.open() for contender in contenders)
+    for x in inputs:
+        x = x.contiguous(memory_format=torch.channels_last)
+        outputs = whole.run(x)
+        assert all(torch.equal(y, outputs[name]) for name, y in exact.run(x).items())
+    assert whole.work_share == 1 and 0 < exact.work_share <= 1
+    assert whole.memory_bytes > 0
 
 
 def test_threads_are_taken(network, inputs, tmp_path):
@@ -66,5 +85,7 @@ def test_engines_that_are_not_installed_are_left_out_or_refused(monkeypatch):
     assert notes == ["openvino is not measured: nncf is not installed; pip install 'videoquant[bench]'"]
     with pytest.raises(MissingPackageError, match="openvino cannot be measured: nncf is not installed"):
         field.choose(["onnxruntime", "openvino"])
-    with pytest.raises(MissingPackageError, match="tvm: no such engine; there are openvino, onnxruntime"):
+    with pytest.raises(
+        MissingPackageError, match="tvm: no such engine; there are openvino, onnxruntime, videoquant"
+    ):
         field.choose(["tvm"])

@@ -6,6 +6,7 @@ import pytest
 
 from tests.bench.standins import contender
 from videoquant.bench import field, run
+from videoquant.cli import bench_ranges
 
 FIELDS = {
     *("clip", "engine", "mode", "precision", "ms_median", "ms_p95", "ms_spread", "ratio_to_openvino_int8"),
@@ -42,7 +43,7 @@ def test_it_prints_a_table_and_writes_json_and_a_plot(small, command, clip, tmp_
 def quick(monkeypatch):
     """Stand-ins in place of engines, and no other processes."""
 
-    def build(engines, network, inputs, threads, folder):
+    def build(engines, assignment):
         modes = {"frame": (1.0,), "exact": (0.6, 0.7, 0.8), "bounded": (0.1, 0.2, 0.3)}
         return [contender("videoquant", mode, work=work) for mode, work in modes.items()]
 
@@ -56,7 +57,7 @@ def test_modes_that_skip_show_their_work_and_a_line(small, command, clip, tmp_pa
     assert code == 0
     rows = json.loads((tmp_path / "videoquant-bench" / "bench.json").read_text())["rows"]
     assert [row["identical"] for row in rows] == [None, True, True]
-    assert rows[2]["line"].keys() == {"fixed_ms", "ms_per_work", "fixed_share", "r2"}
+    assert rows[2]["line"].keys() == {"fixed_ms", "ms_per_work", "fixed_share", "scatter"}
     (bounded,) = (line for line in out.splitlines() if "bounded" in line)
     assert "20%" in bounded and "yes" in bounded
 
@@ -102,3 +103,24 @@ def test_an_engine_that_is_not_installed_is_one_line(small, command, clip, monke
         "videoquant: error: openvino cannot be measured: openvino and nncf are not installed; "
         "pip install 'videoquant[bench]'\n"
     )
+
+
+def test_ranges_print_a_table_and_write_json(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(bench_ranges, "SIZES", (56,))
+    code, out, err = command("bench", "ranges", "--repeats", "2", "--output", "results")
+    assert code == 0 and err == ""
+    data = json.loads((tmp_path / "results" / "ranges.json").read_text())
+    jobs = [row["job"] for row in data["rows"]]
+    assert {"min/max", "quantile", "QPP", "quantize", "int8 convolution"} <= set(jobs)
+    assert data["threads"] == 1 and data["rows"][0].keys() >= {
+        "size",
+        "ms_median",
+        "percent",
+        "paper_percent",
+    }
+    assert all(job in out for job in jobs) and "56×56×64" in out
+
+
+def test_help_names_both_commands(command):
+    code, out, _ = command("bench", "--help")
+    assert code == 0 and "ranges" in out and "network" in out

@@ -3,18 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 from torch import Tensor
 
-from videoquant.bench import onnxruntime_engine, openvino_engine
+from videoquant.bench import onnxruntime_engine, openvino_engine, own_engine
 from videoquant.bench.contender import INSTALL, Contender, MissingPackageError, missing
 from videoquant.network.graph import Network
 from videoquant.network.onnx_writer import write_onnx
+from videoquant.schemes import Scheme
 
 # What each engine needs to be measured in all its ways.
-PACKAGES = {"openvino": openvino_engine.QUANTIZER, "onnxruntime": onnxruntime_engine.PACKAGES}
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "openvino": openvino_engine.QUANTIZER,
+    "onnxruntime": onnxruntime_engine.PACKAGES,
+    "videoquant": (),
+}
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What all engines are given.
+
+    network: the captured graph, which they all run. inputs: N×C×H×W, calibrate every int8 form. runs:
+    consecutive inputs, calibrate skip thresholds. scheme, budget: of videoquant's own engine. folder: where
+    their files are written.
+    """
+
+    network: Network
+    inputs: Sequence[Tensor]
+    runs: Sequence[Sequence[Tensor]]
+    scheme: Scheme
+    budget: float
+    threads: int
+    folder: Path
+
+    @cached_property
+    def onnx_file(self) -> Path:
+        path = self.folder / "network.onnx"
+        write_onnx(self.network, path)
+        return path
 
 
 def choose(wanted: Sequence[str] | None) -> tuple[list[str], list[str]]:
@@ -35,46 +65,50 @@ def choose(wanted: Sequence[str] | None) -> tuple[list[str], list[str]]:
     return list(wanted), []
 
 
-def build(
-    engines: Sequence[str], network: Network, inputs: Sequence[Tensor], threads: int, folder: Path
-) -> list[Contender]:
-    """The contenders of the engines, whose files are written into the folder.
-
-    inputs: N×C×H×W, calibrate every int8 form. All engines get the same graph: the captured one.
-    """
-    onnx_file = folder / "network.onnx"
-    write_onnx(network, onnx_file)
-    return [contender for name in engines for contender in _PEERS[name](network, onnx_file, inputs, threads)]
+def build(engines: Sequence[str], given: Assignment) -> list[Contender]:
+    """The contenders of the engines, their files written."""
+    return [contender for name in engines for contender in _FORMS[name](given)]
 
 
-def _openvino(network: Network, onnx_file: Path, inputs: Sequence[Tensor], threads: int) -> list[Contender]:
-    quantized = onnx_file.with_name("openvino.xml")
-    openvino_engine.quantize(network, onnx_file, inputs, quantized)
-    fp32 = partial(openvino_engine.open_fp32, onnx_file, threads)
-    int8 = partial(openvino_engine.open_int8, quantized, threads)
+def _openvino(given: Assignment) -> list[Contender]:
+    quantized = given.folder / "openvino.xml"
+    openvino_engine.quantize(given.network, given.onnx_file, given.inputs, quantized)
+    fp32 = partial(openvino_engine.open_fp32, given.onnx_file, given.threads)
+    int8 = partial(openvino_engine.open_int8, quantized, given.threads)
     return [
         Contender("openvino", "frame", "fp32", fp32, openvino_engine.PACKAGES),
         Contender("openvino", "frame", "int8", int8, openvino_engine.PACKAGES),
     ]
 
 
-def _onnxruntime(
-    network: Network, onnx_file: Path, inputs: Sequence[Tensor], threads: int
-) -> list[Contender]:
-    quantized = onnx_file.with_name("onnxruntime.onnx")
-    onnxruntime_engine.quantize(network, onnx_file, inputs, quantized)
+def _onnxruntime(given: Assignment) -> list[Contender]:
+    quantized = given.folder / "onnxruntime.onnx"
+    onnxruntime_engine.quantize(given.network, given.onnx_file, given.inputs, quantized)
     return [
-        Contender("onnxruntime", "frame", precision, open_it, onnxruntime_engine.PACKAGES)
-        for precision, open_it in (
-            ("fp32", partial(onnxruntime_engine.open_model, onnx_file, threads)),
-            ("int8", partial(onnxruntime_engine.open_model, quantized, threads)),
+        Contender(
+            "onnxruntime",
+            "frame",
+            precision,
+            partial(onnxruntime_engine.open_model, file, given.threads),
+            onnxruntime_engine.PACKAGES,
         )
+        for precision, file in (("fp32", given.onnx_file), ("int8", quantized))
     ]
 
 
-_PEERS: dict[str, Callable[[Network, Path, Sequence[Tensor], int], list[Contender]]] = {
+def _videoquant(given: Assignment) -> list[Contender]:
+    file = given.folder / "videoquant.plan"
+    own_engine.write_plan(given.network, given.scheme, given.inputs, file)
+    return [
+        Contender("videoquant", mode, "int8", partial(own_engine.open_mode, file, mode, given.threads), ())
+        for mode in own_engine.modes(given.scheme)
+    ]
+
+
+_FORMS: dict[str, Callable[[Assignment], list[Contender]]] = {
     "openvino": _openvino,
     "onnxruntime": _onnxruntime,
+    "videoquant": _videoquant,
 }
 
 

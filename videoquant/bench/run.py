@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from videoquant.bench.field import build
+from videoquant.bench.field import Assignment, build
 from videoquant.bench.memory import peak_memory_mb
 from videoquant.bench.race import race
 from videoquant.bench.result import Benchmark
-from videoquant.bench.spans import Spans, positions
+from videoquant.bench.spans import THRESHOLD_RUN, Spans, positions
+from videoquant.calibration.sampling import cut
 from videoquant.data.video import Clip
 from videoquant.network.graph import Network
+from videoquant.schemes import Scheme
 
 MEMORY_FRAMES = 5  # that are run where memory is measured
 
@@ -21,6 +23,7 @@ def bench_clip(
     benchmark: Benchmark,
     network: Network,
     engines: Sequence[str],
+    scheme: Scheme,
     clip: Clip,
     spans: Spans,
     say: Callable[[str], None],
@@ -32,9 +35,11 @@ def bench_clip(
     """
     threads = benchmark.threads
     inputs = [network.prepare(frame) for frame in clip.runs(spans.ranges)]
+    runs = cut(network, clip.runs(spans.thresholds), THRESHOLD_RUN)
     with TemporaryDirectory(prefix="videoquant-bench-") as folder:
         say(f"{clip.name}: quantizing for {', '.join(engines)}")
-        contenders = build(engines, network, inputs, threads, Path(folder))
+        assignment = Assignment(network, inputs, runs, scheme, benchmark.budget, threads, Path(folder))
+        contenders = build(engines, assignment)
         say(f"{clip.name}: timing")
         laps = race(network, contenders, clip.runs(spans.timed), spans.timed, threads, progress)
         say(f"{clip.name}: measuring memory")

@@ -20,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("alpha")(alpha.command)
-app.command("bench")(bench.command)
+app.add_typer(bench.app, name="bench")
 app.command("compare")(compare.command)
 app.command("inspect")(inspect.command)
 app.command("quantize")(quantize.command)

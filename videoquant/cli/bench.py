@@ -1,19 +1,21 @@
-"""`videoquant bench`: how fast engines run a network on clips, side by side."""
+"""`videoquant bench`: how fast engines run a network on clips, side by side. `bench ranges` stands apart."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from videoquant.bench.field import PACKAGES, choose
 from videoquant.bench.machine import this_machine
 from videoquant.bench.result import Benchmark
 from videoquant.bench.run import bench_clip
 from videoquant.bench.spans import TIMED_FRAMES, plan_spans
+from videoquant.cli import bench_ranges
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     ColorOption,
@@ -41,6 +43,25 @@ ThreadsOption = Annotated[int, typer.Option(metavar="N", min=1, help="Threads of
 OutputOption = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the JSON file and the plots.")]
 
 
+class _NetworkByDefault(TyperGroup):
+    """`bench NETWORK` is `bench network NETWORK`: what names no command is a network."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "--help"):
+            args = ["network", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_NetworkByDefault,
+    help="Time engines on a network (bench NETWORK), or what ranges cost (bench ranges).",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.command("ranges")(bench_ranges.command)
+
+
+@app.command("network")
 def command(
     network: NetworkArgument,
     video: Annotated[
@@ -108,7 +129,7 @@ def command(
     folder = output_folder(output)
     with progress_bar("timing", sum(len(span) for plan in spans for span in plan.timed)) as advance:
         for clip, plan in zip(clips, spans, strict=True):
-            bench_clip(benchmark, captured, chosen, clip, plan, _say, advance)
+            bench_clip(benchmark, captured, chosen, parsed, clip, plan, _say, advance)
     for clip in clips:
         console.print(bench_table(benchmark, clip.name))
         write_bench_plot(benchmark, clip.name, folder / f"bench-{Path(clip.name).stem}.png")

@@ -1,0 +1,54 @@
+"""The engine's part of `bench ranges`: one convolution of a plan, operator by operator."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from videoquant.api import quantize
+from videoquant.bench.ranges import CHANNELS, UNIT, Timed, weights
+from videoquant.engine.lower import lower
+from videoquant.engine.session import open_session
+from videoquant.network.graph import Network, Node
+
+CONVOLUTION = {"stride": [1, 1], "dilation": [1, 1], "groups": 1}
+
+
+def two_layers(size: int) -> Network:
+    """The convolution that is measured, "conv", and a small one after it, so that "conv" gives codes."""
+    nodes = [
+        Node("conv", "conv2d", ("x",), {**CONVOLUTION, "padding": [1, 1, 1, 1]}, ("weight",)),
+        Node("relu", "clamp", ("conv",), {"min": 0.0}),
+        Node("next", "conv2d", ("relu",), {**CONVOLUTION, "padding": [0, 0, 0, 0]}, ("weight",)),
+    ]
+    tensors = {"conv.weight": weights(), "next.weight": torch.ones(1, CHANNELS, 1, 1) / CHANNELS}
+    return Network(nodes, "x", (1, CHANNELS, size, size), {"y": "next"}, tensors, name=f"{size}×{size}")
+
+
+def layer_jobs(x: Tensor, threads: int) -> dict[str, Timed]:
+    """Quantizing x, and the int8 convolution that reads its codes."""
+    dense = _Operators(x, "w8a8 minmax", threads)
+    return {
+        "quantize": partial(dense.ms, 0, dense.conv),
+        UNIT: partial(dense.ms, dense.conv, dense.conv + 1),
+    }
+
+
+class _Operators:
+    """A session of the two layers whose operators run one at a time. conv: which of them is "conv"."""
+
+    def __init__(self, x: Tensor, scheme: str, threads: int) -> None:
+        plan = lower(quantize(two_layers(x.shape[2]), scheme, [x]))
+        names = [operator["name"] for operator in plan.spec["programs"]["key"]]
+        self.conv = names.index("conv")
+        self._x = x[0].permute(1, 2, 0).numpy()
+        self._session = open_session(plan, "frame", threads, {}, "")
+        self._session.run("key", self._x)  # what each operator reads is there from now on
+
+    def ms(self, first: int, last: int) -> float:
+        start = time.perf_counter()
+        self._session.run("key", self._x, first, last)
+        return (time.perf_counter() - start) * 1e3

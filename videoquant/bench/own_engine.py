@@ -1,0 +1,49 @@
+"""videoquant's own engine in its modes, from the file of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from videoquant.api import quantize
+from videoquant.bench.contender import Runner
+from videoquant.engine.lower import lower
+from videoquant.engine.plan import Plan, load_plan
+from videoquant.network.graph import Network
+from videoquant.schemes import Scheme
+
+
+def modes(scheme: Scheme) -> tuple[str, ...]:
+    """Those that a scheme runs in: one that takes residuals itself leaves no changes to follow."""
+    return ("frame",) if scheme.period > 1 else ("frame", "exact")
+
+
+def write_plan(network: Network, scheme: Scheme, inputs: Sequence[Tensor], target: Path) -> None:
+    """Write the plan of a network. inputs: N×C×H×W, all of which calibrate."""
+    lower(quantize(network, scheme, inputs)).save(target)
+
+
+def open_mode(file: Path, mode: str, threads: int) -> Runner:
+    return _Own(file, mode, threads)
+
+
+@lru_cache(1)
+def _plan(file: Path) -> Plan:
+    """One for all modes: streams of a plan share its weights."""
+    return load_plan(file)
+
+
+class _Own(Runner):
+    layout = torch.channels_last
+
+    def __init__(self, file: Path, mode: str, threads: int) -> None:
+        self._stream = _plan(file).stream(mode, threads)
+
+    def run(self, x: Tensor) -> dict[str, Tensor]:
+        outputs = self._stream.run(x)
+        self.work_share, self.memory_bytes = self._stream.work_share, self._stream.memory_bytes
+        return outputs

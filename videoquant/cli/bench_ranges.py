@@ -1,0 +1,51 @@
+"""`videoquant bench ranges`: what it costs to know an activation's range, beside the layer that reads it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from videoquant.bench.layer import layer_jobs
+from videoquant.bench.machine import this_machine
+from videoquant.bench.ranges import SIZES, RangeRow, activation, race_ranges, range_jobs
+from videoquant.cli.options import console, progress_bar
+from videoquant.files import atomic_write, check_folder, output_folder
+from videoquant.report.ranges_table import ranges_table
+
+
+def command(
+    threads: Annotated[int, typer.Option(metavar="N", min=1, help="Threads; the paper's tables have 1.")] = 1,
+    repeats: Annotated[int, typer.Option(metavar="N", min=1, help="Times each is timed.")] = 50,
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder for ranges.json.")] = Path(
+        "videoquant-bench"
+    ),
+) -> None:
+    """Time ranges (min/max, quantile, predicted), quantization and the convolution that needs them.
+
+    Tables A.1 and B.5 of the QPP paper's supplement, with the paper's percentages beside.
+    """
+    check_folder(output)
+    torch.set_num_threads(threads)
+    rows: list[RangeRow] = []
+    with progress_bar("timing", len(SIZES)) as advance:
+        for size in SIZES:
+            x = activation(size)
+            rows += race_ranges(size, range_jobs(x) | layer_jobs(x, threads), repeats)
+            advance()
+    console.print(ranges_table(rows))
+    path = output_folder(output) / "ranges.json"
+    data = {
+        "format": 1,
+        "threads": threads,
+        "repeats": repeats,
+        "machine": asdict(this_machine(["torch", "numpy"])),
+        "rows": [asdict(row) for row in rows],
+    }
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    console.print(f"results: {path}", highlight=False, soft_wrap=True)
