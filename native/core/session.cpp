@@ -31,7 +31,10 @@ Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, int t
     for (const auto& [name, ops] : plan_->programs) {
         programs_.emplace_back(ops.size());
         work_.emplace_back(ops.size());
-        for (size_t i = 0; i < ops.size(); i++) bind(ops[i], programs_.back()[i]);
+        for (size_t i = 0; i < ops.size(); i++) {
+            bind(ops[i], programs_.back()[i]);
+            programs_.back()[i].joined = joins_pool(ops, i);
+        }
     }
     if (!incremental_) return;
     const int64_t margin = 8192;
@@ -56,6 +59,7 @@ void Session::place_slots() {
     const size_t count = plan_->slots.size();
     std::vector<int64_t> first(count, -1), last(count, -1);
     std::vector<bool> stays(count, incremental_);
+    std::vector<bool> joined(count, false);
     int64_t time = 0;
     for (const auto& [name, ops] : plan_->programs) {
         std::vector<bool> written(count, false);
@@ -67,7 +71,8 @@ void Session::place_slots() {
             if (writes) written[s] = true;
             else if (!written[s]) stays[s] = true;  // what an earlier frame or program left
         };
-        for (const Op& op : ops) {
+        for (size_t i = 0; i < ops.size(); i++) {
+            const Op& op = ops[i];
             for (const int32_t input : op.inputs) touch(input, false);
             touch(op.sparse, false);
             for (const StepPlan& step : op.steps) {
@@ -76,7 +81,9 @@ void Session::place_slots() {
                 if (step.reference >= 0) stays[size_t(step.reference)] = true;
                 touch(step.slot, true);
             }
-            time++;
+            // A convolution that runs together with the pool behind it shares that operator's time.
+            if (joins_pool(ops, i)) joined[size_t(op.steps.back().slot)] = true;
+            else time++;
         }
     }
     for (size_t s = 0; s < count; s++)
@@ -89,7 +96,7 @@ void Session::place_slots() {
     std::vector<int64_t> offset(count, -1);
     std::vector<size_t> order;
     for (size_t s = 0; s < count; s++)
-        if (!stays[s] && first[s] >= 0) order.push_back(s);
+        if (!stays[s] && !joined[s] && first[s] >= 0) order.push_back(s);
     std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
         const size_t x = plan_->slots[a].bytes(), y = plan_->slots[b].bytes();
         return x != y ? x > y : a < b;
@@ -115,12 +122,82 @@ void Session::place_slots() {
     memory_.emplace_back(size_t(total));
     for (size_t s = 0; s < count; s++) {
         if (offset[s] >= 0) data_[s] = memory_[0].as<char>() + offset[s];
+        else if (joined[s]) data_[s] = nullptr;
         else {
             memory_.emplace_back(plan_->slots[s].bytes());
             data_[s] = memory_.back().as<void>();
         }
     }
     for (const Memory& memory : memory_) bytes_ += memory.bytes();
+}
+
+// Whether operator i is a convolution whose result goes to the pool behind it and nowhere else. Then the two run
+// together, a few rows at a time, and the whole map, often the largest of a network, is never stored.
+bool Session::joins_pool(const std::vector<Op>& ops, size_t i) const {
+    if (incremental_ || i + 1 >= ops.size() || ops[i].kind != Kind::conv || ops[i].parts.size() != 1 ||
+        ops[i].parts[0].step_y != 1 || ops[i + 1].kind != Kind::pool || ops[i + 1].pool.dilation_y != 1 ||
+        ops[i].steps.empty() || ops[i].steps.back().step.kind != Do::store)
+        return false;
+    const int32_t slot = ops[i].steps.back().slot;
+    if (ops[i + 1].inputs[0] != slot || plan_->slots[size_t(slot)].keep) return false;
+    for (const auto& [name, output] : plan_->outputs)
+        if (output == slot) return false;
+    int uses = 0;
+    for (const auto& [name, all] : plan_->programs)
+        for (const Op& op : all) {
+            for (const int32_t input : op.inputs) uses += input == slot;
+            for (const StepPlan& step : op.steps) uses += (step.slot == slot) + (step.operand == slot) + (step.reference == slot);
+            uses += op.sparse == slot;
+        }
+    return uses == 2;
+}
+
+void Session::run_joined(Bound& conv, Bound& pool) {
+    const Op& op = *conv.op;
+    const Pool& p = pool.pool;
+    const int64_t row = int64_t(op.w) * op.c;
+    // As many rows at once as half a typical L2 cache holds, but whole windows.
+    const int64_t rows = std::max<int64_t>(1, (int64_t(512) << 10) / (row * 4 * p.stride_y));
+    const int64_t height = (rows - 1) * p.stride_y + p.kernel_h + p.stride_y;
+    if (stripes_.empty()) {
+        for (int t = 0; t < threads_.count(); t++) {
+            stripes_.push_back(Memory::of<float>(size_t(height * row)));
+            free_stripes_.push_back(stripes_.back().as<float>());
+            bytes_ += stripes_.back().bytes();
+        }
+    }
+    const int64_t tasks = std::min<int64_t>(pool.op->h, threads_.count() == 1 ? 1 : threads_.count() * 4);
+    threads_.run(tasks, [&](int64_t task) {
+        float* stripe;
+        {
+            std::lock_guard<std::mutex> lock(stripes_mutex_);
+            stripe = free_stripes_.back();
+            free_stripes_.pop_back();
+        }
+        std::vector<Step> steps = conv.steps;
+        Conv c = conv.convs[0];
+        c.program.steps = steps.data();
+        Pool q = p;
+        int64_t have = -1, end = -1;  // the rows of the map that lie in the stripe
+        const int64_t last = pool.op->h * (task + 1) / tasks;
+        for (int64_t y = pool.op->h * task / tasks; y < last; y += rows) {
+            const int64_t stop = std::min(last, y + rows);
+            const int64_t from = std::max<int64_t>(0, y * p.stride_y - p.top);
+            const int64_t to = std::min<int64_t>(op.h, (stop - 1) * p.stride_y - p.top + p.kernel_h);
+            const int64_t kept = std::max<int64_t>(0, end - from);
+            if (have >= 0 && kept > 0) std::memmove(stripe, stripe + (from - have) * row, size_t(kept * row) * 4);
+            // Pixel numbers stay those of the whole map; it begins above the stripe.
+            float* map = stripe - from * row;
+            steps.back().out.data = map;
+            q.in.data = map;
+            kernels_->conv(c, {nullptr, (have >= 0 ? std::max(from, end) : from) * op.w, to * op.w});
+            kernels_->pool(q, {nullptr, y * pool.op->w, stop * pool.op->w});
+            have = from;
+            end = to;
+        }
+        std::lock_guard<std::mutex> lock(stripes_mutex_);
+        free_stripes_.push_back(stripe);
+    });
 }
 
 Tensor Session::tensor(int32_t index) const {
@@ -305,6 +382,17 @@ void Session::run(const std::vector<Op>& program, const float* input, int64_t fi
         if (b.stale) prepare(b);
         if (b.direct) b.map.in.data = const_cast<float*>(input_);
         (*current_work_)[size_t(i)] = {b.op->macs, How::dense};
+        if (b.joined) {
+            if (i + 1 < last) {
+                Bound& next = bounds[size_t(i) + 1];
+                if (next.stale) prepare(next);
+                run_joined(b, next);
+                (*current_work_)[size_t(i) + 1] = {next.op->macs, How::dense};
+                macs_done_ += b.op->macs, macs_dense_ += b.op->macs;
+                i++;
+            }
+            continue;
+        }
         if (incremental_) run_following(b);
         else run_dense(b, {nullptr, 0, int64_t(b.op->h) * b.op->w});
         macs_done_ += (*current_work_)[size_t(i)].first;

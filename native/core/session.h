@@ -55,6 +55,7 @@ private:
         std::vector<Memory> starts;
         Memory scale, zeros;
         bool stale = true;   // its grids changed since it was prepared
+        bool joined = false;  // a convolution whose only reader, the next operator, pools it: no whole map is stored
         bool direct = false;  // quantizes the network's input as it lies in the caller's memory
         // Following changes
         std::vector<int32_t> rows, columns;  // offsets of its window
@@ -81,6 +82,8 @@ private:
     void window(Bound& bound, bool& all);
     void follow_convolution(Bound& bound, bool all);
     bool grids_changed(const Bound& bound) const;
+    bool joins_pool(const std::vector<Op>& ops, size_t i) const;
+    void run_joined(Bound& conv, Bound& pool);
     template <class Call>
     void spread(Pixels pixels, int64_t least, const Call& call);
 
@@ -96,6 +99,9 @@ private:
     std::vector<std::vector<std::pair<int64_t, How>>> work_;
     std::vector<std::pair<int64_t, How>>* current_work_ = nullptr;
     std::vector<State> states_;
+    std::vector<Memory> stripes_;  // a few rows for each thread that runs a joined pair
+    std::vector<float*> free_stripes_;
+    std::mutex stripes_mutex_;
     Memory map_, scratch_, low_, high_, merged_;
     const float* input_ = nullptr;
     double input_density_ = 1;

@@ -59,9 +59,87 @@ inline void depthwise_run(const Depthwise& conv, const Window& window, const Cod
     }
 }
 
+// Few channels leave most of a vector empty: then P = 2 or 4 neighbours share it, 64 / P channels each.
+template <int Groups, int P>
+inline int depthwise_packed(const Depthwise& conv, const Window& window, const Codes& codes, int64_t pixel, int count,
+                            const uint8_t* base) {
+    constexpr int N = 4 / P;  // vectors of each pixel
+    const int groups = Groups ? Groups : (conv.taps + 3) / 4, n = conv.in.c;
+    __m512i own[Groups ? 4 * Groups : 1];
+    const auto shared = [&](int i) {
+        const __m512i w = _mm512_load_si512(conv.interleaved + 64 * i);
+        return _mm512_shuffle_i32x4(w, w, P == 4 ? 0x00 : 0x44);
+    };
+    if (Groups)
+        for (int i = 0; i < 4 * Groups; i++) own[i] = shared(i);
+    const ptrdiff_t step = ptrdiff_t(conv.stride_x) * conv.in.stride;
+    const CodeVectors vectors(codes);
+    F32 scale[N], bias[N];
+    I32 start[N];
+    for (int j = 0; j < N; j++) {
+        scale[j] = F32::load(conv.scale + 16 * j), bias[j] = F32::load(conv.bias + 16 * j);
+        start[j] = I32::load(conv.start + 16 * j);
+    }
+    int i = 0;
+    for (; i + P <= count; i += P, base += P * step) {
+        __m512i acc[4] = {};
+        const auto at = [&](int t) __attribute__((always_inline)) {
+            const uint8_t* p = base + window.offset[t];
+            if (P == 2)
+                return _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i*)p)),
+                                          _mm256_loadu_si256((const __m256i*)(p + step)), 1);
+            const auto quarter = [&](int q) { return _mm_loadu_si128((const __m128i*)(p + q * step)); };
+            const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(quarter(0)), quarter(1), 1);
+            const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(quarter(2)), quarter(3), 1);
+            return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+        };
+        for (int g = 0; g < groups; g++) {
+            if (Groups) four_taps(at(4 * g), at(4 * g + 1), at(4 * g + 2), at(4 * g + 3), own + 4 * g, acc);
+            else {
+                const __m512i four[4] = {shared(4 * g), shared(4 * g + 1), shared(4 * g + 2), shared(4 * g + 3)};
+                four_taps(at(4 * g), at(4 * g + 1), at(4 * g + 2), at(4 * g + 3), four, acc);
+            }
+        }
+        I32 ordered[4];
+        order_channels(acc, ordered);
+        F32 v[4];
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) v[j] = to_float(ordered[j] + start[j % N]) * scale[j % N] + bias[j % N];
+        if (codes.on && !codes.track.delta) {
+            const __m512i bytes = vectors.bytes<4>(v);
+            uint8_t* out = codes.out + (pixel + i) * codes.stride;
+            if (n == 64 / P && codes.stride == 64 / P) _mm512_storeu_si512(out, bytes);
+            else if (P == 2) {
+                store_first(out, bytes, n);
+                store_first(out + codes.stride, _mm512_shuffle_i32x4(bytes, bytes, 0xEE), n);
+            } else {
+                store_first(out, bytes, n);
+                store_first(out + codes.stride, _mm512_shuffle_i32x4(bytes, bytes, 0x01), n);
+                store_first(out + 2 * codes.stride, _mm512_shuffle_i32x4(bytes, bytes, 0x02), n);
+                store_first(out + 3 * codes.stride, _mm512_shuffle_i32x4(bytes, bytes, 0x03), n);
+            }
+            continue;
+        }
+        for (int q = 0; q < P; q++) {
+            F32 one[N];
+            for (int j = 0; j < N; j++) one[j] = v[q * N + j];
+            if (codes.on) store_codes<N>(codes, vectors, one, pixel + i + q, 0, n);
+            else run_program<N>(conv.program, one, pixel + i + q, 0, n);
+        }
+    }
+    return i;
+}
+
 template <int Groups>
 inline void depthwise_runs(const Depthwise& conv, const Window& window, const Codes& codes, int64_t pixel, int count,
                            const uint8_t* base) {
+    if (conv.in.c <= 32) {
+        const int done = conv.in.c <= 16 ? depthwise_packed<Groups, 4>(conv, window, codes, pixel, count, base)
+                                         : depthwise_packed<Groups, 2>(conv, window, codes, pixel, count, base);
+        pixel += done;
+        count -= done;
+        base += ptrdiff_t(done) * conv.stride_x * conv.in.stride;
+    }
     for (int c = 0; c < conv.in.c; c += 64) {
         const int n = conv.in.c - c < 64 ? conv.in.c - c : 64;
         if (n > 48) depthwise_run<Groups, 4>(conv, window, codes, pixel, count, base, c, n);

@@ -66,6 +66,7 @@ nb::object slot_view(nb::handle self, int64_t index) {
     const Session& s = nb::cast<const Session&>(self);
     const size_t i = slot_index(s, index);
     const Slot& slot = s.plan().slots[i];
+    if (!s.data(int32_t(i))) throw nb::index_error("this slot has no memory: it is pooled as it is computed");
     const size_t shape[3] = {size_t(slot.h), size_t(slot.w), size_t(slot.c)};
     const int64_t strides[3] = {slot.w * slot.stride(), slot.stride(), 1};
     if (slot.codes)
