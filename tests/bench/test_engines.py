@@ -23,7 +23,7 @@ def inputs():
 
 
 def build(engine, network, inputs, folder):
-    given = field.Assignment(network, inputs, [inputs], Scheme.parse("w8a8"), 0.02, 1, folder)
+    given = field.Assignment(network, inputs, Scheme.parse("w8a8"), 1, folder)
     return field.build([engine], given)
 
 

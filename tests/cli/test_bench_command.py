@@ -58,8 +58,10 @@ def test_modes_that_skip_show_their_work_and_a_line(small, command, clip, tmp_pa
     rows = json.loads((tmp_path / "videoquant-bench" / "bench.json").read_text())["rows"]
     assert [row["identical"] for row in rows] == [None, True, True]
     assert rows[2]["line"].keys() == {"fixed_ms", "ms_per_work", "fixed_share", "scatter"}
-    (bounded,) = (line for line in out.splitlines() if "bounded" in line)
-    assert "20%" in bounded and "yes" in bounded
+    exact, bounded = (
+        next(line for line in out.splitlines() if f"int8 {mode}" in line) for mode in ("exact", "bounded")
+    )
+    assert "70%" in exact and "yes" in exact and "20%" in bounded and "yes" not in bounded
 
 
 def test_several_clips_give_a_set_of_rows_each(small, command, clip, tmp_path, quick):

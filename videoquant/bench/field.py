@@ -27,16 +27,13 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 class Assignment:
     """What all engines are given.
 
-    network: the captured graph, which they all run. inputs: N×C×H×W, calibrate every int8 form. runs:
-    consecutive inputs, calibrate skip thresholds. scheme, budget: of videoquant's own engine. folder: where
-    their files are written.
+    network: the captured graph, which they all run. inputs: N×C×H×W, calibrate every int8 form. scheme: of
+    videoquant's own engine. folder: where their files are written.
     """
 
     network: Network
     inputs: Sequence[Tensor]
-    runs: Sequence[Sequence[Tensor]]
     scheme: Scheme
-    budget: float
     threads: int
     folder: Path
 

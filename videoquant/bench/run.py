@@ -10,8 +10,7 @@ from videoquant.bench.field import Assignment, build
 from videoquant.bench.memory import peak_memory_mb
 from videoquant.bench.race import race
 from videoquant.bench.result import Benchmark
-from videoquant.bench.spans import THRESHOLD_RUN, Spans, positions
-from videoquant.calibration.sampling import cut
+from videoquant.bench.spans import Spans, positions
 from videoquant.data.video import Clip
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
@@ -35,10 +34,9 @@ def bench_clip(
     """
     threads = benchmark.threads
     inputs = [network.prepare(frame) for frame in clip.runs(spans.ranges)]
-    runs = cut(network, clip.runs(spans.thresholds), THRESHOLD_RUN)
     with TemporaryDirectory(prefix="videoquant-bench-") as folder:
         say(f"{clip.name}: quantizing for {', '.join(engines)}")
-        assignment = Assignment(network, inputs, runs, scheme, benchmark.budget, threads, Path(folder))
+        assignment = Assignment(network, inputs, scheme, threads, Path(folder))
         contenders = build(engines, assignment)
         say(f"{clip.name}: timing")
         laps = race(network, contenders, clip.runs(spans.timed), spans.timed, threads, progress)

@@ -38,10 +38,17 @@ def _cells(row: Row, measure: Measure | None) -> list[str]:
         _number(row.percent_of_ceiling, 0),
         f"{row.work_share:.0%}" if skips else "",
         "" if measure is None else _number(value, measure.digits),
-        {None: "", True: "yes", False: "NO"}[row.identical],
+        _identical(row),
         _number(row.peak_memory_mb, 0),
     ]
 
 
 def _number(value: float | None, digits: int) -> str:
     return ABSENT if value is None else f"{value:.{digits}f}"
+
+
+def _identical(row: Row) -> str:
+    """Of the mode that promises it, whether it kept its word."""
+    if row.mode != "exact" or row.identical is None:
+        return ""
+    return "yes" if row.identical else "NO"
