@@ -136,7 +136,6 @@ void Session::place_slots() {
 bool Session::joins_pool(const std::vector<Op>& ops, size_t i) const {
     if (incremental_ || i + 1 >= ops.size() || ops[i].kind != Kind::conv || ops[i].parts.size() != 1 ||
         ops[i].parts[0].step_y != 1 || ops[i + 1].kind != Kind::pool || ops[i + 1].pool.dilation_y != 1 ||
-        ops[i + 1].pool.kernel_h > 8 ||  // a window as high as the map would need all of it
         ops[i].steps.empty() || ops[i].steps.back().step.kind != Do::store)
         return false;
     const int32_t slot = ops[i].steps.back().slot;
@@ -160,10 +159,7 @@ void Session::run_joined(Bound& conv, Bound& pool) {
     // As many rows at once as half a typical L2 cache holds, but whole windows.
     const int64_t rows = std::max<int64_t>(1, (int64_t(512) << 10) / (row * 4 * p.stride_y));
     const int64_t height = (rows - 1) * p.stride_y + p.kernel_h + p.stride_y;
-    if (stripes_.empty() || stripes_[0].bytes() < size_t(height * row) * 4 + slack) {
-        for (const Memory& stripe : stripes_) bytes_ -= stripe.bytes();
-        stripes_.clear();
-        free_stripes_.clear();
+    if (stripes_.empty()) {
         for (int t = 0; t < threads_.count(); t++) {
             stripes_.push_back(Memory::of<float>(size_t(height * row)));
             free_stripes_.push_back(stripes_.back().as<float>());

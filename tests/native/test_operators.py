@@ -1,0 +1,104 @@
+"""Every operator of the native engine: what PyTorch computes, on every instruction set, in every mode."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.engine.plan_interpreter import Interpreter
+from tests.native.drawn_plans import KINDS, STEPS, Spec, plans, step_plans
+from videoquant import _native
+
+OTHERS = [isa for isa in _native.isas() if isa != "reference"]
+
+
+def native(spec: Spec, isa: str, mode: str = "frame", threads: int = 1) -> Any:
+    return _native.Session(_native.Plan(spec), isa, threads, mode)
+
+
+def every_slot(session: Any, spec: Spec, frames: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+    """What is in each slot that the plan writes, after each frame."""
+    result = []
+    for frame in frames:
+        session.run("key", frame)
+        result.append([np.array(session.slot(i)) for i in range(1, len(spec["slots"]))])
+    return result
+
+
+def assert_identical(
+    spec: Spec, got: list[list[np.ndarray]], expected: list[list[np.ndarray]], who: str
+) -> None:
+    for frame, (slots, twins) in enumerate(zip(got, expected, strict=True)):
+        for i, (a, b) in enumerate(zip(slots, twins, strict=True)):
+            if np.array_equal(a, b, equal_nan=a.dtype == np.float32):
+                continue
+            y, x, c = np.argwhere((a != b) & ~((a != a) & (b != b)))[0]
+            op = spec["programs"]["key"][-1]
+            pytest.fail(
+                f"{who}: frame {frame}, slot {i + 1} of {op['kind']} {op['attrs']} on {spec['slots'][0]} gives "
+                f"{a[y, x, c]} instead of {b[y, x, c]} in row {y}, column {x}, channel {c} of {a.shape}; "
+                f"steps {[step['do'] for step in op['steps']]}"
+            )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_operator_computes_what_pytorch_does(kind: str, data: st.DataObject) -> None:
+    drawn = data.draw(plans(kind))
+    spec, frames = drawn.spec, drawn.video(1)
+    got = every_slot(native(spec, "reference"), spec, frames)[0]
+    expected = every_slot(Interpreter(spec), spec, frames)[0]
+    for slot, a, b in zip(spec["slots"][1:], got, expected, strict=True):
+        if slot["type"] == "u8":
+            assert (
+                np.abs(a.astype(int) - b).max() <= 1
+            )  # floats that differ in the last place may round apart
+            assert np.count_nonzero(a != b) <= 1 + a.size // 100
+        else:
+            # Dequantized codes are apart by a step where their codes are.
+            apart = np.abs(a - b) > 2e-6 * np.abs(b).max() + 1e-6
+            assert np.count_nonzero(apart) <= (1 + a.size // 100 if is_dequantized(spec, slot) else 0)
+
+
+def is_dequantized(spec: Spec, slot: dict[str, Any]) -> bool:
+    steps = [step for op in spec["programs"]["key"] for step in op["steps"]]
+    return any(step["do"] == "store_values" and spec["slots"][step["slot"]] is slot for step in steps)
+
+
+@pytest.mark.parametrize("do", STEPS)
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_step_computes_what_pytorch_does(do: str, data: st.DataObject) -> None:
+    drawn = data.draw(step_plans(do))
+    spec, frames = drawn.spec, drawn.video(1)
+    got = every_slot(native(spec, "reference"), spec, frames)[0][-1]
+    expected = every_slot(Interpreter(spec), spec, frames)[0][-1]
+    np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("isa", OTHERS)
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_instruction_set_equals_the_reference(kind: str, isa: str, data: st.DataObject) -> None:
+    drawn = data.draw(plans(kind, steps=3))
+    spec, frames = drawn.spec, drawn.video(1)
+    expected = every_slot(native(spec, "reference"), spec, frames)
+    assert_identical(spec, every_slot(native(spec, isa), spec, frames), expected, isa)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data(), threads=st.integers(1, 3), isa=st.sampled_from(_native.isas()))
+def test_exact_mode_is_identical_to_dense_frames(
+    kind: str, data: st.DataObject, threads: int, isa: str
+) -> None:
+    drawn = data.draw(plans(kind, steps=2))
+    spec, frames = drawn.spec, drawn.video(5)
+    expected = every_slot(native(spec, "reference"), spec, frames)
+    got = every_slot(native(spec, isa, "exact", threads), spec, frames)
+    assert_identical(spec, got, expected, f"exact mode on {isa} with {threads} threads")
