@@ -208,7 +208,7 @@ private:
         const auto dilation = attrs.integers("dilation", 2, 1, 4096), padding = attrs.integers("padding", 4, -4096, 4096);
         op.groups = attrs.integer("groups", 1, most_channels);
         const int32_t count = kernel[0] * kernel[1];
-        if (count > max_taps / 2) fail(r.where() + ": its kernel is too large");
+        if (count > max_taps / 3) fail(r.where() + ": its kernel is too large");
         if (in.c % op.groups || op.c % op.groups) fail(r.where() + ": channels are not a multiple of groups");
         const int64_t sides[2] = {in.h, in.w}, outs[2] = {op.h, op.w};
         for (int axis = 0; axis < 2; axis++) {
@@ -245,29 +245,34 @@ private:
             return;
         }
         op.kind = Kind::conv;
-        // Asymmetric weights w − z leave int8: they are two int8 weights that see the same input, so each tap comes twice.
-        std::vector<int8_t> both;
+        // Asymmetric weights w − z leave int8: they are a sum of int8 weights that see the same input, so each tap comes
+        // twice, or for z = −128, where they reach 255, three times.
+        const int32_t copies = zero == 0 ? 1 : zero == -128 ? 3 : 2;
+        std::vector<int8_t> parts;
         if (zero) {
-            both.resize(size_t(weights) * 2);
-            for (int64_t row = 0; row < weights / count; row++)
-                for (int32_t t = 0; t < count; t++) {
-                    const int32_t w = weight[row * count + t] - zero;
-                    const int32_t first = std::max(-127, std::min(127, w));
-                    both[size_t(row * 2 * count + t)] = int8_t(first);
-                    both[size_t(row * 2 * count + count + t)] = int8_t(w - first);
+            parts.resize(size_t(weights * copies));
+            for (int64_t i = 0; i < weights; i++) {
+                int8_t* part = parts.data() + i / count * count * copies + i % count;
+                int32_t rest = weight[i] - zero;
+                for (int32_t k = 0; k < copies; k++) {
+                    part[k * count] = int8_t(std::max(-128, std::min(127, rest)));
+                    rest -= part[k * count];
                 }
-            weight = both.data();
+            }
+            weight = parts.data();
         }
         for (size_t p = 0; p < op.parts.size(); p++) {
             Part& part = op.parts[p];
-            std::vector<int32_t> taps = taps_[p];
-            if (zero) {
-                for (const int32_t t : taps_[p]) taps.push_back(t + count);
-                part.dy.insert(part.dy.end(), part.dy.begin(), part.dy.end());
-                part.dx.insert(part.dx.end(), part.dx.begin(), part.dx.end());
+            std::vector<int32_t> taps, dy, dx;
+            for (int32_t k = 0; k < copies; k++) {
+                for (const int32_t t : taps_[p]) taps.push_back(t + k * count);
+                dy.insert(dy.end(), part.dy.begin(), part.dy.end());
+                dx.insert(dx.end(), part.dx.begin(), part.dx.end());
             }
-            pack_conv(part, weight, op.c, in.c, op.groups, zero ? 2 * count : count, taps);
-            if (r.has("sparse")) pack_sparse(op, part, weight, scale, in.c, zero ? 2 * count : count, taps);
+            part.dy = std::move(dy);
+            part.dx = std::move(dx);
+            pack_conv(part, weight, op.c, in.c, op.groups, copies * count, taps);
+            if (r.has("sparse")) pack_sparse(op, part, weight, scale, in.c, copies * count, taps);
         }
         if (r.has("sparse")) {
             op.sparse = slot_index(r, "sparse");
