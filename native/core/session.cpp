@@ -136,6 +136,7 @@ void Session::place_slots() {
 bool Session::joins_pool(const std::vector<Op>& ops, size_t i) const {
     if (incremental_ || i + 1 >= ops.size() || ops[i].kind != Kind::conv || ops[i].parts.size() != 1 ||
         ops[i].parts[0].step_y != 1 || ops[i + 1].kind != Kind::pool || ops[i + 1].pool.dilation_y != 1 ||
+        ops[i + 1].pool.kernel_h > 8 ||  // a window as high as the map would need all of it
         ops[i].steps.empty() || ops[i].steps.back().step.kind != Do::store)
         return false;
     const int32_t slot = ops[i].steps.back().slot;
@@ -159,7 +160,10 @@ void Session::run_joined(Bound& conv, Bound& pool) {
     // As many rows at once as half a typical L2 cache holds, but whole windows.
     const int64_t rows = std::max<int64_t>(1, (int64_t(512) << 10) / (row * 4 * p.stride_y));
     const int64_t height = (rows - 1) * p.stride_y + p.kernel_h + p.stride_y;
-    if (stripes_.empty()) {
+    if (stripes_.empty() || stripes_[0].bytes() < size_t(height * row) * 4 + slack) {
+        for (const Memory& stripe : stripes_) bytes_ -= stripe.bytes();
+        stripes_.clear();
+        free_stripes_.clear();
         for (int t = 0; t < threads_.count(); t++) {
             stripes_.push_back(Memory::of<float>(size_t(height * row)));
             free_stripes_.push_back(stripes_.back().as<float>());
@@ -354,6 +358,8 @@ const std::vector<std::pair<int64_t, How>>& Session::work(const std::vector<Op>&
 void Session::run(const std::vector<Op>& program, const float* input, int64_t first, int64_t last) {
     const size_t which = size_t(&work(program) - work_.data());
     std::vector<Bound>& bounds = programs_[which];
+    if ((first > 0 && bounds[size_t(first) - 1].joined) || (last > first && bounds[size_t(last) - 1].joined))
+        throw std::invalid_argument("a convolution and the pool behind it run together; do not stop between them");
     current_work_ = &work_[which];
     input_ = input;
     if (first == 0) {
@@ -383,14 +389,11 @@ void Session::run(const std::vector<Op>& program, const float* input, int64_t fi
         if (b.direct) b.map.in.data = const_cast<float*>(input_);
         (*current_work_)[size_t(i)] = {b.op->macs, How::dense};
         if (b.joined) {
-            if (i + 1 < last) {
-                Bound& next = bounds[size_t(i) + 1];
-                if (next.stale) prepare(next);
-                run_joined(b, next);
-                (*current_work_)[size_t(i) + 1] = {next.op->macs, How::dense};
-                macs_done_ += b.op->macs, macs_dense_ += b.op->macs;
-                i++;
-            }
+            Bound& next = bounds[size_t(i) + 1];
+            if (next.stale) prepare(next);
+            run_joined(b, next);
+            macs_done_ += b.op->macs, macs_dense_ += b.op->macs;
+            i++;
             continue;
         }
         if (incremental_) run_following(b);
