@@ -7,6 +7,7 @@ with every operator reading what the simulation computed: then a code that diffe
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from tests.engine.plan_interpreter import Interpreter
 from videoquant.engine.body import split
@@ -48,13 +49,13 @@ class Forced:
         def probe(point, x, source, seen):
             grid = source.grid(x, seen)
             if grid is not None:
-                codes[str(point)] = (as_pixels(grid.codes(x)) + (128 if grid.low < 0 else 0)).astype(np.uint8)
+                codes[str(point)] = (grid.codes(x) + (128 if grid.low < 0 else 0)).to(torch.uint8)
                 points[str(point)] = grid
 
         x = self.quantized.network.prepare(frame)
         self.simulation.run(frame, lambda node, y: values.setdefault(node.name, y.detach().clone()), probe)
         values[self.quantized.network.input] = x
-        floats = {self.body.value(name): as_pixels(y) for name, y in values.items() if fits(y)}
+        floats = {self.body.value(name): y for name, y in values.items()}
         program = "key" if self.simulation.is_key else "residual"
         self._state(before, program)
         self._grids(points, program)
@@ -63,8 +64,8 @@ class Forced:
         for index, slot in enumerate(slots):
             known = codes if slot["type"] == "u8" else floats
             if slot["name"] in known and not slot["keep"]:
-                truth[index] = known[slot["name"]]
-        pixels = np.ascontiguousarray(floats[self.quantized.network.input])
+                truth[index] = as_pixels(known[slot["name"]], slot)
+        pixels = as_pixels(x, slots[0])
         self.session.run(program, pixels, 0, 0)
         for i, op in enumerate(self.plan.spec["programs"][program]):
             for index in read_by(op):
@@ -74,17 +75,14 @@ class Forced:
             for index in written_by(op):
                 if index in truth:
                     self._compare(self.session.slot(index), truth[index])
-        self.session.run(program, pixels, 0, 0)
 
     def _state(self, state, program):
         """What the plan keeps from frame to frame becomes the simulation's."""
-        names = {slot["name"]: index for index, slot in enumerate(self.plan.spec["slots"]) if slot["keep"]}
-        if program == "key":
-            return
-        for point, x in state.reference.items():
-            self.session.write(names[f"{point} reference"], as_pixels(x))
-        for layer, y in state.output.items():
-            self.session.write(names[f"{layer} output"], as_pixels(y))
+        known = {f"{point} reference": x for point, x in state.reference.items()}
+        known |= {f"{layer} output": y for layer, y in state.output.items()}
+        for index, slot in enumerate(self.plan.spec["slots"]):
+            if program == "residual" and slot["keep"]:
+                self.session.write(index, as_pixels(known[slot["name"]], slot))
 
     def _grids(self, points, program):
         """Every grid is what the simulation's was in this frame."""
@@ -121,11 +119,7 @@ def written_by(op):
     return {step["slot"] for step in op["steps"] if step["do"].startswith("store")}
 
 
-def fits(y):
-    return y.dim() in (2, 4) and y.shape[0] == 1
-
-
-def as_pixels(y):
-    y = y.detach()
-    array = (y[0].permute(1, 2, 0) if y.dim() == 4 else y.view(1, 1, -1)).numpy()
+def as_pixels(y, slot):
+    """A value of the network as its slot has it: h×w×c."""
+    array = y.detach().reshape(slot["c"], slot["h"], slot["w"]).permute(1, 2, 0).numpy()
     return np.ascontiguousarray(array)

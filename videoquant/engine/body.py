@@ -6,6 +6,7 @@ and whatever reads that. No layer stands in it: a layer that would is why a netw
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -86,17 +87,18 @@ def _add(body: Body, network: Network, node: Node) -> None:
     inputs = tuple(body.value(value) for value in node.inputs)
     shapes = [network.shapes[value] for value in node.inputs]
     if node.op in ("reshape", "permute"):
-        before = body.sizes.get(inputs[0])
-        if before != size or (tuple(shapes[0]) != tuple(shape) and size[:2] != (1, 1)):
-            raise CannotLower(
-                f"it makes {_text(shape)} of {_text(shapes[0])}; only what PyTorch runs last can"
-            )
+        readers = network.readers.get(node.name, ())
+        flat = shape == (1, math.prod(shapes[0])) and all(reader.op == "linear" for reader in readers)
+        vector = size[:2] == (1, 1) and body.sizes[inputs[0]] == size
+        # A linear layer reads a flattened map as a convolution does whose kernel is as large (layers.py).
+        if not (vector or (node.op == "reshape" and flat)):
+            raise CannotLower(f"{_text(shapes[0])} to {_text(shape)} is possible only after the last layer")
         body.renamed[node.name] = inputs[0]
         return
     if node.is_layer:
         rank = 2 if node.op == "linear" else 4
         if len(shape) != rank:
-            raise CannotLower(f"it reads {_text(shapes[0])}")
+            raise CannotLower(f"it reads {_text(shapes[0])}; the engine's reads 1×C")
     elif node.op in BINARY:
         inputs = tuple(_operand(body, value, len(shape)) for value in inputs)
         _check_binary(body, inputs, shapes, shape)

@@ -9,34 +9,39 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from videoquant.engine.sizes import Size
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.weights import WeightCodes
 
 
-def integer_layer(network: Network, node: Node, weights: WeightCodes, bias: bool) -> dict[str, Any]:
+def integer_layer(
+    network: Network, node: Node, size: Size, weights: WeightCodes, bias: bool
+) -> dict[str, Any]:
     """A layer on codes: kind, attrs and tensors of its operator.
 
-    weights: its codes; unsigned ones become signed by −128, as does their zero point. bias: False leaves it
-    out, as residual frames do.
+    size: of its input. weights: its codes; unsigned ones become signed by −128, as does their zero point.
+    bias: False leaves it out, as residual frames do.
     """
     shift = 128 if weights.codes.dtype == torch.uint8 else 0
     codes = (weights.codes.to(torch.int16) - shift).to(torch.int8)
     tensors = {
-        "weight": _outputs_first(node, codes).numpy(),
+        "weight": _outputs_first(node, size, codes).numpy(),
         "scale": _scales(node, weights).numpy(),
         "bias": _bias(network, node, bias),
     }
-    attrs = _geometry(node, weights.codes) | {"weight_zero": weights.zero_point - shift if shift else 0}
+    attrs = _geometry(node, size, weights.codes) | {"weight_zero": weights.zero_point - shift if shift else 0}
     kind = "conv_transpose" if node.op == "conv_transpose2d" else "conv"
     return {"kind": kind, "attrs": attrs, "tensors": tensors}
 
 
-def float_layer(network: Network, node: Node, weights: WeightCodes | None, bias: bool) -> dict[str, Any]:
+def float_layer(
+    network: Network, node: Node, size: Size, weights: WeightCodes | None, bias: bool
+) -> dict[str, Any]:
     """A layer on float32 values; weights: the codes whose values it multiplies by, None for its own."""
     weight = network.tensors[f"{node.name}.weight"].detach() if weights is None else weights.values
-    tensors = {"weight": _outputs_first(node, weight).numpy(), "bias": _bias(network, node, bias)}
+    tensors = {"weight": _outputs_first(node, size, weight).numpy(), "bias": _bias(network, node, bias)}
     kind = "fconv_transpose" if node.op == "conv_transpose2d" else "fconv"
-    return {"kind": kind, "attrs": _geometry(node, weight), "tensors": tensors}
+    return {"kind": kind, "attrs": _geometry(node, size, weight), "tensors": tensors}
 
 
 def output_channels(network: Network, node: Node) -> int:
@@ -47,25 +52,20 @@ def output_channels(network: Network, node: Node) -> int:
     return weight.shape[0]
 
 
-def _geometry(node: Node, weight: Tensor) -> dict[str, Any]:
-    """The attributes of a convolution; a linear layer is one of a single pixel."""
+def _geometry(node: Node, size: Size, weight: Tensor) -> dict[str, Any]:
+    """The attributes of a convolution; a linear layer is one whose kernel covers its whole input."""
     if node.op == "linear":
-        return {
-            "kernel": [1, 1],
-            "stride": [1, 1],
-            "dilation": [1, 1],
-            "padding": [0, 0, 0, 0],
-            "groups": 1,
-        }
+        one = {"stride": [1, 1], "dilation": [1, 1], "padding": [0, 0, 0, 0], "groups": 1}
+        return {"kernel": list(size[:2]), **one}
     names = ["stride", "dilation", "padding", "groups"]
     names += ["output_padding"] if node.op == "conv_transpose2d" else []
     return {"kernel": list(weight.shape[2:]), **{name: node.attributes[name] for name in names}}
 
 
-def _outputs_first(node: Node, weight: Tensor) -> Tensor:
+def _outputs_first(node: Node, size: Size, weight: Tensor) -> Tensor:
     """C_out × C_in/groups × k_h × k_w of whatever layout the layer keeps its weights in."""
     if node.op == "linear":
-        weight = weight[:, :, None, None]
+        weight = weight.reshape(-1, size[2], size[0], size[1])
     elif node.op == "conv_transpose2d":  # C_in × C_out/groups
         groups = int(node.attributes["groups"])
         grouped = weight.reshape(groups, -1, *weight.shape[1:]).transpose(1, 2)

@@ -99,13 +99,11 @@ def _slice(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -
 
 
 def _pad(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
-    amounts = list(attributes["padding"])
-    if len(inputs[0]) == 2:  # a vector's last dimension is its channels
-        amounts = [0, 0, 0, 0, *amounts]
-    amounts += [0] * (8 - len(amounts))
-    left, right, top, bottom, front, back, *batch = amounts
-    if any(batch):
+    amounts = attributes["padding"]  # from the last dimension to the first
+    by_dim = {len(inputs[0]) - 1 - i: amounts[2 * i : 2 * i + 2] for i in range(len(amounts) // 2)}
+    if any(by_dim.get(0, ())):
         raise CannotLower("a batch cannot be padded")
+    (front, back), (top, bottom), (left, right) = (by_dim.get(dim, (0, 0)) for dim in (1, 2, 3))
     sides = {"t": top, "l": left, "b": bottom, "r": right, "front": front, "back": back}
     return Operator("pad", {**sides, "mode": attributes["mode"], "value": attributes.get("value", 0.0)})
 

@@ -42,8 +42,10 @@ class Program:
         self.stores = Stores(slots, grids, body.sizes, self.time, kind)
         self.uses = {use.point: use for use in uses(quantized, body, groups, kind)}
         self.made = made_by(groups)
-        # Several values of the network may be one here; any of them has the features of all.
-        self.watched = {body.value(value): value for value in quantized.watched}
+        # What predictors read, by the body's value; several values of the network may be one there.
+        self.watched: dict[str, list[str]] = {}
+        for value in quantized.watched:
+            self.watched.setdefault(body.value(value), []).append(value)
         self.floats = self._floats(groups)
         self.ops: list[dict[str, Any]] = []
         self.pauses: list[dict[str, Any]] = []
@@ -56,8 +58,9 @@ class Program:
                 self._before_layers(self.uses[point])
             self._group(index, group)
             for value in group.values:
-                if value in self.watched and self.made[value] == index:
-                    self._predict(value)
+                for named in self.watched.get(value, ()):
+                    if self.made[value] == index:
+                        self._predict(value, named)
 
     def _floats(self, groups: Sequence[Group]) -> set[str]:
         """The values that are read as float32 by others than the program that they pass through."""
@@ -157,16 +160,17 @@ class Program:
             operator = self.body.operators[node.name]
             return {"kind": operator.kind, "attrs": operator.attrs}, [self._value(v) for v in node.inputs]
         network, point = self.quantized.network, self.quantized.points.get(node.name)
+        size = self.body.sizes[node.inputs[0]]
         if point is None:
-            return float_layer(network, node, None, bias=True), [self._value(node.inputs[0])]
+            return float_layer(network, node, size, None, bias=True), [self._value(node.inputs[0])]
         use, bias = self.uses[point], self.kind == "key"
         weights = layer_weights(self.quantized, node.name, self.kind)
         if use.quantized and weights is not None:
-            layer = integer_layer(network, node, weights, bias)
+            layer = integer_layer(network, node, size, weights, bias)
             return {**layer, "grid": self.stores.grid(use)}, [self.stores.codes(use)]
         as_it_is = self.kind == "key" and not use.quantized
         slot = self._value(use.value) if as_it_is else self.stores.values(use)
-        return float_layer(network, node, weights, bias), [slot]
+        return float_layer(network, node, size, weights, bias), [slot]
 
     # What stands at points and positions
 
@@ -193,9 +197,8 @@ class Program:
         pause = measure(use, self.stores.grid(use), x, shape)
         self.pauses.append({"before_op": len(self.ops), "measure": pause})
 
-    def _predict(self, value: str) -> None:
-        """Pause for the features of a position."""
-        named = self.watched[value]
+    def _predict(self, value: str, named: str) -> None:
+        """Pause for the features of a position, which is `named` in the network."""
         shape = self.quantized.network.shapes[named]
         watched = self.quantized.watched[named]
         pause = predict(named, self._value(value), shape, watched, self.uses, self.stores, self.kind)

@@ -34,7 +34,7 @@ class Ranges:
     def pause(self, pause: dict[str, Any], session: Session, input: Tensor, is_key: bool) -> None:
         """Set the grids that a program pauses for. input: the network's, of this frame."""
         (kind, wanted), *_ = ((key, item) for key, item in pause.items() if key != "before_op")
-        x = value(session, wanted["slot"], wanted["shape"]) if wanted["slot"] else input
+        x = value(session, wanted["slot"], wanted["shape"], input)
         if kind == "measure":
             self._measure(wanted, session, x)
         else:
@@ -54,10 +54,14 @@ class Ranges:
             self._remembered[name] = x.clone()
 
 
-def value(session: Session, slot: int, shape: Sequence[int]) -> Tensor:
-    """A slot as the network has the value, 1×C×H×W or 1×C, on the slot's own memory."""
-    array = torch.from_numpy(session.slot(slot))
-    return array.permute(2, 0, 1)[None] if len(shape) == 4 else array.view(tuple(shape))
+def value(session: Session, slot: int, shape: Sequence[int], input: Tensor) -> Tensor:
+    """A slot as the network has the value, 1×C×H×W or 1×C, mostly on the slot's own memory.
+
+    input: the network's, which stands for slot 0.
+    """
+    if slot == 0:
+        return input
+    return torch.from_numpy(session.slot(slot)).permute(2, 0, 1).reshape(tuple(shape))
 
 
 def predictor(stored: dict[str, Any]) -> Predictor:

@@ -12,14 +12,19 @@ Size = tuple[int, int, int]  # height, width, channels
 
 
 def size_of(shape: Sequence[int]) -> Size | None:
-    """The h×w×c of a value 1×C×H×W, or 1×C, which is one pixel. None for every other shape."""
-    if len(shape) not in (2, 4) or shape[0] != 1 or 0 in shape:
+    """The h×w×c of a value 1×C×H×W, or 1×C (also 1×C×1), which is one pixel. None for other shapes."""
+    if 0 in shape or shape[0] != 1:
         return None
-    return (shape[2], shape[3], shape[1]) if len(shape) == 4 else (1, 1, shape[1])
+    match tuple(shape[1:]):
+        case (channels,) | (channels, 1):
+            return 1, 1, channels
+        case (channels, height, width):
+            return height, width, channels
+    return None
 
 
 def channels_last(x: Tensor) -> NDArray[np.float32]:
-    """A value 1×C×H×W or 1×C as an array h×w×c in C order, without a copy where it lies so already."""
+    """A value 1×C×H×W, or of one pixel, as an array h×w×c in C order, without a copy where it lies so already."""
     pixels = x[0].permute(1, 2, 0) if x.dim() == 4 else x.view(1, 1, -1)
     array: NDArray[np.float32] = pixels.contiguous().numpy()
     return array

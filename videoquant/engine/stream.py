@@ -83,7 +83,7 @@ class Stream:
         since_key = 0 if restart else self._since_key
         self.reset()  # a frame that is broken off half-way leaves nothing to go on from
         self._compute("key" if since_key == 0 else "residual", x)
-        outputs = self._outputs()
+        outputs = self._outputs(x)
         self._since_key, self._last_index, self._last_size = since_key + 1, index, size
         self.is_key = since_key == 0
         return outputs
@@ -98,11 +98,11 @@ class Stream:
             self._ranges.pause(pause, self._session, x, program == "key")
         self._session.run(program, pixels, first, -1)
 
-    def _outputs(self) -> dict[str, Tensor]:
+    def _outputs(self, x: Tensor) -> dict[str, Tensor]:
         """The network's outputs, copied out of the session, and the tail run on them."""
         plan = self.plan
         values = {
-            name: value(self._session, slot, plan.shapes[name]).clone()
+            name: value(self._session, slot, plan.shapes[name], x).clone()
             for name, slot in plan.spec["outputs"].items()
         }
         for node in plan.tail:

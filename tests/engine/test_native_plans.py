@@ -1,0 +1,77 @@
+"""The native engine runs plans as the interpreter does, whatever it uses of the CPU and of its memory."""
+
+import pytest
+import torch
+
+import videoquant as vq
+from tests.engine.plan_interpreter import Interpreter
+from tests.engine.zoo import ZOO, captured
+from tests.networks import moving_frames, small_network
+from videoquant import _native
+from videoquant.engine.lower import lower
+from videoquant.engine.stream import Stream
+
+SCHEMES = [
+    "w8a8",
+    "w3a5 asymmetric",
+    "w8a8->w4a4 T=3 recurrent",
+    "w4a4 head=fp",
+    "w8a8 dynamic minmax",
+    "w8a8 qpp",
+]
+
+
+def close(a, b):
+    """Equal, but for the order in which means and floating-point convolutions add."""
+    return all(
+        torch.allclose(a[name], b[name], rtol=1e-5, atol=1e-5 * float(a[name].abs().max())) for name in a
+    )
+
+
+@pytest.mark.parametrize("isa", _native.isas())
+@pytest.mark.parametrize("text", SCHEMES)
+def test_schemes(isa, text):
+    frames = moving_frames(16)
+    plan = lower(vq.quantize(small_network(), text, frames[:12]))
+    native, twin = plan.stream(isa=isa), Stream(plan, Interpreter(plan.spec))
+    assert all(close(native.run(frame), twin.run(frame)) for frame in frames[12:])
+
+
+@pytest.mark.parametrize("isa", _native.isas())
+@pytest.mark.parametrize("module", ZOO)
+def test_operators(isa, module):
+    frames = moving_frames(5, 12)
+    plan = lower(vq.quantize(captured(module), "w8a8", frames[:3]))
+    native, twin = plan.stream(isa=isa, threads=1), Stream(plan, Interpreter(plan.spec))
+    assert all(close(native.run(frame), twin.run(frame)) for frame in frames[3:])
+
+
+@pytest.mark.parametrize("module", [*ZOO, small_network])
+@pytest.mark.parametrize("text", ["w8a8", "w8a8 dynamic minmax"])
+def test_exact_is_frame_bit_for_bit(module, text):
+    network, size = (captured(module), 12) if module in ZOO else (module(), 16)
+    frames = moving_frames(8, size)
+    frames += [frames[-1], frames[-1], frames[0]]
+    plan = lower(vq.quantize(network, text, frames[:3]))
+    dense, exact = plan.stream(), plan.stream("exact")
+    for frame in frames:
+        a, b = dense.run(frame), exact.run(frame)
+        assert all(torch.equal(a[name], b[name]) for name in a)
+    assert dense.work_share == 1 and dense.memory_bytes > 0
+
+
+def test_bounded_takes_thresholds_by_point():
+    frames = moving_frames(3)
+    plan = lower(vq.quantize(small_network(), "w8a8", frames))
+    points = {slot["name"]: 255 for slot in plan.spec["slots"] if slot["type"] == "u8"}
+    stream = plan.stream("bounded", thresholds=points)
+    first = stream.run(frames[0])
+    assert all(torch.equal(y, first[name]) for name, y in stream.run(frames[2]).items())
+    assert stream.work_share < 1
+
+
+def test_a_plan_that_does_not_hold_together_is_refused():
+    plan = lower(vq.quantize(small_network(), "w8a8", moving_frames(2)))
+    plan.spec["programs"]["key"][1]["inputs"] = [999]
+    with pytest.raises(vq.NetworkError, match="small: .*an input is not a slot"):
+        plan.stream()
