@@ -77,10 +77,7 @@ def test_ranges_of_a_frame_are_those_of_the_simulation(network, frames, text):
     session = Interpreter(plan.spec)
     stream, simulation = Stream(plan, session), quantized.stream()
     for frame in frames[24:30]:
-        wanted = {}
-        simulation.run(
-            frame, probe=lambda point, x, source, seen: wanted.update({str(point): source.grid(x, seen)})
-        )
+        wanted = grids_of(simulation, frame)
         stream.run(frame)
         kind = "key" if stream.is_key else "residual"
         for grid in session.grids:
@@ -88,6 +85,15 @@ def test_ranges_of_a_frame_are_those_of_the_simulation(network, frames, text):
                 expected = wanted[grid["name"].removesuffix(f" {kind}")]
                 assert grid["scale"] == pytest.approx(expected.scale, rel=0.02)
                 assert grid["high"] - grid["low"] == expected.high - expected.low
+
+
+def grids_of(simulation, frame):
+    """The grid of every point in this frame, by the point's name."""
+    grids = {}
+    simulation.run(
+        frame, probe=lambda point, x, source, seen: grids.update({str(point): source.grid(x, seen)})
+    )
+    return grids
 
 
 def test_the_tail_is_what_only_rearranges_outputs():

@@ -73,5 +73,5 @@ def test_bounded_takes_thresholds_by_point():
 def test_a_plan_that_does_not_hold_together_is_refused():
     plan = lower(vq.quantize(small_network(), "w8a8", moving_frames(2)))
     plan.spec["programs"]["key"][1]["inputs"] = [999]
-    with pytest.raises(vq.NetworkError, match="small: .*an input is not a slot"):
+    with pytest.raises(vq.NetworkError, match=r"small: .*an input is not a slot"):
         plan.stream()

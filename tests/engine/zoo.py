@@ -1,4 +1,4 @@
-"""Modules that hold what the small network of the other tests does not: every operator, every way to meet it."""
+"""Modules that hold what the small network of the other tests does not: every operator, met in every way."""
 
 import torch
 import torch.nn.functional as F
@@ -70,7 +70,7 @@ class Moves(Zoo):
 
 
 class Layers(Zoo):
-    """Convolutions of every kind, layers that share an input, vectors, and a map that a linear layer reads."""
+    """Convolutions of every kind, vectors, and a map that a linear layer reads."""
 
     def __init__(self):
         super().__init__()

@@ -27,7 +27,7 @@ class Body:
     """The part of a network that becomes programs.
 
     nodes: in order, with their inputs' names as `renamed` has them. operators: of those that are neither
-    layers nor elementwise. constants: values that do not depend on the input. sizes: of every value.
+    layers nor elementwise. constants: values that do not depend on the input. sizes: of all others.
     renamed: values that are others in a shape that the engine does not tell apart → the other's name.
     tail, tail_tensors: what PyTorch runs. given: the values that the programs must give, as the network
     names them: its outputs, and what the tail reads.
@@ -45,6 +45,19 @@ class Body:
     def value(self, name: str) -> str:
         """The value that stands for a value of the network."""
         return self.renamed.get(name, name)
+
+    def size(self, value: str) -> Size:
+        """The size of a value or a constant."""
+        if value not in self.constants:
+            return self.sizes[value]
+        size = size_of(self.constants[value].shape)
+        assert size is not None
+        return size
+
+    def number(self, value: str) -> float | None:
+        """A constant of one element; None for every other value."""
+        constant = self.constants.get(value)
+        return float(constant) if constant is not None and constant.numel() == 1 else None
 
 
 def split(network: Network) -> Body:

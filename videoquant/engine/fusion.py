@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from videoquant.engine.body import Body
-from videoquant.engine.elementwise import is_elementwise
+from videoquant.engine.elementwise import BINARY, is_elementwise
 from videoquant.engine.sizes import Size
 from videoquant.network.graph import Node
 
@@ -33,9 +33,13 @@ class Group:
         """The values that pass through the program, in order."""
         return [self.begin, *(node.name for node in self.nodes)]
 
-    def running(self, index: int) -> str:
-        """What the program holds when its node of this index begins."""
-        return self.values[index]
+    def operand(self, index: int) -> str | None:
+        """What a node reads beside the value that the program holds; None where it reads only that."""
+        node = self.nodes[index]
+        if node.op not in BINARY:
+            return None
+        first, second = node.inputs
+        return second if first == self.values[index] else first
 
 
 def fuse(body: Body, input: str) -> list[Group]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from videoquant.engine.body import Body
-from videoquant.engine.elementwise import BINARY, binary_step, unary_step
+from videoquant.engine.elementwise import binary_step, unary_step
 from videoquant.engine.fusion import Group
 from videoquant.engine.layers import float_layer, integer_layer
 from videoquant.engine.pauses import measure, predict
@@ -71,35 +71,24 @@ class Program:
             elif group.head.name not in self.quantized.points:
                 floats.update(group.head.inputs)
             for index in range(len(group.nodes)):
-                operand = _operand(group, index)
-                if operand is not None and self._number(operand) is None:
+                operand = group.operand(index)
+                if operand is not None and self.body.number(operand) is None:
                     floats.add(operand)
         return floats | {use.value for use in self.uses.values() if use.late or not use.quantized}
-
-    def _number(self, value: str) -> float | None:
-        """A constant of one element."""
-        constant = self.body.constants.get(value)
-        return float(constant) if constant is not None and constant.numel() == 1 else None
 
     # Slots and steps
 
     def _value(self, value: str) -> int:
         """The slot of a value as float32."""
-        return self.slots.get("value", value, self._size(value))
-
-    def _size(self, value: str) -> Size:
-        if value in self.body.constants:
-            height, width, channels = channels_last(self.body.constants[value]).shape
-            return height, width, channels
-        return self.body.sizes[value]
+        return self.slots.get("value", value, self.body.size(value))
 
     def _node_step(self, group: Group, index: int) -> Step:
         """The step of an elementwise node."""
-        node, operand = group.nodes[index], _operand(group, index)
+        node, operand = group.nodes[index], group.operand(index)
         if operand is None:
             tensors = self.quantized.network.node_tensors(node)
             return unary_step(node, tensors, self.body.sizes[node.name][2])
-        number = self._number(operand)
+        number = self.body.number(operand)
         other = {"slot": self._value(operand)} if number is None else {"value": number}
         return binary_step(node, node.inputs.index(group.values[index]), other)
 
@@ -123,13 +112,15 @@ class Program:
         self.ops.append({**op, "h": height, "w": width, "c": channels})
 
     def _constants(self) -> None:
+        """Constants that programs read come first."""
         for value, constant in self.body.constants.items():
             if value in self.floats:
-                array = channels_last(constant.detach().float())
+                operator = {
+                    "kind": "constant",
+                    "tensors": {"value": channels_last(constant.detach().float())},
+                }
                 store = {"do": "store", "slot": self._value(value)}
-                self._emit(
-                    value, {"kind": "constant", "tensors": {"value": array}}, [], self._size(value), [store]
-                )
+                self._emit(value, operator, [], self.body.size(value), [store])
 
     def _group(self, index: int, group: Group) -> None:
         """A group's operator with its program."""
@@ -176,8 +167,9 @@ class Program:
 
     def _before_layers(self, use: Use) -> None:
         """What a point needs operators of its own for, before the first layer that reads it."""
-        x, size, name = self._value(use.value), self.body.sizes[use.value], str(use.point)
+        size, name = self.body.sizes[use.value], str(use.point)
         if use.late:
+            x = self._value(use.value)
             if isinstance(use.source, DynamicGrid):
                 self._measure(use, x)
             self._emit(name, {"kind": "map"}, [x], size, self.stores.steps(use))
@@ -204,12 +196,3 @@ class Program:
         pause = predict(named, self._value(value), shape, watched, self.uses, self.stores, self.kind)
         if pause["grids"] or pause["remember"]:
             self.pauses.append({"before_op": len(self.ops), "predict": pause})
-
-
-def _operand(group: Group, index: int) -> str | None:
-    """What a group's node reads beside the value that the program holds; None where it reads only that."""
-    node = group.nodes[index]
-    if node.op not in BINARY:
-        return None
-    first, second = node.inputs
-    return second if first == group.values[index] else first

@@ -24,7 +24,7 @@ def size_of(shape: Sequence[int]) -> Size | None:
 
 
 def channels_last(x: Tensor) -> NDArray[np.float32]:
-    """A value 1×C×H×W, or of one pixel, as an array h×w×c in C order, without a copy where it lies so already."""
+    """A value 1×C×H×W, or of one pixel, as an array h×w×c in C order; a copy unless it lies so already."""
     pixels = x[0].permute(1, 2, 0) if x.dim() == 4 else x.view(1, 1, -1)
     array: NDArray[np.float32] = pixels.contiguous().numpy()
     return array
