@@ -150,6 +150,7 @@ struct Kernels {
     void (*softmax)(const Softmax&, Pixels);
     // Map with at most 4 channels and one step, store_codes: the network's input. Reads nothing past its end.
     void (*quantize_input)(const Map&, Pixels);
+    bool (*finite)(const float* values, int64_t count);  // neither NaN nor infinity among them
     // The sum of the map over each window, saturated.
     void (*window_map)(const WindowMap&);
     // The pixels begin … end − 1 of a map with 0 < value < limit go to `low`, those at or above to `high`; the sum of

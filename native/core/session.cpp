@@ -422,6 +422,15 @@ void Session::spread(Pixels pixels, int64_t least, const Call& call) {
     });
 }
 
+bool Session::finite(const float* input) {
+    std::atomic<bool> all{true};
+    const Slot& slot = plan_->slots[0];
+    spread({nullptr, 0, slot.pixels()}, 8192, [&](Pixels part) {
+        if (!kernels_->finite(input + part.begin * slot.c, (part.end - part.begin) * slot.c)) all = false;
+    });
+    return all;
+}
+
 // Weights are read once a task: the more of them, the larger the tasks.
 static int64_t least_pixels(const Op& op) {
     size_t bytes = 0;

@@ -20,6 +20,9 @@ public:
     // Runs operators first … last − 1 of a program on an input of slot 0's size.
     void run(const std::vector<Op>& program, const float* input, int64_t first, int64_t last);
 
+    // Whether an input of slot 0's size holds neither NaN nor infinity.
+    bool finite(const float* input);
+
     void set_grid(int32_t index, const Grid& grid);
     // From now on codes of this slot take a new value only where it moved by more than tau. Incremental only.
     void set_tau(int32_t slot, int32_t tau) { states_[size_t(slot)].tau = tau; }

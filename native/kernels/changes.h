@@ -3,6 +3,17 @@
 
 namespace vq::VQ_ISA {
 
+static bool finite(const float* values, int64_t count) {
+    uint32_t largest = 0;  // NaN and infinity have the largest exponent
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t bits;
+        __builtin_memcpy(&bits, values + i, 4);
+        bits &= 0x7fffffff;
+        largest = bits > largest ? bits : largest;
+    }
+    return largest < 0x7f800000;
+}
+
 static void window_map(const WindowMap& m) {
     uint16_t* row = m.scratch + m.margin;
     const auto add = [](uint16_t a, uint16_t b) { const uint16_t s = uint16_t(a + b); return s < a ? uint16_t(0xFFFF) : s; };

@@ -48,13 +48,18 @@ size_t slot_index(const Session& s, int64_t slot) {
     return size_t(slot);
 }
 
-void run(Session& s, const std::string& name, nb::ndarray<const float, nb::ndim<3>, nb::c_contig, nb::device::cpu> input, int64_t first,
-         int64_t last) {
-    const std::vector<Op>& ops = program(s, name);
+using Input = nb::ndarray<const float, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+
+void check_size(const Session& s, const Input& input) {
     const Slot& slot = s.plan().slots[0];
     if (int64_t(input.shape(0)) != slot.h || int64_t(input.shape(1)) != slot.w || int64_t(input.shape(2)) != slot.c)
         throw std::invalid_argument("the input must be " + std::to_string(slot.h) + "×" + std::to_string(slot.w) + "×" +
                                     std::to_string(slot.c));
+}
+
+void run(Session& s, const std::string& name, const Input& input, int64_t first, int64_t last) {
+    const std::vector<Op>& ops = program(s, name);
+    check_size(s, input);
     if (last < 0) last = int64_t(ops.size());
     if (first < 0 || first > last || last > int64_t(ops.size())) throw nb::index_error("no such operators");
     nb::gil_scoped_release release;
@@ -101,6 +106,11 @@ NB_MODULE(_native, m) {
         .def("__init__", &make_session, "plan"_a, "isa"_a = "", "threads"_a = 1, "mode"_a = "frame",
              "taus"_a = std::map<int64_t, int32_t>())
         .def("run", &run, "program"_a, "input"_a, "first"_a = 0, "last"_a = -1)
+        .def("finite", [](Session& s, const Input& input) {
+            check_size(s, input);
+            nb::gil_scoped_release release;
+            return s.finite(input.data());
+        }, "input"_a, "Whether it holds neither NaN nor infinity.")
         .def("slot", &slot_view, "index"_a, "A view of a slot's memory: h×w×c.")
         .def("moved", &moved_view, "index"_a, "Per pixel how many groups of 4 channels changed; None: all may have.")
         .def("set_grid", [](Session& s, int64_t i, double scale, int32_t zero, int32_t low, int32_t high) {

@@ -11,6 +11,12 @@ static void quantize_input(const Map& map, Pixels pixels) {
     }
 }
 
+static bool finite(const float* values, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        if (!(values[i] - values[i] == 0)) return false;
+    return true;
+}
+
 static void window_map(const WindowMap& m) {
     for (int32_t y = 0; y < m.out_h; y++)
         for (int32_t x = 0; x < m.out_w; x++) {

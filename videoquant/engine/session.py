@@ -30,6 +30,9 @@ class Session(Protocol):
     def run(self, program: str, input: NDArray[np.float32], first: int = 0, last: int = -1) -> None:
         """Run operators first … last − 1 of a program; −1 is to its end. input: h×w×c, in C order."""
 
+    def finite(self, input: NDArray[np.float32]) -> bool:
+        """Whether an input h×w×c holds neither NaN nor infinity."""
+
     def slot(self, index: int) -> NDArray[Any]:
         """A slot's memory, h×w×c; what is in it until the next run."""
 

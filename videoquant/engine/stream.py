@@ -72,9 +72,13 @@ class Stream:
 
     def _run(self, frame: Any) -> dict[str, Tensor]:
         plan = self.plan
-        x = prepare(frame, plan.preprocessing, plan.input_shape, plan.name)
+        # PyTorch's threads would still be waiting busily, and in the way, when the engine's begin.
+        x = prepare(frame, plan.preprocessing, plan.input_shape, plan.name, check_finite=False)
         if x.shape[0] != 1:
             raise DataError(f"{plan.name}: the engine takes one frame at a time; got a batch of {x.shape[0]}")
+        pixels = channels_last(x)
+        if not self._session.finite(pixels):
+            raise DataError(f"{plan.name}: the input holds NaN or infinity")
         index, size = (
             (frame.index, frame.pixels.shape) if isinstance(frame, Frame) else (None, tuple(x.shape))
         )

@@ -160,11 +160,16 @@ class Preprocessing:
 
 
 def prepare(
-    frame: Any, preprocessing: Preprocessing, input_shape: Sequence[int], name: str = "network"
+    frame: Any,
+    preprocessing: Preprocessing,
+    input_shape: Sequence[int],
+    name: str = "network",
+    check_finite: bool = True,
 ) -> torch.Tensor:
     """A network's input for a frame: uint8 pixels H×W×3 (or what has `.pixels`), or the input itself.
 
     input_shape: N×C×H×W of the network; an input may have another N. name: of the network, for messages.
+    check_finite: False where the caller does it himself.
     Raises `DataError` where a tensor has another shape, or is not finite.
     """
     frame = getattr(frame, "pixels", frame)
@@ -173,7 +178,7 @@ def prepare(
     if tuple(frame.shape[1:]) != tuple(input_shape[1:]):
         want, got = ("×".join(map(str, shape)) for shape in (input_shape, frame.shape))
         raise DataError(f"{name}: the input must be {want}; got {got}")
-    if not bool(torch.isfinite(frame).all()):
+    if check_finite and not bool(torch.isfinite(frame).all()):
         raise DataError(f"{name}: the input holds NaN or infinity")
     return frame.float().contiguous(memory_format=torch.channels_last) if frame.dim() == 4 else frame.float()
 
