@@ -45,6 +45,7 @@ Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, int t
     merged_ = Memory::of<int32_t>(size_t(most_pixels) + 64);
     for (size_t s = 0; s < states_.size(); s++) {
         const Slot& slot = plan_->slots[s];
+        if (!data_[s]) continue;
         states_[s].moved = Memory::of<uint16_t>(size_t(slot.pixels()));
         bytes_ += states_[s].moved.bytes();
         if (!slot.codes) continue;
@@ -58,7 +59,7 @@ Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, int t
 void Session::place_slots() {
     const size_t count = plan_->slots.size();
     std::vector<int64_t> first(count, -1), last(count, -1);
-    std::vector<bool> stays(count, incremental_);
+    std::vector<bool> stays(count, false);
     std::vector<bool> joined(count, false);
     int64_t time = 0;
     for (const auto& [name, ops] : plan_->programs) {
@@ -87,7 +88,7 @@ void Session::place_slots() {
         }
     }
     for (size_t s = 0; s < count; s++)
-        if (plan_->slots[s].keep) stays[s] = true;
+        if (plan_->slots[s].keep || (incremental_ && first[s] >= 0)) stays[s] = true;
     for (const auto& [name, slot] : plan_->outputs) stays[size_t(slot)] = true;
 
     // Largest first, each at the lowest place that is free while it lives.
@@ -122,7 +123,7 @@ void Session::place_slots() {
     memory_.emplace_back(size_t(total));
     for (size_t s = 0; s < count; s++) {
         if (offset[s] >= 0) data_[s] = memory_[0].as<char>() + offset[s];
-        else if (joined[s]) data_[s] = nullptr;
+        else if (joined[s] || (first[s] < 0 && !stays[s])) data_[s] = nullptr;  // no one needs it
         else {
             memory_.emplace_back(plan_->slots[s].bytes());
             data_[s] = memory_.back().as<void>();
@@ -233,7 +234,8 @@ void Session::bind(const Op& op, Bound& b) {
     }
     switch (op.kind) {
         case Kind::conv: {
-            b.accumulator_stride = round_up(op.c, 16) + 64;
+            // Whole vectors; those of a group of output channels may reach past it.
+            b.accumulator_stride = round_up(op.c, 16) + (op.groups > 1 ? 64 : 0);
             b.scale = Memory::of<float>(size_t(op.c) + 128);
             b.zeros = Memory(size_t(in.stride) + 64);
             for (const Part& part : op.parts) {
@@ -693,8 +695,8 @@ void Session::follow_convolution(Bound& b, bool all) {
     if (b.arm_wait > 0) b.arm_wait--;
     const bool worth = full >= 6 && op.grid >= 0;  // below this a pixel in full costs no more than its accumulators
     if (all) {
-        b.armed = fresh_ && worth;
-        keep(b.armed);
+        b.armed = false;
+        keep(false);
         run_dense(b, {nullptr, 0, pixels});
         return;
     }
