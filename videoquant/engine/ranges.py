@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.engine.session import Session
@@ -61,7 +63,12 @@ def value(session: Session, slot: int, shape: Sequence[int], input: Tensor) -> T
     """
     if slot == 0:
         return input
-    return torch.from_numpy(session.slot(slot)).permute(2, 0, 1).reshape(tuple(shape))
+    return as_value(session.slot(slot), shape)
+
+
+def as_value(array: NDArray[np.float32], shape: Sequence[int]) -> Tensor:
+    """An array h×w×c as the network has the value, 1×C×H×W or 1×C, mostly on the same memory."""
+    return torch.from_numpy(array).permute(2, 0, 1).reshape(tuple(shape))
 
 
 def predictor(stored: dict[str, Any]) -> Predictor:

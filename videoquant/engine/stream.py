@@ -9,7 +9,7 @@ from torch import Tensor
 
 from videoquant.data.video import Frame
 from videoquant.engine.plan import Plan
-from videoquant.engine.ranges import Ranges, value
+from videoquant.engine.ranges import Ranges, as_value
 from videoquant.engine.session import Session
 from videoquant.engine.sizes import channels_last
 from videoquant.errors import DataError
@@ -105,8 +105,9 @@ class Stream:
     def _outputs(self, x: Tensor) -> dict[str, Tensor]:
         """The network's outputs, copied out of the session, and the tail run on them."""
         plan = self.plan
+        # Copied by NumPy, on one thread: PyTorch's would be in the way of the engine's (see `_run`).
         values = {
-            name: value(self._session, slot, plan.shapes[name], x).clone()
+            name: x.clone() if slot == 0 else as_value(self._session.slot(slot).copy(), plan.shapes[name])
             for name, slot in plan.spec["outputs"].items()
         }
         for node in plan.tail:
