@@ -153,6 +153,8 @@ struct Kernels {
     bool (*finite)(const float* values, int64_t count);  // neither NaN nor infinity among them
     // The sum of the map over each window, saturated.
     void (*window_map)(const WindowMap&);
+    // How many pixels of a tensor changed, and how many groups of 4 channels in them.
+    void (*count_moved)(const uint16_t* moved, int64_t count, int64_t& pixels, int64_t& groups);
     // The pixels begin … end − 1 of a map with 0 < value < limit go to `low`, those at or above to `high`; the sum of
     // the former to `total`. Lists have room for 16 more.
     void (*split)(const uint16_t* map, int32_t begin, int32_t end, uint16_t limit, int32_t* low, int64_t& low_count,

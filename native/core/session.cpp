@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <stdexcept>
 
@@ -135,7 +136,7 @@ void Session::place_slots() {
 // Whether operator i is a convolution whose result goes to the pool behind it and nowhere else. Then the two run
 // together, a few rows at a time, and the whole map, often the largest of a network, is never stored.
 bool Session::joins_pool(const std::vector<Op>& ops, size_t i) const {
-    if (incremental_ || i + 1 >= ops.size() || ops[i].kind != Kind::conv || ops[i].parts.size() != 1 ||
+    if (i + 1 >= ops.size() || ops[i].kind != Kind::conv || ops[i].parts.size() != 1 ||
         ops[i].parts[0].step_y != 1 || ops[i + 1].kind != Kind::pool || ops[i + 1].pool.dilation_y != 1 ||
         ops[i + 1].pool.kernel_h > 8 ||  // a window as high as the map would need all of it
         ops[i].steps.empty() || ops[i].steps.back().step.kind != Do::store)
@@ -154,7 +155,8 @@ bool Session::joins_pool(const std::vector<Op>& ops, size_t i) const {
     return uses == 2;
 }
 
-void Session::run_joined(Bound& conv, Bound& pool) {
+// Computes the rows of the pool that the spans (first, last + 1) name.
+void Session::run_joined(Bound& conv, Bound& pool, const std::vector<std::pair<int32_t, int32_t>>& spans) {
     const Op& op = *conv.op;
     const Pool& p = pool.pool;
     const int64_t row = int64_t(op.w) * op.c;
@@ -171,8 +173,11 @@ void Session::run_joined(Bound& conv, Bound& pool) {
             bytes_ += stripes_.back().bytes();
         }
     }
-    const int64_t tasks = std::min<int64_t>(pool.op->h, threads_.count() == 1 ? 1 : threads_.count() * 4);
-    threads_.run(tasks, [&](int64_t task) {
+    std::vector<std::pair<int32_t, int32_t>> tasks;
+    const int32_t each = threads_.count() == 1 ? pool.op->h : std::max(1, pool.op->h / (threads_.count() * 4));
+    for (const auto& [first, last] : spans)
+        for (int32_t y = first; y < last; y += each) tasks.emplace_back(y, std::min(last, y + each));
+    threads_.run(int64_t(tasks.size()), [&](int64_t task) {
         float* stripe;
         {
             std::lock_guard<std::mutex> lock(stripes_mutex_);
@@ -184,8 +189,8 @@ void Session::run_joined(Bound& conv, Bound& pool) {
         c.program.steps = steps.data();
         Pool q = p;
         int64_t have = -1, end = -1;  // the rows of the map that lie in the stripe
-        const int64_t last = pool.op->h * (task + 1) / tasks;
-        for (int64_t y = pool.op->h * task / tasks; y < last; y += rows) {
+        const int64_t last = tasks[size_t(task)].second;
+        for (int64_t y = tasks[size_t(task)].first; y < last; y += rows) {
             const int64_t stop = std::min(last, y + rows);
             const int64_t from = std::max<int64_t>(0, y * p.stride_y - p.top);
             const int64_t to = std::min<int64_t>(op.h, (stop - 1) * p.stride_y - p.top + p.kernel_h);
@@ -309,7 +314,7 @@ void Session::bind(const Op& op, Bound& b) {
     b.columns.assign(columns.begin(), columns.end());
     b.direct = op.kind == Kind::map && op.inputs[0] == 0 && op.c <= 4 && op.steps.size() == 1 &&
                op.steps[0].step.kind == Do::store_codes;
-    if (op.kind == Kind::conv) states_[size_t(op.inputs[0])].layers_read = true;
+    if (op.kind == Kind::conv) states_[size_t(op.inputs[0])].convolutions.push_back(&b);
     bytes_ += b.scale.bytes() + b.zeros.bytes();
     for (const Memory& start : b.starts) bytes_ += start.bytes();
 }
@@ -364,48 +369,78 @@ void Session::run(const std::vector<Op>& program, const float* input, int64_t fi
         throw std::invalid_argument("a convolution and the pool behind it run together; do not stop between them");
     current_work_ = &work_[which];
     input_ = input;
+    const auto start = std::chrono::steady_clock::now();
     if (first == 0) {
         macs_done_ = macs_dense_ = 0;
-        const Slot& slot = plan_->slots[0];
-        bool copy = false;
-        for (const Bound& b : bounds) {
-            for (const int32_t in : b.op->inputs) copy |= in == 0 && !b.direct;
-            for (const StepPlan& step : b.op->steps) copy |= step.operand == 0;
-        }
-        if (copy) {
-            states_[0].all = true;
-            if (incremental_ && !fresh_) {  // find out which pixels changed
-                states_[0].all = false;
-                uint16_t* moved = states_[0].moved.as<uint16_t>();
-                const float* old = static_cast<float*>(data_[0]);
-                const size_t bytes = size_t(slot.c) * 4;
-                for (int64_t p = 0; p < slot.pixels(); p++)
-                    moved[p] = std::memcmp(old + p * slot.c, input + p * slot.c, bytes) != 0;
-            }
-            std::memcpy(data_[0], input, slot.bytes());
-        }
+        pace_.full = incremental_ && (fresh_ || pace_.left > 0);
+        pace_.seconds = 0;
+        take_input(bounds);
     }
     for (int64_t i = first; i < last; i++) {
         Bound& b = bounds[size_t(i)];
         if (b.stale) prepare(b);
         if (b.direct) b.map.in.data = const_cast<float*>(input_);
-        (*current_work_)[size_t(i)] = {b.op->macs, How::dense};
+        work_of(b) = {b.op->macs, How::dense};
         if (b.joined) {
-            Bound& next = bounds[size_t(i) + 1];
-            if (next.stale) prepare(next);
-            run_joined(b, next);
-            macs_done_ += b.op->macs, macs_dense_ += b.op->macs;
-            i++;
-            continue;
-        }
-        if (incremental_) run_following(b);
+            Bound& pool = bounds[size_t(++i)];
+            if (pool.stale) prepare(pool);
+            work_of(pool) = {0, How::dense};
+            if (incremental_) follow_joined(b, pool);
+            else run_joined(b, pool, {{0, pool.op->h}});
+        } else if (incremental_) run_following(b);
         else run_dense(b, {nullptr, 0, int64_t(b.op->h) * b.op->w});
-        macs_done_ += (*current_work_)[size_t(i)].first;
+        macs_done_ += work_of(b).first;
         macs_dense_ += b.op->macs;
     }
+    pace_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (last == int64_t(bounds.size())) {
         std::fill(grid_changed_.begin(), grid_changed_.end(), uint8_t(0));
+        if (incremental_) set_pace(pace_.seconds);
         fresh_ = false;
+    }
+}
+
+// Where an operator reads the input itself, or as an operand, it must lie in slot 0.
+void Session::take_input(const std::vector<Bound>& bounds) {
+    const Slot& slot = plan_->slots[0];
+    bool copy = false;
+    for (const Bound& b : bounds) {
+        for (const int32_t in : b.op->inputs) copy |= in == 0 && !b.direct;
+        for (const StepPlan& step : b.op->steps) copy |= step.operand == 0;
+    }
+    if (!copy) return;
+    states_[0].all = true;
+    if (incremental_ && !pace_.full) {  // find out which pixels changed
+        states_[0].all = false;
+        uint16_t* moved = states_[0].moved.as<uint16_t>();
+        const float* old = static_cast<float*>(data_[0]);
+        const size_t bytes = size_t(slot.c) * 4;
+        for (int64_t p = 0; p < slot.pixels(); p++)
+            moved[p] = std::memcmp(old + p * slot.c, input_ + p * slot.c, bytes) != 0;
+    }
+    std::memcpy(data_[0], input_, slot.bytes());
+}
+
+std::pair<int64_t, How>& Session::work_of(const Bound& b) {
+    return (*current_work_)[size_t(&b - programs_[size_t(current_work_ - work_.data())].data())];
+}
+
+// After a frame: whether the next ones follow changes or are computed in full.
+void Session::set_pace(double seconds) {
+    if (pace_.full) {
+        // The first frame of all touches its memory for the first time: no measure.
+        if (!fresh_) pace_.dense = pace_.dense == 0 ? seconds : 0.7 * pace_.dense + 0.3 * seconds;
+        if (!fresh_ && pace_.left > 0) pace_.left--;
+        pace_.since = pace_.bad = pace_.good = 0;
+        return;
+    }
+    if (++pace_.since <= 2) return;  // accumulators are being filled
+    pace_.bad = seconds > 1.03 * pace_.dense ? pace_.bad + 1 : 0;
+    pace_.good = seconds < 0.97 * pace_.dense ? pace_.good + 1 : 0;
+    if (pace_.good >= 8) pace_.wait = 8;
+    if (pace_.bad >= 3) {
+        pace_.left = pace_.wait;
+        pace_.wait = std::min(2 * pace_.wait, 64);
     }
 }
 
@@ -605,71 +640,113 @@ void Session::window(Bound& b, bool& all) {
     }
 }
 
-void Session::run_following(Bound& b) {
-    const Op& op = *b.op;
-    const int64_t pixels = int64_t(op.h) * op.w;
-    bool all;
-    window(b, all);
-    uint16_t* map = map_.as<uint16_t>();
-
-    // Which of the codes that this operator stores are worth following.
+// Which of the codes that an operator stores are followed in this frame.
+void Session::begin_following(Bound& b, bool all) {
     const bool whole = fresh_ || grids_changed(b);
+    const int64_t pixels = int64_t(b.op->h) * b.op->w;
     for (size_t i = 0; i < b.steps.size(); i++) {
         Step& step = b.steps[i];
-        const int32_t slot = op.steps[i].slot;
+        const int32_t slot = b.op->steps[i].slot;
         if (slot < 0) continue;
         State& s = states_[size_t(slot)];
         step.track = Track();
         s.all = all;
         if (step.kind != Do::store_codes || whole) continue;
-        if (all && s.skip > 0) {
-            s.skip--;
-            continue;
+        // With a tau the codes that are held depend on every comparison, so none may be left out.
+        if (all && s.tau == 0 && !b.direct) {
+            if (pace_.full) continue;
+            if (s.skip > 0) {
+                s.skip--;
+                continue;
+            }
         }
-        step.track = {s.delta.as<int8_t>(), s.moved.as<uint16_t>(), s.tau};
-        s.all = false;
+        step.track = {s.delta.as<int8_t>(), false, s.moved.as<uint16_t>(), s.tau};
+        for (const Bound* reader : s.convolutions) step.track.changes |= reader->armed;
+        s.all = pace_.full;
         if (!all) std::memset(s.moved.as<uint16_t>(), 0, size_t(pixels) * 2);
     }
+}
 
-    if (op.kind == Kind::conv) follow_convolution(b, all);
-    else if (all) run_dense(b, {nullptr, 0, pixels});
-    else {
-        int64_t low, high, total;
-        kernels_->split(map, 0, int32_t(pixels), 1, low_.as<int32_t>(), low, high_.as<int32_t>(), high, total);
-        run_dense(b, {high_.as<int32_t>(), 0, high});
-        current_work_->at(size_t(&b - programs_[size_t(current_work_ - work_.data())].data())) = {
-            pixels ? op.macs * high / pixels : 0, high == pixels ? How::dense : How::listed};
-    }
-
+// What is known of the stored values now; map_ says which pixels were computed, where not all were.
+void Session::end_following(Bound& b, bool all) {
+    const Op& op = *b.op;
+    const int64_t pixels = int64_t(op.h) * op.w;
     for (size_t i = 0; i < b.steps.size(); i++) {
         const int32_t slot = op.steps[i].slot;
         if (slot < 0) continue;
         State& s = states_[size_t(slot)];
         if (!b.steps[i].track.delta) {
-            if (!all) std::memcpy(s.moved.as<uint16_t>(), map, size_t(pixels) * 2);
+            if (!all) std::memcpy(s.moved.as<uint16_t>(), map_.as<uint16_t>(), size_t(pixels) * 2);
             continue;
         }
-        if (!all && !b.direct) continue;
+        if (!all) continue;
         // Everything was computed and followed: was it worth it?
-        const uint16_t* moved = s.moved.as<uint16_t>();
         int64_t count = 0, groups = 0;
-        for (int64_t p = 0; p < pixels; p++) {
-            count += moved[p] != 0;
-            groups += moved[p] & 0x7fff;
-        }
-        const int64_t quads = (op.c + 3) / 4;
-        const bool dense = count > pixels * 85 / 100 && (!s.layers_read || groups > pixels * quads * 60 / 100);
+        kernels_->count_moved(s.moved.as<uint16_t>(), pixels, count, groups);
         if (b.direct) {
             // The input is always followed, it costs little; when it calms down, look at everything again.
             const double density = double(count) / double(pixels);
-            if (density < 0.6 * input_density_)
+            if (density < 0.6 * input_density_) {
                 for (State& other : states_) other.skip = 0, other.backoff = 1;
+                pace_.left = 0;
+            }
             input_density_ = density;
-        } else if (dense) {
+            continue;
+        }
+        const int64_t quads = (op.c + 3) / 4;
+        if (count > pixels * 85 / 100 && (s.convolutions.empty() || groups > pixels * quads * 50 / 100)) {
             s.skip = s.backoff;
             s.backoff = std::min(2 * s.backoff, 16);
         } else s.backoff = 1;
     }
+}
+
+void Session::run_following(Bound& b) {
+    const Op& op = *b.op;
+    const int64_t pixels = int64_t(op.h) * op.w;
+    bool all = true;
+    if (!pace_.full) window(b, all);
+    begin_following(b, all);
+    if (op.kind == Kind::conv) follow_convolution(b, all);
+    else if (all) run_dense(b, {nullptr, 0, pixels});
+    else {
+        int64_t low, high, total;
+        kernels_->split(map_.as<uint16_t>(), 0, int32_t(pixels), 1, low_.as<int32_t>(), low, high_.as<int32_t>(), high, total);
+        run_dense(b, {high_.as<int32_t>(), 0, high});
+        work_of(b) = {op.macs * high / pixels, high == pixels ? How::dense : How::listed};
+    }
+    end_following(b, all);
+}
+
+// A convolution and its pool: whole rows of the pool, those whose windows hold any change.
+void Session::follow_joined(Bound& conv, Bound& pool) {
+    bool all = true;
+    if (!pace_.full) window(conv, all);
+    begin_following(pool, all);
+    uint16_t* map = map_.as<uint16_t>();
+    std::vector<std::pair<int32_t, int32_t>> spans;
+    if (all) spans.emplace_back(0, pool.op->h);
+    else {
+        const Op& op = *conv.op;
+        std::vector<bool> changed(size_t(op.h));
+        for (int32_t y = 0; y < op.h; y++)
+            for (int32_t x = 0; x < op.w && !changed[size_t(y)]; x++) changed[size_t(y)] = map[int64_t(y) * op.w + x] != 0;
+        for (int32_t y = 0; y < pool.op->h; y++) {
+            const int32_t from = std::max(0, y * pool.pool.stride_y - pool.pool.top);
+            const int32_t to = std::min(op.h, y * pool.pool.stride_y - pool.pool.top + pool.pool.kernel_h);
+            bool any = false;
+            for (int32_t row = from; row < to; row++) any |= changed[size_t(row)];
+            std::fill(map + int64_t(y) * pool.op->w, map + int64_t(y + 1) * pool.op->w, uint16_t(any));
+            if (!any) continue;
+            if (!spans.empty() && spans.back().second == y) spans.back().second++;
+            else spans.emplace_back(y, y + 1);
+        }
+        int64_t rows = 0;
+        for (const auto& [first, last] : spans) rows += last - first;
+        work_of(conv) = {op.macs / pool.op->h * rows, rows == pool.op->h ? How::dense : How::listed};
+    }
+    run_joined(conv, pool, spans);
+    end_following(pool, all);
 }
 
 // A convolution has three ways: all pixels or those of a list in full, or the changed groups alone on top of the
@@ -678,7 +755,6 @@ void Session::follow_convolution(Bound& b, bool all) {
     const Op& op = *b.op;
     const int64_t pixels = int64_t(op.h) * op.w;
     const int64_t full = groups_of(op, plan_->slots[size_t(op.inputs[0])]);
-    auto& work = current_work_->at(size_t(&b - programs_[size_t(current_work_ - work_.data())].data()));
     const auto keep = [&](bool on) {
         if (on && !b.accumulators) {
             b.accumulators = Memory::of<int32_t>(size_t(pixels * b.accumulator_stride));
@@ -693,36 +769,40 @@ void Session::follow_convolution(Bound& b, bool all) {
         }
     };
     if (b.arm_wait > 0) b.arm_wait--;
-    const bool worth = full >= 6 && op.grid >= 0;  // below this a pixel in full costs no more than its accumulators
     if (all) {
         b.armed = false;
         keep(false);
         run_dense(b, {nullptr, 0, pixels});
         return;
     }
+    // Below a few groups a pixel in full costs no more than its accumulators.
+    const bool worth = full >= 6;
     int32_t *low_list = low_.as<int32_t>(), *high_list = high_.as<int32_t>();
     int64_t low = 0, high = 0, total = 0;
-    const uint16_t limit = worth ? uint16_t(std::min<int64_t>(0x8000, std::max<int64_t>(1, full * 45 / 100))) : uint16_t(1);
+    const uint16_t limit = worth ? uint16_t(std::min<int64_t>(0x8000, std::max<int64_t>(1, full * 40 / 100))) : uint16_t(1);
     kernels_->split(map_.as<uint16_t>(), 0, int32_t(pixels), limit, low_list, low, high_list, high, total);
-    const double own = 12 + 0.05 * double(full), dense_pixel = double(full) + 6;
-    const double residual = 2.0 * double(total) + own * double(low), listed = dense_pixel * double(low);
-    const bool gains = residual < listed;
+    // Fitted to measurements: a changed group costs about two of a full pixel, because neighbours share lists; taps
+    // are looked up one by one; accumulators are read and written.
+    const double pixel = double(full) + 6, store = 10, own = 12 + 0.05 * double(full) + 1.5 * double(op.parts[0].dy.size());
+    const double listed = pixel * double(low + high);
+    const double residual = 2.2 * double(total) + own * double(low) + (pixel + store) * double(high);
+    const bool gains = residual < 0.9 * listed;
     if (b.armed && gains) {
         keep(true);
         for (const Conv& c : b.convs) {
             spread({high_list, 0, high}, least_pixels(op), [&](Pixels part) { kernels_->conv(c, part); });
             spread({low_list, 0, low}, 48, [&](Pixels part) { kernels_->conv_residual(c, part); });
         }
-        work = {op.macs / pixels * high + int64_t(double(op.macs) / double(pixels * full) * double(total)), How::residual};
+        work_of(b) = {op.macs / pixels * high + int64_t(double(op.macs) / double(pixels * full) * double(total)), How::residual};
         return;
     }
     if (low + high == 0) {
-        work = {0, How::listed};
+        work_of(b) = {0, How::listed};
         return;
     }
     // Filling the accumulators costs a whole frame of this layer: only where it soon pays.
-    const double whole = (dense_pixel + own) * double(pixels), now = dense_pixel * double(low + high);
-    if (!b.armed && worth && !b.arm_wait && whole - now < 4 * (listed - residual)) {
+    const double whole = (pixel + store) * double(pixels);
+    if (!b.armed && worth && gains && !b.arm_wait && whole - listed < 4 * (listed - residual)) {
         b.armed = true;
         b.arm_wait = b.arm_backoff;
         b.arm_backoff = std::min(2 * b.arm_backoff, 64);
@@ -732,11 +812,11 @@ void Session::follow_convolution(Bound& b, bool all) {
     }
     b.armed = false;
     keep(false);
+    work_of(b) = {op.macs / pixels * (low + high), low + high == pixels ? How::dense : How::listed};
+    if (low + high == pixels) return run_dense(b, {nullptr, 0, pixels});
     // One list again, in order.
     std::merge(low_list, low_list + low, high_list, high_list + high, merged_.as<int32_t>());
-    if (low + high == pixels) run_dense(b, {nullptr, 0, pixels});
-    else run_dense(b, {merged_.as<int32_t>(), 0, low + high});
-    work = {op.macs / pixels * (low + high), low + high == pixels ? How::dense : How::listed};
+    run_dense(b, {merged_.as<int32_t>(), 0, low + high});
 }
 
 }  // namespace vq

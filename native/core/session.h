@@ -73,20 +73,26 @@ private:
         Memory moved, delta;
         int32_t tau = 0;
         int32_t skip = 0, backoff = 1;  // frames for which following it is not worth its cost
-        bool layers_read = false;       // a convolution other than depthwise reads it
+        std::vector<const Bound*> convolutions;  // those that read it, depthwise ones aside
     };
 
     void bind(const Op& op, Bound& bound);
     void prepare(Bound& bound);
     Tensor tensor(int32_t slot) const;
     void place_slots();
+    void take_input(const std::vector<Bound>& bounds);
     void run_dense(Bound& bound, Pixels pixels);
     void run_following(Bound& bound);
     void window(Bound& bound, bool& all);
+    void begin_following(Bound& bound, bool all);
+    void end_following(Bound& bound, bool all);
     void follow_convolution(Bound& bound, bool all);
+    void follow_joined(Bound& conv, Bound& pool);
+    void set_pace(double seconds);
     bool grids_changed(const Bound& bound) const;
     bool joins_pool(const std::vector<Op>& ops, size_t i) const;
-    void run_joined(Bound& conv, Bound& pool);
+    void run_joined(Bound& conv, Bound& pool, const std::vector<std::pair<int32_t, int32_t>>& spans);
+    std::pair<int64_t, How>& work_of(const Bound& bound);
     template <class Call>
     void spread(Pixels pixels, int64_t least, const Call& call);
 
@@ -94,6 +100,15 @@ private:
     const Kernels* kernels_;
     Threads threads_;
     bool incremental_, fresh_ = true;
+    // Following changes must not cost more than it saves: where it did for a few frames, the next ones are computed in
+    // full, and their times are what it is measured by. Which it is changes no output.
+    struct Pace {
+        bool full = false;   // this frame is computed in full
+        int left = 1;        // frames to compute in full before changes are followed (again)
+        int wait = 8;        // how many the next time
+        int since = 0, bad = 0, good = 0;  // frames since following began; of those, in a row, slower and faster
+        double dense = 0, seconds = 0;     // time of a full frame, smoothed; of this frame so far
+    } pace_;
     std::vector<Grid> grids_;
     std::vector<uint8_t> grid_changed_;
     std::vector<Memory> memory_;

@@ -38,6 +38,20 @@ static void window_map(const WindowMap& m) {
     }
 }
 
+static void count_moved(const uint16_t* moved, int64_t count, int64_t& pixels, int64_t& groups) {
+    pixels = groups = 0;
+    for (int64_t first = 0; first < count; first += 32768) {
+        const int64_t end = first + 32768 < count ? first + 32768 : count;
+        uint32_t some = 0, sum = 0;
+        for (int64_t p = first; p < end; p++) {
+            some += moved[p] != 0;
+            sum += moved[p] & 0x7fff;
+        }
+        pixels += some;
+        groups += sum;
+    }
+}
+
 static void split(const uint16_t* map, int32_t begin, int32_t end, uint16_t limit, int32_t* low, int64_t& low_count,
                   int32_t* high, int64_t& high_count, int64_t& total) {
     int64_t lows = 0, highs = 0, sum = 0;

@@ -3,8 +3,8 @@
 
 namespace vq::avx512 {
 
-// 16 pixels of 3 channels, which no one follows: 48 floats in, 64 bytes out.
-inline void quantize_rgb(const float* in, const Step& step, uint8_t* out) {
+// 16 pixels of 3 channels: 48 floats in, 64 bytes.
+inline __m512i quantize_rgb(const float* in, const Step& step) {
     const I32 zero = I32::set1(step.grid.zero);
     __m128i b[3];
     for (int i = 0; i < 3; i++) b[i] = _mm512_cvtepi32_epi8((to_steps(F32::load(in + 16 * i), step.grid) + zero).v);
@@ -12,8 +12,25 @@ inline void quantize_rgb(const float* in, const Step& step, uint8_t* out) {
     const __m128i spread = _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1);
     const __m128i pixels[4] = {b[0], _mm_alignr_epi8(b[1], b[0], 12), _mm_alignr_epi8(b[2], b[1], 8),
                                _mm_srli_si128(b[2], 4)};
-    for (int i = 0; i < 4; i++)
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(out) + i, _mm_shuffle_epi8(pixels[i], spread));
+    __m512i all = _mm512_castsi128_si512(_mm_shuffle_epi8(pixels[0], spread));
+    all = _mm512_inserti32x4(all, _mm_shuffle_epi8(pixels[1], spread), 1);
+    all = _mm512_inserti32x4(all, _mm_shuffle_epi8(pixels[2], spread), 2);
+    return _mm512_inserti32x4(all, _mm_shuffle_epi8(pixels[3], spread), 3);
+}
+
+// 16 pixels of 4 bytes meet what the stream holds.
+inline void follow_pixels(__m512i bytes, uint8_t* out, int8_t* delta, uint16_t* moved, __m512i tau) {
+    const __m512i old = _mm512_loadu_si512(out);
+    const __m512i size = _mm512_or_si512(_mm512_subs_epu8(bytes, old), _mm512_subs_epu8(old, bytes));
+    const __mmask64 changed = _mm512_cmpgt_epu8_mask(size, tau);
+    const __mmask64 over = _mm512_mask_cmpgt_epu8_mask(changed, size, _mm512_set1_epi8(127));
+    const __m512i change = _mm512_maskz_sub_epi8(changed, bytes, old);
+    _mm512_storeu_si512(out, _mm512_mask_mov_epi8(old, changed, bytes));
+    _mm512_storeu_si512(delta, change);
+    const __m512i overs = _mm512_movm_epi8(over);
+    const __m256i counts = _mm256_maskz_set1_epi16(_mm512_test_epi32_mask(change, change), 1);
+    const __m256i wides = _mm256_maskz_set1_epi16(_mm512_test_epi32_mask(overs, overs), short(wide));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(moved), _mm256_or_si256(counts, wides));
 }
 
 static void quantize_input_vector(const Map& map, Pixels pixels) {
@@ -25,8 +42,15 @@ static void quantize_input_vector(const Map& map, Pixels pixels) {
     const I32 zero = I32::set1(step.grid.zero);
     const __m512i tau = _mm512_set1_epi32(step.track.tau), limit = _mm512_set1_epi32(127);
     int64_t i = pixels.begin;
-    if (channels == 3 && !step.track.delta)
-        for (; i + 16 <= pixels.end; i += 16) quantize_rgb(map.in.f32() + i * 3, step, step.out.u8() + 4 * i);
+    if (channels == 3)
+        for (; i + 16 <= pixels.end; i += 16) {
+            const __m512i bytes = quantize_rgb(map.in.f32() + i * 3, step);
+            uint8_t* out = step.out.u8() + 4 * i;
+            if (step.track.delta)
+                follow_pixels(bytes, out, step.track.delta + 4 * i, step.track.moved + i,
+                              _mm512_set1_epi8(char(step.track.tau)));
+            else _mm512_storeu_si512(out, bytes);
+        }
     const __mmask16 loaded = __mmask16((1u << 4 * channels) - 1);
     for (; i + 4 <= pixels.end; i += 4) {
         const F32 x = {_mm512_maskz_expand_ps(used, _mm512_maskz_loadu_ps(loaded, map.in.f32() + i * channels))};

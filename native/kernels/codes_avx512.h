@@ -114,7 +114,7 @@ inline __attribute__((always_inline)) void store_bytes64(const Codes& codes, con
     const bool over = _mm512_mask_cmpgt_epu8_mask(moved, size, _mm512_set1_epi8(127)) != 0;
     const __m512i change = _mm512_maskz_sub_epi8(moved, bytes, old);
     store_first(out, _mm512_mask_mov_epi8(old, moved, bytes), n);
-    store_first(codes.track.delta + pixel * codes.stride + c0, change, n);
+    if (codes.track.changes) store_first(codes.track.delta + pixel * codes.stride + c0, change, n);
     const int groups = __builtin_popcount(_mm512_test_epi32_mask(change, change));
     uint16_t& count = codes.track.moved[pixel];
     count = uint16_t(((c0 == 0 ? 0 : count) + groups) | (over ? wide : 0));

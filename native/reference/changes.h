@@ -30,6 +30,14 @@ static void window_map(const WindowMap& m) {
         }
 }
 
+static void count_moved(const uint16_t* moved, int64_t count, int64_t& pixels, int64_t& groups) {
+    pixels = groups = 0;
+    for (int64_t p = 0; p < count; p++) {
+        pixels += moved[p] != 0;
+        groups += moved[p] & ~wide;
+    }
+}
+
 static void split(const uint16_t* map, int32_t begin, int32_t end, uint16_t limit, int32_t* low, int64_t& low_count,
                   int32_t* high, int64_t& high_count, int64_t& total) {
     low_count = high_count = total = 0;

@@ -14,5 +14,5 @@
 namespace vq {
 extern const Kernels kernels_portable;
 const Kernels kernels_portable = {"portable", portable::conv, portable::conv_residual, portable::depthwise,
-                                  VQ_OTHER_KERNELS(portable), portable::quantize_input, portable::finite, portable::window_map, portable::split};
+                                  VQ_OTHER_KERNELS(portable), portable::quantize_input, portable::finite, portable::window_map, portable::count_moved, portable::split};
 }  // namespace vq
