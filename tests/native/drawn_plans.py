@@ -102,7 +102,7 @@ class Drawn:
         frame = rng.normal(0, 2, (slot["h"], slot["w"], slot["c"])).astype(np.float32)
         frames = [frame]
         for _ in range(count - 1):
-            pixels = rng.random(frame.shape[:2] + (1,)) < rng.choice([0, 0.2, 1])
+            pixels = rng.random((*frame.shape[:2], 1)) < rng.choice([0, 0.2, 1])
             values = rng.random(frame.shape) < rng.choice([0.2, 1])
             frame = (frame + rng.normal(0, 2, frame.shape) * pixels * values).astype(np.float32)
             frames.append(frame)
@@ -131,7 +131,8 @@ def draw_step(draw: DrawFn, draft: Draft, op: dict[str, Any], do: str) -> dict[s
     h, w, c = op["h"], op["w"], op["c"]
     match do:
         case "clamp":
-            return {"do": do, "lo": draw(st.sampled_from([0.0, -1.0, -np.inf])), "hi": draw(st.sampled_from([6.0, np.inf]))}  # fmt: skip
+            low, high = draw(st.sampled_from([0.0, -1.0, -np.inf])), draw(st.sampled_from([6.0, np.inf]))
+            return {"do": do, "lo": low, "hi": high}
         case "leaky_relu":
             return {"do": do, "slope": draw(st.sampled_from([0.01, 0.3]))}
         case "elu":

@@ -38,8 +38,8 @@ def assert_identical(
             y, x, c = np.argwhere((a != b) & ~((a != a) & (b != b)))[0]
             op = spec["programs"]["key"][-1]
             pytest.fail(
-                f"{who}: frame {frame}, slot {i + 1} of {op['kind']} {op['attrs']} on {spec['slots'][0]} gives "
-                f"{a[y, x, c]} instead of {b[y, x, c]} in row {y}, column {x}, channel {c} of {a.shape}; "
+                f"{who}: frame {frame}, slot {i + 1} of {op['kind']} {op['attrs']} on {spec['slots'][0]} "
+                f"gives {a[y, x, c]} instead of {b[y, x, c]} in row {y}, column {x}, channel {c} of {a.shape}; "
                 f"steps {[step['do'] for step in op['steps']]}"
             )
 
