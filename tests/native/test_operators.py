@@ -39,8 +39,8 @@ def assert_identical(
             op = spec["programs"]["key"][-1]
             pytest.fail(
                 f"{who}: frame {frame}, slot {i + 1} of {op['kind']} {op['attrs']} on {spec['slots'][0]} "
-                f"gives {a[y, x, c]} instead of {b[y, x, c]} in row {y}, column {x}, channel {c} of {a.shape}; "
-                f"steps {[step['do'] for step in op['steps']]}"
+                f"gives {a[y, x, c]} instead of {b[y, x, c]} in row {y}, column {x}, channel {c} "
+                f"of {a.shape}; steps {[step['do'] for step in op['steps']]}"
             )
 
 
