@@ -33,10 +33,38 @@ inline void follow_pixels(__m512i bytes, uint8_t* out, int8_t* delta, uint16_t* 
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(moved), _mm256_or_si256(counts, wides));
 }
 
+// Pixels of one channel, 16 at a time: a code takes the lowest of a pixel's 4 bytes, so it is a 32-bit number. Returns
+// the first pixel that is left.
+inline int64_t quantize_gray(const float* in, const Step& step, int64_t i, int64_t end) {
+    const I32 zero = I32::set1(step.grid.zero);
+    const __m512i low = _mm512_set1_epi32(0xFF), limit = _mm512_set1_epi32(127);
+    for (; i + 16 <= end; i += 16) {
+        const __m512i codes = (to_steps(F32::load(in + i), step.grid) + zero).v;
+        uint8_t* out = step.out.u8() + 4 * i;
+        if (!step.track.delta) {
+            _mm512_storeu_si512(out, codes);
+            continue;
+        }
+        const __m512i change = _mm512_sub_epi32(codes, _mm512_and_si512(_mm512_loadu_si512(out), low));
+        const __m512i size = _mm512_abs_epi32(change);
+        const __mmask16 moved = _mm512_cmpgt_epi32_mask(size, _mm512_set1_epi32(step.track.tau));
+        const __mmask16 over = _mm512_mask_cmpgt_epi32_mask(moved, size, limit);
+        _mm512_mask_storeu_epi32(out, moved, codes);
+        _mm512_storeu_si512(step.track.delta + 4 * i, _mm512_maskz_and_epi32(moved, change, low));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(step.track.moved + i),
+                            _mm256_or_si256(_mm256_maskz_set1_epi16(moved, 1), _mm256_maskz_set1_epi16(over, short(wide))));
+    }
+    return i;
+}
+
 static void quantize_input_vector(const Map& map, Pixels pixels) {
     const Step& step = map.program.steps[0];
     const int32_t channels = map.in.c;
-    if (pixels.list || channels < 2 || map.in.stride != channels) return quantize_input(map, pixels);
+    if (pixels.list || map.in.stride != channels) return quantize_input(map, pixels);
+    if (channels == 1) {
+        const int64_t left = quantize_gray(map.in.f32(), step, pixels.begin, pixels.end);
+        return quantize_input(map, {nullptr, left, pixels.end});
+    }
     // Lanes of 4 pixels, `channels` used of each 4.
     const __mmask16 used = __mmask16(((1u << channels) - 1) * 0x1111u);
     const I32 zero = I32::set1(step.grid.zero);

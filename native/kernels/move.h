@@ -15,9 +15,10 @@ inline int32_t padded_source(int32_t i, int32_t before, int32_t size, MoveKind k
 
 // Vectors that lie in one input are read there, the others are put together.
 static void concat(const Move& a, Pixels pixels) {
+    Runner run(a.program);
     for (int64_t i = pixels.begin; i < pixels.end; i++) {
         const int64_t p = pixels.at(i);
-        run_pixel(a.program, p, [&](int c) __attribute__((always_inline)) {
+        run.pixel(p, [&](int c) __attribute__((always_inline)) {
             const Tensor* in = a.in;
             while (c >= in->c) c -= in++->c;
             const F32 v = F32::load(in->f32() + p * in->stride + c);
@@ -35,62 +36,53 @@ static void concat(const Move& a, Pixels pixels) {
 }
 
 static void slice(const Move& a, Pixels pixels) {
+    Runner run(a.program);
     each_pixel(pixels, a.out.w, [&](int64_t p, int32_t y, int32_t x) __attribute__((always_inline)) {
         const int64_t iy = a.dim == 1 ? a.start + int64_t(y) * a.every : y;
         const int64_t ix = a.dim == 2 ? a.start + int64_t(x) * a.every : x;
         const float* in = a.in->f32() + (iy * a.in->w + ix) * a.in->stride + (a.dim == 3 ? a.start : 0);
         if (a.dim != 3 || a.every == 1) {
-            run_pixel(a.program, p, [&](int c) { return F32::load(in + c); });
+            run.pixel(p, [&](int c) { return F32::load(in + c); });
             return;
         }
-        run_pixel(a.program, p, [&](int c) {
-            float e[lanes] = {};
-            for (int k = 0; k < lanes && c + k < a.out.c; k++) e[k] = in[int64_t(c + k) * a.every];
-            return F32::load(e);
-        });
+        run.gather(p, [&](int c) { return in[int64_t(c) * a.every]; });
     });
 }
 
 static void pad(const Move& a, Pixels pixels) {
+    Runner run(a.program);
     const F32 value = F32::set1(a.value);
     const bool channels = a.front != 0 || a.in->c != a.out.c;
     each_pixel(pixels, a.out.w, [&](int64_t p, int32_t y, int32_t x) __attribute__((always_inline)) {
         const int64_t iy = padded_source(y, a.top, a.in->h, a.kind), ix = padded_source(x, a.left, a.in->w, a.kind);
         if (iy < 0 || ix < 0) {
-            run_pixel(a.program, p, [&](int) { return value; });
+            run.pixel(p, [&](int) { return value; });
             return;
         }
         const float* in = a.in->f32() + (iy * a.in->w + ix) * a.in->stride;
         if (!channels) {
-            run_pixel(a.program, p, [&](int c) { return F32::load(in + c); });
+            run.pixel(p, [&](int c) { return F32::load(in + c); });
             return;
         }
-        run_pixel(a.program, p, [&](int c) {
-            float e[lanes] = {};
-            for (int k = 0; k < lanes && c + k < a.out.c; k++) {
-                const int32_t ic = padded_source(c + k, a.front, a.in->c, a.kind);
-                e[k] = ic < 0 ? a.value : in[ic];
-            }
-            return F32::load(e);
+        run.gather(p, [&](int c) {
+            const int32_t ic = padded_source(c, a.front, a.in->c, a.kind);
+            return ic < 0 ? a.value : in[ic];
         });
     });
 }
 
 // CRD: output channel c reads input channel c · r² + part; DCR: part · C + c, for part = (y mod r) · r + x mod r.
 static void pixel_shuffle(const Move& a, Pixels pixels) {
+    Runner run(a.program);
     const int32_t r = a.factor;
     each_pixel(pixels, a.out.w, [&](int64_t p, int32_t y, int32_t x) __attribute__((always_inline)) {
         const int32_t iy = y / r, ix = x / r, part = (y - iy * r) * r + x - ix * r;
         const float* in = a.in->f32() + (int64_t(iy) * a.in->w + ix) * a.in->stride;
         if (a.kind == MoveKind::shuffle_dcr) {
-            run_pixel(a.program, p, [&](int c) { return F32::load(in + part * a.out.c + c); });
+            run.pixel(p, [&](int c) { return F32::load(in + part * a.out.c + c); });
             return;
         }
-        run_pixel(a.program, p, [&](int c) {
-            float e[lanes] = {};
-            for (int k = 0; k < lanes && c + k < a.out.c; k++) e[k] = in[int64_t(c + k) * r * r + part];
-            return F32::load(e);
-        });
+        run.gather(p, [&](int c) { return in[int64_t(c) * r * r + part]; });
     });
 }
 

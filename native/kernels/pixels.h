@@ -14,6 +14,78 @@ inline __attribute__((always_inline)) void each_pixel(Pixels pixels, int32_t w, 
     }
 }
 
+// Runs a program on pixels one after the other. Where few channels would leave vectors empty and the program treats
+// all elements alike, a run of pixels is one row of elements: values wait in a buffer until it is full.
+class Runner {
+public:
+    explicit Runner(const Program& program) : program_(program), flat_(is_flat(program)) {
+        if (flat_) room_ = (capacity - 4 * lanes) / program.channels;
+    }
+    ~Runner() { flush(); }
+
+    // `value(c)` gives the vector of channels c … c + lanes − 1; past the last channel anything that can be read.
+    template <class Value>
+    inline __attribute__((always_inline)) void pixel(int64_t pixel, Value value) {
+        if (!flat_) return run_pixel(program_, pixel, value);
+        float* to = place(pixel);
+        for (int c = 0; c < program_.channels; c += lanes) value(c).store(to + c);
+    }
+    // For operators that gather single elements: `element(c)` gives the one of channel c.
+    template <class Element>
+    inline __attribute__((always_inline)) void gather(int64_t pixel, Element element) {
+        if (flat_) {
+            float* to = place(pixel);
+            for (int c = 0; c < program_.channels; c++) to[c] = element(c);
+            return;
+        }
+        run_pixel(program_, pixel, [&](int c) {
+            float e[lanes] = {};
+            for (int k = 0; k < lanes && c + k < program_.channels; k++) e[k] = element(c + k);
+            return F32::load(e);
+        });
+    }
+
+private:
+    static constexpr int capacity = 512;
+
+    static bool is_flat(const Program& program) {
+        if (program.channels >= 4 * lanes) return false;
+        for (int i = 0; i < program.count; i++) {
+            const Step& s = program.steps[i];
+            if (s.channel_a || s.channel_b || s.track.delta || s.kind == Do::store_residual) return false;
+            if (s.out.data && s.out.stride != program.channels) return false;
+            if (s.operand && !(s.operand_pixel == 0 && s.operand_channel == 0) &&
+                !(s.operand_pixel == program.channels && s.operand_channel == 1))
+                return false;
+        }
+        return true;
+    }
+    // Where the next pixel's values go. They may be followed by a vector of anything.
+    float* place(int64_t pixel) {
+        if (count_ == room_ || pixel != first_ + count_) {
+            flush();
+            first_ = pixel;
+        }
+        return buffer_ + count_++ * program_.channels;
+    }
+    // To the program they are the channels of pixel 0.
+    void flush() {
+        const int n = count_ * program_.channels;
+        for (int i = 0; i < n; i += 4 * lanes) {
+            F32 v[4];
+            for (int k = 0; k < 4; k++) v[k] = F32::load(buffer_ + i + k * lanes);
+            run_program<4>(program_, v, 0, int(first_) * program_.channels + i, n - i < 4 * lanes ? n - i : 4 * lanes);
+        }
+        count_ = 0;
+    }
+
+    const Program& program_;
+    const bool flat_;
+    int64_t first_ = 0;
+    int count_ = 0, room_ = 0;
+    alignas(64) float buffer_[capacity];
+};
+
 // As run_pixel, for operators that fill several vectors faster together than one after the other:
 // `fill(v, c)` sets all vectors of the array v, for the channels from c.
 template <class Fill>

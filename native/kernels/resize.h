@@ -24,14 +24,16 @@ inline Between bilinear_source(int32_t i, float scale, bool align_corners, int32
 }
 
 static void resize_nearest(const Resize& a, Pixels pixels) {
+    Runner run(a.program);
     each_pixel(pixels, a.out.w, [&](int64_t p, int32_t y, int32_t x) __attribute__((always_inline)) {
         const int64_t iy = nearest_source(y, a.scale_y, a.in.h), ix = nearest_source(x, a.scale_x, a.in.w);
         const float* in = a.in.f32() + (iy * a.in.w + ix) * a.in.stride;
-        run_pixel(a.program, p, [&](int c) { return F32::load(in + c); });
+        run.pixel(p, [&](int c) { return F32::load(in + c); });
     });
 }
 
 static void resize_bilinear(const Resize& a, Pixels pixels) {
+    Runner run(a.program);
     int32_t row = -1;
     const float *upper = nullptr, *lower = nullptr;
     F32 upper_weight = F32::set1(0), lower_weight = upper_weight;
@@ -47,7 +49,7 @@ static void resize_bilinear(const Resize& a, Pixels pixels) {
         const Between columns = bilinear_source(x, a.scale_x, a.align_corners, a.in.w);
         const int64_t left = columns.first * a.in.stride, right = columns.second * a.in.stride;
         const F32 left_weight = F32::set1(columns.first_weight), right_weight = F32::set1(columns.second_weight);
-        run_pixel(a.program, p, [&](int c) __attribute__((always_inline)) {
+        run.pixel(p, [&](int c) __attribute__((always_inline)) {
             const F32 up = F32::load(upper + left + c) * left_weight + F32::load(upper + right + c) * right_weight;
             const F32 low = F32::load(lower + left + c) * left_weight + F32::load(lower + right + c) * right_weight;
             return up * upper_weight + low * lower_weight;

@@ -5,6 +5,7 @@
 namespace vq::VQ_ISA {
 
 static void softmax(const Softmax& a, Pixels pixels) {
+    Runner run(a.program);
     const int32_t channels = a.in.c;
     for (int64_t i = pixels.begin; i < pixels.end; i++) {
         const int64_t p = pixels.at(i);
@@ -22,7 +23,7 @@ static void softmax(const Softmax& a, Pixels pixels) {
             for (int k = 0; k < n; k++) sum += e[k];
         }
         const F32 divisor = F32::set1(sum);
-        run_pixel(a.program, p, [&](int c) __attribute__((always_inline)) {
+        run.pixel(p, [&](int c) __attribute__((always_inline)) {
             exponentials(c, e);
             return F32::load(e) / divisor;
         });
