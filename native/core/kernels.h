@@ -159,6 +159,8 @@ struct Kernels {
     // the former to `total`. Lists have room for 16 more.
     void (*split)(const uint16_t* map, int32_t begin, int32_t end, uint16_t limit, int32_t* low, int64_t& low_count,
                   int32_t* high, int64_t& high_count, int64_t& total);
+    // Runs dot products as fast as the instruction set can; returns how many multiply–accumulates. Null: reference.
+    int64_t (*peak)(int64_t rounds);
 };
 
 // Null where this build or this CPU does not have it.

@@ -86,4 +86,21 @@ static void gemm_delta(const int32_t* deltas, const int8_t* const* weights, int 
     }
 }
 
+// The most that the instructions above give: `rounds` times independent dot products, in registers. Returns how many
+// multiply–accumulates that were. The empty asm makes the operands look new, or the compiler would multiply once.
+static int64_t peak(int64_t rounds) {
+    constexpr int count = 12;
+    __m256i acc[count], x = _mm256_set1_epi16(3), w = _mm256_set1_epi16(5);
+    for (__m256i& a : acc) a = _mm256_setzero_si256();
+    for (int64_t i = 0; i < rounds; i++) {
+#pragma GCC unroll 12
+        for (__m256i& a : acc) {
+            asm volatile("" : "+x"(x));
+            a = _mm256_add_epi32(a, _mm256_madd_epi16(w, x));
+        }
+    }
+    for (__m256i& a : acc) asm volatile("" : : "x"(a));
+    return rounds * count * 16;
+}
+
 }  // namespace vq::avx2

@@ -78,4 +78,22 @@ static void gemm_delta(const int32_t* deltas, const int8_t* const* weights, int 
     }
 }
 
+// The most that the instructions above give: `rounds` times independent dot products, in registers. Returns how many
+// multiply–accumulates that were. The empty asm makes the operands look new, or the compiler would multiply once.
+static int64_t peak(int64_t rounds) {
+    constexpr int count = 16;
+    int32x4_t acc[count];
+    int8x16_t x = vdupq_n_s8(3), w = vdupq_n_s8(5);
+    for (int32x4_t& a : acc) a = vdupq_n_s32(0);
+    for (int64_t i = 0; i < rounds; i++) {
+#pragma GCC unroll 16
+        for (int32x4_t& a : acc) {
+            asm volatile("" : "+w"(x));
+            a = vdotq_s32(a, w, x);
+        }
+    }
+    for (int32x4_t& a : acc) asm volatile("" : : "w"(a));
+    return rounds * count * 16;
+}
+
 }  // namespace vq::neon

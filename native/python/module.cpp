@@ -7,6 +7,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include "../core/ceiling.h"
 #include "../core/session.h"
 #include "parse.h"
 
@@ -21,6 +22,10 @@ const Kernels* kernels_named(const std::string& name) {
     return kernels;
 }
 
+void check_threads(int threads) {
+    if (threads < 1 || threads > 1024) throw std::invalid_argument("threads must be 1 to 1024");
+}
+
 void set_tau(Session& s, int64_t slot, int32_t tau) {
     if (slot < 0 || slot >= int64_t(s.plan().slots.size()) || !s.plan().slots[size_t(slot)].codes || !s.incremental() ||
         tau < 0 || tau > 255)
@@ -30,7 +35,7 @@ void set_tau(Session& s, int64_t slot, int32_t tau) {
 
 void make_session(Session* self, std::shared_ptr<Plan> plan, const std::string& isa, int threads, const std::string& mode,
                   const std::map<int64_t, int32_t>& taus) {
-    if (threads < 1 || threads > 1024) throw std::invalid_argument("threads must be 1 to 1024");
+    check_threads(threads);
     if (mode != "frame" && mode != "exact" && mode != "bounded") throw std::invalid_argument("mode must be frame, exact or bounded");
     const Kernels* kernels = kernels_named(isa);
     new (self) Session(std::move(plan), kernels, threads, mode != "frame");
@@ -100,6 +105,12 @@ NB_MODULE(_native, m) {
             if (find_kernels(name)) names.emplace_back(name);
         return names;
     }, "The kernels this CPU can run, best first; 'reference' is the scalar definition.");
+    m.def("ceiling", [](int threads, double seconds) {
+        check_threads(threads);
+        if (!(seconds > 0 && seconds <= 60)) throw std::invalid_argument("seconds must be more than 0, at most 60");
+        nb::gil_scoped_release release;
+        return ceiling(*best_kernels(), threads, seconds);
+    }, "threads"_a, "seconds"_a, "int8 multiply-accumulates per second, the best of several measurements.");
     nb::class_<Plan>(m, "Plan", "A validated plan with packed weights; shared by sessions.")
         .def("__init__", [](Plan* self, nb::handle spec) { new (self) Plan(parse_plan(spec)); }, "spec"_a);
     nb::class_<Session>(m, "Session", "One stream's buffers and threads.")

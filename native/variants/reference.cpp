@@ -10,5 +10,5 @@ extern const Kernels kernels_reference;
 const Kernels kernels_reference = {
     "reference", reference::conv, reference::conv, reference::depthwise, reference::float_conv, reference::map,
     reference::dequantize, reference::pool, reference::adaptive_pool, reference::resize, reference::move,
-    reference::softmax, reference::quantize_input, reference::finite, reference::window_map, reference::count_moved, reference::split};
+    reference::softmax, reference::quantize_input, reference::finite, reference::window_map, reference::count_moved, reference::split, nullptr};
 }  // namespace vq
