@@ -35,6 +35,12 @@ class Interpreter:
     def slot(self, index):
         return self.slots[index]
 
+    def finite(self, input):
+        return bool(np.isfinite(input).all())
+
+    def refresh(self):
+        """Every frame is computed in full here."""
+
     def set_grid(self, index, scale, zero, low, high):
         self.grids[index] |= {"scale": scale, "zero": zero, "low": low, "high": high}
 

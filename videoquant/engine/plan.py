@@ -56,13 +56,22 @@ class Plan:
     outputs: dict[str, str]
 
     def stream(
-        self, mode: str = "frame", threads: int = 2, thresholds: dict[str, int] | None = None, isa: str = ""
+        self,
+        mode: str = "frame",
+        threads: int = 2,
+        thresholds: dict[str, int] | None = None,
+        refresh: int | None = None,
+        isa: str = "",
     ) -> Stream:
-        """A new stream of frames; streams share the plan's weights and no state. See `engine.stream`."""
+        """A new stream of frames; streams share the plan's weights and no state.
+
+        mode, thresholds, isa: see `open_session`. refresh: frames from one that is computed in full to the
+        next, see `Stream`. Raises `SchemeError` where they do not fit the plan.
+        """
         from videoquant.engine.session import open_session
         from videoquant.engine.stream import Stream
 
-        return Stream(self, open_session(self, mode, threads, thresholds or {}, isa))
+        return Stream(self, open_session(self, mode, threads, thresholds or {}, isa), refresh)
 
     @cached_property
     def native(self) -> _native.Plan:

@@ -38,6 +38,15 @@ class Session(Protocol):
 
     def set_grid(self, index: int, scale: float, zero: int, low: int, high: int) -> None: ...
 
+    def refresh(self) -> None:
+        """Compute the next frame in full."""
+
+    def layers(self, program: str = "key") -> list[tuple[str, int, int, str]]:
+        """Of the last frame, by operator: name, MACs of all of it, MACs done, and how ("dense", …)."""
+
+    def moved(self, index: int) -> NDArray[np.uint16] | None:
+        """Of the last frame, h×w: how many groups of 4 channels of a slot changed; None: all may have."""
+
 
 def open_session(plan: Plan, mode: str, threads: int, thresholds: dict[str, int], isa: str) -> Session:
     """A session of the native engine.

@@ -5,14 +5,17 @@ from __future__ import annotations
 from threading import Lock
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.data.video import Frame
+from videoquant.engine.changed import changed
 from videoquant.engine.plan import Plan
 from videoquant.engine.ranges import Ranges, as_value
 from videoquant.engine.session import Session
 from videoquant.engine.sizes import channels_last
-from videoquant.errors import DataError
+from videoquant.errors import DataError, SchemeError
 from videoquant.network.graph import unwrap
 from videoquant.network.operators import OPERATORS
 from videoquant.network.preprocessing import prepare
@@ -22,14 +25,19 @@ class Stream:
     """The state of one video. Frames go in one after another; the first and every T-th is a keyframe.
 
     A frame of another size, a frame whose index does not follow the last one (a seek) and `reset()` start
-    again from a keyframe. A frame that is refused (`DataError`) leaves the stream as it was, and so does a
-    call while another thread's is running, which is refused.
+    again from a keyframe, of which nothing is taken over from before. A frame that is refused (`DataError`)
+    leaves the stream as it was, and so does a call while another thread's is running, which is refused.
 
+    refresh: every so many frames one is computed in full, so that what mode bounded has passed over is made
+    good; None is never.
     is_key: whether the last frame was a keyframe (every frame is, without a time axis).
     """
 
-    def __init__(self, plan: Plan, session: Session) -> None:
+    def __init__(self, plan: Plan, session: Session, refresh: int | None = None) -> None:
+        if refresh is not None and refresh < 1:
+            raise SchemeError(f"refresh={refresh}: a full frame comes every 1 or more frames")
         self.plan = plan
+        self.refresh = refresh
         self.is_key = True
         self._session = session
         self._ranges = Ranges(plan.scheme.range_estimator)
@@ -38,7 +46,7 @@ class Stream:
 
     def reset(self) -> None:
         """Forget everything: the next frame is a keyframe."""
-        self._since_key = 0
+        self._since_key = self._since_full = 0
         self._last_index: int | None = None
         self._last_size: tuple[int, ...] | None = None
 
@@ -47,6 +55,12 @@ class Stream:
         """The share of a dense frame's multiply–accumulates that the last frame took."""
         done, dense = self._session.work
         return done / dense if dense else 1.0
+
+    @property
+    def changed(self) -> NDArray[np.float32]:
+        """Where the last frame's work was done: H×W of the network's input, 0 … 1. See `changed.py`."""
+        program = "key" if self.is_key else "residual"
+        return changed(self._session, program, self.plan.spec["programs"][program], self.plan.input_shape[2:])
 
     @property
     def memory_bytes(self) -> int:
@@ -83,12 +97,16 @@ class Stream:
             (frame.index, frame.pixels.shape) if isinstance(frame, Frame) else (None, tuple(x.shape))
         )
         seek = index is not None and self._last_index is not None and index != self._last_index + 1
-        restart = seek or size != self._last_size or self._since_key >= plan.scheme.period
-        since_key = 0 if restart else self._since_key
+        restart = seek or size != self._last_size
+        since_key = 0 if restart or self._since_key >= plan.scheme.period else self._since_key
+        since_full = 0 if restart or self._since_full == self.refresh else self._since_full
         self.reset()  # a frame that is broken off half-way leaves nothing to go on from
+        if since_full == 0:
+            self._session.refresh()
         self._compute("key" if since_key == 0 else "residual", x)
         outputs = self._outputs(x)
-        self._since_key, self._last_index, self._last_size = since_key + 1, index, size
+        self._since_key, self._since_full = since_key + 1, since_full + 1
+        self._last_index, self._last_size = index, size
         self.is_key = since_key == 0
         return outputs
 

@@ -1,0 +1,87 @@
+"""Where a frame's work was done, and frames that are computed in full now and then."""
+
+import numpy as np
+import pytest
+import torch
+
+import videoquant as vq
+from tests.networks import moving_frames, small_network
+from videoquant.data.video import Frame
+from videoquant.engine import lower
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return moving_frames(4)
+
+
+@pytest.fixture(scope="module")
+def plan(frames):
+    return lower(vq.quantize(small_network(), "w8a8", frames))
+
+
+@pytest.fixture
+def everything(plan):
+    """Thresholds that pass over every change."""
+    return {slot["name"]: 255 for slot in plan.spec["slots"] if slot["type"] == "u8"}
+
+
+def test_everything_is_done_in_mode_frame(plan, frames):
+    stream = plan.stream()
+    stream.run(frames[0]), stream.run(frames[1])
+    assert np.array_equal(stream.changed, np.ones((16, 16), np.float32))
+
+
+def test_work_lies_where_the_picture_changes(plan, frames):
+    stream = plan.stream("exact")
+    stream.run(frames[0])
+    assert np.all(stream.changed == 1)
+    stream.run(frames[0])
+    assert np.all(stream.changed == 0) and stream.work_share == 0
+    moved = frames[0].clone()
+    moved[..., :4, :4] += 1
+    stream.run(moved)
+    changed = stream.changed
+    assert changed.dtype == np.float32 and changed.shape == (16, 16)
+    assert 0 <= changed.min() and changed[:4, :4].min() > changed[8:, 8:].max() and changed.max() <= 1
+    # Layers behind the mean over all places see a change everywhere, so there it is not 0.
+    assert float(changed.mean()) <= stream.work_share + 1e-6 < 1
+
+
+def test_of_residual_schemes_every_frame_is_whole(frames):
+    stream = lower(vq.quantize(small_network(), "w8a8->w4a4 T=2", frames)).stream()
+    for frame in frames:
+        stream.run(frame)
+        assert np.all(stream.changed == 1)
+
+
+def test_a_refresh_makes_good_what_was_passed_over(plan, frames, everything):
+    stream, dense = plan.stream("bounded", thresholds=everything, refresh=2), plan.stream()
+    full = []
+    for frame in [*frames, *frames]:
+        a, b = stream.run(frame), dense.run(frame)
+        full.append(all(torch.equal(a[name], b[name]) for name in a))
+        assert (stream.work_share == 1) == full[-1]
+    assert full == [True, False] * 4
+
+
+@pytest.mark.parametrize("restart", ["seek", "size", "reset"])
+def test_a_restart_takes_nothing_over(plan, everything, restart):
+    random = np.random.default_rng(0)
+    first, second = (random.integers(0, 256, (16, 16, 3), dtype=np.uint8) for _ in range(2))
+    stream = plan.stream("bounded", thresholds=everything)
+    stream.run(Frame(first, 0))
+    stream.run(Frame(second, 1))
+    assert stream.work_share < 1
+    if restart == "reset":
+        stream.reset()
+    if restart == "size":
+        second = second.repeat(2, 0)
+    after = Frame(second, 7 if restart == "seek" else 2)
+    assert all(torch.equal(y, plan.stream().run(after)[name]) for name, y in stream.run(after).items())
+    assert stream.work_share == 1
+
+
+def test_a_refresh_is_every_frame_or_more(plan):
+    with pytest.raises(vq.SchemeError, match="refresh=0"):
+        plan.stream("bounded", refresh=0)
