@@ -27,7 +27,11 @@ def changed(
             continue
         dense += macs
         total += macs * _enlarged(_spread(session.moved(operator["inputs"][0]), done / macs), height, width)
-    return total / dense if dense else np.ones_like(total)
+    if dense:
+        total /= dense
+    else:
+        total += 1
+    return total
 
 
 def _spread(moved: NDArray[np.uint16] | None, share: float) -> NDArray[np.float32]:
@@ -36,11 +40,13 @@ def _spread(moved: NDArray[np.uint16] | None, share: float) -> NDArray[np.float3
         return np.full((1, 1), share, np.float32)
     touched = (moved > 0).astype(np.float32)
     # Of a window that reaches beyond what changed, more is computed than changed: at most all of it counts.
-    return np.minimum(touched * np.float32(share / touched.mean()), 1, dtype=np.float32)
+    spread: NDArray[np.float32] = np.minimum(touched * np.float32(share / touched.mean()), np.float32(1))
+    return spread
 
 
 def _enlarged(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
     """A map at another resolution; every pixel is the nearest one's."""
     rows = np.arange(height) * values.shape[0] // height
     columns = np.arange(width) * values.shape[1] // width
-    return values[rows[:, None], columns]
+    enlarged: NDArray[np.float32] = values[rows[:, None], columns]
+    return enlarged
