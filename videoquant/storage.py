@@ -191,11 +191,11 @@ def _grid_from_json(data: Any, scheme: Scheme, bits: int | None, symmetric: bool
             return DynamicGrid(scheme.range_estimator, bits, symmetric)
         case {"predictor": stored}:
             assert bits is not None
-            return PredictedGrid(_predictor_from_json(stored), scheme.range_estimator, bits, symmetric)
+            return PredictedGrid(predictor_from_json(stored), scheme.range_estimator, bits, symmetric)
     return StaticGrid(Grid(**data))
 
 
-def _predictor_from_json(stored: dict[str, Any]) -> Predictor:
+def predictor_from_json(stored: dict[str, Any]) -> Predictor:
     """JSON has lists where a predictor has tuples."""
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
     values["slopes"] = tuple(map(tuple, stored["slopes"]))

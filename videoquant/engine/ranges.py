@@ -7,6 +7,7 @@ predict   the features of a value are taken, and every grid that is predicted fr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,43 +18,67 @@ from torch import Tensor
 from videoquant.engine.session import Session
 from videoquant.engine.tables import unsigned
 from videoquant.quantizers.features import features
-from videoquant.quantizers.grid import Grid
-from videoquant.quantizers.predictor import Predictor
-from videoquant.quantizers.ranges import Estimator
-from videoquant.simulate.activations import make_grid
+from videoquant.schemes import Scheme
+from videoquant.simulate.activations import DynamicGrid, PredictedGrid
+from videoquant.storage import predictor_from_json
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A stop of a program, before the operator of index `before_op`.
+
+    slot, shape: the value that is looked at, and its shape in the network. grids: which are set, and whence.
+    predict: the value's name, its features, and whether it is remembered; None where it is measured.
+    """
+
+    before_op: int
+    slot: int
+    shape: tuple[int, ...]
+    grids: tuple[tuple[int, DynamicGrid | PredictedGrid], ...]
+    predict: tuple[str, tuple[str, ...], bool] | None
+
+
+def read_pause(stored: dict[str, Any], scheme: Scheme) -> Pause:
+    """A pause from a plan's plain form (`pauses.py`)."""
+    estimator = scheme.range_estimator
+    if "measure" in stored:
+        wanted = stored["measure"]
+        source = DynamicGrid(estimator, wanted["bits"], wanted["symmetric"])
+        return Pause(
+            stored["before_op"], wanted["slot"], tuple(wanted["shape"]), ((wanted["grid"], source),), None
+        )
+    wanted = stored["predict"]
+    grids = tuple(
+        (
+            entry["grid"],
+            PredictedGrid(
+                predictor_from_json(entry["predictor"]), estimator, entry["bits"], entry["symmetric"]
+            ),
+        )
+        for entry in wanted["grids"]
+    )
+    predict = (wanted["value"], tuple(wanted["features"]), wanted["remember"])
+    return Pause(stored["before_op"], wanted["slot"], tuple(wanted["shape"]), grids, predict)
 
 
 class Ranges:
-    """The ranges of one stream's frames. It remembers the values that predictors read of the reference frame.
+    """The ranges of one stream's frames; it remembers what predictors read of the reference frame."""
 
-    estimator: how the scheme measures a range.
-    """
-
-    def __init__(self, estimator: Estimator) -> None:
-        self.estimator = estimator
+    def __init__(self) -> None:
         self._remembered: dict[str, Tensor] = {}
 
-    def pause(self, pause: dict[str, Any], session: Session, input: Tensor, is_key: bool) -> None:
+    def set(self, pause: Pause, session: Session, input: Tensor, is_key: bool) -> None:
         """Set the grids that a program pauses for. input: the network's, of this frame."""
-        (kind, wanted), *_ = ((key, item) for key, item in pause.items() if key != "before_op")
-        x = value(session, wanted["slot"], wanted["shape"], input)
-        if kind == "measure":
-            self._measure(wanted, session, x)
-        else:
-            self._predict(wanted, session, x, is_key)
-
-    def _measure(self, wanted: dict[str, Any], session: Session, x: Tensor) -> None:
-        limits = self.estimator.measure(x, wanted["bits"], wanted["symmetric"])
-        _set(session, wanted["grid"], make_grid(self.estimator, limits, wanted["bits"], wanted["symmetric"]))
-
-    def _predict(self, wanted: dict[str, Any], session: Session, x: Tensor, is_key: bool) -> None:
-        name = wanted["value"]
-        seen = {name: features(x if is_key else (x - self._remembered[name]).abs(), wanted["features"])}
-        for entry in wanted["grids"]:
-            limits = predictor(entry["predictor"])(seen)
-            _set(session, entry["grid"], make_grid(self.estimator, limits, entry["bits"], entry["symmetric"]))
-        if wanted["remember"]:
-            self._remembered[name] = x.clone()
+        x = value(session, pause.slot, pause.shape, input)
+        seen: dict[str, NDArray[np.float64]] = {}
+        if pause.predict is not None:
+            name, names, remember = pause.predict
+            seen[name] = features(x if is_key else (x - self._remembered[name]).abs(), names)
+            if remember:
+                self._remembered[name] = x.clone()
+        for index, source in pause.grids:
+            grid = unsigned(source.grid(x, seen))
+            session.set_grid(index, grid["scale"], grid["zero"], grid["low"], grid["high"])
 
 
 def value(session: Session, slot: int, shape: Sequence[int], input: Tensor) -> Tensor:
@@ -69,15 +94,3 @@ def value(session: Session, slot: int, shape: Sequence[int], input: Tensor) -> T
 def as_value(array: NDArray[np.float32], shape: Sequence[int]) -> Tensor:
     """An array h×w×c as the network has the value, 1×C×H×W or 1×C, mostly on the same memory."""
     return torch.from_numpy(array).permute(2, 0, 1).reshape(tuple(shape))
-
-
-def predictor(stored: dict[str, Any]) -> Predictor:
-    """A predictor from its JSON form, which has lists where it has tuples."""
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-    values["slopes"] = tuple(map(tuple, stored["slopes"]))
-    return Predictor(**values)
-
-
-def _set(session: Session, index: int, grid: Grid) -> None:
-    entry = unsigned(grid)
-    session.set_grid(index, entry["scale"], entry["zero"], entry["low"], entry["high"])

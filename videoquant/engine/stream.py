@@ -12,7 +12,7 @@ from torch import Tensor
 from videoquant.data.video import Frame
 from videoquant.engine.changed import changed
 from videoquant.engine.plan import Plan
-from videoquant.engine.ranges import Ranges, as_value
+from videoquant.engine.ranges import Ranges, as_value, read_pause
 from videoquant.engine.session import Session
 from videoquant.engine.sizes import channels_last
 from videoquant.errors import DataError, SchemeError
@@ -40,7 +40,11 @@ class Stream:
         self.refresh = refresh
         self.is_key = True
         self._session = session
-        self._ranges = Ranges(plan.scheme.range_estimator)
+        self._ranges = Ranges()
+        self._pauses = {
+            program: [read_pause(pause, plan.scheme) for pause in pauses]
+            for program, pauses in plan.pauses.items()
+        }
         self._lock = Lock()
         self.reset()
 
@@ -113,11 +117,11 @@ class Stream:
     def _compute(self, program: str, x: Tensor) -> None:
         """Run a program, with its pauses for ranges."""
         pixels, first = channels_last(x), 0
-        for pause in self.plan.pauses[program]:
-            if pause["before_op"] > first:
-                self._session.run(program, pixels, first, pause["before_op"])
-                first = pause["before_op"]
-            self._ranges.pause(pause, self._session, x, program == "key")
+        for pause in self._pauses[program]:
+            if pause.before_op > first:
+                self._session.run(program, pixels, first, pause.before_op)
+                first = pause.before_op
+            self._ranges.set(pause, self._session, x, program == "key")
         self._session.run(program, pixels, first, -1)
 
     def _outputs(self, x: Tensor) -> dict[str, Tensor]:
