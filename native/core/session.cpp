@@ -372,7 +372,7 @@ void Session::run(const std::vector<Op>& program, const float* input, int64_t fi
     const auto start = std::chrono::steady_clock::now();
     if (first == 0) {
         macs_done_ = macs_dense_ = 0;
-        pace_.full = incremental_ && (fresh_ || pace_.left > 0);
+        pace_.full = incremental_ && (fresh_ || (pace_.left > 0 && !pace_.always));
         pace_.seconds = 0;
         take_input(bounds);
     }

@@ -26,6 +26,8 @@ public:
     void set_grid(int32_t index, const Grid& grid);
     // From now on codes of this slot take a new value only where it moved by more than tau. Incremental only.
     void set_tau(int32_t slot, int32_t tau) { states_[size_t(slot)].tau = tau; }
+    // Follow changes even where it costs more than it saves: for measuring what there is to save.
+    void always_follow() { pace_.always = true; }
     // The next frame is computed in full.
     void refresh() { fresh_ = true; }
 
@@ -103,6 +105,7 @@ private:
     // Following changes must not cost more than it saves: where it did for a few frames, the next ones are computed in
     // full, and their times are what it is measured by. Which it is changes no output.
     struct Pace {
+        bool always = false;  // never computed in full for its cost
         bool full = false;   // this frame is computed in full
         int left = 1;        // frames to compute in full before changes are followed (again)
         int wait = 8;        // how many the next time

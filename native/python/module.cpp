@@ -130,6 +130,8 @@ NB_MODULE(_native, m) {
         }, "index"_a, "scale"_a, "zero"_a, "low"_a, "high"_a)
         .def("set_tau", &set_tau, "slot"_a, "tau"_a,
              "From now on codes of this slot take a new value only where it moved by more than tau.")
+        .def("always_follow", &Session::always_follow,
+             "Follow changes even where it costs more than it saves, to measure what there is to save.")
         .def("refresh", &Session::refresh, "Compute the next frame in full.")
         .def("layers", [](const Session& s, const std::string& name) {
             static const char* const how[] = {"dense", "listed", "residual"};

@@ -30,6 +30,12 @@ class Session(Protocol):
     def run(self, program: str, input: NDArray[np.float32], first: int = 0, last: int = -1) -> None:
         """Run operators first … last − 1 of a program; −1 is to its end. input: h×w×c, in C order."""
 
+    def layers(self, program: str) -> list[tuple[str, int, int, str]]:
+        """Of the last frame, by operator: name, MACs of all of it, MACs done, how."""
+
+    def always_follow(self) -> None:
+        """Follow changes even where that costs more than it saves; else such frames are computed in full."""
+
     def finite(self, input: NDArray[np.float32]) -> bool:
         """Whether an input h×w×c holds neither NaN nor infinity."""
 

@@ -60,6 +60,17 @@ class Stream:
         done, dense = self._session.work
         return done / dense if dense else 1.0
 
+    def always_follow(self) -> None:
+        """Follow changes even where that costs more than it saves: for measuring what there is to save."""
+        self._session.always_follow()
+
+    def layers(self) -> list[tuple[str, int, int, str]]:
+        """Of the last frame, operator by operator: name, MACs of all of it, MACs done, and how.
+
+        How: "dense", "listed" (some pixels in full), "residual" (changed groups on top of the last frame's sums).
+        """
+        return self._session.layers("key" if self.is_key else "residual")
+
     @property
     def changed(self) -> NDArray[np.float32]:
         """Where the last frame's work was done: H×W of the network's input, 0 … 1. See `changed.py`."""

@@ -1,0 +1,186 @@
+"""Thresholds for the mode "bounded": by how much a code may be out of date, point by point, within a budget.
+
+The engine then takes a code over only where it moved by more than the threshold τ of its quantizer point. A
+larger τ saves work and costs accuracy, and where it does which depends on the network and the clip. So τ is
+found greedily on unlabelled frames: of all points the one is raised that saves most work for what the outputs
+move, as long as the task's measure of that stays within the budget.
+
+What the outputs move is measured twice: by the root of noise over signal, which is smooth and so tells good steps
+from bad ones, and by the task's own measure, which is what the budget is for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from videoquant.data.video import Frame
+from videoquant.engine.plan import Plan
+from videoquant.errors import DataError
+from videoquant.tasks.base import Task
+from videoquant.tasks.sqnr import Sqnr
+
+LEVELS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24)  # of τ, in steps of the point's grid
+LEAST_GAIN = 0.001  # of a dense frame's cost: what a step must save to be taken
+JUMP = 3  # levels at once: noise of one or two steps is only met by all of them
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What thresholds do on the frames.
+
+    cost: of a frame, relative to a dense one. noise: of the primary output, the root of noise over signal.
+    loss: by how much the task's first measure is worse than for equal outputs; without a task, the noise.
+    """
+
+    cost: float
+    noise: float
+    loss: float
+
+
+def calibrate_thresholds(
+    plan: Plan,
+    frames: Iterable[Frame],
+    budget: float,
+    task: Task | None = None,
+    progress: Callable[[], None] = lambda: None,
+    threads: int = 2,
+) -> dict[str, int]:
+    """The thresholds τ of a plan's points, by name, for `plan.stream(mode="bounded", thresholds=…)`.
+
+    frames: of the clip or one like it, in order; where their indexes jump the stream starts again, so give
+        runs of at least 5 or so. About 30 frames take a minute.
+    budget: by how much the outputs may move from those of mode "frame": the loss of the task's first measure
+        (0.02: keypoint F1, mask IoU or top-1 agreement of 0.98; in the measure's unit, e.g. per cent of a face's
+        size for landmarks), or without a task the relative error of the first output.
+    task: what the outputs mean (`videoquant.tasks.task_for(network)`). progress: called after each trial.
+    Raises `DataError` for a budget below 0 and without two frames in a row, `SchemeError` for a plan that does not
+    run in mode bounded.
+    """
+    if not budget >= 0:
+        raise DataError(f"the budget is {budget}; it must be 0 or more")
+    frames = list(frames)
+    bench = _Bench(plan, frames, task, threads)
+    points = _points(plan)
+    level = dict.fromkeys(points, 0)
+
+    def attempt(levels: dict[str, int]) -> Trial:
+        trial = bench.run(_thresholds(levels))
+        progress()
+        return trial
+
+    now = attempt(level)
+    # A point that promised little is looked at again only when no other promises more (lazy greedy).
+    promise = dict.fromkeys(points, math.inf)
+    while promise:
+        best: tuple[float, dict[str, int], Trial] | None = None
+        for point in sorted(promise, key=lambda p: -promise[p]):
+            if best is not None and promise[point] <= best[0]:
+                break
+            promise[point] = 0.0
+            for jump in range(1, JUMP + 1):
+                tried = level | {point: level[point] + jump}
+                if tried[point] >= len(LEVELS):
+                    break
+                trial = attempt(tried)
+                if trial.loss > budget:
+                    break
+                gain = now.cost - trial.cost
+                if gain > LEAST_GAIN:
+                    promise[point] = gain / max(trial.noise - now.noise, 1e-4)
+                    if best is None or promise[point] > best[0]:
+                        best = (promise[point], tried, trial)
+                    break
+            if promise[point] == 0:
+                del promise[point]
+        if best is None:
+            break
+        level, now = best[1], best[2]
+    return _thresholds(level)
+
+
+def _thresholds(levels: dict[str, int]) -> dict[str, int]:
+    return {point: LEVELS[level] for point, level in levels.items() if level}
+
+
+def _points(plan: Plan) -> list[str]:
+    """The points that layers read, by name."""
+    slots = plan.spec["slots"]
+    read = {slot for op in plan.spec["programs"]["key"] for slot in op["inputs"]}
+    return [slot["name"] for index, slot in enumerate(slots) if slot["type"] == "u8" and index in read]
+
+
+def _depthwise(op: dict[str, Any]) -> bool:
+    return bool(op["kind"] == "conv" and op["attrs"]["groups"] == op["c"] > 1)
+
+
+class _Bench:
+    """Runs thresholds over the frames, against the outputs of mode "frame"."""
+
+    def __init__(self, plan: Plan, frames: Sequence[Frame], task: Task | None, threads: int) -> None:
+        self.plan, self.frames, self.task, self.threads = plan, frames, task, threads
+        follows = [b.index == a.index + 1 for a, b in zip(frames, frames[1:], strict=False)]
+        if not any(follows):
+            raise DataError("thresholds are calibrated on frames that follow each other; give at least two")
+        self.counts = [False, *follows]
+        stream = plan.stream("frame", threads)
+        self.reference = [stream.run(frame) for frame in frames]
+        self.costs = [_dense_cost(op) for op in plan.spec["programs"]["key"]]
+
+    def run(self, thresholds: dict[str, int]) -> Trial:
+        stream = self.plan.stream("bounded", self.threads, thresholds)
+        stream.always_follow()
+        cost, counted = 0.0, 0
+        compare = _Loss(self.task)
+        for frame, reference, counts in zip(self.frames, self.reference, self.counts, strict=True):
+            compare.update(reference, stream.run(frame))
+            if counts:
+                cost += sum(self._shares(stream.layers()))
+                counted += 1
+        return Trial(cost / counted / sum(self.costs), compare.noise(), compare.result())
+
+    def _shares(self, layers: Iterable[tuple[str, int, int, str]]) -> Iterator[float]:
+        for dense, (_, macs, done, how) in zip(self.costs, layers, strict=True):
+            # Changed groups alone take more than their share: neighbours differ, accumulators are read and written.
+            yield dense * (done / macs if macs else 1.0) * (1.6 if how == "residual" else 1.0)
+
+
+def _dense_cost(op: dict[str, Any]) -> float:
+    """About the cycles an operator takes: its dot products, and the work on each output value after them."""
+    outputs = op["h"] * op["w"] * op["c"]
+    if op["kind"] not in ("conv", "conv_transpose"):
+        return 0.0 if op["kind"] == "map" else outputs / 4
+    weight = op["tensors"]["weight"]
+    macs = outputs * weight[0].size
+    return macs / 16 / 2 + outputs / 4 if _depthwise(op) else macs / 128 + outputs / 4
+
+
+class _Loss:
+    """How far outputs are from those of mode "frame", summed over frames."""
+
+    def __init__(self, task: Task | None) -> None:
+        self.task = task
+        self.agreement = task.agreement() if task else None
+        self.equal = task.agreement() if task else None  # what equal outputs score
+        self.sqnr = Sqnr()
+
+    def update(self, reference: dict[str, Tensor], outputs: dict[str, Tensor]) -> None:
+        name = self.task.primary if self.task else next(iter(reference))
+        self.sqnr.update(reference[name], outputs[name])
+        if self.agreement is not None and self.equal is not None:
+            self.agreement.update(reference, outputs)
+            self.equal.update(reference, reference)
+
+    def noise(self) -> float:
+        return math.sqrt(self.sqnr.noise / max(self.sqnr.signal, 1e-30))
+
+    def result(self) -> float:
+        if self.task is None or self.agreement is None or self.equal is None:
+            return self.noise()
+        measure = self.task.measures[0]
+        difference = self.equal.result()[measure.name] - self.agreement.result()[measure.name]
+        return difference if measure.higher_is_better else -difference
