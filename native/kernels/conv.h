@@ -189,6 +189,22 @@ inline void gemm_of(int m, const uint8_t* const* pointers, int taps, const Block
     }
 }
 
+// Floats that a tile will read and write, 256 bytes a pixel and block, come while its products are computed.
+inline void fetch_floats(const Program& program, const int32_t* pixels, int m, const Block& b) {
+    for (const Step *s = program.steps, *end = s + program.count; s != end; s++) {
+        const bool stores = s->kind == Do::store;
+        if (!stores && !(s->kind == Do::add && s->operand_pixel)) continue;
+        const float* base = stores ? s->out.f32() : s->operand;
+        const int64_t stride = stores ? s->out.stride : s->operand_pixel;
+        for (int j = 0; j < m; j++) {
+            const float* p = base + pixels[j] * stride + b.first;
+            for (int c = 0; c < b.channels; c += 16)
+                if (stores) __builtin_prefetch(p + c, 1);
+                else __builtin_prefetch(p + c, 0);
+        }
+    }
+}
+
 template <int V>
 inline void conv_block(const Conv& conv, const Taps& taps, Pixels pixels, const Block& b, const uint8_t** pointers) {
     constexpr int most = tile_pixels[V];
@@ -201,6 +217,7 @@ inline void conv_block(const Conv& conv, const Taps& taps, Pixels pixels, const 
             if (taps.mine(pixel)) tile[m++] = pixel;
         }
         if (m == 0) break;
+        if (!taps.codes.on) fetch_floats(conv.program, tile, m, b);
         const int each = taps.fill(tile, m, pointers);
         Block merged = b;
         merged.groups *= each;
