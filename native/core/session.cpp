@@ -19,8 +19,8 @@ int64_t groups_of(const Op& op, const Slot& in) {
 
 }  // namespace
 
-Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, int threads, bool incremental)
-    : plan_(std::move(plan)), kernels_(kernels), threads_(threads), incremental_(incremental), grids_(plan_->grids),
+Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::shared_ptr<Threads> threads, bool incremental)
+    : plan_(std::move(plan)), kernels_(kernels), threads_(std::move(threads)), incremental_(incremental), grids_(plan_->grids),
       grid_changed_(plan_->grids.size(), 0) {
     place_slots();
     int64_t most_pixels = 1, widest = 1;
@@ -167,17 +167,17 @@ void Session::run_joined(Bound& conv, Bound& pool, const std::vector<std::pair<i
         for (const Memory& stripe : stripes_) bytes_ -= stripe.bytes();
         stripes_.clear();
         free_stripes_.clear();
-        for (int t = 0; t < threads_.count(); t++) {
+        for (int t = 0; t < threads_->count(); t++) {
             stripes_.push_back(Memory::of<float>(size_t(height * row)));
             free_stripes_.push_back(stripes_.back().as<float>());
             bytes_ += stripes_.back().bytes();
         }
     }
     std::vector<std::pair<int32_t, int32_t>> tasks;
-    const int32_t each = threads_.count() == 1 ? pool.op->h : std::max(1, pool.op->h / (threads_.count() * 4));
+    const int32_t each = threads_->count() == 1 ? pool.op->h : std::max(1, pool.op->h / (threads_->count() * 4));
     for (const auto& [first, last] : spans)
         for (int32_t y = first; y < last; y += each) tasks.emplace_back(y, std::min(last, y + each));
-    threads_.run(int64_t(tasks.size()), [&](int64_t task) {
+    threads_->run(int64_t(tasks.size()), [&](int64_t task) {
         float* stripe;
         {
             std::lock_guard<std::mutex> lock(stripes_mutex_);
@@ -343,6 +343,7 @@ void Session::set_grid(int32_t index, const Grid& grid) {
     Grid& old = grids_[size_t(index)];
     if (old.scale == grid.scale && old.zero == grid.zero && old.low == grid.low && old.high == grid.high) return;
     old = grid;
+    if (compact_) compact_->set_grid(index, grid);
     grid_changed_[size_t(index)] = 1;
     for (std::vector<Bound>& program : programs_)
         for (Bound& b : program) {
@@ -353,7 +354,7 @@ void Session::set_grid(int32_t index, const Grid& grid) {
 
 const uint16_t* Session::moved(int32_t slot) const {
     const State& state = states_[size_t(slot)];
-    return !incremental_ || state.all ? nullptr : state.moved.as<uint16_t>();
+    return !incremental_ || pace_.full || state.all ? nullptr : state.moved.as<uint16_t>();
 }
 
 const std::vector<std::pair<int64_t, How>>& Session::work(const std::vector<Op>& program) const {
@@ -370,11 +371,34 @@ void Session::run(const std::vector<Op>& program, const float* input, int64_t fi
     current_work_ = &work_[which];
     input_ = input;
     const auto start = std::chrono::steady_clock::now();
+    const auto finish = [&] {
+        pace_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        if (last != int64_t(bounds.size())) return;
+        std::fill(grid_changed_.begin(), grid_changed_.end(), uint8_t(0));
+        if (incremental_) set_pace();
+    };
     if (first == 0) {
         macs_done_ = macs_dense_ = 0;
-        pace_.full = incremental_ && (fresh_ || (pace_.left > 0 && !pace_.always));
-        pace_.seconds = 0;
-        take_input(bounds);
+        pace_.seconds = pace_.cost = pace_.dense_cost = 0;
+        if (incremental_) {
+            if (calmer()) {  // look at everything again
+                for (State& state : states_) state.skip = 0, state.backoff = 1;
+                if (pace_.since > 0 || pace_.dense > 0) pace_.left = 0;
+            }
+            pace_.full = pace_.left > 0 && !pace_.always;
+        }
+        if (!pace_.full) take_input(bounds);
+    }
+    if (pace_.full) {
+        if (!compact_) {
+            compact_.reset(new Session(plan_, kernels_, threads_, false));
+            for (size_t g = 0; g < grids_.size(); g++) compact_->set_grid(int32_t(g), grids_[g]);
+        }
+        compact_->run(program, input, first, last);
+        for (int64_t i = first; i < last; i++) (*current_work_)[size_t(i)] = {bounds[size_t(i)].op->macs, How::dense};
+        macs_done_ = compact_->macs_done_, macs_dense_ = compact_->macs_dense_;
+        fresh_ = true;
+        return finish();
     }
     for (int64_t i = first; i < last; i++) {
         Bound& b = bounds[size_t(i)];
@@ -392,12 +416,7 @@ void Session::run(const std::vector<Op>& program, const float* input, int64_t fi
         macs_done_ += work_of(b).first;
         macs_dense_ += b.op->macs;
     }
-    pace_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (last == int64_t(bounds.size())) {
-        std::fill(grid_changed_.begin(), grid_changed_.end(), uint8_t(0));
-        if (incremental_) set_pace(pace_.seconds);
-        fresh_ = false;
-    }
+    finish();
 }
 
 // Where an operator reads the input itself, or as an operand, it must lie in slot 0.
@@ -425,18 +444,52 @@ std::pair<int64_t, How>& Session::work_of(const Bound& b) {
     return (*current_work_)[size_t(&b - programs_[size_t(current_work_ - work_.data())].data())];
 }
 
+// Whether much less of the input changed than in the frame before, by a sample of its pixels.
+bool Session::calmer() {
+    const Slot& slot = plan_->slots[0];
+    const int64_t every = std::max<int64_t>(1, slot.pixels() / 4096) | 1;
+    const size_t count = size_t((slot.pixels() + every - 1) / every * slot.c);
+    const bool first = sample_.empty();
+    sample_.resize(count);
+    int64_t changed = 0, seen = 0;
+    for (int64_t p = 0; p < slot.pixels(); p += every, seen++) {
+        float* old = sample_.data() + seen * slot.c;
+        const float* now = input_ + p * slot.c;
+        const size_t bytes = size_t(slot.c) * 4;
+        changed += std::memcmp(old, now, bytes) != 0;
+        std::memcpy(old, now, bytes);
+    }
+    const double before = calm_;
+    calm_ = double(changed) / double(seen);
+    return !first && calm_ < 0.6 * before;
+}
+
+// An operator's part in the estimated cost of this frame: dot products, then a quarter of a cycle for each output value.
+// share: of its pixels or of its products. Followed codes are compared, lists are not as fast as whole rows.
+void Session::count_cost(const Bound& b, double share, bool followed) {
+    const Op& op = *b.op;
+    const double outputs = double(op.h) * op.w * op.c;
+    const double dense = double(op.macs) / (op.kind == Kind::depthwise ? 32 : 128) + outputs / 4;
+    pace_.dense_cost += dense;
+    pace_.cost += dense * share * (followed ? 1.2 : 1.0);
+}
+
 // After a frame: whether the next ones follow changes or are computed in full.
-void Session::set_pace(double seconds) {
+void Session::set_pace() {
     if (pace_.full) {
-        // The first frame of all touches its memory for the first time: no measure.
-        if (!fresh_) pace_.dense = pace_.dense == 0 ? seconds : 0.7 * pace_.dense + 0.3 * seconds;
-        if (!fresh_ && pace_.left > 0) pace_.left--;
+        // The first frame of all touches its memory for the first time: its time is no measure.
+        if (pace_.dense == 0) pace_.dense = 1e-9;
+        else pace_.dense = pace_.dense < 1e-8 ? pace_.seconds : 0.7 * pace_.dense + 0.3 * pace_.seconds;
+        pace_.left--;
         pace_.since = pace_.bad = pace_.good = 0;
         return;
     }
-    if (++pace_.since <= 2) return;  // accumulators are being filled
-    pace_.bad = seconds > 1.03 * pace_.dense ? pace_.bad + 1 : 0;
-    pace_.good = seconds < 0.97 * pace_.dense ? pace_.good + 1 : 0;
+    const bool filled = fresh_;
+    fresh_ = false;
+    if (filled || ++pace_.since <= 2 || pace_.always) return;  // buffers and accumulators are being filled
+    const double ratio = bounded_ ? pace_.cost / pace_.dense_cost : pace_.seconds / pace_.dense;
+    pace_.bad = ratio > 1.03 ? pace_.bad + 1 : 0;
+    pace_.good = ratio < 0.97 ? pace_.good + 1 : 0;
     if (pace_.good >= 8) pace_.wait = 8;
     if (pace_.bad >= 3) {
         pace_.left = pace_.wait;
@@ -449,9 +502,9 @@ template <class Call>
 void Session::spread(Pixels pixels, int64_t least, const Call& call) {
     const int64_t count = pixels.end - pixels.begin;
     if (count <= 0) return;
-    const int64_t tasks = threads_.count() == 1 ? 1 : threads_.count() * 8;
+    const int64_t tasks = threads_->count() == 1 ? 1 : threads_->count() * 8;
     const int64_t size = std::max(round_up((count + tasks - 1) / tasks, grain), round_up(least, grain));
-    threads_.run((count + size - 1) / size, [&](int64_t i) {
+    threads_->run((count + size - 1) / size, [&](int64_t i) {
         Pixels part = pixels;
         part.begin = pixels.begin + i * size;
         part.end = std::min(part.begin + size, pixels.end);
@@ -653,16 +706,13 @@ void Session::begin_following(Bound& b, bool all) {
         s.all = all;
         if (step.kind != Do::store_codes || whole) continue;
         // With a tau the codes that are held depend on every comparison, so none may be left out.
-        if (all && s.tau == 0 && !b.direct) {
-            if (pace_.full) continue;
-            if (s.skip > 0) {
-                s.skip--;
-                continue;
-            }
+        if (all && s.tau == 0 && !b.direct && s.skip > 0) {
+            s.skip--;
+            continue;
         }
         step.track = {s.delta.as<int8_t>(), false, s.moved.as<uint16_t>(), s.tau};
         for (const Bound* reader : s.convolutions) step.track.changes |= reader->armed;
-        s.all = pace_.full;
+        s.all = false;
         if (!all) std::memset(s.moved.as<uint16_t>(), 0, size_t(pixels) * 2);
     }
 }
@@ -680,19 +730,10 @@ void Session::end_following(Bound& b, bool all) {
             continue;
         }
         if (!all) continue;
-        // Everything was computed and followed: was it worth it?
+        // Everything was computed and followed: was it worth it? The input always is, it costs little.
+        if (b.direct) continue;
         int64_t count = 0, groups = 0;
         kernels_->count_moved(s.moved.as<uint16_t>(), pixels, count, groups);
-        if (b.direct) {
-            // The input is always followed, it costs little; when it calms down, look at everything again.
-            const double density = double(count) / double(pixels);
-            if (density < 0.6 * input_density_) {
-                for (State& other : states_) other.skip = 0, other.backoff = 1;
-                pace_.left = 0;
-            }
-            input_density_ = density;
-            continue;
-        }
         const int64_t quads = (op.c + 3) / 4;
         if (count > pixels * 85 / 100 && (s.convolutions.empty() || groups > pixels * quads * 50 / 100)) {
             s.skip = s.backoff;
@@ -704,24 +745,29 @@ void Session::end_following(Bound& b, bool all) {
 void Session::run_following(Bound& b) {
     const Op& op = *b.op;
     const int64_t pixels = int64_t(op.h) * op.w;
-    bool all = true;
-    if (!pace_.full) window(b, all);
+    bool all;
+    window(b, all);
     begin_following(b, all);
+    double listed = 1;
     if (op.kind == Kind::conv) follow_convolution(b, all);
     else if (all) run_dense(b, {nullptr, 0, pixels});
     else {
         int64_t low, high, total;
         kernels_->split(map_.as<uint16_t>(), 0, int32_t(pixels), 1, low_.as<int32_t>(), low, high_.as<int32_t>(), high, total);
         run_dense(b, {high_.as<int32_t>(), 0, high});
+        listed = double(high) / double(pixels);
         work_of(b) = {op.macs * high / pixels, high == pixels ? How::dense : How::listed};
     }
     end_following(b, all);
+    const auto& [macs, how] = work_of(b);
+    const double share = op.macs ? double(macs) / double(op.macs) : all ? 1.0 : listed;
+    count_cost(b, how == How::residual ? 1.5 * share + 0.1 : share, !fresh_);
 }
 
 // A convolution and its pool: whole rows of the pool, those whose windows hold any change.
 void Session::follow_joined(Bound& conv, Bound& pool) {
-    bool all = true;
-    if (!pace_.full) window(conv, all);
+    bool all;
+    window(conv, all);
     begin_following(pool, all);
     uint16_t* map = map_.as<uint16_t>();
     std::vector<std::pair<int32_t, int32_t>> spans;
@@ -747,6 +793,7 @@ void Session::follow_joined(Bound& conv, Bound& pool) {
     }
     run_joined(conv, pool, spans);
     end_following(pool, all);
+    count_cost(conv, conv.op->macs ? double(work_of(conv).first) / double(conv.op->macs) : 1.0, !fresh_);
 }
 
 // A convolution has three ways: all pixels or those of a list in full, or the changed groups alone on top of the

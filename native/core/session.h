@@ -15,7 +15,8 @@ class Session {
 public:
     // incremental: follow changes from frame to frame, so that only what changed is computed; outputs are those of a
     // session that does not, bit for bit, as long as every tau is 0.
-    Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, int threads, bool incremental);
+    Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, int threads, bool incremental)
+        : Session(std::move(plan), kernels, std::make_shared<Threads>(threads), incremental) {}
 
     // Runs operators first … last − 1 of a program on an input of slot 0's size.
     void run(const std::vector<Op>& program, const float* input, int64_t first, int64_t last);
@@ -25,23 +26,28 @@ public:
 
     void set_grid(int32_t index, const Grid& grid);
     // From now on codes of this slot take a new value only where it moved by more than tau. Incremental only.
-    void set_tau(int32_t slot, int32_t tau) { states_[size_t(slot)].tau = tau; }
+    void set_tau(int32_t slot, int32_t tau) {
+        states_[size_t(slot)].tau = tau;
+        bounded_ |= tau > 0;
+    }
     // Follow changes even where it costs more than it saves: for measuring what there is to save.
     void always_follow() { pace_.always = true; }
     // The next frame is computed in full.
     void refresh() { fresh_ = true; }
 
     const Plan& plan() const { return *plan_; }
-    void* data(int32_t slot) const { return data_[size_t(slot)]; }
+    void* data(int32_t slot) const { return compact_ && pace_.full ? compact_->data(slot) : data_[size_t(slot)]; }
     const Grid& grid(int32_t index) const { return grids_[size_t(index)]; }
     const uint16_t* moved(int32_t slot) const;  // null where all of it may have changed
     int64_t macs_done() const { return macs_done_; }
     int64_t macs_dense() const { return macs_dense_; }
     const std::vector<std::pair<int64_t, How>>& work(const std::vector<Op>& program) const;  // by operator: MACs done
-    size_t memory_bytes() const { return bytes_; }
+    size_t memory_bytes() const { return bytes_ + (compact_ ? compact_->memory_bytes() : 0); }
     bool incremental() const { return incremental_; }
 
 private:
+    Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::shared_ptr<Threads> threads, bool incremental);
+
     // An operator bound to this session's buffers.
     struct Bound {
         const Op* op = nullptr;
@@ -90,7 +96,9 @@ private:
     void end_following(Bound& bound, bool all);
     void follow_convolution(Bound& bound, bool all);
     void follow_joined(Bound& conv, Bound& pool);
-    void set_pace(double seconds);
+    void set_pace();
+    bool calmer();
+    void count_cost(const Bound& bound, double share, bool followed);
     bool grids_changed(const Bound& bound) const;
     bool joins_pool(const std::vector<Op>& ops, size_t i) const;
     void run_joined(Bound& conv, Bound& pool, const std::vector<std::pair<int32_t, int32_t>>& spans);
@@ -100,18 +108,24 @@ private:
 
     std::shared_ptr<const Plan> plan_;
     const Kernels* kernels_;
-    Threads threads_;
-    bool incremental_, fresh_ = true;
+    std::shared_ptr<Threads> threads_;
+    bool incremental_, bounded_ = false;
+    bool fresh_ = true;  // this frame fills the buffers, nothing is known of an earlier one
     // Following changes must not cost more than it saves: where it did for a few frames, the next ones are computed in
-    // full, and their times are what it is measured by. Which it is changes no output.
+    // full by `compact_`, a session that does not follow, in less memory, then it is tried again. In mode exact it is
+    // told by time, which no output depends on; with a tau outputs depend on it, so there it is told by counting.
     struct Pace {
-        bool always = false;  // never computed in full for its cost
-        bool full = false;   // this frame is computed in full
-        int left = 1;        // frames to compute in full before changes are followed (again)
-        int wait = 8;        // how many the next time
-        int since = 0, bad = 0, good = 0;  // frames since following began; of those, in a row, slower and faster
+        bool always = false;  // follow whatever it costs
+        bool full = false;    // this frame is `compact_`'s
+        int left = 2;         // frames in full before changes are followed (again)
+        int wait = 8;         // how many the next time
+        int since = 0, bad = 0, good = 0;  // frames followed; of those, in a row, dearer and cheaper
         double dense = 0, seconds = 0;     // time of a full frame, smoothed; of this frame so far
+        double cost = 0, dense_cost = 0;   // of this frame, estimated in cycles; of a full one
     } pace_;
+    std::unique_ptr<Session> compact_;
+    std::vector<float> sample_;  // a few pixels of the last input
+    double calm_ = 1;            // the share of them that changed
     std::vector<Grid> grids_;
     std::vector<uint8_t> grid_changed_;
     std::vector<Memory> memory_;
@@ -125,7 +139,6 @@ private:
     std::mutex stripes_mutex_;
     Memory map_, scratch_, low_, high_, merged_;
     const float* input_ = nullptr;
-    double input_density_ = 1;
     int64_t macs_done_ = 0, macs_dense_ = 0;
     size_t bytes_ = 0;
 };
