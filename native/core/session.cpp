@@ -383,7 +383,7 @@ void Session::run(const std::vector<Op>& program, const float* input, int64_t fi
         if (incremental_) {
             if (calmer()) {  // look at everything again
                 for (State& state : states_) state.skip = 0, state.backoff = 1;
-                if (pace_.since > 0 || pace_.dense > 0) pace_.left = 0;
+                if (pace_.dense > 0) pace_.left = 0;
             }
             pace_.full = pace_.left > 0 && !pace_.always;
         }
@@ -459,9 +459,11 @@ bool Session::calmer() {
         changed += std::memcmp(old, now, bytes) != 0;
         std::memcpy(old, now, bytes);
     }
-    const double before = calm_;
-    calm_ = double(changed) / double(seen);
-    return !first && calm_ < 0.6 * before;
+    // Smoothed: cameras repeat frames.
+    unrest_ = first ? 1 : 0.7 * unrest_ + 0.3 * double(changed) / double(seen);
+    if (unrest_ >= 0.6 * unrest_before_) return false;
+    unrest_before_ = unrest_;
+    return true;
 }
 
 // An operator's part in the estimated cost of this frame: dot products, then a quarter of a cycle for each output value.
@@ -481,20 +483,20 @@ void Session::set_pace() {
         if (pace_.dense == 0) pace_.dense = 1e-9;
         else pace_.dense = pace_.dense < 1e-8 ? pace_.seconds : 0.7 * pace_.dense + 0.3 * pace_.seconds;
         pace_.left--;
-        pace_.since = pace_.bad = pace_.good = 0;
+        pace_.since = 0;
         return;
     }
     const bool filled = fresh_;
     fresh_ = false;
     if (filled || ++pace_.since <= 2 || pace_.always) return;  // buffers and accumulators are being filled
     const double ratio = bounded_ ? pace_.cost / pace_.dense_cost : pace_.seconds / pace_.dense;
-    pace_.bad = ratio > 1.03 ? pace_.bad + 1 : 0;
-    pace_.good = ratio < 0.97 ? pace_.good + 1 : 0;
-    if (pace_.good >= 8) pace_.wait = 8;
-    if (pace_.bad >= 3) {
+    pace_.ratio = pace_.since == 3 ? ratio : 0.75 * pace_.ratio + 0.25 * ratio;
+    if (pace_.since < 6) return;
+    if (pace_.ratio > 1.02) {
         pace_.left = pace_.wait;
         pace_.wait = std::min(2 * pace_.wait, 64);
-    }
+        unrest_before_ = unrest_;
+    } else if (pace_.ratio < 0.97 && pace_.since > 16) pace_.wait = 8;
 }
 
 // Cuts pixels into tasks for the threads.

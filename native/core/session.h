@@ -119,13 +119,14 @@ private:
         bool full = false;    // this frame is `compact_`'s
         int left = 2;         // frames in full before changes are followed (again)
         int wait = 8;         // how many the next time
-        int since = 0, bad = 0, good = 0;  // frames followed; of those, in a row, dearer and cheaper
+        int since = 0;         // frames followed
+        double ratio = 1;      // their cost over that of full ones, smoothed
         double dense = 0, seconds = 0;     // time of a full frame, smoothed; of this frame so far
         double cost = 0, dense_cost = 0;   // of this frame, estimated in cycles; of a full one
     } pace_;
     std::unique_ptr<Session> compact_;
     std::vector<float> sample_;  // a few pixels of the last input
-    double calm_ = 1;            // the share of them that changed
+    double unrest_ = 1, unrest_before_ = 1;  // the share of them that changes, smoothed; when that was last looked at
     std::vector<Grid> grids_;
     std::vector<uint8_t> grid_changed_;
     std::vector<Memory> memory_;
