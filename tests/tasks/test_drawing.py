@@ -4,7 +4,17 @@ import torch
 
 from videoquant.errors import DataError
 from videoquant.network.preprocessing import Preprocessing
-from videoquant.tasks.drawing import LEFT, MIDDLE, RIGHT, Canvas, Window, palette, tint, tint_mask
+from videoquant.tasks.drawing import (
+    LEFT,
+    MIDDLE,
+    RIGHT,
+    Canvas,
+    Window,
+    palette,
+    tint,
+    tint_changed,
+    tint_mask,
+)
 
 SIZES = [(9, 11), (144, 176), (432, 768), (720, 1280)]
 
@@ -114,3 +124,13 @@ def test_neighbouring_classes_differ_in_colour():
     assert colors.shape == (21, 3)
     apart = np.abs(colors[:, None] - colors[None]).max(axis=-1) + 1000 * np.eye(21, dtype=int)
     assert apart.min() > 15
+
+
+def test_where_an_engine_worked_is_tinted_in_the_frame_and_in_a_larger_picture():
+    changed = np.zeros((4, 4), np.float32)
+    changed[:2, 2:] = 1
+    for scale in (1, 3):
+        tinted = tint_changed(grey(40 * scale, 40 * scale), changed, (40, 40), Preprocessing())
+        assert tinted.shape == (40 * scale, 40 * scale, 3)
+        assert (tinted[: 10 * scale, 30 * scale :] != 128).any(-1).all()
+        assert (tinted[30 * scale :, : 10 * scale] == 128).all()

@@ -17,16 +17,18 @@ def changed(
     """The share of a dense frame's multiply–accumulates that the last frame took, place by place.
 
     operators: of the program that ran. size: (H, W) of the network's input.
-    Returns H×W, 0 … 1. A layer's work lies evenly over the places where its input changed, or over all of
-    them where it computed everything; layers are weighted by their MACs.
+    Returns H×W, 0 … 1. A layer's work lies where its input changed, in proportion to the channels that did
+    where only those were computed; or over all places alike, where it computed everything. Layers are
+    weighted by their MACs.
     """
     height, width = size
     total, dense = np.zeros((height, width), np.float32), 0
-    for operator, (_, macs, done, _) in zip(operators, session.layers(program), strict=True):
+    for operator, (_, macs, done, how) in zip(operators, session.layers(program), strict=True):
         if macs == 0:
             continue
         dense += macs
-        total += macs * _enlarged(_spread(session.moved(operator["inputs"][0]), done / macs), height, width)
+        moved = session.moved(operator["inputs"][0])
+        total += macs * _enlarged(_spread(moved, done / macs, how), height, width)
     if dense:
         total /= dense
     else:
@@ -34,13 +36,16 @@ def changed(
     return total
 
 
-def _spread(moved: NDArray[np.uint16] | None, share: float) -> NDArray[np.float32]:
+def _spread(moved: NDArray[np.uint16] | None, share: float, how: str) -> NDArray[np.float32]:
     """A layer's share of work, laid where its input changed: h×w; 1×1 where there is no telling."""
     if moved is None or share >= 1 or not moved.any():
         return np.full((1, 1), share, np.float32)
-    touched = (moved > 0).astype(np.float32)
-    # Of a window that reaches beyond what changed, more is computed than changed: at most all of it counts.
-    spread: NDArray[np.float32] = np.minimum(touched * np.float32(share / touched.mean()), np.float32(1))
+    # The top bit marks changes too large for the residual kernel, which takes the pixel in full.
+    weight = (moved & 0x7FFF if how == "residual" else moved > 0).astype(np.float32)
+    if not weight.any():
+        return np.full((1, 1), share, np.float32)
+    # A window reaches beyond what changed, so more is computed than changed: a place counts as 1 at most.
+    spread: NDArray[np.float32] = np.minimum(weight * np.float32(share / weight.mean()), np.float32(1))
     return spread
 
 

@@ -62,10 +62,7 @@ def open_session(plan: Plan, mode: str, threads: int, thresholds: dict[str, int]
     is not named. isa: instruction set, one of `videoquant._native.isas()`; "" is the best of this CPU.
     Raises `SchemeError` for a mode that is unknown or does not fit the plan.
     """
-    if mode not in MODES:
-        raise SchemeError(f"mode={mode!r}: it must be frame, exact or bounded")
-    if mode != "frame" and "residual" in plan.spec["programs"]:
-        raise SchemeError(f"mode={mode}: {plan.scheme} is a residual scheme, which runs in mode frame only")
+    check_mode(plan, mode)
     if thresholds and mode != "bounded":
         raise SchemeError(f"mode={mode} takes no thresholds; bounded does")
     names = {slot["name"]: index for index, slot in enumerate(plan.spec["slots"]) if slot["type"] == "u8"}
@@ -76,3 +73,11 @@ def open_session(plan: Plan, mode: str, threads: int, thresholds: dict[str, int]
             raise SchemeError(f"threshold of {name!r} is {threshold}; it must be 0 to 255 steps")
     taus = {names[name]: threshold for name, threshold in thresholds.items()}
     return _native.Session(plan.native, isa, threads, mode, taus)
+
+
+def check_mode(plan: Plan, mode: str) -> None:
+    """Raise `SchemeError` for a mode that is unknown or does not fit the plan."""
+    if mode not in MODES:
+        raise SchemeError(f"mode={mode!r}: it must be frame, exact or bounded")
+    if mode != "frame" and "residual" in plan.spec["programs"]:
+        raise SchemeError(f"mode={mode}: {plan.scheme} is a residual scheme, which runs in mode frame only")

@@ -20,6 +20,7 @@ LEFT: Color = (255, 159, 28)
 RIGHT: Color = (46, 196, 255)
 MIDDLE: Color = (190, 242, 100)
 TINT: Color = (34, 197, 140)
+CHANGED: Color = (124, 58, 237)
 _DARK: Color = (16, 20, 24)
 
 
@@ -153,6 +154,25 @@ def tint_mask(
     share = F.avg_pool2d(F.pad(yes, (reach,) * 4, mode="replicate"), window, 1)[0, 0].numpy()
     border: NDArray[np.float32] = 4 * share * (1 - share)
     return tint(edged, border, color, 0.95)
+
+
+def tint_changed(
+    picture: NDArray[np.uint8],
+    changed: NDArray[np.float32],
+    frame: tuple[int, int],
+    preprocessing: Preprocessing,
+) -> NDArray[np.uint8]:
+    """Tint where an engine worked. picture: drawn by a task, of the frame's size or a multiple of it.
+
+    changed: 0 … 1 at the resolution of the network's input, see `engine.Stream.changed`. frame: (height,
+    width) of the frame; preprocessing: what lay between the two.
+    """
+    size = (changed.shape[0], changed.shape[1])
+    share = Window(frame, size, preprocessing).map(torch.from_numpy(changed))
+    if share.shape != picture.shape[:2]:
+        enlarged = Image.fromarray(share).resize(picture.shape[1::-1], Image.Resampling.BILINEAR)
+        share = np.asarray(enlarged, np.float32)
+    return tint(picture, share, CHANGED, 0.55)
 
 
 def palette(count: int) -> NDArray[np.uint8]:
