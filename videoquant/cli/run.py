@@ -9,20 +9,33 @@ from typing import Annotated
 
 import typer
 
+from videoquant.cli.engines import (
+    BUDGET,
+    ENGINES,
+    SIMULATE,
+    ThreadsOption,
+    check_engine,
+    choose_engine,
+    find_thresholds,
+    one_thread_of_pytorch,
+)
 from videoquant.cli.options import (
     DatasetOption,
     VideoOption,
     channels_match,
     console,
+    open_clip,
     open_source,
     progress_bar,
 )
 from videoquant.data.writer import VideoWriter
-from videoquant.errors import NetworkError
+from videoquant.engine import Stream
+from videoquant.errors import NetworkError, SchemeError
 from videoquant.files import check_writable
 from videoquant.interrupt import deferred_interrupt
 from videoquant.storage import load_quantized
 from videoquant.tasks import task_for
+from videoquant.tasks.drawing import tint_changed
 
 
 def command(
@@ -33,8 +46,35 @@ def command(
     count: Annotated[
         int | None, typer.Option("--frames", metavar="N", min=1, help="Stop after N frames.")
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"What runs it: {', '.join(ENGINES)}; docs/engine.md. Default: exact, where that can.",
+        ),
+    ] = None,
+    threads: ThreadsOption = 2,
+    budget: Annotated[
+        float | None,
+        typer.Option(min=0, help=f"bounded: how far the task's measure may fall against frame [{BUDGET}]."),
+    ] = None,
+    calibrate_on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLIP", help="bounded: find what may be passed over on this; default: the clip."
+        ),
+    ] = None,
+    refresh: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="bounded: compute every N-th frame in full.")
+    ] = None,
+    paint: Annotated[bool, typer.Option("--paint", help="Tint where the engine computed.")] = False,
 ) -> None:
     """Run a quantized network over a stream and write the annotated video. Ctrl-C keeps what is done."""
+    check_engine(engine)
+    only_bounded = {"--budget": budget, "--calibrate-on": calibrate_on, "--refresh": refresh}
+    for option, value in only_bounded.items():
+        if value is not None and engine != "bounded":
+            raise SchemeError(f"{option} is for --engine bounded")
     quantized = load_quantized(file)
     task = task_for(quantized.network)
     if task is None:
@@ -44,22 +84,39 @@ def command(
     channels_match(quantized.network)
     clip = open_source(video, None, dataset)
     check_writable(output)
-    stream = quantized.stream()
-    done, seconds = 0, 0.0
+    mode, plan = choose_engine(quantized, engine)
+    if paint and plan is None:
+        raise SchemeError("--paint shows where an engine computed; simulation computes everything")
     total = count if clip.is_live else min(len(clip), count or len(clip))
-    with (
-        deferred_interrupt() as interrupted,
-        VideoWriter(output, clip.rate) as writer,
-        progress_bar("running", total) as advance,
-    ):
-        for frame in itertools.islice(clip, count):
-            start = time.perf_counter()
-            outputs = stream.run(frame)
-            seconds += time.perf_counter() - start
-            writer.write(task.draw(frame.pixels, outputs))
-            done += 1
-            advance()
-            if interrupted():
-                break
-    rate = f"{done / seconds:.1f} frames per second in simulation" if seconds else "no frames"
-    console.print(f"{output}: {done} frames, {quantized.scheme}, {rate}", highlight=False, soft_wrap=True)
+    done, seconds, work = 0, 0.0, 0.0
+    with one_thread_of_pytorch(plan is not None):
+        thresholds = None
+        if plan is not None and mode == "bounded":
+            seen = open_clip(calibrate_on) if calibrate_on else clip
+            thresholds = find_thresholds(plan, seen, budget, task, threads)
+        stream = quantized.stream() if plan is None else plan.stream(mode, threads, thresholds, refresh)
+        with (
+            deferred_interrupt() as interrupted,
+            VideoWriter(output, clip.rate) as writer,
+            progress_bar("running", total) as advance,
+        ):
+            for frame in itertools.islice(clip, count):
+                start = time.perf_counter()
+                outputs = stream.run(frame)
+                seconds += time.perf_counter() - start
+                picture = task.draw(frame.pixels, outputs)
+                if isinstance(stream, Stream):
+                    work += stream.work_share
+                    if paint:
+                        size = (frame.pixels.shape[0], frame.pixels.shape[1])
+                        picture = tint_changed(picture, stream.changed, size, stream.plan.preprocessing)
+                writer.write(picture)
+                done += 1
+                advance()
+                if interrupted():
+                    break
+    rate = f"{done / seconds:.1f} frames per second" if seconds else "no frames"
+    how = f"{rate} in simulation" if mode == SIMULATE else f"{rate} by engine {mode}"
+    if done and mode != SIMULATE:
+        how += f", {work / done:.0%} of the work of full frames"
+    console.print(f"{output}: {done} frames, {quantized.scheme}, {how}", highlight=False, soft_wrap=True)

@@ -4,5 +4,6 @@ from videoquant.engine.ceiling import vnni_ceiling
 from videoquant.engine.lower import lower
 from videoquant.engine.plan import Plan, load_plan
 from videoquant.engine.stream import Stream
+from videoquant.engine.thresholds import calibrate_thresholds
 
-__all__ = ["Plan", "Stream", "load_plan", "lower", "vnni_ceiling"]
+__all__ = ["Plan", "Stream", "calibrate_thresholds", "load_plan", "lower", "vnni_ceiling"]

@@ -1,0 +1,81 @@
+"""What runs a quantized network in a command: simulation, or the integer engine in one of its modes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import torch
+import typer
+
+from videoquant.bench.spans import THRESHOLD_RUN, THRESHOLD_RUNS
+from videoquant.calibration.sampling import calibration_spans
+from videoquant.cli.options import progress_bar, status
+from videoquant.data.video import Clip
+from videoquant.engine import Plan, calibrate_thresholds, lower
+from videoquant.engine.session import MODES, check_mode
+from videoquant.errors import NetworkError, SchemeError
+from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.tasks import Task
+
+SIMULATE = "simulate"
+ENGINES = (SIMULATE, *MODES)
+BUDGET = 0.02  # where the user names none
+
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", metavar="N", min=1, max=1024, help="Threads of the integer engine.")
+]
+
+
+def check_engine(name: str | None) -> None:
+    """Raise `SchemeError` for an --engine that there is not."""
+    if name is not None and name not in ENGINES:
+        raise SchemeError(f"--engine {name}: it must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}")
+
+
+def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str, Plan | None]:
+    """The engine that runs a network, and its plan, None in simulation.
+
+    wanted: by --engine. Where that is not given, mode exact; mode frame where the scheme takes residuals
+    itself, which leaves no changes to follow; and simulation where the network cannot be lowered.
+    Raises `NetworkError` or `SchemeError` where the engine wanted cannot run the network.
+    """
+    if wanted == SIMULATE or (wanted is None and quantized.scheme.is_float):
+        return SIMULATE, None
+    try:
+        plan = lower(quantized)
+    except (NetworkError, SchemeError) as error:
+        if wanted is None:
+            status.print(f"simulated, since {error}", highlight=False, soft_wrap=True)
+            return SIMULATE, None
+        raise type(error)(f"{error}; --engine {SIMULATE} runs it") from None
+    mode = wanted or ("frame" if "residual" in plan.spec["programs"] else "exact")
+    check_mode(plan, mode)
+    return mode, plan
+
+
+def find_thresholds(plan: Plan, clip: Clip, budget: float | None, task: Task, threads: int) -> dict[str, int]:
+    """The thresholds of mode bounded, found on a few runs of frames all over a clip."""
+    whole = [range(THRESHOLD_RUN * THRESHOLD_RUNS if clip.is_live else len(clip))]
+    frames = clip.runs(calibration_spans(whole, THRESHOLD_RUN, THRESHOLD_RUNS))
+    with progress_bar("finding thresholds", None) as advance:
+        return calibrate_thresholds(
+            plan, frames, BUDGET if budget is None else budget, task, advance, threads
+        )
+
+
+@contextmanager
+def one_thread_of_pytorch(wanted: bool) -> Iterator[None]:
+    """While an engine runs, PyTorch has one thread.
+
+    It still prepares frames and runs what could not be lowered. With more threads, those would wait busily
+    for its next operator on the cores that the engine's threads need by then.
+    """
+    before = torch.get_num_threads()
+    if wanted:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
