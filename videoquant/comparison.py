@@ -1,11 +1,13 @@
 """The main job: run every scheme over one stream beside the floating-point network, and measure both.
 
 The stream is read once. Each frame goes through the floating-point network and through a stream of every
-scheme; results are reduced as they come, so memory does not grow with the clip.
+scheme, in simulation or on the integer engine; results are reduced as they come, so memory does not grow with
+the clip.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +21,7 @@ from videoquant.costs.bops import amortised_bops, frame_bops
 from videoquant.data.dataset import LabelledFrame
 from videoquant.data.targets import Target
 from videoquant.data.video import Frame
+from videoquant.engine import Stream as EngineStream
 from videoquant.errors import DataError
 from videoquant.interrupt import deferred_interrupt
 from videoquant.network.graph import Network, Node
@@ -30,6 +33,8 @@ from videoquant.simulate.stream import Stream
 from videoquant.tasks import Agreement, Measure, primary_output, task_for
 from videoquant.tasks.scoring import Score
 from videoquant.tasks.sqnr import EXACT_DB, Sqnr
+
+AnyStream = Stream | EngineStream
 
 LAYER_STEP = 5  # every fifth frame is measured layer by layer: a step that meets every offset of T = 2, 3, 4
 PICTURES = 3  # frames drawn for the report
@@ -101,7 +106,9 @@ class Row:
     share of the MACs at each bit-width over the residual frames; layer_shares: by layer. density: of Dense +
     Sparse schemes, the one requested, and mean, p10 and p90 over frames of what was measured (a frame's is
     its mean over the MACs). ranges: of schemes that predict them, on every `LAYER_STEP`-th frame: what was
-    predicted and what would have been measured. pictures: overlays on the sample frames.
+    predicted and what would have been measured. pictures: overlays on the sample frames. frames_per_second,
+    work_share: where the engine ran it, from frames to outputs, and how much of the work of full frames was
+    done, on average; None in simulation, and only there are layers, shares, densities and ranges measured.
     """
 
     scheme: str
@@ -117,6 +124,8 @@ class Row:
     density: dict[str, float] = field(default_factory=dict)
     ranges: list[PredictedRanges] = field(default_factory=list)
     pictures: list[NDArray[np.uint8]] = field(default_factory=list)
+    frames_per_second: float | None = None
+    work_share: float | None = None
 
 
 @dataclass
@@ -128,6 +137,7 @@ class Comparison:
     frames: how many were scored. picture_frames: indexes of the frames drawn. stills: whether the frames are
     unrelated images. accuracy: the measures against labels, where there are any; labelled: how many frames
     have one. complete: False where the user stopped it; then every row holds the same first frames.
+    engine: what ran the rows that have a `work_share`; None where all were simulated.
     """
 
     network: str
@@ -143,6 +153,7 @@ class Comparison:
     accuracy: tuple[Measure, ...] = ()
     labelled: int = 0
     complete: bool = True
+    engine: str | None = None
 
 
 class _Contender:
@@ -151,12 +162,15 @@ class _Contender:
     def __init__(
         self,
         quantized: QuantizedNetwork,
+        stream: AnyStream,
         comparison: Comparison,
         agreement: Agreement | None,
         score: Score | None,
     ) -> None:
-        self.network, self.scheme = quantized.network, quantized.scheme
-        self.stream: Stream = quantized.stream()
+        self.network, self.scheme, self.points = quantized.network, quantized.scheme, quantized.points
+        self.stream = stream
+        self.seconds: list[float] = []
+        self.work: list[float] = []
         self.row = Row(str(quantized.scheme))
         self.primary = comparison.primary
         self.agreement, self.score = agreement, score
@@ -179,25 +193,32 @@ class _Contender:
             if reference_layers and node.name in reference_layers:
                 self.layers.setdefault(node.name, Sqnr()).update(reference_layers[node.name], y)
 
-        stream = self.stream
-        if reference_layers:
+        stream, shares, densities = self.stream, {}, {}
+        start = time.perf_counter()
+        if isinstance(stream, EngineStream):
+            output = stream.run(frame)
+            self.seconds.append(time.perf_counter() - start)
+            self.work.append(stream.work_share)
+        elif reference_layers:
             output = stream.run(frame, observe, self._probe if stream.quantized.watched else None)
         else:
             output = stream.run(frame)
-        bops = frame_bops(self.network, self.scheme, stream.is_key, stream.shares, stream.densities)
-        self.bops[self.stream.is_key].append(bops)
-        for layer, point in self.stream.quantized.points.items():
-            for width, share in self.stream.shares.get(point, {}).items():
+        if isinstance(stream, Stream):
+            shares, densities = stream.shares, stream.densities
+        bops = frame_bops(self.network, self.scheme, stream.is_key, shares, densities)
+        self.bops[stream.is_key].append(bops)
+        for layer, point in self.points.items():
+            for width, share in shares.get(point, {}).items():
                 totals = self.shares.setdefault(layer, {})
                 totals[width] = totals.get(width, 0.0) + share
         measured: dict[str, Any] = {
             "frame": frame.index,
-            "key": self.stream.is_key,
+            "key": stream.is_key,
             "gbops": bops / 1e9,
             "sqnr_db": self.sqnr.update(reference[self.primary], output[self.primary]),
         }
-        if stream.densities:
-            measured["density"] = self._mean_density()
+        if densities:
+            measured["density"] = self._mean_density(densities)
         if self.agreement:
             measured["agreement"] = self.agreement.update(reference, output)
         if self.score and target is not None:
@@ -212,7 +233,7 @@ class _Contender:
         predictor = source.predictor
         ranges = self.ranges.get((point, source.symmetric))
         if ranges is None:
-            layer = next(layer for layer, at in self.stream.quantized.points.items() if at == point)
+            layer = next(layer for layer, at in self.points.items() if at == point)
             average, quality = predictor.average[1], predictor.quality
             ranges = PredictedRanges(layer, source.symmetric, predictor.position, average, quality)
             self.ranges[point, source.symmetric] = ranges
@@ -220,11 +241,11 @@ class _Contender:
         measured = self.scheme.range_estimator.measure(x, source.bits, source.symmetric)
         ranges.measured.append(measured[1])
 
-    def _mean_density(self) -> float:
-        """The last frame's density, weighted by the MACs of the layers that see it."""
-        macs, points = self.network.macs, self.stream.quantized.points
+    def _mean_density(self, densities: dict[Point, float]) -> float:
+        """A frame's density, weighted by the MACs of the layers that see it."""
+        macs, points = self.network.macs, self.points
         total = sum(macs[layer] for layer in points)
-        return sum(macs[layer] * self.stream.densities[point] for layer, point in points.items()) / total
+        return sum(macs[layer] * densities[point] for layer, point in points.items()) / total
 
     def finish(self) -> Row:
         row = self.row
@@ -253,6 +274,9 @@ class _Contender:
             requested, mean = self.scheme.representation.density, sum(densities) / len(densities)
             row.density = {"requested": requested, "mean": mean, "p10": low, "p90": high}
         row.ranges = list(self.ranges.values())
+        if self.work:
+            row.frames_per_second = len(self.seconds) / sum(self.seconds)
+            row.work_share = sum(self.work) / len(self.work)
         return row
 
 
@@ -266,6 +290,8 @@ def compare(
     stills: bool = False,
     score: Callable[[], Score] | None = None,
     progress: Callable[[], None] | None = None,
+    streams: Sequence[AnyStream] | None = None,
+    engine: str | None = None,
 ) -> Comparison:
     """Score calibrated schemes on a stream, against the floating-point network.
 
@@ -273,7 +299,8 @@ def compare(
     source, calibration: what the results call the frames and the calibration data.
     picture_frames: indexes of frames to draw, where the task is known. stills: the frames are unrelated
         images. score: makes what scores outputs against the targets of `LabelledFrame`s.
-    progress: called after every frame.
+    progress: called after every frame. streams: what runs each scheme, `plan.stream()` of the engine or
+        `quantized.stream()`; all are simulated by default. engine: what the results call the former.
     Ctrl-C ends it after the frame in hand: what is measured so far is returned, marked incomplete.
     Raises `DataError` where there are no frames.
     """
@@ -286,10 +313,11 @@ def compare(
         primary_output(network),
         calibration=calibration,
         stills=stills,
+        engine=engine,
     )
     contenders = [
-        _Contender(q, comparison, task.agreement() if task else None, score() if score else None)
-        for q in quantized
+        _Contender(q, stream, comparison, task.agreement() if task else None, score() if score else None)
+        for q, stream in zip(quantized, streams or [q.stream() for q in quantized], strict=True)
     ]
     comparison.accuracy = score().measures if score else ()
     with deferred_interrupt() as interrupted:

@@ -22,7 +22,7 @@ def test_dictionary_has_every_documented_key(comparison: Comparison) -> None:
     data = to_dict(comparison)
     assert list(data) == [
         "format", "network", "source", "calibration", "task", "primary_output", "frames",
-        "labelled_frames", "complete", "rows",
+        "labelled_frames", "complete", "engine", "rows",
     ]  # fmt: skip
     assert data["format"] == 2
     assert data["calibration"] == "15 frames of the same source, none of them scored"

@@ -20,6 +20,7 @@ from videoquant.calibration.sampling import (
     calibration_spans,
     split,
 )
+from videoquant.cli.engines import SIMULATE, ThreadsOption, comparable_stream, one_thread_of_pytorch
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     ColorOption,
@@ -98,8 +99,18 @@ def command(
     color: ColorOption = None,
     fit: FitOption = None,
     task: TaskOption = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What runs the schemes: simulate, or the integer engine, frame or exact; docs/engine.md.",
+        ),
+    ] = SIMULATE,
+    threads: ThreadsOption = 2,
 ) -> None:
     """Compare schemes on a clip: GBOPs per frame, SQNR, agreement with fp32, accuracy on labels."""
+    if engine not in (SIMULATE, "frame", "exact"):
+        raise SchemeError(f"--engine {engine}: it must be {SIMULATE}, frame or exact")
     source = open_source(video, images, dataset)
     stills = are_stills(source, images)
     wanted = parse_schemes(schemes, stills, isinstance(source, LabelledClip))
@@ -121,7 +132,11 @@ def command(
             quantize(captured, scheme, sets[scheme.period, calibration_runs(scheme)], advance)
             for scheme in wanted
         ]
-    with progress_bar("scoring", sum(map(len, plan.scored))) as advance:
+    streams = [comparable_stream(q, engine, threads) for q in quantized]
+    with (
+        one_thread_of_pytorch(engine != SIMULATE),
+        progress_bar("scoring", sum(map(len, plan.scored))) as advance,
+    ):
         result = compare(
             captured,
             quantized,
@@ -132,6 +147,8 @@ def command(
             stills=stills,
             score=score,
             progress=advance,
+            streams=streams,
+            engine=None if engine == SIMULATE else engine,
         )
     console.print(render_table(result))
     by_class = render_labels(result, console)

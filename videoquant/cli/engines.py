@@ -9,12 +9,14 @@ from typing import Annotated
 import torch
 import typer
 
+from videoquant.axes import DenseSparse
 from videoquant.bench.spans import THRESHOLD_RUN, THRESHOLD_RUNS
 from videoquant.calibration.sampling import calibration_spans
 from videoquant.cli.options import progress_bar, status
+from videoquant.comparison import AnyStream
 from videoquant.data.video import Clip
 from videoquant.engine import Plan, calibrate_thresholds, lower
-from videoquant.engine.session import MODES, check_mode
+from videoquant.engine.session import MODES, check_mode, takes_residuals
 from videoquant.errors import NetworkError, SchemeError
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import Task
@@ -50,9 +52,28 @@ def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str,
             status.print(f"simulated, since {error}", highlight=False, soft_wrap=True)
             return SIMULATE, None
         raise type(error)(f"{error}; --engine {SIMULATE} runs it") from None
-    mode = wanted or ("frame" if "residual" in plan.spec["programs"] else "exact")
+    mode = wanted or ("frame" if takes_residuals(plan) else "exact")
     check_mode(plan, mode)
     return mode, plan
+
+
+def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) -> AnyStream:
+    """What runs a scheme of a comparison: the engine, or simulation where the engine does not, with a note.
+
+    A scheme that takes residuals runs in mode frame, which is its only one.
+    Floating point is simulated, as the others are measured against it. So is what has its cost counted from
+    what simulation sees of each frame: adaptive widths and Dense + Sparse.
+    """
+    scheme = quantized.scheme
+    adaptive = getattr(scheme.time, "adaptive", False) or isinstance(scheme.representation, DenseSparse)
+    if engine == SIMULATE or scheme.is_float or adaptive:
+        return quantized.stream()
+    try:
+        plan = lower(quantized)
+        return plan.stream("frame" if takes_residuals(plan) else engine, threads)
+    except (NetworkError, SchemeError) as error:
+        status.print(f"simulated: {scheme}: {error}", highlight=False, soft_wrap=True)
+        return quantized.stream()
 
 
 def find_thresholds(plan: Plan, clip: Clip, budget: float | None, task: Task, threads: int) -> dict[str, int]:

@@ -79,5 +79,10 @@ def check_mode(plan: Plan, mode: str) -> None:
     """Raise `SchemeError` for a mode that is unknown or does not fit the plan."""
     if mode not in MODES:
         raise SchemeError(f"mode={mode!r}: it must be frame, exact or bounded")
-    if mode != "frame" and "residual" in plan.spec["programs"]:
+    if mode != "frame" and takes_residuals(plan):
         raise SchemeError(f"mode={mode}: {plan.scheme} is a residual scheme, which runs in mode frame only")
+
+
+def takes_residuals(plan: Plan) -> bool:
+    """Whether the scheme takes residuals itself, which leaves no changes for a mode to follow."""
+    return "residual" in plan.spec["programs"]

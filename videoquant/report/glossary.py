@@ -46,6 +46,11 @@ _ACCURACY = (
     "Measured against the labels of the data set, on the frames that have one, not against fp32; the row of "
     "fp32 is what quantization starts from."
 )
+_ENGINE = (
+    "The integer engine ran the schemes that have these numbers, in mode {engine}, or mode frame where they "
+    "take residuals; the others were simulated. "
+    "frames/s: from the frame to the outputs. work %: the multiply–accumulates done, of those of full frames."
+)
 _FRONT = "Schemes to choose from: every closer one (by SQNR) costs more, every cheaper one is less close."
 _MEASURES = {
     "top1": "The share of frames whose most probable class is the one that fp32 gives.",
@@ -89,6 +94,8 @@ def glossary(comparison: Comparison) -> list[tuple[str, str]]:
         entries.append(("(labels)", _ACCURACY))
     known = [measure for measure in comparison.measures if measure.name in _MEASURES]
     entries += [(measure.label, _MEASURES[measure.name]) for measure in known]
+    if comparison.engine:
+        entries.append(("frames/s, work %", _ENGINE.format(engine=comparison.engine)))
     return [*entries, ("Pareto front", _FRONT)]
 
 

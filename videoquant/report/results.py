@@ -32,6 +32,7 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
         "frames": comparison.frames,
         "labelled_frames": comparison.labelled,
         "complete": comparison.complete,
+        "engine": comparison.engine,
         "rows": [_row(row) | {"pareto": front} for row, front in zip(comparison.rows, fronts, strict=True)],
     }
     plain: dict[str, Any] = _plain(result)
@@ -50,8 +51,8 @@ def write_csv(comparison: Comparison, path: str | Path) -> None:
 
     Columns: scheme, gbops_per_frame, sqnr_db, every measure of the task by its name, accuracy_… for those
     against labels, accuracy_by_label_… for the first of these by class or joint, share_0, share_4, … for
-    bit-widths of adaptive schemes, density_mean and density_p90 of Dense + Sparse ones. What does not apply,
-    or is not finite, is an empty field.
+    bit-widths of adaptive schemes, density_mean and density_p90 of Dense + Sparse ones, frames_per_second and
+    work_share where an engine ran. What does not apply, or is not finite, is an empty field.
     Raises `OutputError` where the file cannot be written.
     """
     measures = [measure.name for measure in comparison.measures]
@@ -66,6 +67,7 @@ def write_csv(comparison: Comparison, path: str | Path) -> None:
     ]
     header += [*(f"share_{width}" for width in widths)]
     header += [f"density_{name}" for name in densities]
+    header += ["frames_per_second", "work_share"] if comparison.engine else []
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
@@ -75,6 +77,7 @@ def write_csv(comparison: Comparison, path: str | Path) -> None:
             numbers += [row.accuracy_by_label.get(label) for label in labels]
             numbers += [row.shares.get(width) for width in widths]
             numbers += [row.density.get(name) for name in densities]
+            numbers += [row.frames_per_second, row.work_share] if comparison.engine else []
             writer.writerow([row.scheme, *("" if x is None else x for x in _plain(numbers))])
 
 
@@ -107,6 +110,8 @@ def _row(row: Row) -> dict[str, Any]:
         "shares": row.shares,
         "layer_shares": row.layer_shares,
         "density": row.density,
+        "frames_per_second": row.frames_per_second,
+        "work_share": row.work_share,
         "ranges": [asdict(ranges) for ranges in row.ranges],
     }
 

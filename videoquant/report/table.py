@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from videoquant.comparison import Comparison
+from videoquant.comparison import Comparison, Row
 from videoquant.report.results import pareto
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
@@ -36,7 +36,10 @@ class Column:
 
 
 def columns(comparison: Comparison) -> list[Column]:
-    """GBOPs per frame, SQNR, every measure of the task, and those against labels, in this order."""
+    """GBOPs per frame, SQNR, every measure of the task, and those against labels, in this order.
+
+    Then, where an engine ran, its frames per second and the share of work that it did.
+    """
     costs = [row.gbops_per_frame for row in comparison.rows]
     digits = gbops_digits(costs)
     decibels = [row.sqnr_db for row in comparison.rows]
@@ -51,6 +54,7 @@ def columns(comparison: Comparison) -> list[Column]:
             _measure_column(heading(measure), measure, [row.accuracy for row in comparison.rows])
             for measure in map(against_labels, comparison.accuracy)
         ),
+        *(_engine_columns(comparison.rows) if comparison.engine else ()),
     ]
 
 
@@ -99,6 +103,14 @@ def _broken(heading: str) -> str:
 def against_labels(measure: Measure) -> Measure:
     """A measure against labels, called so: one against fp32 may have the same name."""
     return replace(measure, label=f"{measure.label} (labels)")
+
+
+def _engine_columns(rows: Sequence[Row]) -> tuple[Column, Column]:
+    rates, work = [row.frames_per_second for row in rows], [row.work_share for row in rows]
+    return (
+        Column("frames/s ↑", [ABSENT if x is None else f"{x:.1f}" for x in rates], rates, True),
+        Column("work % ↓", [ABSENT if x is None else f"{100 * x:.0f}" for x in work], work, False),
+    )
 
 
 def _measure_column(heading: str, measure: Measure, measured: Sequence[dict[str, float]]) -> Column:

@@ -1,0 +1,50 @@
+"""`videoquant compare --engine`: the same rows from integers, and how fast they were."""
+
+import csv
+import json
+
+import pytest
+
+
+@pytest.fixture
+def rows(small, command, clip):
+    def rows(*options):
+        schemes = "fp32; w8a8; w8a8 dynamic; w8a8->w4a4 T=3; w8a8->w8a8 T=3 adaptive"
+        code, out, err = command(
+            *("compare", small, "--video", clip, "--schemes", schemes, "--json", "r.json", "--frames", 12),
+            *options,
+        )
+        assert code == 0 and err == ""
+        with open("r.json") as file:
+            data = json.load(file)
+        return data["engine"], {row["scheme"]: row for row in data["rows"]}, out
+
+    return rows
+
+
+@pytest.mark.parametrize("engine", ["frame", "exact"])
+def test_the_engine_gives_the_rows_of_the_simulation(rows, engine):
+    name, simulated, out = rows()
+    assert name is None and "frames/s" not in out
+    name, ran, out = rows("--engine", engine, "--threads", 1)
+    assert name == engine and "frames/s" in out
+    for scheme, row in ran.items():
+        assert row["gbops_per_frame"] == simulated[scheme]["gbops_per_frame"]
+        assert row["sqnr_db"] == pytest.approx(simulated[scheme]["sqnr_db"], abs=0.1)
+        assert [frame["key"] for frame in row["per_frame"]] == [
+            frame["key"] for frame in simulated[scheme]["per_frame"]
+        ]
+        assert simulated[scheme]["work_share"] is None
+    by_engine = {scheme for scheme, row in ran.items() if row["frames_per_second"]}
+    assert by_engine == {"w8a8", "w8a8 dynamic", "w8a8->w4a4 T=3"}
+    assert ran["w8a8->w4a4 T=3"]["work_share"] == 1 and 0 < ran["w8a8"]["work_share"] <= 1
+    with open("videoquant-report/results.csv", newline="") as file:
+        lines = {line["scheme"]: line for line in csv.DictReader(file)}
+    assert float(lines["w8a8"]["frames_per_second"]) > 0 and lines["fp32"]["work_share"] == ""
+    with open("videoquant-report/report.html") as file:
+        assert f"The integer engine ran the schemes that have these numbers, in mode {engine}" in file.read()
+
+
+def test_bounded_needs_thresholds_that_a_comparison_does_not_seek(command, small, clip):
+    code, _, err = command("compare", small, "--video", clip, "--engine", "bounded")
+    assert code == 2 and "--engine bounded: it must be simulate, frame or exact" in err
