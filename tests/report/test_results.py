@@ -30,7 +30,8 @@ def test_dictionary_has_every_documented_key(comparison: Comparison) -> None:
     assert [row["scheme"] for row in data["rows"]] == [row.scheme for row in comparison.rows]
     assert list(data["rows"][-1]) == [
         "scheme", "gbops_per_frame", "sqnr_db", "agreement", "accuracy", "accuracy_by_label", "per_frame",
-        "layer_sqnr_db", "shares", "layer_shares", "density", "ranges", "pareto",
+        "layer_sqnr_db", "shares", "layer_shares", "density", "frames_per_second", "work_share", "ranges",
+        "pareto",
     ]  # fmt: skip
     assert list(data["rows"][-1]["shares"]) == ["0", "4", "8"]
     assert data["rows"][1]["per_frame"][0].keys() == {"frame", "key", "gbops", "sqnr_db", "agreement"}

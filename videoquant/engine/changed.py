@@ -12,18 +12,22 @@ from videoquant.engine.session import Session
 
 
 def changed(
-    session: Session, program: str, operators: Sequence[dict[str, Any]], size: Sequence[int]
+    session: Session,
+    layers: Sequence[tuple[str, int, int, str]],
+    operators: Sequence[dict[str, Any]],
+    size: Sequence[int],
 ) -> NDArray[np.float32]:
     """The share of a dense frame's multiply–accumulates that the last frame took, place by place.
 
-    operators: of the program that ran. size: (H, W) of the network's input.
+    layers: what `Stream.layers` says. operators: of the program that ran. size: (H, W) of the network's
+    input.
     Returns H×W, 0 … 1. A layer's work lies where its input changed, in proportion to the channels that did
     where only those were computed; or over all places alike, where it computed everything. Layers are
     weighted by their MACs.
     """
     height, width = size
     total, dense = np.zeros((height, width), np.float32), 0
-    for operator, (_, macs, done, how) in zip(operators, session.layers(program), strict=True):
+    for operator, (_, macs, done, how) in zip(operators, layers, strict=True):
         if macs == 0:
             continue
         dense += macs

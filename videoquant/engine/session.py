@@ -47,9 +47,6 @@ class Session(Protocol):
     def refresh(self) -> None:
         """Compute the next frame in full."""
 
-    def layers(self, program: str = "key") -> list[tuple[str, int, int, str]]:
-        """Of the last frame, by operator: name, MACs of all of it, MACs done, and how ("dense", …)."""
-
     def moved(self, index: int) -> NDArray[np.uint16] | None:
         """Of the last frame, h×w: how many groups of 4 channels of a slot changed; None: all may have."""
 

@@ -67,7 +67,8 @@ class Stream:
     def layers(self) -> list[tuple[str, int, int, str]]:
         """Of the last frame, operator by operator: name, MACs of all of it, MACs done, and how.
 
-        How: "dense", "listed" (some pixels in full), "residual" (changed groups on top of the last frame's sums).
+        How: "dense", "listed" (some pixels in full), "residual" (changed groups on top of the last frame's
+        sums).
         """
         return self._session.layers("key" if self.is_key else "residual")
 
@@ -75,7 +76,8 @@ class Stream:
     def changed(self) -> NDArray[np.float32]:
         """Where the last frame's work was done: H×W of the network's input, 0 … 1. See `changed.py`."""
         program = "key" if self.is_key else "residual"
-        return changed(self._session, program, self.plan.spec["programs"][program], self.plan.input_shape[2:])
+        operators = self.plan.spec["programs"][program]
+        return changed(self._session, self.layers(), operators, self.plan.input_shape[2:])
 
     @property
     def memory_bytes(self) -> int:
