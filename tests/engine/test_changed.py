@@ -62,6 +62,7 @@ def test_of_residual_schemes_every_frame_is_whole(frames):
 
 def test_a_refresh_makes_good_what_was_passed_over(plan, frames, everything):
     stream, dense = plan.stream("bounded", thresholds=everything, refresh=2), plan.stream()
+    stream.always_follow()
     full = []
     for frame in [*frames, *frames]:
         full.append(equal(stream.run(frame), dense.run(frame)))
@@ -73,6 +74,7 @@ def test_a_restart_takes_nothing_over(plan, everything, restart):
     random = np.random.default_rng(0)
     first, second = (random.integers(0, 256, (16, 16, 3), dtype=np.uint8) for _ in range(2))
     stream = plan.stream("bounded", thresholds=everything)
+    stream.always_follow()
     stream.run(Frame(first, 0))
     assert not equal(stream.run(Frame(second, 1)), plan.stream().run(second))
     if restart == "reset":
