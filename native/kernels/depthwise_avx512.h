@@ -25,20 +25,28 @@ inline __attribute__((always_inline)) void order_channels(const __m512i (&a)[4],
     out[3].v = _mm512_shuffle_i32x4(r, s, 0xDD);
 }
 
-// A run of pixels in one row whose windows lie inside, 64 channels from c. N: vectors of 16 channels that are used.
+// Output pixels whose windows lie inside the input, in any order, and where in the input each window's tap (0, 0) is.
+struct Places {
+    static constexpr int most = 128;
+    int count = 0;
+    int32_t pixel[most];
+    const uint8_t* base[most];
+};
+
+// 64 channels from c of all places, the weights in registers. N: vectors of 16 channels that are used.
 template <int Groups, int N>
-inline void depthwise_run(const Depthwise& conv, const Window& window, const Codes& codes, int64_t pixel, int count,
-                          const uint8_t* base, int c, int n) {
+inline void depthwise_places(const Depthwise& conv, const Window& window, const Codes& codes, const Places& places,
+                             int from, int c, int n) {
     const int groups = Groups ? Groups : (conv.taps + 3) / 4;
     const int8_t* packed = conv.interleaved + int64_t(c) * 4 * groups;
     __m512i weight[Groups ? 4 * Groups : 1];
     if (Groups)
         for (int i = 0; i < 4 * Groups; i++) weight[i] = _mm512_load_si512(packed + 64 * i);
-    const ptrdiff_t step = ptrdiff_t(conv.stride_x) * conv.in.stride;
     const CodeVectors vectors(codes);
-    for (int i = 0; i < count; i++, base += step) {
+    for (int i = from; i < places.count; i++) {
+        const uint8_t* base = places.base[i] + c;
         __m512i acc[4] = {};
-        const auto at = [&](int t) { return _mm512_loadu_si512(base + c + window.offset[t]); };
+        const auto at = [&](int t) { return _mm512_loadu_si512(base + window.offset[t]); };
         for (int g = 0; g < groups; g++) {
             if (Groups) four_taps(at(4 * g), at(4 * g + 1), at(4 * g + 2), at(4 * g + 3), weight + 4 * g, acc);
             else {
@@ -54,15 +62,15 @@ inline void depthwise_run(const Depthwise& conv, const Window& window, const Cod
         for (int j = 0; j < N; j++)
             v[j] = to_float(ordered[j] + I32::load(conv.start + c + 16 * j)) * F32::load(conv.scale + c + 16 * j) +
                    F32::load(conv.bias + c + 16 * j);
-        if (codes.on) store_codes<N>(codes, vectors, v, pixel + i, c, n);
-        else run_program<N>(conv.program, v, pixel + i, c, n);
+        if (codes.on) store_codes<N>(codes, vectors, v, places.pixel[i], c, n);
+        else run_program<N>(conv.program, v, places.pixel[i], c, n);
     }
 }
 
-// Few channels leave most of a vector empty: then P = 2 or 4 neighbours share it, 64 / P channels each.
+// Few channels leave most of a vector empty: then P = 2 or 4 places share it, 64 / P channels each. Returns how many
+// places are done; the last few may not fill a vector.
 template <int Groups, int P>
-inline int depthwise_packed(const Depthwise& conv, const Window& window, const Codes& codes, int64_t pixel, int count,
-                            const uint8_t* base) {
+inline int depthwise_packed(const Depthwise& conv, const Window& window, const Codes& codes, const Places& places) {
     constexpr int N = 4 / P;  // vectors of each pixel
     const int groups = Groups ? Groups : (conv.taps + 3) / 4, n = conv.in.c;
     __m512i own[Groups ? 4 * Groups : 1];
@@ -72,7 +80,6 @@ inline int depthwise_packed(const Depthwise& conv, const Window& window, const C
     };
     if (Groups)
         for (int i = 0; i < 4 * Groups; i++) own[i] = shared(i);
-    const ptrdiff_t step = ptrdiff_t(conv.stride_x) * conv.in.stride;
     const CodeVectors vectors(codes);
     F32 scale[N], bias[N];
     I32 start[N];
@@ -81,14 +88,15 @@ inline int depthwise_packed(const Depthwise& conv, const Window& window, const C
         start[j] = I32::load(conv.start + 16 * j);
     }
     int i = 0;
-    for (; i + P <= count; i += P, base += P * step) {
+    for (; i + P <= places.count; i += P) {
         __m512i acc[4] = {};
         const auto at = [&](int t) __attribute__((always_inline)) {
-            const uint8_t* p = base + window.offset[t];
+            const ptrdiff_t offset = window.offset[t];
             if (P == 2)
-                return _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i*)p)),
-                                          _mm256_loadu_si256((const __m256i*)(p + step)), 1);
-            const auto quarter = [&](int q) { return _mm_loadu_si128((const __m128i*)(p + q * step)); };
+                return _mm512_inserti64x4(
+                    _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i*)(places.base[i] + offset))),
+                    _mm256_loadu_si256((const __m256i*)(places.base[i + 1] + offset)), 1);
+            const auto quarter = [&](int q) { return _mm_loadu_si128((const __m128i*)(places.base[i + q] + offset)); };
             const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(quarter(0)), quarter(1), 1);
             const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(quarter(2)), quarter(3), 1);
             return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
@@ -105,74 +113,87 @@ inline int depthwise_packed(const Depthwise& conv, const Window& window, const C
         F32 v[4];
 #pragma GCC unroll 4
         for (int j = 0; j < 4; j++) v[j] = to_float(ordered[j] + start[j % N]) * scale[j % N] + bias[j % N];
-        if (codes.on && !codes.track.delta) {
-            const __m512i bytes = vectors.bytes<4>(v);
-            uint8_t* out = codes.out + (pixel + i) * codes.stride;
-            if (n == 64 / P && codes.stride == 64 / P) _mm512_storeu_si512(out, bytes);
-            else if (P == 2) {
-                store_first(out, bytes, n);
-                store_first(out + codes.stride, _mm512_shuffle_i32x4(bytes, bytes, 0xEE), n);
-            } else {
-                store_first(out, bytes, n);
-                store_first(out + codes.stride, _mm512_shuffle_i32x4(bytes, bytes, 0x01), n);
-                store_first(out + 2 * codes.stride, _mm512_shuffle_i32x4(bytes, bytes, 0x02), n);
-                store_first(out + 3 * codes.stride, _mm512_shuffle_i32x4(bytes, bytes, 0x03), n);
+        if (codes.on) {
+            __m512i bytes = vectors.bytes<4>(v);
+#pragma GCC unroll 4
+            for (int q = 0; q < P; q++) {
+                if (codes.track.delta) store_bytes64<true>(codes, vectors, bytes, places.pixel[i + q], 0, n);
+                else store_bytes64<false>(codes, vectors, bytes, places.pixel[i + q], 0, n);
+                bytes = P == 2 ? _mm512_shuffle_i32x4(bytes, bytes, 0xEE) : _mm512_shuffle_i32x4(bytes, bytes, 0x39);
             }
             continue;
         }
         for (int q = 0; q < P; q++) {
             F32 one[N];
             for (int j = 0; j < N; j++) one[j] = v[q * N + j];
-            if (codes.on) store_codes<N>(codes, vectors, one, pixel + i + q, 0, n);
-            else run_program<N>(conv.program, one, pixel + i + q, 0, n);
+            run_program<N>(conv.program, one, places.pixel[i + q], 0, n);
         }
     }
     return i;
 }
 
 template <int Groups>
-inline void depthwise_runs(const Depthwise& conv, const Window& window, const Codes& codes, int64_t pixel, int count,
-                           const uint8_t* base) {
-    if (conv.in.c <= 32) {
-        const int done = conv.in.c <= 16 ? depthwise_packed<Groups, 4>(conv, window, codes, pixel, count, base)
-                                         : depthwise_packed<Groups, 2>(conv, window, codes, pixel, count, base);
-        pixel += done;
-        count -= done;
-        base += ptrdiff_t(done) * conv.stride_x * conv.in.stride;
-    }
+inline void depthwise_all(const Depthwise& conv, const Window& window, const Codes& codes, const Places& places) {
+    int from = 0;
+    if (conv.in.c <= 16) from = depthwise_packed<Groups, 4>(conv, window, codes, places);
+    else if (conv.in.c <= 32) from = depthwise_packed<Groups, 2>(conv, window, codes, places);
+    if (from == places.count) return;
     for (int c = 0; c < conv.in.c; c += 64) {
         const int n = conv.in.c - c < 64 ? conv.in.c - c : 64;
-        if (n > 48) depthwise_run<Groups, 4>(conv, window, codes, pixel, count, base, c, n);
-        else if (n > 32) depthwise_run<Groups, 3>(conv, window, codes, pixel, count, base, c, n);
-        else if (n > 16) depthwise_run<Groups, 2>(conv, window, codes, pixel, count, base, c, n);
-        else depthwise_run<Groups, 1>(conv, window, codes, pixel, count, base, c, n);
+        if (n > 48) depthwise_places<Groups, 4>(conv, window, codes, places, from, c, n);
+        else if (n > 32) depthwise_places<Groups, 3>(conv, window, codes, places, from, c, n);
+        else if (n > 16) depthwise_places<Groups, 2>(conv, window, codes, places, from, c, n);
+        else depthwise_places<Groups, 1>(conv, window, codes, places, from, c, n);
     }
 }
+
+inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static void depthwise_vnni(const Depthwise& conv, Pixels pixels) {
     const Window window(conv);
     const Codes codes(conv.program);
+    Places places;
+    const auto work_off = [&] {
+        if (conv.taps > 8 && conv.taps <= 12) depthwise_all<3>(conv, window, codes, places);
+        else depthwise_all<0>(conv, window, codes, places);
+        places.count = 0;
+    };
+    // The columns of the output whose windows lie inside.
+    const int32_t first = (-window.left + conv.stride_x - 1) / conv.stride_x;
+    const int32_t left = window.left < 0 ? first : 0;
+    const int32_t right = conv.in.w - window.right > 0 ? (conv.in.w - window.right - 1) / conv.stride_x + 1 : 0;
+    const ptrdiff_t step = ptrdiff_t(conv.stride_x) * conv.in.stride;
+    int32_t y = 0, row = -conv.out.w;  // of the last pixel; the number of its row's first
     for (int64_t i = pixels.begin; i < pixels.end;) {
-        // A run: neighbours in one row whose windows lie inside. Others go by the kernel for any pixel.
-        const int32_t first = pixels.at(i), y = first / conv.out.w, x = first - y * conv.out.w;
-        const int32_t in_y = y * conv.stride_y, in_x = x * conv.stride_x;
-        const auto inside = [&](int32_t at) { return at + window.left >= 0 && at + window.right < conv.in.w; };
-        const bool row_inside = in_y + window.top >= 0 && in_y + window.bottom < conv.in.h;
-        int32_t count = 0;
-        const int32_t most = conv.out.w - x;
-        while (count < most && i + count < pixels.end && pixels.at(i + count) == first + count &&
-               row_inside && inside(in_x + count * conv.stride_x))
-            count++;
-        if (count == 0) {
-            depthwise(conv, {pixels.list, i, i + 1});
+        const int32_t pixel = pixels.at(i);
+        if (uint32_t(pixel - row) >= uint32_t(conv.out.w)) {
+            y = pixel / conv.out.w;
+            row = y * conv.out.w;
+        }
+        const int32_t in_y = y * conv.stride_y, x = pixel - row;
+        if (in_y + window.top < 0 || in_y + window.bottom >= conv.in.h || x < left || x >= right) {
+            depthwise(conv, {pixels.list, i, i + 1});  // its window reaches over the edge
             i++;
             continue;
         }
-        const uint8_t* base = conv.in.u8() + (int64_t(in_y) * conv.in.w + in_x) * conv.in.stride;
-        if (conv.taps > 8 && conv.taps <= 12) depthwise_runs<3>(conv, window, codes, first, count, base);
-        else depthwise_runs<0>(conv, window, codes, first, count, base);
+        const uint8_t* base = conv.in.u8() + int64_t(in_y) * conv.in.w * conv.in.stride + x * step;
+        // As many of its neighbours as follow in the row.
+        int64_t count = smaller(right - x, pixels.end - i);
+        count = smaller(count, Places::most - places.count);
+        if (pixels.list) {
+            int64_t same = 1;
+            while (same < count && pixels.list[i + same] == pixel + same) same++;
+            count = same;
+        }
+        for (int64_t k = 0; k < count; k++, base += step) {
+            places.pixel[places.count + k] = int32_t(pixel + k);
+            places.base[places.count + k] = base;
+        }
+        places.count += int(count);
         i += count;
+        if (places.count == Places::most) work_off();
     }
+    work_off();
 }
 
 }  // namespace vq::avx512
