@@ -37,6 +37,14 @@ struct Codes {
     }
 };
 
+// Followed codes are compared with what is held, in buffers that no cache keeps from frame to frame: 64 channels of a
+// pixel that comes soon.
+inline __attribute__((always_inline)) void fetch_codes(const Codes& codes, int64_t pixel, int c0) {
+    if (!codes.track.delta) return;
+    __builtin_prefetch(codes.out + pixel * codes.stride + c0, 1);
+    if (codes.track.changes) __builtin_prefetch(codes.track.delta + pixel * codes.stride + c0, 1);
+}
+
 // The first n ≤ 64 bytes. Masked stores of bytes are slow on some CPUs; these are not.
 inline __attribute__((always_inline)) void store_first(void* to, __m512i bytes, int n) {
     char* p = static_cast<char*>(to);

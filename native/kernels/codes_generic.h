@@ -8,6 +8,8 @@ struct Codes {
     explicit Codes(const Program&) {}
 };
 
+inline void fetch_codes(const Codes&, int64_t, int) {}
+
 template <int V>
 inline void store_tile(const Codes&, const int32_t*, const int32_t*, int, const float*, const float*, int, int) {}
 

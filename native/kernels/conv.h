@@ -218,6 +218,12 @@ inline void conv_block(const Conv& conv, const Taps& taps, Pixels pixels, const 
         }
         if (m == 0) break;
         if (!taps.codes.on) fetch_floats(conv.program, tile, m, b);
+        else
+            for (int j = 0; j < m; j++) fetch_codes(taps.codes, tile[j], b.first);
+        if (pixels.list && taps.pointwise && b.first == 0)  // scattered: nothing else foresees what comes next
+            for (int64_t next = i; next < pixels.end && next < i + m; next++)
+                for (int64_t c = 0; c < conv.in.stride; c += 64)
+                    __builtin_prefetch(conv.in.u8() + pixels.list[next] * conv.in.stride + c);
         const int each = taps.fill(tile, m, pointers);
         Block merged = b;
         merged.groups *= each;
@@ -272,6 +278,15 @@ inline void residual_block(const Conv& conv, const Taps& taps, Pixels pixels, co
             out[m++] = conv.accumulators + int64_t(pixel) * conv.accumulator_stride + b.first;
         }
         if (m == 0) break;
+        // What the next tile will read and write comes meanwhile.
+        for (int64_t next = i; next < pixels.end && next < i + m; next++) {
+            const int64_t pixel = pixels.at(next);
+            const int32_t* acc = conv.accumulators + pixel * conv.accumulator_stride + b.first;
+            for (int v = 0; v < V; v++) __builtin_prefetch(acc + 16 * v, 1);
+            fetch_codes(taps.codes, pixel, b.first);
+            if (taps.pointwise)
+                for (int64_t c = 0; c < conv.in.stride; c += 64) __builtin_prefetch(conv.delta + pixel * conv.in.stride + c);
+        }
         int count = 0;
         for (int t = 0; t < conv.taps; t++) {
             const int8_t* row[most];

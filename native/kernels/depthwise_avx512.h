@@ -45,6 +45,7 @@ inline void depthwise_places(const Depthwise& conv, const Window& window, const 
     const CodeVectors vectors(codes);
     for (int i = from; i < places.count; i++) {
         const uint8_t* base = places.base[i] + c;
+        if (codes.on && i + 8 < places.count) fetch_codes(codes, places.pixel[i + 8], c);
         __m512i acc[4] = {};
         const auto at = [&](int t) { return _mm512_loadu_si512(base + window.offset[t]); };
         for (int g = 0; g < groups; g++) {
@@ -89,6 +90,7 @@ inline int depthwise_packed(const Depthwise& conv, const Window& window, const C
     }
     int i = 0;
     for (; i + P <= places.count; i += P) {
+        if (codes.on && i + 4 * P < places.count) fetch_codes(codes, places.pixel[i + 4 * P], 0);
         __m512i acc[4] = {};
         const auto at = [&](int t) __attribute__((always_inline)) {
             const ptrdiff_t offset = window.offset[t];
