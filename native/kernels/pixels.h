@@ -52,7 +52,8 @@ private:
         if (program.channels >= 4 * lanes) return false;
         for (int i = 0; i < program.count; i++) {
             const Step& s = program.steps[i];
-            if (s.channel_a || s.channel_b || s.track.delta || s.kind == Do::store_residual) return false;
+            const bool by_channel = s.kind == Do::prelu || s.kind == Do::affine;
+            if (by_channel || s.kind == Do::store_residual || s.track.delta) return false;
             if (s.out.data && s.out.stride != program.channels) return false;
             if (s.operand && !(s.operand_pixel == 0 && s.operand_channel == 0) &&
                 !(s.operand_pixel == program.channels && s.operand_channel == 1))

@@ -65,12 +65,12 @@ public:
         }
         return result;
     }
-    // A C-contiguous array of exactly this many elements.
+    // A C-contiguous array of exactly this many elements. Not converted: the copy would be gone on return.
     template <class T>
     const T* array(const char* key, int64_t count) const {
         nb::object value = raw(key);
         nb::ndarray<const T, nb::c_contig, nb::device::cpu> array;
-        if (!nb::try_cast(value, array)) fail(where_ + ": '" + key + "' is not an array of the right type");
+        if (!nb::try_cast(value, array, false)) fail(where_ + ": '" + key + "' is not an array of the right type");
         if (int64_t(array.size()) != count)
             fail(where_ + ": '" + key + "' has " + std::to_string(array.size()) + " elements; it needs " +
                  std::to_string(count));
@@ -248,6 +248,7 @@ private:
         // Asymmetric weights w − z leave int8: they are a sum of int8 weights that see the same input, so each tap comes
         // twice, or for z = −128, where they reach 255, three times.
         const int32_t copies = zero == 0 ? 1 : zero == -128 ? 3 : 2;
+        if (int64_t(in.c / op.groups) * count * copies > 32768) fail(r.where() + ": its sums could leave 32 bits");
         std::vector<int8_t> parts;
         if (zero) {
             parts.resize(size_t(weights * copies));

@@ -51,15 +51,14 @@ inline void track_code(const Track& track, uint8_t& held, int32_t code, int64_t 
 inline void run_program(const Program& program, float x, int64_t pixel, int c) {
     for (int i = 0; i < program.count; i++) {
         const Step& s = program.steps[i];
-        const float a = s.channel_a ? s.channel_a[c] : s.a, b = s.channel_b ? s.channel_b[c] : s.b;
         const float other = s.operand ? s.operand[pixel * s.operand_pixel + c * s.operand_channel] : 0;
         const int64_t at = pixel * s.out.stride + c;
         switch (s.kind) {
-            case Do::clamp: x = clamp(x, a, b); break;
-            case Do::leaky_relu:
-            case Do::prelu: x = x < 0 ? x * a : x; break;
+            case Do::clamp: x = clamp(x, s.a, s.b); break;
+            case Do::leaky_relu: x = x < 0 ? x * s.a : x; break;
+            case Do::prelu: x = x < 0 ? x * s.channel_a[c] : x; break;
             case Do::hardswish: x = x * clamp(x + 3, 0, 6) / 6; break;
-            case Do::hardsigmoid: x = clamp(x * a + b, 0, 1); break;
+            case Do::hardsigmoid: x = clamp(x * s.a + s.b, 0, 1); break;
             case Do::sigmoid: x = sigmoid(x); break;
             case Do::silu: x = x * sigmoid(x); break;
             case Do::gelu: x = 0.5f * x * (1.0f + std::erf(x * 0.70710678f)); break;
@@ -68,10 +67,10 @@ inline void run_program(const Program& program, float x, int64_t pixel, int c) {
                 x = 0.5f * x * (2.0f - 2.0f / (exponential(2.0f * inner) + 1.0f));
                 break;
             }
-            case Do::elu: x = x > 0 ? x : a * (exponential(x) - 1.0f); break;
+            case Do::elu: x = x > 0 ? x : s.a * (exponential(x) - 1.0f); break;
             case Do::tanh: x = tanh(x); break;
             case Do::erf: x = std::erf(x); break;
-            case Do::affine: x = x * a + b; break;
+            case Do::affine: x = x * s.channel_a[c] + s.channel_b[c]; break;
             case Do::add: x = x + other; break;
             case Do::sub: x = x - other; break;
             case Do::rsub: x = other - x; break;

@@ -397,6 +397,27 @@ inline Call quantize_input_case(World& world, Random& r) {
     return [a, pixels](const Kernels& kernels) { kernels.quantize_input(a, pixels); };
 }
 
+inline Call finite_case(World& world, Random& r) {
+    const int count = r.between(1, 200);
+    auto& values = world.own<std::vector<float>>();  // read to the last and no further
+    for (int i = 0; i < count; i++) values.push_back(r.value());
+    static const float others[] = {NAN, -NAN, INFINITY, -INFINITY, 3.4028235e38f, 1e-45f};
+    if (r.chance(70)) values[size_t(r.between(0, count - 1))] = r.pick(others);
+    auto* answer = world.array<uint8_t>("answer", 1);
+    world.shape = " of " + std::to_string(count);
+    return [=, &values](const Kernels& kernels) { *answer = kernels.finite(values.data(), count); };
+}
+
+inline Call count_moved_case(World& world, Random& r) {
+    const int count = r.between(1, 300);
+    auto* moved = world.array<uint16_t>("moved", count);
+    for (int i = 0; i < count; i++)
+        moved[i] = uint16_t(r.chance(60) ? 0 : r.between(0, 0x3FFF) | (r.chance(10) ? wide : 0));
+    auto* answer = world.array<int64_t>("pixels and groups", 2);
+    world.shape = " of " + std::to_string(count);
+    return [=](const Kernels& kernels) { kernels.count_moved(moved, count, answer[0], answer[1]); };
+}
+
 inline Call window_map_case(World& world, Random& r) {
     WindowMap m;
     m.in_h = r.between(1, 9), m.in_w = r.between(1, 70), m.out_h = r.between(1, 9);

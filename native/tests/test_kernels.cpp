@@ -27,6 +27,8 @@ const Named kernels[] = {
     {"move", move_case},
     {"softmax", softmax_case},
     {"quantize_input", quantize_input_case},
+    {"finite", finite_case},
+    {"count_moved", count_moved_case},
     {"window_map", window_map_case},
     {"split", split_case},
 };
