@@ -1,46 +1,55 @@
-"""Builds the C++ kernel tests (native/tests) with sanitizers, and for Arm under emulation, and runs them."""
+"""Builds the native engine with sanitizers, and its kernel tests for Arm under emulation, and runs them."""
 
 import os
 import platform
 import shutil
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-NATIVE = Path(__file__).parents[2] / "native"
-COMMON = ["core/dispatch.cpp", "core/pack.cpp", "variants/reference.cpp", "variants/portable.cpp"]
+ROOT = Path(__file__).parents[2]
+NATIVE = ROOT / "native"
+EXACT = ["-std=c++17", "-ffp-contract=off", "-w"]
+# Without optimisation and with the checks as calls: a build of seconds instead of minutes.
+SANITIZE = ["-O0", "-g1", "-fPIC", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+SANITIZE += ["--param", "asan-instrumentation-with-call-threshold=0"]
+KERNELS = dict.fromkeys(
+    ["core/dispatch.cpp", "core/pack.cpp", "variants/reference.cpp", "variants/portable.cpp"], ""
+)
 # What each instruction set is compiled with, as in CMakeLists.txt.
 X86 = {
     "variants/avx512.cpp": "-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mpopcnt -mbmi",
     "variants/avx2.cpp": "-mavx2",
 }
 ARM = {"variants/neon.cpp": "-march=armv8.2-a+dotprod"}
-EXACT = ["-std=c++17", "-ffp-contract=off", "-w"]
 
 
-def build(compiler: str, flags: Sequence[str], variants: dict[str, str], folder: Path) -> Path:
-    """Compiles and links test_kernels, two files at a time; fails with the compiler's own words."""
-    sources = {"tests/test_kernels.cpp": "", **variants, **dict.fromkeys(COMMON, "")}
-    objects = [folder / (source.replace("/", "_") + ".o") for source in sources]
-    waiting = [
-        [compiler, *EXACT, *flags, *own.split(), "-c", str(NATIVE / source), "-o", str(target)]
-        for (source, own), target in zip(sources.items(), objects, strict=True)
-    ]
+def compile_all(command: Sequence[str], sources: dict[str, str], folder: Path) -> list[Path]:
+    """The object files of sources, each with its own flags, two at a time; fails with the compiler's words."""
+    waiting = [(NATIVE / source, folder / f"{Path(source).stem}.o", sources[source]) for source in sources]
+    objects = [target for _, target, _ in waiting]
     while waiting:
         pair, waiting = waiting[:2], waiting[2:]
-        for process in [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in pair]:
+        commands = [[*command, *flags.split(), "-c", str(s), "-o", str(t)] for s, t, flags in pair]
+        for process in [subprocess.Popen(c, stderr=subprocess.PIPE, text=True) for c in commands]:
             _, errors = process.communicate()
             assert process.returncode == 0, errors
-    program = folder / "test_kernels"
-    subprocess.run([compiler, *flags, *map(str, objects), "-o", str(program)], check=True)
-    return program
+    return objects
 
 
-def run(command: Sequence[str | Path]) -> None:
-    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
-    assert result.returncode == 0, (result.stdout + result.stderr)[-5000:]
+def link(command: Sequence[str], objects: Sequence[Path], target: Path) -> Path:
+    subprocess.run([*command, *map(str, objects), "-o", str(target)], check=True)
+    return target
+
+
+def run(command: Sequence[str | Path], **variables: str) -> None:
+    environment = {**os.environ, **variables}
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert result.returncode == 0, (result.stdout + result.stderr)[-8000:]
 
 
 def tool(name: str) -> str:
@@ -50,14 +59,57 @@ def tool(name: str) -> str:
     return path
 
 
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="builds the x86 kernels")
-def test_sanitizers_find_nothing(tmp_path: Path) -> None:
-    # Without optimisation and with the checks as calls: a build of seconds instead of minutes.
-    flags = ["-O0", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    calls = ["--param", "asan-instrumentation-with-call-threshold=0"]
-    run([build(tool("g++"), flags + calls, X86, tmp_path), "150"])
+@pytest.fixture(scope="module")
+def sanitized_kernels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("builds the x86 kernels")
+    return compile_all([tool("g++"), *EXACT, *SANITIZE], X86 | KERNELS, tmp_path_factory.mktemp("kernels"))
+
+
+def test_kernels_under_sanitizers(sanitized_kernels: list[Path], tmp_path: Path) -> None:
+    compiler = [tool("g++"), *EXACT, *SANITIZE]
+    test = compile_all(compiler, {"tests/test_kernels.cpp": ""}, tmp_path)
+    run([link(compiler, sanitized_kernels + test, tmp_path / "test_kernels"), "150"])
+
+
+def test_module_under_sanitizers(sanitized_kernels: list[Path], tmp_path: Path) -> None:
+    nanobind = Path(pytest.importorskip("nanobind").include_dir()).parent
+    headers = [nanobind / "include", nanobind / "ext/robin_map/include", Path(sysconfig.get_path("include"))]
+    if not (headers[-1] / "Python.h").exists():
+        pytest.skip("needs Python's headers")
+    includes = ["-DNDEBUG", *(f"-I{folder}" for folder in headers)]
+    sources = dict.fromkeys(["core/session.cpp", "python/parse.cpp", "python/module.cpp"], "")
+    compiler = [tool("g++"), *EXACT, *SANITIZE, "-fvisibility=hidden", *includes]
+    objects = compile_all(compiler, sources, tmp_path)
+    binding = [
+        "g++",
+        "-std=c++17",
+        "-O0",
+        "-w",
+        "-fPIC",
+        "-fvisibility=hidden",
+        "-fno-strict-aliasing",
+        *includes,
+    ]
+    objects += compile_all(binding, {str(nanobind / "src/nb_combined.cpp"): ""}, tmp_path)
+    module = link([*compiler, "-shared"], sanitized_kernels + objects, tmp_path / "_native.so")
+
+    runtimes = [
+        subprocess.run(["g++", f"-print-file-name={name}"], capture_output=True, text=True, check=True)
+        for name in ("libasan.so", "libubsan.so")
+    ]
+    run(
+        [sys.executable, "-m", "pytest", "-q", "-s", "-p", "tests.native.sanitized", "-p", "no:cacheprovider",
+         "tests/native/test_damaged_plans.py"],
+        VIDEOQUANT_NATIVE=str(module),
+        PYTHONPATH=str(ROOT),
+        LD_PRELOAD=" ".join(runtime.stdout.strip() for runtime in runtimes),
+        ASAN_OPTIONS="detect_leaks=0",
+    )  # fmt: skip
 
 
 def test_arm_equals_the_reference_under_emulation(tmp_path: Path) -> None:
-    emulator, compiler = tool("qemu-aarch64"), tool("aarch64-linux-gnu-g++")
-    run([emulator, build(compiler, ["-O1", "-static"], ARM, tmp_path), "150"])
+    emulator, compiler = tool("qemu-aarch64"), [tool("aarch64-linux-gnu-g++"), *EXACT, "-O1"]
+    others = dict.fromkeys([*KERNELS, "tests/test_kernels.cpp"], "-O0")
+    objects = compile_all(compiler, ARM | others, tmp_path)
+    run([emulator, link([*compiler, "-static"], objects, tmp_path / "test_kernels"), "150"])
