@@ -2,14 +2,20 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
 from tests.networks import moving_frames, small_network
 from videoquant.bench import field, onnxruntime_engine, openvino_engine
 from videoquant.bench.contender import MissingPackageError
+from videoquant.data.video import Frame
 from videoquant.network.onnx_writer import write_onnx
 from videoquant.schemes import Scheme
+
+FOLLOWING = [
+    Frame(np.random.default_rng(i // 2).integers(0, 256, (32, 32, 3), dtype=np.uint8), i) for i in range(4)
+]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +29,7 @@ def inputs():
 
 
 def build(engine, network, inputs, folder):
-    given = field.Assignment(network, inputs, Scheme.parse("w8a8"), 1, folder)
+    given = field.Assignment(network, inputs, FOLLOWING, Scheme.parse("w8a8"), 0.02, 1, folder)
     return field.build([engine], given)
 
 
@@ -60,14 +66,19 @@ def test_openvino(network, inputs, tmp_path):
 
 def test_our_own(network, inputs, tmp_path):
     contenders = build("videoquant", network, inputs, tmp_path)
-    assert [c.label for c in contenders] == ["videoquant int8", "videoquant int8 exact"]
+    assert [c.label for c in contenders] == [
+        "videoquant int8",
+        "videoquant int8 exact",
+        "videoquant int8 bounded",
+    ]
     check(network, contenders, inputs)
-    whole, exact = (contender.open() for contender in contenders)
+    whole, exact, bounded = (contender.open() for contender in contenders)
     for x in inputs:
         x = x.contiguous(memory_format=torch.channels_last)
         outputs = whole.run(x)
         assert all(torch.equal(y, outputs[name]) for name, y in exact.run(x).items())
-    assert whole.work_share == 1 and 0 < exact.work_share <= 1
+        bounded.run(x)
+    assert whole.work_share == 1 and 0 < bounded.work_share <= exact.work_share <= 1
     assert whole.memory_bytes > 0
 
 

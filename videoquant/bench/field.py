@@ -11,9 +11,12 @@ from torch import Tensor
 
 from videoquant.bench import onnxruntime_engine, openvino_engine, own_engine
 from videoquant.bench.contender import INSTALL, Contender, MissingPackageError, missing
+from videoquant.data.video import Frame
+from videoquant.engine import calibrate_thresholds
 from videoquant.network.graph import Network
 from videoquant.network.onnx_writer import write_onnx
 from videoquant.schemes import Scheme
+from videoquant.tasks import task_for
 
 # What each engine needs to be measured in all its ways.
 PACKAGES: dict[str, tuple[str, ...]] = {
@@ -27,13 +30,16 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 class Assignment:
     """What all engines are given.
 
-    network: the captured graph, which they all run. inputs: N×C×H×W, calibrate every int8 form. scheme: of
-    videoquant's own engine. folder: where their files are written.
+    network: the captured graph, which they all run. inputs: N×C×H×W, calibrate every int8 form. following:
+    runs of consecutive frames, calibrate skip thresholds. scheme, budget: of videoquant's own engine.
+    folder: where their files are written.
     """
 
     network: Network
     inputs: Sequence[Tensor]
+    following: Sequence[Frame]
     scheme: Scheme
+    budget: float
     threads: int
     folder: Path
 
@@ -95,11 +101,18 @@ def _onnxruntime(given: Assignment) -> list[Contender]:
 
 def _videoquant(given: Assignment) -> list[Contender]:
     file = given.folder / "videoquant.plan"
-    own_engine.write_plan(given.network, given.scheme, given.inputs, file)
-    return [
-        Contender("videoquant", mode, "int8", partial(own_engine.open_mode, file, mode, given.threads), ())
-        for mode in own_engine.modes(given.scheme)
-    ]
+    plan = own_engine.write_plan(given.network, given.scheme, given.inputs, file)
+    contenders = []
+    for mode in own_engine.modes(given.scheme):
+        thresholds: dict[str, int] = {}
+        if mode == "bounded":
+            task = task_for(given.network)
+            thresholds = calibrate_thresholds(
+                plan, given.following, given.budget, task, threads=given.threads
+            )
+        opened = partial(own_engine.open_mode, file, mode, given.threads, thresholds)
+        contenders.append(Contender("videoquant", mode, "int8", opened, ()))
+    return contenders
 
 
 _FORMS: dict[str, Callable[[Assignment], list[Contender]]] = {

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from videoquant.api import quantize
 from videoquant.bench.ranges import CHANNELS, UNIT, Timed, weights
-from videoquant.engine.lower import lower
+from videoquant.engine import lower
 from videoquant.engine.session import open_session
 from videoquant.network.graph import Network, Node
 
@@ -29,7 +29,7 @@ def two_layers(size: int) -> Network:
 
 
 def layer_jobs(x: Tensor, threads: int) -> dict[str, Timed]:
-    """Quantizing x, and the int8 convolution that reads its codes."""
+    """Quantizing x, the int8 convolution that reads its codes."""
     dense = _Operators(x, "w8a8 minmax", threads)
     return {
         "quantize": partial(dense.ms, 0, dense.conv),

@@ -11,24 +11,26 @@ from torch import Tensor
 
 from videoquant.api import quantize
 from videoquant.bench.contender import Runner
-from videoquant.engine.lower import lower
-from videoquant.engine.plan import Plan, load_plan
+from videoquant.engine import Plan, load_plan, lower
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
 
 
 def modes(scheme: Scheme) -> tuple[str, ...]:
     """Those that a scheme runs in: one that takes residuals itself leaves no changes to follow."""
-    return ("frame",) if scheme.period > 1 else ("frame", "exact")
+    return ("frame",) if scheme.period > 1 else ("frame", "exact", "bounded")
 
 
-def write_plan(network: Network, scheme: Scheme, inputs: Sequence[Tensor], target: Path) -> None:
-    """Write the plan of a network. inputs: N×C×H×W, all of which calibrate."""
-    lower(quantize(network, scheme, inputs)).save(target)
+def write_plan(network: Network, scheme: Scheme, inputs: Sequence[Tensor], target: Path) -> Plan:
+    """Write the plan of a network, and return it. inputs: N×C×H×W, all of which calibrate."""
+    plan = lower(quantize(network, scheme, inputs))
+    plan.save(target)
+    return plan
 
 
-def open_mode(file: Path, mode: str, threads: int) -> Runner:
-    return _Own(file, mode, threads)
+def open_mode(file: Path, mode: str, threads: int, thresholds: dict[str, int]) -> Runner:
+    """thresholds: of mode bounded, by quantizer point."""
+    return _Own(file, mode, threads, thresholds)
 
 
 @lru_cache(1)
@@ -40,8 +42,8 @@ def _plan(file: Path) -> Plan:
 class _Own(Runner):
     layout = torch.channels_last
 
-    def __init__(self, file: Path, mode: str, threads: int) -> None:
-        self._stream = _plan(file).stream(mode, threads)
+    def __init__(self, file: Path, mode: str, threads: int, thresholds: dict[str, int]) -> None:
+        self._stream = _plan(file).stream(mode, threads, thresholds)
 
     def run(self, x: Tensor) -> dict[str, Tensor]:
         outputs = self._stream.run(x)

@@ -40,7 +40,7 @@ class Row:
     ms_p95: float
     ms_spread: float
     ratio_to_openvino_int8: float | None
-    percent_of_ceiling: float | None
+    percent_of_ceiling: float
     peak_memory_mb: float | None
     stream_memory_mb: float | None
     work_share: float
@@ -60,9 +60,8 @@ class Row:
 class Benchmark:
     """A network's rows on every clip.
 
-    macs: of a dense frame. vnni_ceiling: int8 multiply–accumulates per second, measured; None where the
-    engine that measures it is not there. calibration: in words, by clip. frames: which were timed, by clip.
-    notes: what was left out, and why.
+    macs: of a dense frame. vnni_ceiling: int8 multiply–accumulates per second, measured. calibration: in
+    words, by clip. frames: which were timed, by clip. notes: what was left out, and why.
     """
 
     network: str
@@ -70,7 +69,7 @@ class Benchmark:
     threads: int
     budget: float
     macs: int
-    vnni_ceiling: float | None
+    vnni_ceiling: float
     machine: Machine
     measures: tuple[Measure, ...]
     calibration: dict[str, str] = field(default_factory=dict)
@@ -108,7 +107,7 @@ class Benchmark:
             ms_p95=p95,
             ms_spread=high - low,
             ratio_to_openvino_int8=statistics.median(ratios) if ratios else None,
-            percent_of_ceiling=100 * rate / self.vnni_ceiling if self.vnni_ceiling else None,
+            percent_of_ceiling=100 * rate / self.vnni_ceiling,
             peak_memory_mb=peak,
             stream_memory_mb=None if held is None else held / 2**20,
             work_share=statistics.fmean(lap.work),

@@ -36,7 +36,8 @@ def bench_clip(
     inputs = [network.prepare(frame) for frame in clip.runs(spans.ranges)]
     with TemporaryDirectory(prefix="videoquant-bench-") as folder:
         say(f"{clip.name}: quantizing for {', '.join(engines)}")
-        assignment = Assignment(network, inputs, scheme, threads, Path(folder))
+        following = list(clip.runs(spans.thresholds))
+        assignment = Assignment(network, inputs, following, scheme, benchmark.budget, threads, Path(folder))
         contenders = build(engines, assignment)
         say(f"{clip.name}: timing")
         laps = race(network, contenders, clip.runs(spans.timed), spans.timed, threads, progress)

@@ -32,6 +32,7 @@ from videoquant.cli.options import (
     status,
 )
 from videoquant.data.video import Clip
+from videoquant.engine import vnni_ceiling
 from videoquant.errors import DataError
 from videoquant.files import atomic_write, check_folder, output_folder
 from videoquant.report.bench_plot import write_bench_plot
@@ -119,7 +120,7 @@ def command(
         threads,
         budget,
         sum(captured.macs.values()),
-        None,
+        vnni_ceiling(threads),
         this_machine(packages),
         known.measures if known else (),
         notes=notes,

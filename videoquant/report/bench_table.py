@@ -35,7 +35,7 @@ def _cells(row: Row, measure: Measure | None) -> list[str]:
         f"{row.ms_p95:.2f}",
         f"{row.ms_spread:.2f}",
         _number(row.ratio_to_openvino_int8, 2),
-        _number(row.percent_of_ceiling, 0),
+        f"{row.percent_of_ceiling:.0f}",
         f"{row.work_share:.0%}" if skips else "",
         "" if measure is None else _number(value, measure.digits),
         _identical(row),
