@@ -118,7 +118,7 @@ private:
         bool always = false;  // follow whatever it costs
         bool full = false;    // this frame is `compact_`'s
         int left = 2;         // frames in full before changes are followed (again)
-        int wait = 8;         // how many the next time
+        int wait = 16;        // how many the next time
         int since = 0;         // frames followed
         double ratio = 1;      // their cost over that of full ones, smoothed
         double dense = 0, seconds = 0;     // time of a full frame, smoothed; of this frame so far
