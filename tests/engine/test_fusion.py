@@ -1,5 +1,6 @@
 """Fusion: elementwise nodes run in the program of the operator before them, wherever that is possible."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
@@ -8,8 +9,10 @@ from torch import nn
 
 import videoquant as vq
 from tests.engine.agreement import Forced
+from tests.engine.plan_interpreter import Interpreter
 from tests.networks import moving_frames
 from videoquant.engine.lower import lower
+from videoquant.engine.stream import Stream
 
 
 def key_program(module, text="w8a8"):
@@ -82,6 +85,38 @@ def test_the_input_is_quantized_as_it_is_and_read_where_it_lies():
     assert image["kind"] == "map" and image["inputs"] == [0] and steps(image) == ["store_codes"]
     conv, *rest = key_program(nn.Conv2d(3, 4, 1), "fp32")
     assert conv["kind"] == "fconv" and conv["inputs"] == [0] and not rest
+
+
+class Predicted(nn.Module):
+    """A first activation that is larger than the sample that features are taken of."""
+
+    def __init__(self, skip):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 32, 3, padding=1), nn.Conv2d(32, 4, 1)
+        self.third, self.skip = nn.Conv2d(4, 4, 1), skip
+
+    def forward(self, x):
+        y = self.first(x)
+        y = F.relu(y + x.amax((2, 3), keepdim=True)[:, :1] if self.skip else y)
+        return self.third(self.second(y))
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_features_are_taken_of_a_sample_where_a_convolution_can_give_one(skip):
+    torch.manual_seed(0)
+    network = vq.capture(Predicted(skip).eval(), (torch.randn(1, 3, 80, 90),))
+    frames = moving_frames(9, 90)
+    frames = [frame[:, :, :80].contiguous() for frame in frames]
+    quantized = vq.quantize(network, "w8a8 qpp", frames)
+    plan = lower(quantized)
+    (pause,) = plan.pauses["key"]
+    if skip:
+        assert pause["predict"]["shape"] == (1, 32, 80, 90)
+    else:
+        assert pause["predict"]["shape"] == (1, 32, 40, 45)
+        assert [op["kind"] for op in plan.spec["programs"]["key"]] == ["map", "conv", "conv", "conv", "conv"]
+    a, b = Stream(plan, Interpreter(plan.spec)).run(frames[0]), quantized.stream().run(frames[0])
+    assert all(torch.allclose(a[name], b[name], atol=1e-2 * float(b[name].abs().max())) for name in b)
 
 
 # Random graphs: each number picks an operator and what it reads among the values so far.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -55,8 +55,13 @@ class Use:
         raise AssertionError(f"{self.point} has no grid")
 
 
-def uses(quantized: QuantizedNetwork, body: Body, groups: Sequence[Group], kind: FrameKind) -> list[Use]:
-    """Every quantizer point, in the order of the first layers that read them."""
+def uses(
+    quantized: QuantizedNetwork, body: Body, groups: Sequence[Group], kind: FrameKind, early: Collection[str]
+) -> list[Use]:
+    """Every quantizer point, in the order of the first layers that read them.
+
+    early: the values whose features are known before the group runs that computes them (`samples.py`).
+    """
     made = made_by(groups)
     found = []
     for point in dict.fromkeys(quantized.points.values()):
@@ -70,7 +75,9 @@ def uses(quantized: QuantizedNetwork, body: Body, groups: Sequence[Group], kind:
             case StaticGrid():
                 late = False
             case PredictedGrid(predictor):
-                late = made[value] <= made[body.value(predictor.position)]
+                position = body.value(predictor.position)
+                first = made[position] + (position not in early)
+                late = made[value] < first
             case DynamicGrid():
                 late = True
             case _:  # a residual in floating point takes an operator that subtracts

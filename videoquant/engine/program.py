@@ -11,6 +11,7 @@ from videoquant.engine.fusion import Group
 from videoquant.engine.layers import float_layer, integer_layer
 from videoquant.engine.pauses import measure, predict
 from videoquant.engine.points import FrameKind, Stores, Use, layer_weights, made_by, residual_time, uses
+from videoquant.engine.samples import sampled, sampled_layer, sampled_size
 from videoquant.engine.sizes import Size, channels_last
 from videoquant.engine.tables import Grids, Slots
 from videoquant.network.graph import Node
@@ -40,12 +41,13 @@ class Program:
         self.quantized, self.body, self.slots, self.kind = quantized, body, slots, kind
         self.time = residual_time(quantized)
         self.stores = Stores(slots, grids, body.sizes, self.time, kind)
-        self.uses = {use.point: use for use in uses(quantized, body, groups, kind)}
         self.made = made_by(groups)
         # What predictors read, by the body's value; several values of the network may be one there.
         self.watched: dict[str, list[str]] = {}
         for value in quantized.watched:
             self.watched.setdefault(body.value(value), []).append(value)
+        self.early = {} if self.time else self._early(groups)
+        self.uses = {use.point: use for use in uses(quantized, body, groups, kind, self.early)}
         self.floats = self._floats(groups)
         self.ops: list[dict[str, Any]] = []
         self.pauses: list[dict[str, Any]] = []
@@ -56,15 +58,29 @@ class Program:
             if point is not None and point not in ready:
                 ready.add(point)
                 self._before_layers(self.uses[point])
+            looked_at = [v for v in group.values if v in self.watched and self.made[v] == index]
+            for value in looked_at:
+                if value in self.early:
+                    self._sample(group, value)
             self._group(index, group)
-            for value in group.values:
-                for named in self.watched.get(value, ()):
-                    if self.made[value] == index:
-                        self._predict(value, named)
+            for value in looked_at:
+                if value not in self.early:
+                    self._predict(value, self._value(value), self.body.sizes[value])
+
+    def _early(self, groups: Sequence[Group]) -> dict[str, tuple[int, int]]:
+        """The values whose features are taken of a sample, before they are computed: its steps."""
+        found = {}
+        for value in self.watched:
+            steps = sampled(self.body, groups[self.made[value]], value)
+            if steps is not None:
+                found[value] = steps
+        return found
 
     def _floats(self, groups: Sequence[Group]) -> set[str]:
         """The values that are read as float32 by others than the program that they pass through."""
-        floats = {self.body.value(value) for value in self.body.given} | set(self.watched)
+        floats = {self.body.value(value) for value in self.body.given} | (
+            self.watched.keys() - self.early.keys()
+        )
         for group in groups:
             if group.head is None:
                 floats.add(group.begin)
@@ -189,10 +205,23 @@ class Program:
         pause = measure(use, self.stores.grid(use), x, shape)
         self.pauses.append({"before_op": len(self.ops), "measure": pause})
 
-    def _predict(self, value: str, named: str) -> None:
-        """Pause for the features of a position, which is `named` in the network."""
-        shape = self.quantized.network.shapes[named]
-        watched = self.quantized.watched[named]
-        pause = predict(named, self._value(value), shape, watched, self.uses, self.stores, self.kind)
-        if pause["grids"] or pause["remember"]:
-            self.pauses.append({"before_op": len(self.ops), "predict": pause})
+    def _sample(self, group: Group, value: str) -> None:
+        """The part of a value that its features are taken of, by an operator of its own."""
+        assert group.head is not None
+        steps = [self._node_step(group, i) for i in range(group.values.index(value))]
+        size = sampled_size(self.body.sizes[value], self.early[value])
+        slot = self.slots.get("sample", value, size)
+        operator, inputs = self._operator(group.head)
+        operator = sampled_layer(operator, self.early[value])
+        self._emit(f"{value} sample", operator, inputs, size, [*steps, {"do": "store", "slot": slot}])
+        self._predict(value, slot, size)
+
+    def _predict(self, value: str, slot: int, size: Size) -> None:
+        """Pause for the features of a value, or of the sample of it that a slot holds."""
+        for named in self.watched[value]:
+            shape = self.quantized.network.shapes[named]
+            shape = (1, size[2], size[0], size[1]) if len(shape) == 4 else shape
+            watched = self.quantized.watched[named]
+            pause = predict(named, slot, shape, watched, self.uses, self.stores, self.kind)
+            if pause["grids"] or pause["remember"]:
+                self.pauses.append({"before_op": len(self.ops), "predict": pause})

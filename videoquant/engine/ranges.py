@@ -15,50 +15,68 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from videoquant.engine.predictions import Predictions
 from videoquant.engine.session import Session
 from videoquant.engine.tables import unsigned
 from videoquant.quantizers.features import features
 from videoquant.schemes import Scheme
-from videoquant.simulate.activations import DynamicGrid, PredictedGrid
+from videoquant.simulate.activations import DynamicGrid
 from videoquant.storage import predictor_from_json
 
 
 @dataclass(frozen=True)
-class Pause:
-    """A stop of a program, before the operator of index `before_op`.
+class Measure:
+    """A pause for a dynamic range. before_op: the operator that it comes before.
 
-    slot, shape: the value that is looked at, and its shape in the network. grids: which are set, and whence.
-    predict: the value's name, its features, and whether it is remembered; None where it is measured.
+    slot, shape: what is measured, and its shape in the network. index: of the grid. source: how it is made.
     """
 
     before_op: int
     slot: int
     shape: tuple[int, ...]
-    grids: tuple[tuple[int, DynamicGrid | PredictedGrid], ...]
-    predict: tuple[str, tuple[str, ...], bool] | None
+    index: int
+    source: DynamicGrid
+
+
+@dataclass(frozen=True)
+class Predict:
+    """A pause for predicted ranges. before_op, slot, shape: as `Measure`.
+
+    value: its name. features: their names. predictions: the grids; None where only later frames have some.
+    remember: whether the residuals of later frames are taken from this frame's value.
+    """
+
+    before_op: int
+    slot: int
+    shape: tuple[int, ...]
+    value: str
+    features: tuple[str, ...]
+    predictions: Predictions | None
+    remember: bool
+
+
+Pause = Measure | Predict
 
 
 def read_pause(stored: dict[str, Any], scheme: Scheme) -> Pause:
-    """A pause from a plan's plain form (`pauses.py`)."""
-    estimator = scheme.range_estimator
+    """A pause from its plain form in a plan (`pauses.py`)."""
+    before_op = stored["before_op"]
     if "measure" in stored:
         wanted = stored["measure"]
-        source = DynamicGrid(estimator, wanted["bits"], wanted["symmetric"])
-        return Pause(
-            stored["before_op"], wanted["slot"], tuple(wanted["shape"]), ((wanted["grid"], source),), None
-        )
+        source = DynamicGrid(scheme.range_estimator, wanted["bits"], wanted["symmetric"])
+        return Measure(before_op, wanted["slot"], tuple(wanted["shape"]), wanted["grid"], source)
     wanted = stored["predict"]
-    grids = tuple(
-        (
-            entry["grid"],
-            PredictedGrid(
-                predictor_from_json(entry["predictor"]), estimator, entry["bits"], entry["symmetric"]
-            ),
+    entries = wanted["grids"]
+    predictions = None
+    if entries:
+        predictions = Predictions(
+            [entry["grid"] for entry in entries],
+            [predictor_from_json(entry["predictor"]) for entry in entries],
+            [entry["bits"] for entry in entries],
+            [entry["symmetric"] for entry in entries],
         )
-        for entry in wanted["grids"]
-    )
-    predict = (wanted["value"], tuple(wanted["features"]), wanted["remember"])
-    return Pause(stored["before_op"], wanted["slot"], tuple(wanted["shape"]), grids, predict)
+    shape, names = tuple(wanted["shape"]), tuple(wanted["features"])
+    return Predict(before_op, wanted["slot"], shape, wanted["value"], names, predictions, wanted["remember"])
 
 
 class Ranges:
@@ -70,15 +88,15 @@ class Ranges:
     def set(self, pause: Pause, session: Session, input: Tensor, is_key: bool) -> None:
         """Set the grids that a program pauses for. input: the network's, of this frame."""
         x = value(session, pause.slot, pause.shape, input)
-        seen: dict[str, NDArray[np.float64]] = {}
-        if pause.predict is not None:
-            name, names, remember = pause.predict
-            seen[name] = features(x if is_key else (x - self._remembered[name]).abs(), names)
-            if remember:
-                self._remembered[name] = x.clone()
-        for index, source in pause.grids:
-            grid = unsigned(source.grid(x, seen))
-            session.set_grid(index, grid["scale"], grid["zero"], grid["low"], grid["high"])
+        if isinstance(pause, Measure):
+            grid = unsigned(pause.source.grid(x, {}))
+            session.set_grid(pause.index, grid["scale"], grid["zero"], grid["low"], grid["high"])
+            return
+        if pause.predictions is not None:
+            seen = x if is_key else (x - self._remembered[pause.value]).abs()
+            pause.predictions.set(session, features(seen, pause.features))
+        if pause.remember:
+            self._remembered[pause.value] = x.clone()
 
 
 def value(session: Session, slot: int, shape: Sequence[int], input: Tensor) -> Tensor:
@@ -86,9 +104,7 @@ def value(session: Session, slot: int, shape: Sequence[int], input: Tensor) -> T
 
     input: the network's, which stands for slot 0.
     """
-    if slot == 0:
-        return input
-    return as_value(session.slot(slot), shape)
+    return input if slot == 0 else as_value(session.slot(slot), shape)
 
 
 def as_value(array: NDArray[np.float32], shape: Sequence[int]) -> Tensor:

@@ -50,15 +50,20 @@ def choice(count: int) -> tuple[str, ...] | None:
     return DEFAULT if count == len(DEFAULT) else None
 
 
+def sample_steps(shape: Sequence[int]) -> tuple[int, int]:
+    """From an activation N×C×H×W every a-th row and b-th column are taken: (a, b)."""
+    every = max(1.0, math.prod(shape) / SAMPLES)
+    rows = min(max(1, round(math.sqrt(every))), shape[2])
+    return rows, max(1, round(every / rows))
+
+
 def _sample(x: Tensor) -> NDArray[np.float32]:
     values = x.detach()
-    every = max(1.0, x.numel() / SAMPLES)
     if x.dim() == 4:
-        rows = min(max(1, round(math.sqrt(every))), x.shape[2])
-        columns = max(1, round(every / rows))
+        rows, columns = sample_steps(x.shape)
         values = values.permute(0, 2, 3, 1)[:, ::rows, ::columns]
     else:
-        values = values.flatten()[:: round(every)]
+        values = values.flatten()[:: round(max(1.0, x.numel() / SAMPLES))]
     return values.float().numpy(force=True).reshape(-1)
 
 

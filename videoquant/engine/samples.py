@@ -1,0 +1,46 @@
+"""Features of a convolution's output before it is computed: only the pixels that they are taken from.
+
+Ranges that are predicted from a value are needed by the program that computes it, if it is to store codes.
+Its features read every a-th row and b-th column, and those are what the same convolution gives with a and b
+times the stride. So the value need not be stored as float32 and read again, which takes longer than its
+layer.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from videoquant.engine.body import Body
+from videoquant.engine.fusion import Group
+from videoquant.engine.sizes import Size
+from videoquant.quantizers.features import sample_steps
+
+
+def sampled(body: Body, group: Group, value: str) -> tuple[int, int] | None:
+    """The steps (rows, columns) at which a value of a group can be computed alone; None where it cannot.
+
+    It can where a convolution and functions of one value give it.
+    """
+    if group.head is None or group.head.op != "conv2d":
+        return None
+    for index in range(group.values.index(value)):
+        operand = group.operand(index)
+        if operand is not None and body.number(operand) is None:
+            return None
+    height, width, channels = body.sizes[value]
+    steps = sample_steps((1, channels, height, width))
+    # The features are taken of all of the sample.
+    kept = sampled_size(body.sizes[value], steps)
+    return steps if sample_steps((1, kept[2], kept[0], kept[1])) == (1, 1) else None
+
+
+def sampled_size(size: Size, steps: tuple[int, int]) -> Size:
+    """The size of every a-th row and b-th column."""
+    return math.ceil(size[0] / steps[0]), math.ceil(size[1] / steps[1]), size[2]
+
+
+def sampled_layer(operator: dict[str, Any], steps: tuple[int, int]) -> dict[str, Any]:
+    """A convolution that gives every a-th row and b-th column of what `operator` gives."""
+    stride = [stride * step for stride, step in zip(operator["attrs"]["stride"], steps, strict=True)]
+    return {**operator, "attrs": {**operator["attrs"], "stride": stride}}
