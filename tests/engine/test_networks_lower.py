@@ -19,7 +19,6 @@ FILES = [
 # One of each architecture (torch.export takes long for the larger ones), at a size as small as it can have.
 MODELS = {
     "resnet18": (64, 64),
-    "mobilenet_v2": (64, 64),
     "hrnet_w18_small_v1": (64, 64),
     "ddrnet23_slim": (64, 128),
     "espcn_x3": (17, 30),

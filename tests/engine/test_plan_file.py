@@ -23,9 +23,9 @@ def outputs(plan, frames):
 
 
 @pytest.mark.parametrize("text", ["w8a8", "w8a8->w4a4 T=2 asymmetric", "w8a8->w4a4 T=2 qpp", "w4a4 dynamic"])
-def test_loaded_equals_unsaved(text, tmp_path):
+def test_loaded_equals_unsaved(network, text, tmp_path):
     frames = moving_frames(16)
-    plan = lower(vq.quantize(small_network(), text, frames))
+    plan = lower(vq.quantize(network, text, frames))
     plan.save(tmp_path / "net.plan")
     loaded = load_plan(tmp_path / "net.plan")
     assert loaded.scheme == plan.scheme and loaded.preprocessing == plan.preprocessing
@@ -41,10 +41,22 @@ def test_the_tail_is_saved(tmp_path):
     assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
+@pytest.fixture(scope="module")
+def network():
+    return small_network()
+
+
+@pytest.fixture(scope="module")
+def content(network, tmp_path_factory):
+    path = tmp_path_factory.mktemp("plan") / "net.plan"
+    lower(vq.quantize(network, "w8a8", moving_frames(2))).save(path)
+    return path.read_bytes()
+
+
 @pytest.fixture
-def saved(tmp_path):
+def saved(content, tmp_path):
     path = tmp_path / "net.plan"
-    lower(vq.quantize(small_network(), "w8a8", moving_frames(2))).save(path)
+    path.write_bytes(content)
     return path
 
 
@@ -55,12 +67,12 @@ def test_a_file_that_is_cut_is_refused(saved, share):
     refused(saved)
 
 
-def test_a_file_that_is_something_else_is_refused(saved, tmp_path):
+def test_a_file_that_is_something_else_is_refused(network, saved, tmp_path):
     saved.write_bytes(b"hello")
     refused(saved)
     save_file({"x": np.zeros(1)}, saved)
     refused(saved, "not a plan that videoquant wrote")
-    vq.save(vq.quantize(small_network(), "w8a8", moving_frames(2)), saved)
+    vq.save(vq.quantize(network, "w8a8", moving_frames(2)), saved)
     refused(saved, "not a plan that videoquant wrote")
     refused(tmp_path / "absent.plan", "no such file")
 

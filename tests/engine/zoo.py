@@ -1,5 +1,7 @@
 """Modules that hold what the small network of the other tests does not: every operator, met in every way."""
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -111,6 +113,7 @@ class Ends(nn.Module):
 ZOO = (Activations, Arithmetic, Pools, Moves, Layers, Ends)
 
 
+@cache
 def captured(module_class, size=12, seed=0):
     """A module of the zoo with random weights, captured for inputs 1×3×size×size."""
     with torch.random.fork_rng():
