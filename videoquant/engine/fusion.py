@@ -7,7 +7,7 @@ value it continues is the one that its operator's program has reached.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from videoquant.engine.body import Body
@@ -58,6 +58,22 @@ def fuse(body: Body, input: str) -> list[Group]:
             index = len(groups) - 1
         made[node.name] = index
     return groups
+
+
+def read_as_float(body: Body, groups: Sequence[Group], layers: Collection[str]) -> set[str]:
+    """The values that nodes or outputs read as float32, beside the programs that they pass through.
+
+    layers: the names of those that read their input at a quantizer point.
+    """
+    floats = {body.value(value) for value in body.given}
+    for group in groups:
+        if group.head is None:
+            floats.add(group.begin)
+        elif group.head.name not in layers:
+            floats.update(group.head.inputs)
+        operands = [group.operand(index) for index in range(len(group.nodes))]
+        floats.update(value for value in operands if value is not None and body.number(value) is None)
+    return floats
 
 
 def _continues(

@@ -7,11 +7,11 @@ from typing import Any
 
 from videoquant.engine.body import Body
 from videoquant.engine.elementwise import binary_step, unary_step
-from videoquant.engine.fusion import Group
+from videoquant.engine.fusion import Group, read_as_float
 from videoquant.engine.layers import float_layer, integer_layer
 from videoquant.engine.pauses import measure, predict
 from videoquant.engine.points import FrameKind, Stores, Use, layer_weights, made_by, residual_time, uses
-from videoquant.engine.samples import sampled, sampled_layer, sampled_size
+from videoquant.engine.samples import early_samples, sampled_layer, sampled_size
 from videoquant.engine.sizes import Size, channels_last
 from videoquant.engine.tables import Grids, Slots
 from videoquant.network.graph import Node
@@ -46,9 +46,12 @@ class Program:
         self.watched: dict[str, list[str]] = {}
         for value in quantized.watched:
             self.watched.setdefault(body.value(value), []).append(value)
-        self.early = {} if self.time else self._early(groups)
+        self.early = {} if self.time else early_samples(body, groups, self.made, self.watched)
         self.uses = {use.point: use for use in uses(quantized, body, groups, kind, self.early)}
-        self.floats = self._floats(groups)
+        self.floats = read_as_float(body, groups, quantized.points) | (
+            self.watched.keys() - self.early.keys()
+        )
+        self.floats |= {use.value for use in self.uses.values() if use.late or not use.quantized}
         self.ops: list[dict[str, Any]] = []
         self.pauses: list[dict[str, Any]] = []
         self._constants()
@@ -66,31 +69,6 @@ class Program:
             for value in looked_at:
                 if value not in self.early:
                     self._predict(value, self._value(value), self.body.sizes[value])
-
-    def _early(self, groups: Sequence[Group]) -> dict[str, tuple[int, int]]:
-        """The values whose features are taken of a sample, before they are computed: its steps."""
-        found = {}
-        for value in self.watched:
-            steps = sampled(self.body, groups[self.made[value]], value)
-            if steps is not None:
-                found[value] = steps
-        return found
-
-    def _floats(self, groups: Sequence[Group]) -> set[str]:
-        """The values that are read as float32 by others than the program that they pass through."""
-        floats = {self.body.value(value) for value in self.body.given} | (
-            self.watched.keys() - self.early.keys()
-        )
-        for group in groups:
-            if group.head is None:
-                floats.add(group.begin)
-            elif group.head.name not in self.quantized.points:
-                floats.update(group.head.inputs)
-            for index in range(len(group.nodes)):
-                operand = group.operand(index)
-                if operand is not None and self.body.number(operand) is None:
-                    floats.add(operand)
-        return floats | {use.value for use in self.uses.values() if use.late or not use.quantized}
 
     # Slots and steps
 

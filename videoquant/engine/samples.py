@@ -9,6 +9,7 @@ layer.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from videoquant.engine.body import Body
@@ -17,11 +18,19 @@ from videoquant.engine.sizes import Size
 from videoquant.quantizers.features import sample_steps
 
 
-def sampled(body: Body, group: Group, value: str) -> tuple[int, int] | None:
-    """The steps (rows, columns) at which a value of a group can be computed alone; None where it cannot.
+def early_samples(
+    body: Body, groups: Sequence[Group], made: Mapping[str, int], watched: Iterable[str]
+) -> dict[str, tuple[int, int]]:
+    """The values whose features can be taken before they are computed, with the steps (rows, columns) of it.
 
-    It can where a convolution and functions of one value give it.
+    made: the index of the group that gives each value. watched: the values that features are taken of.
     """
+    found = {value: _sampled(body, groups[made[value]], value) for value in watched}
+    return {value: steps for value, steps in found.items() if steps is not None}
+
+
+def _sampled(body: Body, group: Group, value: str) -> tuple[int, int] | None:
+    """The steps for a value that a convolution and functions of one value give; None for any other."""
     if group.head is None or group.head.op != "conv2d":
         return None
     for index in range(group.values.index(value)):
