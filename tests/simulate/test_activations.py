@@ -7,14 +7,15 @@ from hypothesis import strategies as st
 
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.ranges import Threshold
-from videoquant.simulate.activations import DynamicGrid, fake_quantize_adaptive, fake_quantize_dense_sparse
+from videoquant.simulate.activations import DynamicGrid, quantize_adaptive, quantize_dense_sparse
 
 
 @given(st.integers(0, 10**6), st.integers(2, 8), st.booleans(), st.sampled_from([0.0, -0.3, -1.0]))
 def test_dense_plus_sparse_is_the_definition(seed, bits, symmetric, low):
     x = torch.randn(1, 4, 6, 7, generator=torch.Generator().manual_seed(seed)).clamp_min(1.5 * low)
     grid = Grid.dense(-1.0 if symmetric else low, 1.0, bits, symmetric)
-    values, density = fake_quantize_dense_sparse(x, grid)
+    x_hat, density = quantize_dense_sparse(x, grid)
+    values = x_hat.values
     assert grid.cells[1] == pytest.approx(1.0) and grid.cells[0] <= low * 0.999999
     outside = (x > grid.cells[1]) | (x < max(grid.cells[0], -grid.cells[1]))
     dense = grid.fake_quantize(x)
@@ -31,7 +32,7 @@ def test_the_density_on_the_input_itself_is_the_one_requested(kind, density, bit
     x = torch.distributions.Laplace(0.0, 1.0).sample((1, 16, 32, 32))
     x = {"positive": x.relu(), "hard-swish": torch.nn.functional.hardswish(3 * x)}.get(kind, x)
     source = DynamicGrid(Threshold(density), bits, symmetric=kind == "residual")
-    found = fake_quantize_dense_sparse(x, source.grid(x, {}))[1]
+    found = quantize_dense_sparse(x, source.grid(x, {}))[1]
     assert found == pytest.approx(density, rel=0.01)
 
 
@@ -40,36 +41,36 @@ def test_the_density_on_the_input_itself_is_the_one_requested(kind, density, bit
 def test_where_many_values_saturate_the_limit_is_a_code(limit, symmetric):
     x = torch.rand(1, 8, 10, 10).mul(2 * limit).clamp_max(limit)
     source = DynamicGrid(Threshold(0.01), 4, symmetric)
-    values, density = fake_quantize_dense_sparse(x, source.grid(x, {}))
+    x_hat, density = quantize_dense_sparse(x, source.grid(x, {}))
     assert density == 0
-    assert values[x == limit].numpy() == pytest.approx(limit, rel=1e-6)
+    assert x_hat.values[x == limit].numpy() == pytest.approx(limit, rel=1e-6)
 
 
 def test_floating_point_has_no_sparse_part():
     x = torch.randn(1, 3, 4, 4)
-    values, density = fake_quantize_dense_sparse(x, None)
+    values, density = quantize_dense_sparse(x, None)
     assert values is x and density == 0
 
 
 def test_values_beyond_half_precision_stay_finite():
-    values, _ = fake_quantize_dense_sparse(torch.tensor([[1e6, -1e6, 0.1]]), Grid.symmetric(1.0, 4))
-    assert torch.isfinite(values).all()
+    x_hat, _ = quantize_dense_sparse(torch.tensor([[1e6, -1e6, 0.1]]), Grid.symmetric(1.0, 4))
+    assert torch.isfinite(x_hat.values).all()
 
 
 def test_adaptive_widths_at_their_edges():
     # One location per column: largest codes 0, 1, 7, 8 and 127 on a grid of step 1.
     codes = torch.tensor([0.0, 1.0, -7.0, 8.0, 127.0]).view(1, 1, 1, 5)
     grid = Grid.symmetric(127.0, 8)
-    values, shares = fake_quantize_adaptive(codes, grid, 8, tolerance=0)
-    assert torch.equal(values, codes)
+    x_hat, shares = quantize_adaptive(codes, grid, 8, tolerance=0)
+    assert torch.equal(x_hat.values, codes)
     assert shares == pytest.approx({0: 0.2, 4: 0.4, 8: 0.4})
-    values, shares = fake_quantize_adaptive(codes, grid, 8, tolerance=1)
-    assert values.flatten().tolist() == [0, 0, -7, 7, 127]  # clipped by at most one step
+    x_hat, shares = quantize_adaptive(codes, grid, 8, tolerance=1)
+    assert x_hat.values.flatten().tolist() == [0, 0, -7, 7, 127]  # clipped by at most one step
     assert shares == pytest.approx({0: 0.4, 4: 0.4, 8: 0.2})
 
 
 def test_a_location_is_decided_by_its_largest_channel():
     residual = torch.zeros(1, 3, 1, 2)
     residual[0, 2, 0, 1] = 9
-    _, shares = fake_quantize_adaptive(residual, Grid.symmetric(127.0, 8), 8, 0)
+    _, shares = quantize_adaptive(residual, Grid.symmetric(127.0, 8), 8, 0)
     assert shares == pytest.approx({0: 0.5, 4: 0, 8: 0.5})

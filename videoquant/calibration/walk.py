@@ -19,7 +19,6 @@ from videoquant.axes import FLOAT, Predicted, Residual
 from videoquant.calibration.predictors import fit
 from videoquant.errors import CalibrationWarning
 from videoquant.network.graph import Network, Node
-from videoquant.network.operators import OPERATORS
 from videoquant.quantizers.placement import Point, layer_bits, points
 from videoquant.quantizers.positions import responsible
 from videoquant.schemes import Scheme
@@ -28,14 +27,18 @@ from videoquant.simulate.activations import (
     PredictedGrid,
     StaticGrid,
     Unquantized,
-    fake_quantize_adaptive,
     make_grid,
+    quantize_adaptive,
     represent,
 )
+from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import LayerWeights, PointGrids, Watched
+from videoquant.simulate.steps import Represented, values_of
 
 # What one value holds for every clip and every frame of it: [clip][frame].
 Samples = list[list[Tensor]]
+# The same, as layers read it.
+Quantized = list[list[Represented]]
 Progress = Callable[[], None]
 Array = NDArray[np.float64]
 
@@ -66,7 +69,7 @@ class Walk:
         self.features: dict[tuple[str, bool], Array] = {}
         self.ranges: dict[tuple[Point, bool], Array] = {}
         self._seen: list[list[dict[str, Array]]] = []
-        self._quantized: dict[Point, Samples] = {}
+        self._quantized: dict[Point, Quantized] = {}
         self._waiting = Counter(self.points.values())
 
     def run(self, clips: Sequence[Sequence[Tensor]], progress: Progress | None) -> None:
@@ -115,21 +118,17 @@ class Walk:
         if not self._waiting[point]:
             del self._quantized[point]
 
-        tensors = self.network.node_tensors(node)
-        weights = self.weights[node.name]
-        key = tensors | ({"weight": weights.key.values} if weights.key else {})
-        low = tensors | ({"weight": weights.residual.values} if weights.residual else {})
-        low.pop("bias", None)
+        tensors, weights = self.network.node_tensors(node), self.weights[node.name]
         result = []
         for clip in x_hat:
-            outputs = [OPERATORS[node.op](clip[0], **key, **node.attributes)]
+            outputs = [compute_layer(node, clip[0], weights.key, tensors)]
             for residual in clip[1:]:
                 base = outputs[-1] if self.time and self.time.recurrent else outputs[0]
-                outputs.append(OPERATORS[node.op](residual, **low, **node.attributes) + base)
+                outputs.append(compute_layer(node, residual, weights.residual, tensors, base))
             result.append(outputs)
         return result
 
-    def _learn(self, point: Point, x: Samples) -> Samples:
+    def _learn(self, point: Point, x: Samples) -> Quantized:
         """Find a point's grids; return what they make of x: keyframes quantized, residuals likewise."""
         firsts = [clip[0] for clip in x]
         key = self._source(point, firsts)
@@ -143,7 +142,7 @@ class Walk:
         if point.residual is None or max(map(len, x)) == 1:
             self.grids[point] = PointGrids(key, Unquantized())
             return [[k] for k in keys]
-        references = keys if self.time.quantized_reference else firsts
+        references = [values_of(k) for k in keys] if self.time.quantized_reference else firsts
         pairs = []
         for reference, clip in zip(references, x, strict=True):
             for t in range(1, len(clip)):
@@ -165,19 +164,19 @@ class Walk:
         reference: Tensor,
         frames: list[Tensor],
         seen: list[dict[str, Array]],
-    ) -> list[Tensor]:
+    ) -> list[Represented]:
         assert self.time is not None and point.residual is not None
-        result = []
+        result: list[Represented] = []
         for frame, features in zip(frames, seen, strict=True):
             residual = frame - reference
             grid = source.grid(residual, features)
             if self.time.adaptive:
-                residual, _ = fake_quantize_adaptive(residual, grid, point.residual, self.time.tolerance)
+                x_hat, _ = quantize_adaptive(residual, grid, point.residual, self.time.tolerance)
             else:
-                residual, _ = represent(residual, grid, self.scheme.representation)
+                x_hat, _ = represent(residual, grid, self.scheme.representation)
             if self.time.recurrent:
-                reference = reference + residual
-            result.append(residual)
+                reference = reference + values_of(x_hat)
+            result.append(x_hat)
         return result
 
     def _source(

@@ -69,7 +69,7 @@ class Grid:
 
     def codes(self, x: Tensor) -> Tensor:
         """The codes of x, as int32 of the same shape."""
-        return self._steps(x).add_(self.zero_point).to(torch.int32)
+        return self.steps(x).add_(self.zero_point).to(torch.int32)
 
     def dequantize(self, codes: Tensor) -> Tensor:
         """The float32 values that codes stand for."""
@@ -83,10 +83,10 @@ class Grid:
         """
         if x.requires_grad and torch.is_grad_enabled():
             return torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, self.low, self.high)
-        return self._steps(x).mul_(self.scale)
+        return self.steps(x).mul_(self.scale)
 
-    def _steps(self, x: Tensor) -> Tensor:
-        """q − zero_point, in floating point."""
+    def steps(self, x: Tensor) -> Tensor:
+        """q − zero_point: whole numbers in float32, of the same shape. No gradient passes."""
         steps = torch.mul(x, float(np.float32(1) / np.float32(self.scale))).round_()
         return steps.clamp_(self.low - self.zero_point, self.high - self.zero_point)
 

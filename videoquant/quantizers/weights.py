@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -36,6 +37,27 @@ class WeightCodes:
     def values(self) -> Tensor:
         """The weights the codes stand for, float32."""
         return (self.codes.float() - self.zero_point) * self._along(self.scale)
+
+    @cached_property
+    def steps(self) -> Tensor:
+        """codes − zero_point: whole numbers in float32."""
+        return self.codes.float() - self.zero_point
+
+    @cached_property
+    def extent(self) -> float:
+        """How far the steps of one sign add up in an output channel, at most."""
+        return float(self._input_sums().sum(2).max())
+
+    def part_extents(self, parts: Sequence[Tensor]) -> list[float]:
+        """The extents of some of the input channels alone; parts: their indices in the other dimension."""
+        sums = self._input_sums()
+        return [float(sums.index_select(2, part).sum(2).max()) for part in parts]
+
+    def _input_sums(self) -> Tensor:
+        """Sums of the steps over a kernel, 2 × outputs × inputs: of the positive, and minus the negative."""
+        outputs_first = self.steps.movedim(self.axis, 0)
+        kernels = outputs_first.reshape(*outputs_first.shape[:2], -1)
+        return torch.stack([kernels.clamp_min(0).sum(2), -kernels.clamp_max(0).sum(2)])
 
     def fake_quantize(self, weight: Tensor) -> Tensor:
         """Other weights on the same grid, with a straight-through gradient: for training."""

@@ -1,8 +1,8 @@
-"""Activation quantizers at run time: a tensor goes in, the values its codes stand for come out."""
+"""Activation quantizers at run time: a tensor goes in, what its codes stand for comes out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from videoquant.axes import FLOAT, DenseSparse, Uniform
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.predictor import Predictor, Seen
 from videoquant.quantizers.ranges import Estimator, Range, Threshold
+from videoquant.simulate.steps import Represented, Steps, values_of
 
 ADAPTIVE_WIDTHS = (0, 4, 8)
 
@@ -74,48 +75,57 @@ ActivationGrid = Unquantized | StaticGrid | DynamicGrid | PredictedGrid
 
 def represent(
     x: Tensor, grid: Grid | None, representation: Uniform | DenseSparse
-) -> tuple[Tensor, float | None]:
-    """x̂ of the same shape, and the density of its sparse part; None where it has none. No grid: x itself."""
+) -> tuple[Represented, float | None]:
+    """x̂, and the density of its sparse part; None where it has none. No grid: x itself."""
     if isinstance(representation, DenseSparse):
-        return fake_quantize_dense_sparse(x, grid)
-    return (x if grid is None else grid.fake_quantize(x)), None
+        return quantize_dense_sparse(x, grid)
+    return (x if grid is None else quantize(x, grid)), None
 
 
-def fake_quantize_dense_sparse(x: Tensor, grid: Grid | None) -> tuple[Tensor, float]:
+def quantize(x: Tensor, grid: Grid) -> Represented:
+    """x̂ as steps of the grid; as a tensor where x needs a gradient, which passes straight through."""
+    if x.requires_grad and torch.is_grad_enabled():
+        return grid.fake_quantize(x)
+    return Steps(grid.steps(x), grid)
+
+
+def quantize_dense_sparse(x: Tensor, grid: Grid | None) -> tuple[Represented, float]:
     """x̂ = D̂ + S: D̂ is x clipped and rounded to the grid, S = x − D̂ where |x| is above T (QPP).
 
     S is in 16-bit floating point, and zero elsewhere. T is where the grid's last cell ends (`Grid.dense`), so
     that elsewhere rounding leaves at most half a step. S is taken from what the codes say and not from the
     clipped value, so that the largest values are as exact as 16 bits are.
     Convolution is linear, so W∗x̂ = W∗D̂ + W∗S, an integer and a sparse floating-point convolution.
-    Returns x̂, of the same shape, and the density: the share of elements of S that are not zero.
+    Returns x̂ and the density: the share of elements of S that are not zero.
     """
     if grid is None:
         return x, 0.0
     low, threshold = grid.cells
     outside = (x > threshold) | (x < max(low, -threshold))
-    dense = grid.fake_quantize(x)
+    dense = quantize(x, grid)
     largest = torch.finfo(torch.float16).max
-    sparse = (x - dense).mul_(outside).clamp(-largest, largest).half().float()
-    return dense + sparse, float(outside.float().mean())
+    sparse = (x - values_of(dense)).mul_(outside).clamp(-largest, largest).half().float()
+    density = float(outside.float().mean())
+    return (replace(dense, sparse=sparse) if isinstance(dense, Steps) else dense + sparse), density
 
 
-def fake_quantize_adaptive(
+def quantize_adaptive(
     residual: Tensor, grid: Grid | None, bits: int, tolerance: int
-) -> tuple[Tensor, dict[int, float]]:
+) -> tuple[Represented, dict[int, float]]:
     """Quantize a residual with the least bits per location that hold its codes (Dynamic-ResQ).
 
     residual: N×C×H×W (a location is a pixel) or N×…×C for linear layers (a location is a row).
     A location takes the least of 0, 4 and 8 bits (up to `bits`) at which no code of the `bits`-wide grid is
-    clipped by more than `tolerance` steps. With tolerance 0 the result is that of `fake_quantize`.
-    Returns the residual's values and the share of locations at each width.
+    clipped by more than `tolerance` steps. With tolerance 0 the result is that of `quantize`.
+    Returns the residual's x̂ and the share of locations at each width.
     """
     if grid is None or bits == FLOAT:
         return residual, {FLOAT: 1.0}
-    values = grid.fake_quantize(residual)
+    x = quantize(residual, grid)
+    steps = x.steps if isinstance(x, Steps) else grid.steps(residual.detach())
     channels = 1 if residual.dim() == 4 else -1
     # A location whose largest code is within a width's last code + tolerance fits that width.
-    largest = (values.detach().abs().amax(channels, keepdim=True) / grid.scale).round_()
+    largest = steps.abs().amax(channels, keepdim=True)
     widths = [width for width in ADAPTIVE_WIDTHS if width < bits] + [bits]
     limit = torch.full_like(largest, last_code(bits))
     shares = dict.fromkeys(widths, 0.0)
@@ -125,10 +135,12 @@ def fake_quantize_adaptive(
         limit[fits] = last_code(width)
         shares[width] = float(fits.float().mean())
         shares[wider] -= shares[width]
-    if tolerance:  # at 0 no code exceeds its location's width
-        limit *= grid.scale
-        values = torch.minimum(torch.maximum(values, -limit), limit)
-    return values, shares
+    if not tolerance:  # no code exceeds its location's width
+        return x, shares
+    if isinstance(x, Steps):
+        return Steps(torch.minimum(torch.maximum(steps, -limit), limit), grid), shares
+    limit *= grid.scale
+    return torch.minimum(torch.maximum(x, -limit), limit), shares
 
 
 def last_code(width: int) -> int:

@@ -22,12 +22,13 @@ from torch import Tensor
 from videoquant.axes import Residual
 from videoquant.data.video import Frame
 from videoquant.network.graph import Node, unwrap
-from videoquant.network.operators import OPERATORS
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import Point
 from videoquant.quantizers.predictor import Seen
-from videoquant.simulate.activations import ActivationGrid, fake_quantize_adaptive, represent
+from videoquant.simulate.activations import ActivationGrid, quantize_adaptive, represent
+from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import Parameters
+from videoquant.simulate.steps import Represented, values_of
 
 Observer = Callable[[Node, Tensor], None]
 # Sees each quantizer: what it gets (the activation or its residual), where its grid comes from, and the
@@ -120,7 +121,7 @@ class _Step:
         self.seen: dict[str, NDArray[np.float64]] = {}
         self.shares: dict[Point, dict[int, float]] = {}
         self.densities: dict[Point, float] = {}
-        self._inputs: dict[Point, Tensor] = {}
+        self._inputs: dict[Point, Represented] = {}
         self._waiting = Counter(stream._readers)
 
     def compute(self, node: Node, inputs: list[Tensor]) -> Tensor:
@@ -152,57 +153,47 @@ class _Step:
         if not self._waiting[point]:  # the last layer that shares this point
             del self._inputs[point]
 
-        tensors = {**self.quantized.network.node_tensors(node), "weight": self._weight(node)}
+        tensors = self.quantized.network.node_tensors(node)
+        weights = self.quantized.weights[node.name]
         if self.is_key:
-            y = OPERATORS[node.op](x_hat, **tensors, **node.attributes)
+            y = compute_layer(node, x_hat, weights.key, tensors)
             if self.time and self.time.period > 1:
                 self.next.output[node.name] = y
             return y
-        tensors.pop("bias", None)
-        y = OPERATORS[node.op](x_hat, **tensors, **node.attributes)
-        before = self.state.output[node.name]
-        y = y.add_(before)
+        y = compute_layer(node, x_hat, weights.residual, tensors, self.state.output[node.name])
         if self.time and self.time.recurrent:
             self.next.output[node.name] = y
         return y
 
-    def _quantized_key(self, point: Point, x: Tensor) -> Tensor:
+    def _quantized_key(self, point: Point, x: Tensor) -> Represented:
         x_hat = self._represent(point, x, self._grid(point, x, self.quantized.grids[point].key))
         if self.time and self.time.period > 1:
-            self.next.reference[point] = x_hat if self.time.quantized_reference else x
+            self.next.reference[point] = values_of(x_hat) if self.time.quantized_reference else x
         return x_hat
 
-    def _quantized_residual(self, point: Point, x: Tensor) -> Tensor:
+    def _quantized_residual(self, point: Point, x: Tensor) -> Represented:
         assert self.time is not None
         source = self.quantized.grids[point].residual
         assert source is not None and point.residual is not None
-        residual = x - self.state.reference[point]
+        reference = self.state.reference[point]
+        residual = x - reference
         grid = self._grid(point, residual, source)
+        x_hat: Represented
         if self.time.adaptive:
-            residual, self.shares[point] = fake_quantize_adaptive(
-                residual, grid, point.residual, self.time.tolerance
-            )
+            x_hat, self.shares[point] = quantize_adaptive(residual, grid, point.residual, self.time.tolerance)
         else:
-            residual = self._represent(point, residual, grid)
+            x_hat = self._represent(point, residual, grid)
         if self.time.recurrent:
-            self.next.reference[point] = self.state.reference[point] + residual
-        return residual
+            self.next.reference[point] = reference + values_of(x_hat)
+        return x_hat
 
     def _grid(self, point: Point, x: Tensor, source: ActivationGrid) -> Grid | None:
         if self.probe:
             self.probe(point, x, source, self.seen)
         return source.grid(x, self.seen)
 
-    def _represent(self, point: Point, x: Tensor, grid: Grid | None) -> Tensor:
+    def _represent(self, point: Point, x: Tensor, grid: Grid | None) -> Represented:
         x_hat, density = represent(x, grid, self.quantized.scheme.representation)
         if density is not None:
             self.densities[point] = density
         return x_hat
-
-    def _weight(self, node: Node) -> Tensor:
-        weights = self.quantized.weights[node.name]
-        codes = weights.key if self.is_key else weights.residual
-        floating = self.quantized.network.tensors[f"{node.name}.weight"]
-        if codes is None:
-            return floating
-        return codes.fake_quantize(floating) if floating.requires_grad else codes.values
