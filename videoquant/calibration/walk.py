@@ -33,7 +33,7 @@ from videoquant.simulate.activations import (
 )
 from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import LayerWeights, PointGrids, Watched
-from videoquant.simulate.steps import Represented, values_of
+from videoquant.simulate.steps import Represented, plus, values_of
 
 # What one value holds for every clip and every frame of it: [clip][frame].
 Samples = list[list[Tensor]]
@@ -175,7 +175,7 @@ class Walk:
             else:
                 x_hat, _ = represent(residual, grid, self.scheme.representation)
             if self.time.recurrent:
-                reference = reference + values_of(x_hat)
+                reference = plus(reference, x_hat)
             result.append(x_hat)
         return result
 

@@ -35,3 +35,8 @@ Represented = Tensor | Steps
 def values_of(x: Represented) -> Tensor:
     """x̂ as float32."""
     return x.values if isinstance(x, Steps) else x
+
+
+def plus(reference: Tensor, x: Represented) -> Tensor:
+    """reference + x̂: a new tensor."""
+    return x.values.add_(reference) if isinstance(x, Steps) else reference + x

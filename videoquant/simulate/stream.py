@@ -28,7 +28,7 @@ from videoquant.quantizers.predictor import Seen
 from videoquant.simulate.activations import ActivationGrid, quantize_adaptive, represent
 from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import Parameters
-from videoquant.simulate.steps import Represented, values_of
+from videoquant.simulate.steps import Represented, plus, values_of
 
 Observer = Callable[[Node, Tensor], None]
 # Sees each quantizer: what it gets (the activation or its residual), where its grid comes from, and the
@@ -184,7 +184,7 @@ class _Step:
         else:
             x_hat = self._represent(point, residual, grid)
         if self.time.recurrent:
-            self.next.reference[point] = reference + values_of(x_hat)
+            self.next.reference[point] = plus(reference, x_hat)
         return x_hat
 
     def _grid(self, point: Point, x: Tensor, source: ActivationGrid) -> Grid | None:
