@@ -17,8 +17,8 @@ from videoquant.simulate.quantized import QuantizedNetwork
 def lower(quantized: QuantizedNetwork) -> Plan:
     """The plan of a quantized network.
 
-    It computes what `quantized.stream()` does: the same codes, but for values that lie on the border between
-    two and are rounded to the other side of it.
+    It computes what `quantized.stream()` does, bit for bit; only average pools, bilinear resizing, softmax,
+    the exponential and layers in floating point may round otherwise, and then a code of theirs by one step.
     Raises `NetworkError`, naming the node, for a network that cannot be lowered, and `SchemeError` for a
     scheme that the engine does not run.
     """
