@@ -1,4 +1,4 @@
-"""Hypothesis strategies for plans of one operator (docs/plan.md), with what stands before it to feed it."""
+"""Hypothesis strategies for plans (docs/plan.md): of one operator and what feeds it, or of a few in a row."""
 
 from __future__ import annotations
 
@@ -28,16 +28,21 @@ channel_counts = st.one_of(
 
 @dataclass
 class Draft:
-    """A spec in the making. Every slot is kept, so that a test can look at all of them."""
+    """A spec in the making.
+
+    source: the slot that the next operator reads. keep: of its slots; a test can look at those that are kept.
+    """
 
     rng: np.random.Generator
+    source: int = 0
+    keep: bool = True
     slots: list[dict[str, Any]] = field(default_factory=list)
     grids: list[dict[str, Any]] = field(default_factory=list)
     ops: list[dict[str, Any]] = field(default_factory=list)
 
     def slot(self, h: int, w: int, c: int, type: str = "f32") -> int:
         index = len(self.slots)
-        self.slots.append({"h": h, "w": w, "c": c, "type": type, "keep": True, "name": f"slot {index}"})
+        self.slots.append({"h": h, "w": w, "c": c, "type": type, "keep": self.keep, "name": f"slot {index}"})
         return index
 
     def size(self, slot: int) -> tuple[int, int, int]:
@@ -119,8 +124,9 @@ def draw_grid(draw: DrawFn, draft: Draft) -> int:
 
 
 def draw_codes(draw: DrawFn, draft: Draft, slot: int) -> tuple[int, int]:
-    """The quantized codes of a slot, and their grid."""
-    op = draft.op("map", [slot], draft.size(slot))
+    """The quantized codes of a slot, and their grid: by the operator that stores it, or by a map."""
+    storing = [op for op in draft.ops if op["steps"] and op["steps"][-1] == {"do": "store", "slot": slot}]
+    op = storing[0] if storing and draw(st.booleans()) else draft.op("map", [slot], draft.size(slot))
     grid = draw_grid(draw, draft)
     codes = draft.slot(*draft.size(slot), "u8")
     op["steps"].append({"do": "store_codes", "slot": codes, "grid": grid})
@@ -190,7 +196,7 @@ def window(draw: DrawFn, size: int, largest: int, ceil: bool = False) -> tuple[i
 
 def draw_convolution(draw: DrawFn, draft: Draft, kind: str) -> dict[str, Any]:
     floating, transposed = kind.startswith("f"), kind.endswith("transpose")
-    h, w, c = draft.size(0)
+    h, w, c = draft.size(draft.source)
     groups = (
         c
         if kind == "depthwise"
@@ -216,8 +222,8 @@ def draw_convolution(draw: DrawFn, draft: Draft, kind: str) -> dict[str, Any]:
     tensors = {"bias": draft.floats(c_out)}
     if floating:
         tensors["weight"] = draft.floats(*shape)
-        return draft.op(kind, [0], (out_h, out_w, c_out), attrs, tensors)
-    codes, grid = draw_codes(draw, draft, 0)
+        return draft.op(kind, [draft.source], (out_h, out_w, c_out), attrs, tensors)
+    codes, grid = draw_codes(draw, draft, draft.source)
     tensors["weight"] = draft.rng.integers(-128, 128, shape).astype(np.int8)
     tensors["scale"] = draft.rng.uniform(1e-4, 1e-2, c_out).astype(np.float32)
     attrs["weight_zero"] = draw(st.sampled_from([0, 0, 0, -128, 5, 127]))
@@ -226,19 +232,19 @@ def draw_convolution(draw: DrawFn, draft: Draft, kind: str) -> dict[str, Any]:
 
 
 def draw_pool(draw: DrawFn, draft: Draft, kind: str) -> dict[str, Any]:
-    h, w, c = draft.size(0)
+    h, w, c = draft.size(draft.source)
     ceil = draw(st.booleans())
     ky, sy, dy, top, bottom, out_h = window(draw, h, 5, ceil)
     kx, sx, dx, left, right, out_w = window(draw, w, 5, ceil)
     attrs = {"kernel": [ky, kx], "stride": [sy, sx], "padding": [top, left, bottom, right]}
     if kind == "max_pool":
-        return draft.op(kind, [0], (out_h, out_w, c), {**attrs, "dilation": [dy, dx]})
+        return draft.op(kind, [draft.source], (out_h, out_w, c), {**attrs, "dilation": [dy, dx]})
     # Averages have no dilation; sizes that it made smaller are sizes that a cut window makes, too.
-    return draft.op(kind, [0], (out_h, out_w, c), {**attrs, "count_padding": draw(st.booleans())})
+    return draft.op(kind, [draft.source], (out_h, out_w, c), {**attrs, "count_padding": draw(st.booleans())})
 
 
 def draw_resize(draw: DrawFn, draft: Draft) -> dict[str, Any]:
-    h, w, c = draft.size(0)
+    h, w, c = draft.size(draft.source)
     mode, corners = draw(st.sampled_from([("nearest", False), ("bilinear", False), ("bilinear", True)]))
     size = draw(st.integers(1, 20)), draw(st.integers(1, 20))
 
@@ -253,16 +259,16 @@ def draw_resize(draw: DrawFn, draft: Draft) -> dict[str, Any]:
         "scale_h": scale(h, size[0]),
         "scale_w": scale(w, size[1]),
     }
-    return draft.op("resize", [0], (*size, c), attrs)
+    return draft.op("resize", [draft.source], (*size, c), attrs)
 
 
 def draw_move(draw: DrawFn, draft: Draft, kind: str) -> dict[str, Any]:
-    h, w, c = draft.size(0)
+    h, w, c = draft.size(draft.source)
     if kind == "concat":
-        inputs = [0]
+        inputs = [draft.source]
         for _ in range(draw(st.integers(0, 3))):
             part = draw(st.integers(1, c))
-            op = draft.op("slice", [0], (h, w, part), {"dim": 3, "start": c - part, "step": 1})
+            op = draft.op("slice", [draft.source], (h, w, part), {"dim": 3, "start": c - part, "step": 1})
             inputs.append(draft.stored(op))
         return draft.op(kind, inputs, (h, w, sum(draft.size(i)[2] for i in inputs)))
     if kind == "slice":
@@ -270,7 +276,9 @@ def draw_move(draw: DrawFn, draft: Draft, kind: str) -> dict[str, Any]:
         size = [h, w, c]
         start = draw(st.integers(0, size[dim - 1] - 1))
         size[dim - 1] = draw(st.integers(1, -((start - size[dim - 1]) // step)))
-        return draft.op(kind, [0], (size[0], size[1], size[2]), {"dim": dim, "start": start, "step": step})
+        return draft.op(
+            kind, [draft.source], (size[0], size[1], size[2]), {"dim": dim, "start": start, "step": step}
+        )
     mode = draw(st.sampled_from(["constant", "reflect", "replicate"]))
 
     def side(length: int) -> int:
@@ -280,33 +288,34 @@ def draw_move(draw: DrawFn, draft: Draft, kind: str) -> dict[str, Any]:
     front, back = (draw(st.integers(0, 5)), draw(st.integers(0, 5))) if mode == "constant" else (0, 0)
     attrs = {"t": top, "l": left, "b": bottom, "r": right, "front": front, "back": back}
     attrs |= {"mode": mode, "value": draw(st.sampled_from([0.0, -1.5]))}
-    return draft.op(kind, [0], (h + top + bottom, w + left + right, c + front + back), attrs)
+    return draft.op(kind, [draft.source], (h + top + bottom, w + left + right, c + front + back), attrs)
 
 
 def draw_operator(draw: DrawFn, draft: Draft, kind: str) -> dict[str, Any]:
-    h, w, c = draft.size(0)
+    h, w, c = draft.size(draft.source)
     match kind:
         case "conv" | "depthwise" | "conv_transpose" | "fconv" | "fconv_transpose":
             return draw_convolution(draw, draft, kind)
         case "map" | "softmax":
-            return draft.op(kind, [0], (h, w, c))
+            return draft.op(kind, [draft.source], (h, w, c))
         case "dequantize":
-            codes, grid = draw_codes(draw, draft, 0)
+            codes, grid = draw_codes(draw, draft, draft.source)
             return draft.op(kind, [codes], (h, w, c), grid=grid)
         case "max_pool" | "avg_pool":
             return draw_pool(draw, draft, kind)
         case "global_pool" | "global_max":
-            return draft.op(kind, [0], (1, 1, c))
+            return draft.op(kind, [draft.source], (1, 1, c))
         case "adaptive_avg_pool":
             size = draw(st.integers(1, 9)), draw(st.integers(1, 9))
-            return draft.op(kind, [0], (*size, c), {"size": list(size)})
+            return draft.op(kind, [draft.source], (*size, c), {"size": list(size)})
         case "resize":
             return draw_resize(draw, draft)
         case "pixel_shuffle":
-            factor, each = draw(st.integers(1, 3)), draw(channel_counts)
-            draft.slots[0]["c"] = each * factor**2
+            factor = draw(st.sampled_from([f for f in (1, 2, 3) if draft.source == 0 or c % f**2 == 0]))
+            each = draw(channel_counts) if draft.source == 0 else c // factor**2
+            draft.slots[draft.source]["c"] = each * factor**2
             attrs = {"factor": factor, "order": draw(st.sampled_from(["CRD", "DCR"]))}
-            return draft.op(kind, [0], (h * factor, w * factor, each), attrs)
+            return draft.op(kind, [draft.source], (h * factor, w * factor, each), attrs)
         case _:
             return draw_move(draw, draft, kind)
 
@@ -324,11 +333,34 @@ def plans(draw: DrawFn, kind: str, steps: int = 0) -> Drawn:
 
 
 @st.composite
+def chains(draw: DrawFn) -> Drawn:
+    """A few operators in a row, of which some add what an earlier one stored; in memory that slots share."""
+    draft = Draft(np.random.default_rng(draw(st.integers(0, 2**32 - 1))), keep=False)
+    draft.slot(
+        draw(st.integers(1, 24)), draw(st.integers(1, 24)), draw(st.one_of(st.just(3), channel_counts))
+    )
+    stored = []
+    for kind in draw(st.lists(st.sampled_from((*KINDS, "conv", "conv", "max_pool")), min_size=2, max_size=5)):
+        op = draw_operator(draw, draft, kind)
+        alike = [i for i in stored if draft.size(i) == (op["h"], op["w"], op["c"])]
+        if alike and draw(st.booleans()):
+            op["steps"].append({"do": "add", "slot": draw(st.sampled_from(alike))})
+        if draw(st.booleans()):
+            op["steps"].append({"do": "clamp", "lo": 0.0, "hi": np.inf})
+        draft.source = draft.stored(op)
+        stored.append(draft.source)
+    drawn = Drawn(draft)
+    chosen = draw(st.lists(st.sampled_from(stored), max_size=1)) + stored[-1:]
+    drawn.spec["outputs"] = {f"slot {i}": i for i in chosen}
+    return drawn
+
+
+@st.composite
 def step_plans(draw: DrawFn, do: str) -> Drawn:
     """A map of the input through this one step."""
     draft = Draft(np.random.default_rng(draw(st.integers(0, 2**32 - 1))))
     draft.slot(draw(st.integers(1, 5)), draw(st.integers(1, 5)), draw(channel_counts))
-    op = draft.op("map", [0], draft.size(0))
+    op = draft.op("map", [0], draft.size(draft.source))
     op["steps"].append(draw_step(draw, draft, op, do))
     draft.stored(op)
     return Drawn(draft)

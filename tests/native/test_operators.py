@@ -1,6 +1,6 @@
 """Every operator of the native engine: what PyTorch computes, on every instruction set, in every mode."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.plan_interpreter import Interpreter
-from tests.native.drawn_plans import KINDS, STEPS, Spec, plans, step_plans
+from tests.native.drawn_plans import KINDS, STEPS, Drawn, Spec, chains, plans, step_plans
 from videoquant import _native
 
 OTHERS = [isa for isa in _native.isas() if isa != "reference"]
@@ -19,27 +19,44 @@ def native(spec: Spec, isa: str, mode: str = "frame", threads: int = 1) -> Any:
     return _native.Session(_native.Plan(spec), isa, threads, mode)
 
 
-def every_slot(session: Any, spec: Spec, frames: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-    """What is in each slot that the plan writes, after each frame."""
+def after_each(
+    session: Any, slots: Iterable[int], frames: Sequence[np.ndarray]
+) -> list[dict[int, np.ndarray]]:
+    """What is in these slots after each frame."""
     result = []
     for frame in frames:
         session.run("key", frame)
-        result.append([np.array(session.slot(i)) for i in range(1, len(spec["slots"]))])
+        result.append({i: np.array(session.slot(i)) for i in slots})
     return result
 
 
+def every_slot(session: Any, spec: Spec, frames: Sequence[np.ndarray]) -> list[dict[int, np.ndarray]]:
+    return after_each(session, range(1, len(spec["slots"])), frames)
+
+
+def outputs(session: Any, spec: Spec, frames: Sequence[np.ndarray]) -> list[dict[int, np.ndarray]]:
+    return after_each(session, spec["outputs"].values(), frames)
+
+
 def assert_identical(
-    spec: Spec, got: list[list[np.ndarray]], expected: list[list[np.ndarray]], who: str
+    spec: Spec, got: list[dict[int, np.ndarray]], expected: list[dict[int, np.ndarray]], who: str
 ) -> None:
     for frame, (slots, twins) in enumerate(zip(got, expected, strict=True)):
-        for i, (a, b) in enumerate(zip(slots, twins, strict=True)):
+        for i, a in slots.items():
+            b = twins[i]
             if np.array_equal(a, b, equal_nan=a.dtype == np.float32):
                 continue
             y, x, c = np.argwhere((a != b) & ~((a != a) & (b != b)))[0]
-            op = spec["programs"]["key"][-1]
+            ops = spec["programs"]["key"]
+            op = next(
+                op
+                for op in ops
+                for step in op["steps"]
+                if step["do"].startswith("store") and step["slot"] == i
+            )
             pytest.fail(
-                f"{who}: frame {frame}, slot {i + 1} of {op['kind']} {op['attrs']} on {spec['slots'][0]} "
-                f"gives {a[y, x, c]} instead of {b[y, x, c]} in row {y}, column {x}, channel {c} "
+                f"{who}: frame {frame}, slot {i} of {op['kind']} {op['attrs']} "
+                f"on {spec['slots'][op['inputs'][0]]} gives {a[y, x, c]} instead of {b[y, x, c]} in row {y}, column {x}, channel {c} "
                 f"of {a.shape}; steps {[step['do'] for step in op['steps']]}"
             )
 
@@ -52,7 +69,8 @@ def test_operator_computes_what_pytorch_does(kind: str, data: st.DataObject) -> 
     spec, frames = drawn.spec, drawn.video(1)
     got = every_slot(native(spec, "reference"), spec, frames)[0]
     expected = every_slot(Interpreter(spec), spec, frames)[0]
-    for slot, a, b in zip(spec["slots"][1:], got, expected, strict=True):
+    for i, a in got.items():
+        slot, b = spec["slots"][i], expected[i]
         if slot["type"] == "u8":
             assert (
                 np.abs(a.astype(int) - b).max() <= 1
@@ -75,8 +93,9 @@ def is_dequantized(spec: Spec, slot: dict[str, Any]) -> bool:
 def test_step_computes_what_pytorch_does(do: str, data: st.DataObject) -> None:
     drawn = data.draw(step_plans(do))
     spec, frames = drawn.spec, drawn.video(1)
-    got = every_slot(native(spec, "reference"), spec, frames)[0][-1]
-    expected = every_slot(Interpreter(spec), spec, frames)[0][-1]
+    last = len(spec["slots"]) - 1
+    got = every_slot(native(spec, "reference"), spec, frames)[0][last]
+    expected = every_slot(Interpreter(spec), spec, frames)[0][last]
     np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
 
 
@@ -102,3 +121,14 @@ def test_exact_mode_is_identical_to_dense_frames(
     expected = every_slot(native(spec, "reference"), spec, frames)
     got = every_slot(native(spec, isa, "exact", threads), spec, frames)
     assert_identical(spec, got, expected, f"exact mode on {isa} with {threads} threads")
+
+
+@settings(max_examples=300, deadline=None)
+@given(drawn=chains(), threads=st.integers(1, 3), isa=st.sampled_from(_native.isas()))
+def test_chain_of_operators_gives_the_same_in_every_mode(drawn: Drawn, threads: int, isa: str) -> None:
+    spec, frames = drawn.spec, drawn.video(5)
+    expected = outputs(native(spec, "reference"), spec, frames)
+    assert_identical(spec, outputs(native(spec, isa, "frame", threads), spec, frames), expected, isa)
+    assert_identical(
+        spec, outputs(native(spec, isa, "exact", threads), spec, frames), expected, f"exact {isa}"
+    )

@@ -29,7 +29,7 @@ ARM = {"variants/neon.cpp": "-march=armv8.2-a+dotprod"}
 
 
 def compile_all(command: Sequence[str], sources: dict[str, str], folder: Path) -> list[Path]:
-    """The object files of sources, each with its own flags, two at a time; fails with the compiler's words."""
+    """The object files of sources, each with its own flags, two at a time; fails in the compiler's words."""
     waiting = [(NATIVE / source, folder / f"{Path(source).stem}.o", sources[source]) for source in sources]
     objects = [target for _, target, _ in waiting]
     while waiting:
