@@ -637,22 +637,23 @@ void Session::window(Bound& b, bool& all) {
             break;
         }
         case Kind::resize: {
+            const bool from_edge = op.resize.align_corners || op.resize.mode == ResizeMode::nearest;  // i · scale
             // One pixel more on every side than interpolation can reach.
-            const auto reach = [](int32_t o, float scale, bool corners, int32_t limit, int32_t& low, int32_t& high) {
-                const double at = corners ? double(o) * scale : (o + 0.5) * scale - 0.5;
+            const auto reach = [](int32_t o, float scale, bool edge, int32_t limit, int32_t& low, int32_t& high) {
+                const double at = edge ? double(o) * scale : (o + 0.5) * scale - 0.5;
                 low = std::max(0, std::min(limit - 1, int32_t(at) - 2));
                 high = std::max(0, std::min(limit - 1, int32_t(at) + 3));
             };
             for (int32_t y = 0; y < op.h; y++) {
                 int32_t y0, y1;
-                reach(y, op.resize.scale_y, op.resize.align_corners, in.h, y0, y1);
+                reach(y, op.resize.scale_y, from_edge, in.h, y0, y1);
                 uint16_t* row = scratch_.as<uint16_t>();
                 std::memset(row, 0, size_t(in.w) * 2);
                 for (int32_t iy = y0; iy <= y1; iy++)
                     for (int32_t x = 0; x < in.w; x++) row[x] |= moved[int64_t(iy) * in.w + x];
                 for (int32_t x = 0; x < op.w; x++) {
                     int32_t x0, x1;
-                    reach(x, op.resize.scale_x, op.resize.align_corners, in.w, x0, x1);
+                    reach(x, op.resize.scale_x, from_edge, in.w, x0, x1);
                     uint16_t any = 0;
                     for (int32_t ix = x0; ix <= x1; ix++) any |= row[ix];
                     map[int64_t(y) * op.w + x] = any;
