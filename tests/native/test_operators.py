@@ -57,7 +57,8 @@ def assert_identical(
             pytest.fail(
                 f"{who}: frame {frame}, slot {i} of {op['kind']} {op['attrs']} "
                 f"on {spec['slots'][op['inputs'][0]]} gives {a[y, x, c]} instead of {b[y, x, c]} "
-                f"in row {y}, column {x}, channel {c} of {a.shape}; steps {[step['do'] for step in op['steps']]}"
+                f"in row {y}, column {x}, channel {c} of {a.shape}; "
+                f"steps {[step['do'] for step in op['steps']]}"
             )
 
 
