@@ -5,8 +5,8 @@ larger τ saves work and costs accuracy, and where it does which depends on the 
 found greedily on unlabelled frames: of all points the one is raised that saves most work for what the outputs
 move, as long as the task's measure of that stays within the budget.
 
-What the outputs move is measured twice: by the root of noise over signal, which is smooth and so tells good steps
-from bad ones, and by the task's own measure, which is what the budget is for.
+What the outputs move is measured twice: by the root of noise over signal, which is smooth and so tells good
+steps from bad ones, and by the task's own measure, which is what the budget is for.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor
@@ -55,11 +56,11 @@ def calibrate_thresholds(
     frames: of the clip or one like it, in order; where their indexes jump the stream starts again, so give
         runs of at least 5 or so. About 30 frames take a minute.
     budget: by how much the outputs may move from those of mode "frame": the loss of the task's first measure
-        (0.02: keypoint F1, mask IoU or top-1 agreement of 0.98; in the measure's unit, e.g. per cent of a face's
-        size for landmarks), or without a task the relative error of the first output.
+        (0.02: keypoint F1, mask IoU or top-1 agreement of 0.98; in the measure's unit, e.g. per cent of a
+        face's size for landmarks), or without a task the relative error of the first output.
     task: what the outputs mean (`videoquant.tasks.task_for(network)`). progress: called after each trial.
-    Raises `DataError` for a budget below 0 and without two frames in a row, `SchemeError` for a plan that does not
-    run in mode bounded.
+    Raises `DataError` for a budget below 0 and without two frames in a row, `SchemeError` for a plan that
+    does not run in mode bounded.
     """
     if not budget >= 0:
         raise DataError(f"the budget is {budget}; it must be 0 or more")
@@ -123,7 +124,7 @@ class _Bench:
 
     def __init__(self, plan: Plan, frames: Sequence[Frame], task: Task | None, threads: int) -> None:
         self.plan, self.frames, self.task, self.threads = plan, frames, task, threads
-        follows = [b.index == a.index + 1 for a, b in zip(frames, frames[1:], strict=False)]
+        follows = [b.index == a.index + 1 for a, b in pairwise(frames)]
         if not any(follows):
             raise DataError("thresholds are calibrated on frames that follow each other; give at least two")
         self.counts = [False, *follows]
@@ -145,17 +146,17 @@ class _Bench:
 
     def _shares(self, layers: Iterable[tuple[str, int, int, str]]) -> Iterator[float]:
         for dense, (_, macs, done, how) in zip(self.costs, layers, strict=True):
-            # Changed groups alone take more than their share: neighbours differ, accumulators are read and written.
+            # Changed groups take more than their share: neighbours differ, accumulators come and go.
             yield dense * (done / macs if macs else 1.0) * (1.6 if how == "residual" else 1.0)
 
 
 def _dense_cost(op: dict[str, Any]) -> float:
     """About the cycles an operator takes: its dot products, and the work on each output value after them."""
-    outputs = op["h"] * op["w"] * op["c"]
+    outputs: float = op["h"] * op["w"] * op["c"]
     if op["kind"] not in ("conv", "conv_transpose"):
         return 0.0 if op["kind"] == "map" else outputs / 4
     weight = op["tensors"]["weight"]
-    macs = outputs * weight[0].size
+    macs: float = outputs * weight[0].size
     return macs / 16 / 2 + outputs / 4 if _depthwise(op) else macs / 128 + outputs / 4
 
 

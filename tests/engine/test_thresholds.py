@@ -1,0 +1,81 @@
+"""Thresholds of the mode bounded: within the budget, worth their loss, and the bound itself."""
+
+import numpy as np
+import pytest
+import torch
+
+import videoquant as vq
+from tests.networks import small_network
+from videoquant.data.video import Frame
+from videoquant.engine import calibrate_thresholds, lower
+from videoquant.engine.thresholds import _Bench
+from videoquant.errors import DataError, SchemeError
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """A still picture under noise, and a patch that wanders."""
+    rng = np.random.default_rng(0)
+    still = rng.integers(60, 190, (16, 16, 3))
+    result = []
+    for index in range(8):
+        pixels = still + rng.integers(-2, 3, still.shape)
+        pixels[index : index + 4, 2:6] = 250
+        result.append(Frame(pixels.clip(0, 255).astype(np.uint8), index))
+    return result
+
+
+@pytest.fixture(scope="module")
+def plan(frames):
+    return lower(vq.quantize(small_network(), "w8a8", frames))
+
+
+def test_losses_stay_within_the_budget_and_a_larger_one_saves_more(plan, frames):
+    bench = _Bench(plan, frames, None, threads=1)
+    trials = [bench.run(calibrate_thresholds(plan, frames, budget)) for budget in (0, 0.02, 0.2)]
+    assert trials[0].loss == 0
+    assert trials[1].loss <= 0.02 and trials[2].loss <= 0.2
+    assert trials[2].cost < trials[0].cost
+    assert trials[2].cost <= trials[1].cost <= trials[0].cost
+
+
+def test_thresholds_belong_to_points_that_layers_read(plan, frames):
+    thresholds = calibrate_thresholds(plan, frames, 0.2)
+    assert thresholds and all(0 < tau <= 255 for tau in thresholds.values())
+    plan.stream("bounded", thresholds=thresholds).run(frames[0])
+    with pytest.raises(SchemeError, match="no such quantizer point"):
+        plan.stream("bounded", thresholds={"nowhere": 1})
+
+
+def test_codes_are_never_out_of_date_by_more_than_the_threshold(plan, frames):
+    slots = {slot["name"]: index for index, slot in enumerate(plan.spec["slots"]) if slot["type"] == "u8"}
+    name = next(name for name in slots if name.startswith(plan.spec["slots"][0]["name"]))
+    bounded, exact = plan.stream("bounded", threads=1, thresholds={name: 3}), plan.stream("exact", threads=1)
+    bounded.always_follow(), exact.always_follow()
+    differ = 0
+    for frame in frames:
+        bounded.run(frame), exact.run(frame)
+        held, now = (s._session.slot(slots[name]).astype(int) for s in (bounded, exact))
+        assert np.abs(held - now).max() <= 3
+        differ += int((held != now).sum())
+    assert differ > 0
+
+
+def test_bounded_does_not_depend_on_threads(plan, frames):
+    thresholds = calibrate_thresholds(plan, frames, 0.1)
+    one, three = (plan.stream("bounded", threads=n, thresholds=thresholds) for n in (1, 3))
+    for frame in frames * 5:
+        a, b = one.run(frame), three.run(frame)
+        assert all(torch.equal(a[output], b[output]) for output in a)
+
+
+def test_refused(plan, frames):
+    with pytest.raises(DataError, match="budget is -1"):
+        calibrate_thresholds(plan, frames, -1)
+    with pytest.raises(DataError, match="budget is nan"):
+        calibrate_thresholds(plan, frames, float("nan"))
+    with pytest.raises(DataError, match="at least two"):
+        calibrate_thresholds(plan, frames[:1], 0.1)
+    residual = lower(vq.quantize(small_network(), "w8a8->w4a4 T=2", frames))
+    with pytest.raises(SchemeError, match="residual scheme"):
+        calibrate_thresholds(residual, frames, 0.1)
