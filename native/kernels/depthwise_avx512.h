@@ -163,7 +163,8 @@ static void depthwise_vnni(const Depthwise& conv, Pixels pixels) {
     // The columns of the output whose windows lie inside.
     const int32_t first = (-window.left + conv.stride_x - 1) / conv.stride_x;
     const int32_t left = window.left < 0 ? first : 0;
-    const int32_t right = conv.in.w - window.right > 0 ? (conv.in.w - window.right - 1) / conv.stride_x + 1 : 0;
+    const int32_t fit = conv.in.w - window.right > 0 ? (conv.in.w - window.right - 1) / conv.stride_x + 1 : 0;
+    const int32_t right = fit < conv.out.w ? fit : conv.out.w;  // the output ends first where padding is negative
     const ptrdiff_t step = ptrdiff_t(conv.stride_x) * conv.in.stride;
     int32_t y = 0, row = -conv.out.w;  // of the last pixel; the number of its row's first
     for (int64_t i = pixels.begin; i < pixels.end;) {
