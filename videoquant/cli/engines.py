@@ -10,7 +10,6 @@ import torch
 import typer
 
 from videoquant.axes import DenseSparse
-from videoquant.bench.spans import THRESHOLD_RUN, THRESHOLD_RUNS
 from videoquant.calibration.sampling import calibration_spans
 from videoquant.cli.options import progress_bar, status
 from videoquant.comparison import AnyStream
@@ -24,6 +23,7 @@ from videoquant.tasks import Task
 SIMULATE = "simulate"
 ENGINES = (SIMULATE, *MODES)
 BUDGET = 0.02  # where the user names none
+RUN, RUNS = 10, 3  # frames that thresholds are found on: some seconds to a minute of search
 
 ThreadsOption = Annotated[
     int, typer.Option("--threads", metavar="N", min=1, max=1024, help="Threads of the integer engine.")
@@ -78,8 +78,8 @@ def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) ->
 
 def find_thresholds(plan: Plan, clip: Clip, budget: float | None, task: Task, threads: int) -> dict[str, int]:
     """The thresholds of mode bounded, found on a few runs of frames all over a clip."""
-    whole = [range(THRESHOLD_RUN * THRESHOLD_RUNS if clip.is_live else len(clip))]
-    frames = clip.runs(calibration_spans(whole, THRESHOLD_RUN, THRESHOLD_RUNS))
+    whole = [range(RUN * RUNS if clip.is_live else len(clip))]
+    frames = clip.runs(calibration_spans(whole, RUN, RUNS))
     with progress_bar("finding thresholds", None) as advance:
         return calibrate_thresholds(
             plan, frames, BUDGET if budget is None else budget, task, advance, threads
