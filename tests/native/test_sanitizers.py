@@ -78,7 +78,11 @@ def test_module_under_sanitizers(sanitized_kernels: list[Path], tmp_path: Path) 
     if not (headers[-1] / "Python.h").exists():
         pytest.skip("needs Python's headers")
     includes = ["-DNDEBUG", *(f"-I{folder}" for folder in headers)]
-    sources = dict.fromkeys(["core/session.cpp", "python/parse.cpp", "python/module.cpp"], "")
+    rest = [
+        f"{file.parent.name}/{file.name}"
+        for file in [*NATIVE.glob("core/*.cpp"), *NATIVE.glob("python/*.cpp")]
+    ]
+    sources = {source: "" for source in rest if source not in KERNELS}
     compiler = [tool("g++"), *EXACT, *SANITIZE, "-fvisibility=hidden", *includes]
     objects = compile_all(compiler, sources, tmp_path)
     binding = [
