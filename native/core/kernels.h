@@ -14,6 +14,19 @@ struct Block {
     int32_t in_offset = 0, groups = 0;
 };
 
+// What a convolution adds for the sparse part S of its input: scale · Σ S · weight. A weight is a whole number below 2⁸
+// and S has 11 bits, so no product is rounded, and it does not matter whether an instruction set rounds it once more.
+// Sums run over taps, by row and then column, and within a pixel over its channels.
+struct SparseTaps {
+    Sparse input;  // begin is null where there is none
+    int32_t taps = 0;
+    const int32_t *dy = nullptr, *dx = nullptr;
+    const float* weight = nullptr;  // [tap][input channel][`row`: output channels of its group]
+    int64_t row = 0;
+    int32_t in_each = 1, out_each = 1;  // channels of a group
+    const float* scale = nullptr;       // of the weights, by output channel; padded to 64
+};
+
 // A convolution: output pixel (y, x) of its own grid reads input (y · stride_y + dy, x · stride_x + dx) for every
 // tap. Its pixels are those of the output with y ≡ phase_y, x ≡ phase_x modulo `step`: all of them for an ordinary
 // convolution, one phase for each part of a transposed one.
@@ -33,12 +46,7 @@ struct Conv {
     // Residual kernel only: the changes of the input's codes, and which of its pixels have any.
     const int8_t* delta = nullptr;
     const uint16_t* moved = nullptr;
-    // Dense + Sparse: the sparse part of the input, by pixel (offsets of h · w + 1), or null.
-    const int32_t* sparse_begin = nullptr;
-    const int16_t* sparse_channel = nullptr;
-    const float* sparse_value = nullptr;
-    const float* sparse_weight = nullptr;  // [tap][input channel][output channels padded to 64], dequantized
-    int64_t sparse_weight_row = 0;
+    SparseTaps sparse;
     Program program;
 };
 
@@ -53,6 +61,7 @@ struct Depthwise {
     const uint8_t* zeros = nullptr;
     const int32_t* start = nullptr;
     const float *scale = nullptr, *bias = nullptr;
+    SparseTaps sparse;
     Program program;
 };
 
@@ -73,9 +82,10 @@ struct Map {  // value = input
     Program program;
 };
 
-struct Dequantize {  // value = (q − zero) · scale
+struct Dequantize {  // value = (q − zero) · scale + S
     Tensor in, out;
     Grid grid;
+    Sparse sparse;
     Program program;
 };
 

@@ -9,24 +9,25 @@
 
 namespace vq {
 
-// A tensor that lives in a session. Codes take c rounded up to 4 bytes a pixel, floats c.
+// A tensor that lives in a session. Codes take c rounded up to 4 bytes a pixel, floats c; a sparse part has room for c
+// values, as many channel numbers, and their count.
 struct Slot {
     int32_t h = 0, w = 0, c = 0;
-    bool codes = false;  // else float32
+    bool codes = false, sparse = false;  // else float32
     bool keep = false;   // lives from frame to frame
     int64_t stride() const { return codes ? (c + 3) / 4 * 4 : c; }
-    size_t bytes() const { return size_t(h) * size_t(w) * size_t(stride()) * (codes ? 1 : 4); }
+    size_t bytes() const { return size_t(pixels()) * (size_t(stride()) * (codes ? 1 : sparse ? 6 : 4) + (sparse ? 4 : 0)); }
     int64_t pixels() const { return int64_t(h) * w; }
 };
 
 enum class Kind : uint8_t {
-    conv, depthwise, float_conv, map, dequantize, pool, adaptive_pool, resize, move, softmax, constant,
+    conv, depthwise, float_conv, map, dequantize, pool, adaptive_pool, resize, move, softmax, constant, sparse,
 };
 
 // A step as the plan knows it: slots and grids by number (−1: none).
 struct StepPlan {
     Step step;
-    int32_t slot = -1, grid = -1, reference = -1, operand = -1;
+    int32_t slot = -1, grid = -1, reference = -1, operand = -1, staged = -1;
     Memory channel_a, channel_b;
 };
 
@@ -39,7 +40,10 @@ struct Part {
     Memory sums;          // Σ of weights by output channel, padded
     Memory flat;          // depthwise: [tap][channel]; float: [tap][input channel][output channel]
     Memory interleaved;   // depthwise: [tap / 4][channel][4]
-    Memory sparse;        // Dense + Sparse: [tap][input channel][output channel], dequantized
+    // Dense + Sparse: see SparseTaps.
+    std::vector<int32_t> sparse_dy, sparse_dx;
+    Memory sparse_weight;
+    int64_t sparse_row = 0;
 };
 
 struct Op {
@@ -47,7 +51,7 @@ struct Op {
     std::string name;
     std::vector<int32_t> inputs;
     int32_t grid = -1;  // of the codes that a layer reads
-    int32_t sparse = -1;  // Dense + Sparse: the float slot whose values above the threshold are added
+    int32_t sparse = -1;  // Dense + Sparse: the slot of its input's sparse part
     int32_t h = 0, w = 0, c = 0;
     int32_t stride_y = 1, stride_x = 1, groups = 1;
     std::vector<Part> parts;

@@ -17,6 +17,17 @@ int64_t groups_of(const Op& op, const Slot& in) {
     return int64_t(op.parts[0].dy.size()) * ((in.c / op.groups + 3) / 4);
 }
 
+// The taps and weights of a convolution for its input's sparse part, if it has one.
+SparseTaps sparse_taps(const Op& op, const Part& part, int32_t in_channels) {
+    SparseTaps s;
+    s.taps = int32_t(part.sparse_dy.size()), s.dy = part.sparse_dy.data(), s.dx = part.sparse_dx.data();
+    if (!s.taps) return s;
+    s.weight = part.sparse_weight.as<float>(), s.row = part.sparse_row;
+    s.in_each = in_channels / op.groups, s.out_each = op.c / op.groups;
+    s.scale = op.scale.as<float>();
+    return s;
+}
+
 }  // namespace
 
 Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::shared_ptr<Threads> threads, bool incremental)
@@ -29,6 +40,14 @@ Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::
         widest = std::max(widest, int64_t(slot.w));
     }
     states_.resize(plan_->slots.size());
+    lists_.resize(plan_->slots.size());
+    for (size_t s = 0; s < lists_.size(); s++) {
+        const Slot& slot = plan_->slots[s];
+        if (!slot.sparse) continue;
+        if (incremental_) throw std::invalid_argument("a plan of Dense + Sparse runs in mode frame only");
+        lists_[s] = SparseList(slot.w, slot.c, slot.pixels());
+        bytes_ += lists_[s].bytes();
+    }
     for (const auto& [name, ops] : plan_->programs) {
         programs_.emplace_back(ops.size());
         work_.emplace_back(ops.size());
@@ -76,12 +95,12 @@ void Session::place_slots() {
         for (size_t i = 0; i < ops.size(); i++) {
             const Op& op = ops[i];
             for (const int32_t input : op.inputs) touch(input, false);
-            touch(op.sparse, false);
             for (const StepPlan& step : op.steps) {
                 touch(step.operand, false);
                 touch(step.reference, false);
                 if (step.reference >= 0) stays[size_t(step.reference)] = true;
                 touch(step.slot, true);
+                touch(step.staged, true);
             }
             // A convolution that runs together with the pool behind it shares that operator's time.
             if (joins_pool(ops, i)) joined[size_t(op.steps.back().slot)] = true;
@@ -150,7 +169,6 @@ bool Session::joins_pool(const std::vector<Op>& ops, size_t i) const {
         for (const Op& op : all) {
             for (const int32_t input : op.inputs) uses += input == slot;
             for (const StepPlan& step : op.steps) uses += (step.slot == slot) + (step.operand == slot) + (step.reference == slot);
-            uses += op.sparse == slot;
         }
     return uses == 2;
 }
@@ -226,6 +244,8 @@ void Session::bind(const Op& op, Bound& b) {
         else if (step.kind >= Do::add && step.kind <= Do::rdiv) step.operand = step.channel_a;
         if (plan.slot >= 0) step.out = tensor(plan.slot);
         if (plan.reference >= 0) step.reference = tensor(plan.reference);
+        if (plan.staged >= 0)
+            step.staged = staged_in(data_[size_t(plan.staged)], int64_t(op.h) * op.w, op.c);
         b.steps.push_back(step);
     }
     const Program program{b.steps.data(), int32_t(b.steps.size()), op.c};
@@ -253,6 +273,7 @@ void Session::bind(const Op& op, Bound& b) {
                 c.blocks = part.blocks.data(), c.block_count = int32_t(part.blocks.size());
                 c.zeros = b.zeros.as<uint8_t>(), c.start = b.starts.back().as<int32_t>();
                 c.scale = b.scale.as<float>(), c.bias = op.bias.as<float>();
+                c.sparse = sparse_taps(op, part, in.c);
                 c.program = program;
                 b.convs.push_back(c);
             }
@@ -270,6 +291,7 @@ void Session::bind(const Op& op, Bound& b) {
             d.weight = part.flat.as<int8_t>(), d.interleaved = part.interleaved.as<int8_t>();
             d.zeros = b.zeros.as<uint8_t>(), d.start = b.starts[0].as<int32_t>();
             d.scale = b.scale.as<float>(), d.bias = op.bias.as<float>();
+            d.sparse = sparse_taps(op, part, in.c);
             d.program = program;
             break;
         }
@@ -286,7 +308,7 @@ void Session::bind(const Op& op, Bound& b) {
             }
             break;
         case Kind::map: b.map = {in, out, program}; break;
-        case Kind::dequantize: b.dequantize = {in, out, Grid(), program}; break;
+        case Kind::dequantize: b.dequantize = {in, out, Grid(), Sparse(), program}; break;
         case Kind::pool:
             b.pool = op.pool;
             b.pool.in = in, b.pool.out = out, b.pool.program = program;
@@ -309,14 +331,32 @@ void Session::bind(const Op& op, Bound& b) {
             b.move.out = out, b.move.program = program;
             break;
         case Kind::softmax: b.softmax = {in, out, program}; break;
+        case Kind::sparse: break;
     }
     b.rows.assign(rows.begin(), rows.end());
     b.columns.assign(columns.begin(), columns.end());
     b.direct = op.kind == Kind::map && op.inputs[0] == 0 && op.c <= 4 && op.steps.size() == 1 &&
-               op.steps[0].step.kind == Do::store_codes;
+               op.steps[0].step.kind == Do::store_codes && !op.steps[0].step.sparse;
     if (op.kind == Kind::conv) states_[size_t(op.inputs[0])].convolutions.push_back(&b);
     bytes_ += b.scale.bytes() + b.zeros.bytes();
     for (const Memory& start : b.starts) bytes_ += start.bytes();
+}
+
+// Gathers a sparse part, and shows it to the operators that read it: its memory moves when it grows.
+void Session::gather(const Bound& b) {
+    const int32_t slot = b.op->inputs[0];
+    const Staged staged = staged_in(data_[size_t(slot)], b.inputs[0].pixels(), b.op->c);
+    SparseList& list = lists_[size_t(slot)];
+    bytes_ -= list.bytes();
+    list.count(staged);
+    bytes_ += list.bytes();
+    spread({nullptr, 0, b.inputs[0].pixels()}, 1024, [&](Pixels part) { list.copy(staged, part.begin, part.end); });
+    for (std::vector<Bound>& program : programs_)
+        for (Bound& reader : program) {
+            if (reader.op->sparse != slot) continue;
+            for (Conv& conv : reader.convs) conv.sparse.input = list.view();
+            reader.depthwise.sparse.input = reader.dequantize.sparse = list.view();
+        }
 }
 
 // Takes the grids as they are now.
@@ -553,6 +593,7 @@ void Session::run_dense(Bound& b, Pixels pixels) {
         case Kind::resize: spread(pixels, 256, [&](Pixels part) { kernels_->resize(b.resize, part); }); break;
         case Kind::move:
         case Kind::constant: spread(pixels, 256, [&](Pixels part) { kernels_->move(b.move, part); }); break;
+        case Kind::sparse: gather(b); break;
         case Kind::softmax: spread(pixels, 256, [&](Pixels part) { kernels_->softmax(b.softmax, part); }); break;
     }
 }
@@ -630,7 +671,7 @@ void Session::window(Bound& b, bool& all) {
             kernels_->window_map(m);
             break;
         }
-        case Kind::map: case Kind::dequantize: case Kind::softmax: std::memcpy(map, moved, size_t(pixels) * 2); break;
+        case Kind::map: case Kind::dequantize: case Kind::softmax: case Kind::sparse: std::memcpy(map, moved, size_t(pixels) * 2); break;
         case Kind::adaptive_pool: {
             const uint16_t any = any_moved(op.inputs[0]);
             for (int64_t p = 0; p < pixels; p++) map[p] = any;

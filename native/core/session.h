@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "plan.h"
+#include "sparse.h"
 #include "threads.h"
 
 namespace vq {
@@ -38,6 +39,7 @@ public:
     const Plan& plan() const { return *plan_; }
     void* data(int32_t slot) const { return compact_ && pace_.full ? compact_->data(slot) : data_[size_t(slot)]; }
     const Grid& grid(int32_t index) const { return grids_[size_t(index)]; }
+    const SparseList& sparse(int32_t slot) const { return lists_[size_t(slot)]; }
     const uint16_t* moved(int32_t slot) const;  // null where all of it may have changed
     int64_t macs_done() const { return macs_done_; }
     int64_t macs_dense() const { return macs_dense_; }
@@ -86,6 +88,7 @@ private:
 
     void bind(const Op& op, Bound& bound);
     void prepare(Bound& bound);
+    void gather(const Bound& bound);
     Tensor tensor(int32_t slot) const;
     void place_slots();
     void take_input(const std::vector<Bound>& bounds);
@@ -135,6 +138,7 @@ private:
     std::vector<std::vector<std::pair<int64_t, How>>> work_;
     std::vector<std::pair<int64_t, How>>* current_work_ = nullptr;
     std::vector<State> states_;
+    std::vector<SparseList> lists_;  // by slot; empty but for sparse ones
     std::vector<Memory> stripes_;  // a few rows for each thread that runs a joined pair
     std::vector<float*> free_stripes_;
     std::mutex stripes_mutex_;

@@ -28,6 +28,31 @@ enum class Do : uint8_t {
     store, store_codes, store_residual, store_values,
 };
 
+// Dense + Sparse: what lies outside the grid's cells keeps its distance from what its code says, in 16 bits: S.
+// Elsewhere a code is at most half a step away.
+struct Outside {
+    float bottom, top;
+    explicit Outside(const Grid& g) : top((float(g.high - g.zero) + 0.5f) * g.scale) {
+        const float begin = (float(g.low - g.zero) - 0.5f) * g.scale;
+        bottom = begin > -top ? begin : -top;
+    }
+};
+constexpr float largest_half = 65504;
+
+// Where a program leaves S: the elements of pixel p, channels in order, at p · c. Null where no one asks.
+struct Staged {
+    int32_t* counts = nullptr;
+    uint16_t* channels = nullptr;
+    float* values = nullptr;
+};
+
+// S of a tensor, pixel after pixel: the elements of pixel p are begin[p] … begin[p + 1] − 1.
+struct Sparse {
+    const int32_t* begin = nullptr;  // h · w + 1 of them
+    const uint16_t *column = nullptr, *channel = nullptr;
+    const float* value = nullptr;    // with at most 11 significant bits
+};
+
 // How a stream follows what changed in a tensor of codes; null pointers where nobody asks.
 // A code takes its new value only where it moved by more than `tau`.
 struct Track {
@@ -52,6 +77,8 @@ struct Step {
     Track track;
     Tensor reference;     // store_residual: x̂ of the reference frame, float32
     bool update = false;  // store_residual: the reference moves on (recurrent)
+    bool sparse = false;  // store_codes …: x̂ is Dense + Sparse
+    Staged staged;        // store_codes, store_residual: where S goes
 };
 
 struct Program {

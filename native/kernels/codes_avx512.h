@@ -18,12 +18,16 @@ struct Codes {
         const int count = program.count;
         if (count < 1 || count > 2 || program.steps[count - 1].kind != Do::store_codes) return;
         const Step& store = program.steps[count - 1];
+        on = !store.staged.counts;
         inverse = store.grid.inverse;
         low = float(store.grid.low - store.grid.zero);
         high = float(store.grid.high - store.grid.zero);
         if (count == 2) {
             const Step& first = program.steps[0];
-            if (first.kind != Do::clamp || first.a > first.b) return;
+            if (first.kind != Do::clamp || first.a > first.b) {
+                on = false;
+                return;
+            }
             const float from = first.a * inverse, to = first.b * inverse;
             // The grid's clamp comes last, so its ends win.
             low = from > low ? (from < high ? from : high) : low;
@@ -33,7 +37,6 @@ struct Codes {
         out = store.out.u8();
         stride = store.out.stride;
         track = store.track;
-        on = true;
     }
 };
 
@@ -170,6 +173,7 @@ inline bool store_tile_codes(const Step& step, const float* tile, const int32_t*
 #pragma GCC unroll 4
         for (int i = 0; i < V; i++) v[i] = F32::load(tile + 16 * i);
         store_codes<V>(codes, vectors, v, pixels[j], c0, n);
+        if (step.staged.counts) stage<V>(step, v, pixels[j], c0, n);
     }
     return true;
 }

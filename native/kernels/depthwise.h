@@ -39,12 +39,39 @@ struct Window {
     }
 };
 
+// Dense + Sparse: what S in the window of a pixel adds to the channels from c0.
+inline void depthwise_sparse(const Depthwise& conv, int32_t pixel, int c0, int channels, float* values) {
+    const SparseTaps& s = conv.sparse;
+    const int32_t out_y = pixel / conv.out.w, y = out_y * conv.stride_y, x = (pixel - out_y * conv.out.w) * conv.stride_x;
+    float sums[4 * lanes] = {};
+    bool any = false;
+    for (int t = 0; t < s.taps; t++) {
+        const int32_t iy = y + s.dy[t], ix = x + s.dx[t];
+        if (uint32_t(iy) >= uint32_t(conv.in.h) || uint32_t(ix) >= uint32_t(conv.in.w)) continue;
+        const int32_t* begin = s.input.begin + int64_t(iy) * conv.in.w + ix;
+        for (int32_t e = begin[0]; e < begin[1]; e++) {
+            const int32_t c = s.input.channel[e] - c0;
+            if (uint32_t(c) >= uint32_t(channels)) continue;
+            sums[c] = sums[c] + s.input.value[e] * s.weight[int64_t(t) * conv.in.c + c0 + c];
+            any = true;
+        }
+    }
+    if (any)
+        for (int c = 0; c < channels; c++) values[c] = values[c] + s.scale[c0 + c] * sums[c];
+}
+
 template <int N>
 inline void depthwise_finish(const Depthwise& conv, const I32* acc, int32_t pixel, int c0, int n) {
     F32 v[N];
 #pragma GCC unroll 8
     for (int i = 0; i < N; i++)
         v[i] = to_float(acc[i]) * F32::load(conv.scale + c0 + i * lanes) + F32::load(conv.bias + c0 + i * lanes);
+    if (conv.sparse.input.begin) {
+        float values[N * lanes];
+        for (int i = 0; i < N; i++) v[i].store(values + i * lanes);
+        depthwise_sparse(conv, pixel, c0, n, values);
+        for (int i = 0; i < N; i++) v[i] = F32::load(values + i * lanes);
+    }
     run_program<N>(conv.program, v, pixel, c0, n);
 }
 

@@ -152,6 +152,7 @@ inline void depthwise_all(const Depthwise& conv, const Window& window, const Cod
 inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static void depthwise_vnni(const Depthwise& conv, Pixels pixels) {
+    if (conv.sparse.input.begin) return depthwise(conv, pixels);
     const Window window(conv);
     const Codes codes(conv.program);
     Places places;

@@ -13,6 +13,17 @@ static void map(const Map& a, Pixels pixels) {
     }
 }
 
+// Adds S of a pixel to the channels from c.
+inline F32 with_sparse(F32 dense, const Sparse& sparse, int64_t pixel, int c) {
+    float values[lanes];
+    dense.store(values);
+    for (int32_t e = sparse.begin[pixel]; e < sparse.begin[pixel + 1]; e++) {
+        const int lane = sparse.channel[e] - c;
+        if (lane >= 0 && lane < lanes) values[lane] = values[lane] + sparse.value[e];
+    }
+    return F32::load(values);
+}
+
 static void dequantize(const Dequantize& a, Pixels pixels) {
     Runner run(a.program);
     const I32 zero = I32::set1(a.grid.zero);
@@ -20,7 +31,10 @@ static void dequantize(const Dequantize& a, Pixels pixels) {
     for (int64_t i = pixels.begin; i < pixels.end; i++) {
         const int64_t p = pixels.at(i);
         const uint8_t* in = a.in.u8() + p * a.in.stride;
-        run.pixel(p, [&](int c) { return to_float(I32::load_u8(in + c) - zero) * scale; });
+        run.pixel(p, [&](int c) {
+            const F32 dense = to_float(I32::load_u8(in + c) - zero) * scale;
+            return a.sparse.begin ? with_sparse(dense, a.sparse, p, c) : dense;
+        });
     }
 }
 

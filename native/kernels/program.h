@@ -55,6 +55,22 @@ inline I32 to_steps(F32 x, const Grid& grid) {
     return round_to_int(clamp(t, float(grid.low - grid.zero), float(grid.high - grid.zero)));
 }
 
+// The values of a program's vectors that lie outside the grid's cells, as a sparse part.
+template <int N>
+inline void stage(const Step& step, const F32 (&v)[N], int64_t pixel, int c0, int n) {
+    const Outside outside(step.grid);
+    int32_t count = c0 == 0 ? 0 : step.staged.counts[pixel];
+    float* values = step.staged.values + pixel * step.out.c;
+    uint16_t* channels = step.staged.channels + pixel * step.out.c;
+    for (int i = 0; i < N && i * lanes < n; i++) {
+        if (!any_outside(v[i], outside)) continue;
+        const F32 dense = to_float(to_steps(v[i], step.grid)) * F32::set1(step.grid.scale);
+        const int width = n - i * lanes < lanes ? n - i * lanes : lanes;
+        count += stage_outside(v[i], dense, outside, width, c0 + i * lanes, values + count, channels + count);
+    }
+    step.staged.counts[pixel] = count;
+}
+
 // Runs the program on channels c0 … c0 + n − 1 of one pixel, held in N vectors; lanes past n are of no meaning.
 template <int N>
 inline __attribute__((always_inline)) void run_program(const Program& program, F32 (&v)[N], int64_t pixel, int c0,
@@ -109,6 +125,7 @@ inline __attribute__((always_inline)) void run_program(const Program& program, F
             case Do::store_codes: {
                 uint8_t* out = s->out.u8() + pixel * s->out.stride + c0;
                 const I32 zero = I32::set1(s->grid.zero);
+                if (s->staged.counts) stage<N>(*s, v, pixel, c0, n);
                 if (!s->track.delta) {
 #pragma GCC unroll 8
                     for (int i = 0; i < N; i++)
@@ -130,21 +147,31 @@ inline __attribute__((always_inline)) void run_program(const Program& program, F
             case Do::store_residual: {
                 uint8_t* out = s->out.u8() + pixel * s->out.stride + c0;
                 float* reference = s->reference.f32() + pixel * s->reference.stride + c0;
+                const Outside outside(s->grid);
+                F32 residual[N];
                 for (int i = 0; i < N; i++) {
                     if (width(i) <= 0) continue;
                     const F32 before = F32::load(reference + i * lanes);
-                    const I32 steps = to_steps(v[i] - before, s->grid);
+                    residual[i] = v[i] - before;
+                    const I32 steps = to_steps(residual[i], s->grid);
                     store_bytes(out + i * lanes, steps + I32::set1(s->grid.zero), width(i));
-                    if (s->update)
-                        (before + to_float(steps) * F32::set1(s->grid.scale)).store(reference + i * lanes, width(i));
+                    if (!s->update) continue;
+                    F32 change = to_float(steps) * F32::set1(s->grid.scale);
+                    if (s->sparse) change = change + sparse_part(residual[i], change, outside);
+                    (before + change).store(reference + i * lanes, width(i));
                 }
+                if (s->staged.counts) stage<N>(*s, residual, pixel, c0, n);
                 break;
             }
             case Do::store_values: {
                 float* out = s->out.f32() + pixel * s->out.stride + c0;
-                for (int i = 0; i < N; i++)
-                    if (width(i) > 0)
-                        (to_float(to_steps(v[i], s->grid)) * F32::set1(s->grid.scale)).store(out + i * lanes, width(i));
+                const Outside outside(s->grid);
+                for (int i = 0; i < N; i++) {
+                    if (width(i) <= 0) continue;
+                    F32 value = to_float(to_steps(v[i], s->grid)) * F32::set1(s->grid.scale);
+                    if (s->sparse) value = value + sparse_part(v[i], value, outside);
+                    value.store(out + i * lanes, width(i));
+                }
                 break;
             }
             default: {

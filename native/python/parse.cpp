@@ -2,12 +2,14 @@
 // whatever does not fit raises ValueError, since a plan may come from a damaged file.
 #include "parse.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
+#include <numeric>
 #include <stdexcept>
 
 namespace vq {
@@ -117,14 +119,15 @@ public:
             slot.w = r.integer("w", 1, largest_side);
             slot.c = r.integer("c", 1, most_channels);
             const auto type = r.get<std::string>("type");
-            if (type != "u8" && type != "f32") fail(r.where() + ": its type is neither u8 nor f32");
+            if (type != "u8" && type != "f32" && type != "sparse") fail(r.where() + ": its type is neither u8, f32 nor sparse");
             slot.codes = type == "u8";
+            slot.sparse = type == "sparse";
             slot.keep = r.get<bool>("keep", false);
             elements += int64_t(slot.bytes());
             if (slot.pixels() * slot.stride() >= most_elements || elements > (int64_t(1) << 36)) fail(r.where() + ": too large");
             plan_.slots.push_back(slot);
         }
-        if (plan_.slots.empty() || plan_.slots[0].codes) fail("plan: slot 0, the input, must be f32");
+        if (plan_.slots.empty() || !floats(0)) fail("plan: slot 0, the input, must be f32");
         for (const nb::object& item : spec_.list("grids")) {
             const Reader r(item, "grid " + std::to_string(plan_.grids.size()));
             plan_.grids.push_back(make_grid(r.get<double>("scale"), r.integer("zero", 0, 255), r.integer("low", 0, 255),
@@ -141,7 +144,7 @@ public:
         nb::dict outputs = spec_.get<nb::dict>("outputs");
         for (auto [name, index] : outputs) {
             int64_t slot;
-            if (!nb::try_cast(index, slot) || slot < 0 || slot >= int64_t(plan_.slots.size()) || plan_.slots[size_t(slot)].codes)
+            if (!nb::try_cast(index, slot) || slot < 0 || slot >= int64_t(plan_.slots.size()) || !floats(int32_t(slot)))
                 fail("plan: an output is not an f32 slot");
             plan_.outputs.emplace_back(nb::cast<std::string>(nb::str(name)), int32_t(slot));
         }
@@ -157,6 +160,15 @@ private:
         return r.integer(key, 0, int32_t(plan_.grids.size()) - 1);
     }
     const Slot& slot(int32_t index) const { return plan_.slots[size_t(index)]; }
+    bool floats(int32_t index) const { return !slot(index).codes && !slot(index).sparse; }
+    // The slot of a sparse part, of this size; −1 where none is named.
+    int32_t sparse_slot(const Reader& r, int32_t h, int32_t w, int32_t c) const {
+        if (!r.has("sparse")) return -1;
+        const int32_t index = slot_index(r, "sparse");
+        const Slot& s = slot(index);
+        if (!s.sparse || s.h != h || s.w != w || s.c != c) fail(r.where() + ": its sparse slot does not fit");
+        return index;
+    }
 
     Op op(const Reader& r) {
         Op op;
@@ -173,11 +185,16 @@ private:
         if (op.inputs.empty() && kind != "constant") fail(r.where() + " (" + kind + ") reads nothing");
         const bool from_codes = kind == "conv" || kind == "conv_transpose" || kind == "dequantize";
         for (const int32_t input : op.inputs)
-            if (slot(input).codes != from_codes) fail(r.where() + " (" + kind + ") reads a slot of the wrong type");
-        if (from_codes) op.grid = grid_index(r, "grid");
+            if (slot(input).codes != from_codes || slot(input).sparse != (kind == "sparse"))
+                fail(r.where() + " (" + kind + ") reads a slot of the wrong type");
+        if (from_codes) {
+            op.grid = grid_index(r, "grid");
+            const Slot& in = slot(op.inputs[0]);
+            op.sparse = sparse_slot(r, in.h, in.w, in.c);
+        }
         if (kind == "conv" || kind == "conv_transpose" || kind == "fconv" || kind == "fconv_transpose") convolution(r, op, kind);
-        else if (kind == "map" || kind == "dequantize" || kind == "softmax") {
-            op.kind = kind == "map" ? Kind::map : kind == "softmax" ? Kind::softmax : Kind::dequantize;
+        else if (kind == "map" || kind == "dequantize" || kind == "softmax" || kind == "sparse") {
+            op.kind = kind == "map" ? Kind::map : kind == "softmax" ? Kind::softmax : kind == "sparse" ? Kind::sparse : Kind::dequantize;
             same_size(r, op);
         } else if (kind == "max_pool" || kind == "avg_pool" || kind == "global_pool" || kind == "global_max") pool(r, op, kind);
         else if (kind == "adaptive_avg_pool") {
@@ -242,6 +259,7 @@ private:
         if (!transposed && zero == 0 && op.groups == in.c && op.c == in.c && op.groups > 1) {
             op.kind = Kind::depthwise;
             pack_depthwise(op.parts[0], weight, op.c, count);
+            if (op.sparse >= 0) pack_sparse(op, op.parts[0], weight, zero, in.c, count, taps_[0]);
             return;
         }
         op.kind = Kind::conv;
@@ -250,6 +268,8 @@ private:
         const int32_t copies = zero == 0 ? 1 : zero == -128 ? 3 : 2;
         if (int64_t(in.c / op.groups) * count * copies > 32768) fail(r.where() + ": its sums could leave 32 bits");
         std::vector<int8_t> parts;
+        if (op.sparse >= 0)
+            for (size_t p = 0; p < op.parts.size(); p++) pack_sparse(op, op.parts[p], weight, zero, in.c, count, taps_[p]);
         if (zero) {
             parts.resize(size_t(weights * copies));
             for (int64_t i = 0; i < weights; i++) {
@@ -273,12 +293,6 @@ private:
             part.dy = std::move(dy);
             part.dx = std::move(dx);
             pack_conv(part, weight, op.c, in.c, op.groups, copies * count, taps);
-            if (r.has("sparse")) pack_sparse(op, part, weight, scale, in.c, copies * count, taps);
-        }
-        if (r.has("sparse")) {
-            op.sparse = slot_index(r, "sparse");
-            const Slot& s = slot(op.sparse);
-            if (s.codes || s.h != in.h || s.w != in.w || s.c != in.c) fail(r.where() + ": its sparse slot is not an f32 slot of its input's size");
         }
     }
 
@@ -336,16 +350,25 @@ private:
         }
     }
 
-    void pack_sparse(const Op& op, Part& part, const int8_t* weight, const float* scale, int32_t c_in, int32_t kernel,
+    // Weights for the sparse part; a part's taps in order of rows and columns, as its elements come.
+    void pack_sparse(const Op& op, Part& part, const int8_t* weight, int32_t zero, int32_t c_in, int32_t kernel,
                      const std::vector<int32_t>& taps) const {
-        const int32_t in_each = c_in / op.groups, out_each = op.c / op.groups, row = (op.c + 63) / 64 * 64;
-        part.sparse = Memory::of<float>(taps.size() * size_t(c_in) * size_t(row));
-        float* out = part.sparse.as<float>();
-        for (const int32_t tap : taps)
-            for (int32_t k = 0; k < c_in; k++, out += row)
-                for (int32_t c = 0; c < op.c; c++)
-                    if (c / out_each == k / in_each)
-                        out[c] = scale[c] * float(weight[(int64_t(c) * in_each + k % in_each) * kernel + tap]);
+        const int32_t in_each = c_in / op.groups, out_each = op.c / op.groups;
+        std::vector<size_t> order(taps.size());
+        std::iota(order.begin(), order.end(), size_t(0));
+        std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+            return std::make_pair(part.dy[a], part.dx[a]) < std::make_pair(part.dy[b], part.dx[b]);
+        });
+        part.sparse_row = out_each == 1 ? 1 : (out_each + 15) / 16 * 16;
+        part.sparse_weight = Memory::of<float>(taps.size() * size_t(c_in) * size_t(part.sparse_row));
+        float* out = part.sparse_weight.as<float>();
+        for (const size_t t : order) {
+            part.sparse_dy.push_back(part.dy[t]);
+            part.sparse_dx.push_back(part.dx[t]);
+            for (int32_t k = 0; k < c_in; k++, out += part.sparse_row)
+                for (int32_t c = 0; c < out_each; c++)
+                    out[c] = float(weight[(int64_t(k / in_each * out_each + c) * in_each + k % in_each) * kernel + taps[t]] - zero);
+        }
     }
 
     void pool(const Reader& r, Op& op, const std::string& kind) const {
@@ -472,7 +495,7 @@ private:
                     plan.operand = slot_index(r, "slot");
                     const Slot& o = slot(plan.operand);
                     const bool one = o.h == 1 && o.w == 1, same = o.h == op.h && o.w == op.w;
-                    if (o.codes || !(one || same) || (o.c != op.c && o.c != 1)) fail(r.where() + ": its operand does not fit");
+                    if (!floats(plan.operand) || !(one || same) || (o.c != op.c && o.c != 1)) fail(r.where() + ": its operand does not fit");
                     s.operand_pixel = one ? 0 : o.c;
                     s.operand_channel = o.c == 1 && op.c != 1 ? 0 : 1;
                 }
@@ -481,16 +504,18 @@ private:
                 plan.slot = slot_index(r, "slot");
                 const Slot& o = slot(plan.slot);
                 const bool codes = s.kind == Do::store_codes || s.kind == Do::store_residual;
-                if (plan.slot == 0 || o.codes != codes || o.h != op.h || o.w != op.w || o.c != op.c) fail(r.where() + ": its slot does not fit");
+                if (plan.slot == 0 || o.codes != codes || o.sparse || o.h != op.h || o.w != op.w || o.c != op.c) fail(r.where() + ": its slot does not fit");
                 for (const int32_t input : op.inputs)
                     if (input == plan.slot) fail(r.where() + ": it writes what its operator reads");
                 if (s.kind != Do::store) plan.grid = grid_index(r, "grid");
                 if (s.kind == Do::store_residual) {
                     plan.reference = slot_index(r, "reference");
                     const Slot& f = slot(plan.reference);
-                    if (f.codes || f.h != op.h || f.w != op.w || f.c != op.c) fail(r.where() + ": its reference does not fit");
+                    if (!floats(plan.reference) || f.h != op.h || f.w != op.w || f.c != op.c) fail(r.where() + ": its reference does not fit");
                     s.update = r.get<bool>("update", false);
                 }
+                if (codes) plan.staged = sparse_slot(r, op.h, op.w, op.c);
+                s.sparse = plan.staged >= 0 || r.get<bool>("with_sparse", false);
                 break;
             }
             default: break;

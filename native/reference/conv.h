@@ -18,17 +18,19 @@ inline int32_t accumulate(const Conv& conv, const Block& b, int32_t y, int32_t x
     return acc;
 }
 
-inline float sparse_part(const Conv& conv, float value, int32_t y, int32_t x, int c) {
-    for (int t = 0; t < conv.taps; t++) {
-        const int32_t iy = y * conv.stride_y + conv.dy[t], ix = x * conv.stride_x + conv.dx[t];
-        if (iy < 0 || iy >= conv.in.h || ix < 0 || ix >= conv.in.w) continue;
-        const int64_t at = int64_t(iy) * conv.in.w + ix;
-        for (int32_t e = conv.sparse_begin[at]; e < conv.sparse_begin[at + 1]; e++)
-            value = value + conv.sparse_value[e] *
-                                conv.sparse_weight[(int64_t(t) * conv.in.c + conv.sparse_channel[e]) *
-                                                       conv.sparse_weight_row + c];
+// scale · Σ S · weight for one output channel.
+inline float sparse_sum(const SparseTaps& s, const Tensor& in, int32_t y, int32_t x, int c) {
+    const int32_t group = c / s.out_each;
+    float sum = 0;
+    for (int t = 0; t < s.taps; t++) {
+        const int32_t iy = y + s.dy[t], ix = x + s.dx[t];
+        if (iy < 0 || iy >= in.h || ix < 0 || ix >= in.w) continue;
+        const int64_t at = int64_t(iy) * in.w + ix;
+        for (int32_t e = s.input.begin[at]; e < s.input.begin[at + 1]; e++)
+            if (s.input.channel[e] / s.in_each == group)
+                sum = sum + s.input.value[e] * s.weight[(int64_t(t) * in.c + s.input.channel[e]) * s.row + c % s.out_each];
     }
-    return value;
+    return s.scale[c] * sum;
 }
 
 // Every accumulator anew, whatever changed: the definition of both kernels.
@@ -44,7 +46,8 @@ static void conv(const Conv& conv, Pixels pixels) {
                 if (conv.accumulators)
                     conv.accumulators[int64_t(pixel) * conv.accumulator_stride + b.first + c] = acc;
                 float value = float(acc) * conv.scale[b.first + c] + conv.bias[b.first + c];
-                if (conv.sparse_begin) value = sparse_part(conv, value, y, x, b.first + c);
+                if (conv.sparse.input.begin)
+                    value = value + sparse_sum(conv.sparse, conv.in, y * conv.stride_y, x * conv.stride_x, b.first + c);
                 run_program(conv.program, value, pixel, b.first + c);
             }
         }
@@ -63,7 +66,10 @@ static void depthwise(const Depthwise& conv, Pixels pixels) {
                 const uint8_t* in = inside ? conv.in.u8() + (int64_t(iy) * conv.in.w + ix) * conv.in.stride : conv.zeros;
                 acc += in[c] * conv.weight[t * row + c];
             }
-            run_program(conv.program, float(acc) * conv.scale[c] + conv.bias[c], pixel, c);
+            float value = float(acc) * conv.scale[c] + conv.bias[c];
+            if (conv.sparse.input.begin)
+                value = value + sparse_sum(conv.sparse, conv.in, y * conv.stride_y, x * conv.stride_x, c);
+            run_program(conv.program, value, pixel, c);
         }
     }
 }

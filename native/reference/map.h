@@ -15,7 +15,11 @@ static void dequantize(const Dequantize& a, Pixels pixels) {
         const int64_t p = pixels.at(i);
         for (int c = 0; c < a.in.c; c++) {
             const int32_t code = a.in.u8()[p * a.in.stride + c];
-            run_program(a.program, float(code - a.grid.zero) * a.grid.scale, p, c);
+            float value = float(code - a.grid.zero) * a.grid.scale;
+            if (a.sparse.begin)
+                for (int32_t e = a.sparse.begin[p]; e < a.sparse.begin[p + 1]; e++)
+                    if (a.sparse.channel[e] == c) value = value + a.sparse.value[e];
+            run_program(a.program, value, p, c);
         }
     }
 }

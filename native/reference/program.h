@@ -1,5 +1,6 @@
 // The fused program as its definition says: on one value at a time.
 #pragma once
+#include <algorithm>
 #include <cmath>
 
 namespace vq::reference {
@@ -47,6 +48,27 @@ inline void track_code(const Track& track, uint8_t& held, int32_t code, int64_t 
     held = uint8_t(code);
 }
 
+// S of a value whose code says `dense`: 0 within the grid's cells.
+inline float sparse_part(float x, float dense, const Grid& grid) {
+    const Outside outside(grid);
+    if (!(x > outside.top || x < outside.bottom)) return 0;
+    const float s = clamp(x - dense, -largest_half, largest_half);
+    // 11 significant bits, but no fewer than down to 2⁻²⁴.
+    const int exponent = s == 0 ? 0 : std::max(std::ilogb(s), -14) - 10;
+    return std::ldexp(std::nearbyint(std::ldexp(s, -exponent)), exponent);
+}
+
+// Channels come in order.
+inline void stage(const Staged& staged, float x, float dense, const Grid& grid, int64_t pixel, int32_t channels, int c) {
+    int32_t& count = staged.counts[pixel];
+    if (c == 0) count = 0;
+    const Outside outside(grid);
+    if (!(x > outside.top || x < outside.bottom)) return;
+    staged.values[pixel * channels + count] = sparse_part(x, dense, grid);
+    staged.channels[pixel * channels + count] = uint16_t(c);
+    count++;
+}
+
 // The value of channel c of one pixel goes through the steps in order.
 inline void run_program(const Program& program, float x, int64_t pixel, int c) {
     for (int i = 0; i < program.count; i++) {
@@ -79,19 +101,27 @@ inline void run_program(const Program& program, float x, int64_t pixel, int c) {
             case Do::rdiv: x = other / x; break;
             case Do::store: s.out.f32()[at] = x; break;
             case Do::store_codes: {
-                const int32_t code = to_steps(x, s.grid) + s.grid.zero;
+                const int32_t steps = to_steps(x, s.grid), code = steps + s.grid.zero;
+                if (s.staged.counts) stage(s.staged, x, float(steps) * s.grid.scale, s.grid, pixel, s.out.c, c);
                 if (s.track.delta) track_code(s.track, s.out.u8()[at], code, pixel, at, c);
                 else s.out.u8()[at] = uint8_t(code);
                 break;
             }
             case Do::store_residual: {
                 float& reference = s.reference.f32()[pixel * s.reference.stride + c];
-                const int32_t steps = to_steps(x - reference, s.grid);
+                const float residual = x - reference;
+                const int32_t steps = to_steps(residual, s.grid);
+                const float dense = float(steps) * s.grid.scale;
                 s.out.u8()[at] = uint8_t(steps + s.grid.zero);
-                if (s.update) reference = reference + float(steps) * s.grid.scale;
+                if (s.staged.counts) stage(s.staged, residual, dense, s.grid, pixel, s.out.c, c);
+                if (s.update) reference = reference + (s.sparse ? dense + sparse_part(residual, dense, s.grid) : dense);
                 break;
             }
-            case Do::store_values: s.out.f32()[at] = float(to_steps(x, s.grid)) * s.grid.scale; break;
+            case Do::store_values: {
+                const float dense = float(to_steps(x, s.grid)) * s.grid.scale;
+                s.out.f32()[at] = s.sparse ? dense + sparse_part(x, dense, s.grid) : dense;
+                break;
+            }
         }
     }
 }

@@ -65,6 +65,33 @@ inline int track_bytes(uint8_t* held, int8_t* delta, I32 codes, int n, int tau, 
     return __builtin_popcount(groups & 0x1111);
 }
 
+// Dense + Sparse: see outside.h.
+inline __mmask16 mask_outside(F32 x, const Outside& outside) {
+    return _mm512_cmp_ps_mask(x.v, _mm512_set1_ps(outside.top), _CMP_GT_OQ) |
+           _mm512_cmp_ps_mask(x.v, _mm512_set1_ps(outside.bottom), _CMP_LT_OQ);
+}
+inline bool any_outside(F32 x, const Outside& outside) { return mask_outside(x, outside) != 0; }
+inline __m512 to_half(F32 x) {
+    const F32 s = F32::min(F32::max(x, F32::set1(-largest_half)), F32::set1(largest_half));
+    return _mm512_cvtph_ps(_mm512_cvtps_ph(s.v, _MM_FROUND_TO_NEAREST_INT));
+}
+inline F32 sparse_part(F32 x, F32 dense, const Outside& outside) {
+    return {_mm512_maskz_mov_ps(mask_outside(x, outside), to_half(x - dense))};
+}
+inline int stage_outside(F32 x, F32 dense, const Outside& outside, int n, int c, float* values, uint16_t* channels) {
+    const __mmask16 mask = mask_outside(x, outside) & __mmask16((1u << n) - 1);
+    const int count = __builtin_popcount(mask);
+    const __mmask16 first = __mmask16((1u << count) - 1);
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i index = _mm512_maskz_compress_epi32(mask, _mm512_add_epi32(lane, _mm512_set1_epi32(c)));
+    _mm512_mask_storeu_ps(values, first, _mm512_maskz_compress_ps(mask, to_half(x - dense)));
+    _mm512_mask_cvtepi32_storeu_epi16(channels, first, index);
+    return count;
+}
+
+// a + b · c, where the product is exact: rounding it or not is the same.
+inline F32 add_exact_product(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(b.v, c.v, a.v)}; }
+
 // Bit g: whether any of the 4 changes of group g is not 0; up to 16 groups.
 inline uint32_t changed_groups(const int8_t* delta, int groups) {
     return _mm512_test_epi32_mask(_mm512_loadu_si512(delta), _mm512_set1_epi32(-1)) & ((1u << groups) - 1);

@@ -33,6 +33,49 @@ inline void add_operand(World& world, Step& step, const Tensor& out, Random& r) 
     step.operand_channel = world.buffers.back().name.back() == 'c';
 }
 
+// Dense + Sparse: a step may keep what lies outside its grid.
+inline void add_sparse_part(World& world, Step& step, const Tensor& out, Random& r) {
+    step.sparse = r.chance(40);
+    if (!step.sparse || step.kind == Do::store_values) return;
+    step.staged.counts = world.array<int32_t>("staged counts", out.pixels());
+    step.staged.channels = world.array<uint16_t>("staged channels", out.pixels() * out.c);
+    step.staged.values = world.array<float>("staged values", out.pixels() * out.c);
+}
+
+// The sparse part of a tensor, from none to all of it.
+inline Sparse random_sparse(World& world, const Tensor& t, Random& r) {
+    static const int densities[] = {0, 1, 1, 10, 100};
+    const int density = r.pick(densities), pixels = r.between(0, 100);
+    auto& begin = world.own<std::vector<int32_t>>();
+    auto &column = world.own<std::vector<uint16_t>>(), &channel = world.own<std::vector<uint16_t>>();
+    auto& value = world.own<std::vector<float>>();
+    for (int64_t p = 0; p < t.pixels(); p++) {
+        begin.push_back(int32_t(value.size()));
+        if (!r.chance(pixels)) continue;
+        for (int c = 0; c < t.c; c++) {
+            if (!r.chance(density)) continue;
+            column.push_back(uint16_t(p % t.w)), channel.push_back(uint16_t(c));
+            value.push_back(std::ldexp(float(r.between(-2047, 2047)), r.chance(80) ? -8 : r.between(-24, 4)));
+        }
+    }
+    begin.push_back(int32_t(value.size()));
+    return {begin.data(), column.data(), channel.data(), value.data()};
+}
+
+// Taps are in order of rows and columns already.
+template <class Args>
+void add_sparse_taps(World& world, Args& a, int groups, Random& r) {
+    SparseTaps& s = a.sparse;
+    s.input = random_sparse(world, a.in, r);
+    s.taps = a.taps, s.dy = a.dy, s.dx = a.dx;
+    s.in_each = a.in.c / groups, s.out_each = a.out.c / groups;
+    s.row = s.out_each == 1 ? 1 : (s.out_each + 15) / 16 * 16;
+    Memory& weight = world.own(Memory::of<float>(size_t(s.taps * int64_t(a.in.c) * s.row)));
+    for (int64_t i = 0; i < s.taps * int64_t(a.in.c) * s.row; i++) weight.as<float>()[i] = float(r.between(-255, 255));
+    s.weight = weight.as<float>();
+    s.scale = world.per_channel("weights' scale", a.out.c, r);
+}
+
 inline Step step_of(World& world, Do kind, const Tensor& out, Random& r) {
     Step s;
     s.kind = kind;
@@ -51,15 +94,20 @@ inline Step step_of(World& world, Do kind, const Tensor& out, Random& r) {
         case Do::add: case Do::sub: case Do::rsub: case Do::mul: case Do::div: case Do::rdiv:
             add_operand(world, s, out, r);
             break;
-        case Do::store: case Do::store_values: s.out = world.f32("stored", out.h, out.w, out.c, r); break;
+        case Do::store: case Do::store_values:
+            s.out = world.f32("stored", out.h, out.w, out.c, r);
+            if (kind == Do::store_values) add_sparse_part(world, s, out, r);
+            break;
         case Do::store_residual:
             s.out = world.codes("codes", out.h, out.w, out.c, s.grid, r);
             s.reference = world.f32("reference", out.h, out.w, out.c, r);
             s.update = r.chance(50);
+            add_sparse_part(world, s, out, r);
             break;
         case Do::store_codes:
             s.out = world.codes("codes", out.h, out.w, out.c, s.grid, r);
-            if (r.chance(50)) break;
+            add_sparse_part(world, s, out, r);
+            if (s.sparse || r.chance(50)) break;
             s.track.delta = world.array<int8_t>("delta", out.pixels() * s.out.stride);
             s.track.moved = world.array<uint16_t>("moved", out.pixels());
             s.track.tau = r.chance(50) ? 0 : r.between(1, 60);
@@ -133,6 +181,7 @@ inline Call dequantize_case(World& world, Random& r) {
     a.grid = random_grid(r);
     a.in = world.codes("in", r.between(1, 9), r.between(1, 9), r.channels(), a.grid, r);
     a.out = a.in;
+    if (r.chance(30)) a.sparse = random_sparse(world, a.in, r);
     return finish_case(world, a, r, &Kernels::dequantize);
 }
 
@@ -274,11 +323,11 @@ inline Call float_conv_case(World& world, Random& r) {
 }
 
 // A quantized convolution whose weights the engine itself packed.
-inline Conv random_conv(World& world, Random& r) {
+inline Conv random_conv(World& world, Random& r, int& groups) {
     Conv a;
     random_taps(world, a, r);
     random_phase(world, a, r);
-    const int groups = r.chance(60) ? 1 : r.between(1, 6);
+    groups = r.chance(60) ? 1 : r.between(1, 6);
     const int in_each = groups == 1 ? r.channels() : r.between(1, 20), out_each = groups == 1 ? r.channels() : r.between(1, 20);
     const Grid grid = random_grid(r);
     a.in = world.codes("in", r.between(1, 7), r.between(1, 7), groups * in_each, grid, r);
@@ -324,14 +373,17 @@ inline Call finish_conv(World& world, const Conv& a, Random& r, void (*Kernels::
 }
 
 inline Call conv_case(World& world, Random& r) {
-    Conv a = random_conv(world, r);
+    int groups;
+    Conv a = random_conv(world, r, groups);
     if (r.chance(30)) add_accumulators(world, a);
+    if (r.chance(40)) add_sparse_taps(world, a, groups, r);
     return finish_conv(world, a, r, &Kernels::conv);
 }
 
 // The accumulators are those of earlier codes; some of these then change, and `delta` and `moved` say how.
 inline Call conv_residual_case(World& world, Random& r) {
-    Conv a = random_conv(world, r);
+    int groups;
+    Conv a = random_conv(world, r, groups);
     add_accumulators(world, a);
     find_kernels("reference")->conv(a, {nullptr, 0, a.out.pixels()});
     int8_t* delta = world.array<int8_t>("delta of in", a.in.pixels() * a.in.stride);
@@ -376,6 +428,7 @@ inline Call depthwise_case(World& world, Random& r) {
     for (int c = 0; c < a.in.c; c++) scale[c] *= 1e-3f;
     a.scale = scale;
     a.bias = world.per_channel("bias", a.in.c, r);
+    if (r.chance(40)) add_sparse_taps(world, a, a.in.c, r);
     return finish_case(world, a, r, &Kernels::depthwise);
 }
 
@@ -389,6 +442,7 @@ inline Call quantize_input_case(World& world, Random& r) {
     a.in.data = input.data();
     a.out = a.in;
     auto& step = world.own<Step>(step_of(world, Do::store_codes, a.out, r));
+    step.sparse = false, step.staged = Staged();
     for (int64_t p = 0; p < a.out.pixels(); p++)  // kernels may write the padding, but only zeros
         for (int64_t c = a.out.c; c < step.out.stride; c++) step.out.u8()[p * step.out.stride + c] = 0;
     a.program = {&step, 1, a.out.c};

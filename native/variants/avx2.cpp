@@ -3,6 +3,7 @@
 #include "../core/kernels.h"
 #include "../simd/avx2.h"
 #include "../simd/track.h"
+#include "../simd/outside.h"
 #include "../kernels/program.h"
 #include "../kernels/codes_generic.h"
 #include "../kernels/gemm_avx2.h"

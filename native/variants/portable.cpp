@@ -3,6 +3,7 @@
 #include "../core/kernels.h"
 #include "../simd/portable.h"
 #include "../simd/track.h"
+#include "../simd/outside.h"
 #include "../kernels/program.h"
 #include "../kernels/codes_generic.h"
 #include "../kernels/gemm_generic.h"
