@@ -53,7 +53,7 @@ private:
         for (int i = 0; i < program.count; i++) {
             const Step& s = program.steps[i];
             const bool by_channel = s.kind == Do::prelu || s.kind == Do::affine;
-            if (by_channel || s.kind == Do::store_residual || s.track.delta) return false;
+            if (by_channel || s.kind == Do::store_residual || s.track.delta || s.staged.counts) return false;
             if (s.out.data && s.out.stride != program.channels) return false;
             if (s.operand && !(s.operand_pixel == 0 && s.operand_channel == 0) &&
                 !(s.operand_pixel == program.channels && s.operand_channel == 1))

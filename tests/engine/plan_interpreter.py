@@ -24,8 +24,8 @@ class Interpreter:
         self.spec = spec
         self.grids = [dict(grid) for grid in spec["grids"]]
         self.slots = [
-            np.zeros((s["h"], s["w"], s["c"]), np.float32 if s["type"] == "f32" else np.uint8)
-            for s in spec["slots"]
+            np.zeros((s["h"], s["w"], s["c"]), np.uint8 if s["type"] == "u8" else np.float32)
+            for s in spec["slots"]  # a sparse part with its zeros
         ]
         # What no operator of this frame has written yet may not be read: its memory may be another slot's.
         self.written = set()
@@ -83,7 +83,10 @@ class Interpreter:
                 return inputs[0].copy()
             case "dequantize":
                 grid = self.grids[op["grid"]]
-                return (inputs[0].astype(np.float32) - np.float32(grid["zero"])) * np.float32(grid["scale"])
+                x = (inputs[0].astype(np.float32) - np.float32(grid["zero"])) * np.float32(grid["scale"])
+                return x + self.read(op["sparse"]) if "sparse" in op else x
+            case "sparse":
+                return inputs[0]
             case "constant":
                 return tensors["value"].copy()
             case "max_pool" | "avg_pool":
@@ -117,7 +120,11 @@ class Interpreter:
         sums = nhwc(convolve(op, x, weight))  # whole numbers: float64 holds them exactly
         assert np.array_equal(sums, np.rint(sums)) and np.abs(sums).max() < 2**31
         scale = np.float32(grid["scale"]) * op["tensors"]["scale"]
-        return sums.astype(np.float32) * scale + op["tensors"]["bias"]
+        y = sums.astype(np.float32) * scale + op["tensors"]["bias"]
+        if "sparse" in op:
+            weight = weight.float() * torch.from_numpy(op["tensors"]["scale"])[:, None, None, None]
+            y = y + nhwc(convolve(op, nchw(self.read(op["sparse"])), weight))
+        return y
 
     def _step(self, step, x):
         do = step["do"]
@@ -139,16 +146,25 @@ class Interpreter:
                 return x
             case "store_codes":
                 self.write(step["slot"], self._codes(step["grid"], x))
+                if "sparse" in step:
+                    self.write(step["sparse"], self._sparse(step["grid"], x))
                 return x
             case "store_values":
-                self.write(step["slot"], self._values(step["grid"], self._codes(step["grid"], x)))
+                values = self._values(step["grid"], self._codes(step["grid"], x))
+                if step.get("with_sparse", False):
+                    values = values + self._sparse(step["grid"], x)
+                self.write(step["slot"], values)
                 return x
             case "store_residual":
                 reference = self.read(step["reference"])
                 codes = self._codes(step["grid"], x - reference)
                 self.write(step["slot"], codes)
+                change = self._values(step["grid"], codes)
+                if "sparse" in step:
+                    self.write(step["sparse"], self._sparse(step["grid"], x - reference))
+                    change = change + self.slots[step["sparse"]]
                 if step["update"]:
-                    self.write(step["reference"], reference + self._values(step["grid"], codes))
+                    self.write(step["reference"], reference + change)
                 return x
         return activation(step, torch.from_numpy(x)).numpy()
 
@@ -157,6 +173,14 @@ class Interpreter:
         assert 0 <= grid["low"] < grid["high"] <= 255
         steps = np.rint(x * (np.float32(1) / np.float32(grid["scale"])))
         return np.clip(steps, grid["low"] - grid["zero"], grid["high"] - grid["zero"]) + grid["zero"]
+
+    def _sparse(self, index, x):
+        grid = self.grids[index]
+        first = np.float32((grid["low"] - grid["zero"] - 0.5) * grid["scale"])
+        last = np.float32((grid["high"] - grid["zero"] + 0.5) * grid["scale"])
+        outside = (x > last) | (x < max(first, -last))
+        difference = (x - self._values(index, self._codes(index, x))).clip(-65504, 65504)
+        return np.where(outside, difference.astype(np.float16).astype(np.float32), np.float32(0))
 
     def _values(self, index, codes):
         grid = self.grids[index]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from videoquant.axes import DenseSparse
 from videoquant.engine.body import split
 from videoquant.engine.fusion import fuse
 from videoquant.engine.plan import Plan
@@ -54,7 +53,5 @@ def lower(quantized: QuantizedNetwork) -> Plan:
 
 
 def _check(scheme: Scheme) -> None:
-    if isinstance(scheme.representation, DenseSparse):
-        raise SchemeError(f"{scheme}: the engine does not run Dense + Sparse (ds=) yet")
     if getattr(scheme.time, "tolerance", 0):
         raise SchemeError(f"{scheme}: the engine runs adaptive widths without a tolerance (tau=) only")

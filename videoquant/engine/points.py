@@ -92,13 +92,21 @@ def uses(
 class Stores:
     """What programs store at quantizer points, and where.
 
-    size: of every value. time: the time axis, where there is one. kind: of the frames.
+    size: of every value. time: the time axis, where there is one. kind: of the frames. dense_sparse: whether
+    x̂ is Dense + Sparse.
     """
 
     def __init__(
-        self, slots: Slots, grids: Grids, sizes: dict[str, Size], time: Residual | None, kind: FrameKind
+        self,
+        slots: Slots,
+        grids: Grids,
+        sizes: dict[str, Size],
+        time: Residual | None,
+        kind: FrameKind,
+        dense_sparse: bool,
     ) -> None:
         self.slots, self.grids, self.sizes, self.time, self.kind = slots, grids, sizes, time, kind
+        self.dense_sparse = dense_sparse
 
     def grid(self, use: Use) -> int:
         return self.grids.get(f"{use.point} {self.kind}", use.grid)
@@ -106,6 +114,12 @@ class Stores:
     def codes(self, use: Use) -> int:
         """The codes that integer layers read."""
         return self.slots.get("codes", str(use.point), self.sizes[use.value], "u8")
+
+    def sparse(self, use: Use) -> dict[str, int]:
+        """Where S goes beside the codes, and where their readers find it: an entry of both, or none."""
+        if not self.dense_sparse:
+            return {}
+        return {"sparse": self.slots.get("sparse", str(use.point), self.sizes[use.value], "sparse")}
 
     def values(self, use: Use) -> int:
         """The float32 values that layers with float weights read: x̂, or the residual."""
@@ -122,7 +136,8 @@ class Stores:
             assert self.time is not None
             if use.quantized:
                 store = {"slot": self.codes(use), "grid": self.grid(use), "reference": reference}
-                return [{"do": "store_residual", **store, "update": self.time.recurrent}]
+                sparse = self.sparse(use)
+                return [{"do": "store_residual", **store, **sparse, "update": self.time.recurrent}]
             steps: list[dict[str, Any]] = [
                 {"do": "sub", "slot": reference},
                 {"do": "store", "slot": self.values(use)},
@@ -133,11 +148,14 @@ class Stores:
         if not use.quantized:
             return [{"do": "store", "slot": reference}] if self.time else []
         grid = self.grid(use)
-        steps = [{"do": "store_codes", "slot": self.codes(use), "grid": grid}] if use.integers else []
+        values = {"do": "store_values", "grid": grid} | ({"with_sparse": True} if self.dense_sparse else {})
+        steps = []
+        if use.integers:
+            steps.append({"do": "store_codes", "slot": self.codes(use), "grid": grid, **self.sparse(use)})
         if use.floats:
-            steps.append({"do": "store_values", "slot": self.values(use), "grid": grid})
+            steps.append({**values, "slot": self.values(use)})
         if self.time and self.time.quantized_reference:
-            steps.append({"do": "store_values", "slot": reference, "grid": grid})
+            steps.append({**values, "slot": reference})
         elif self.time:
             steps.append({"do": "store", "slot": reference})
         return steps

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from videoquant.axes import DenseSparse
 from videoquant.engine.body import Body
 from videoquant.engine.elementwise import binary_step, unary_step
 from videoquant.engine.fusion import Group, read_as_float
@@ -40,7 +41,8 @@ class Program:
     ) -> None:
         self.quantized, self.body, self.slots, self.kind = quantized, body, slots, kind
         self.time = residual_time(quantized)
-        self.stores = Stores(slots, grids, body.sizes, self.time, kind)
+        dense_sparse = isinstance(quantized.scheme.representation, DenseSparse)
+        self.stores = Stores(slots, grids, body.sizes, self.time, kind, dense_sparse)
         self.made = made_by(groups)
         # What predictors read, by the body's value; several values of the network may be one there.
         self.watched: dict[str, list[str]] = {}
@@ -152,7 +154,8 @@ class Program:
         weights = layer_weights(self.quantized, node.name, self.kind)
         if use.quantized and weights is not None:
             layer = integer_layer(network, node, size, weights, bias)
-            return {**layer, "grid": self.stores.grid(use)}, [self.stores.codes(use)]
+            layer |= {"grid": self.stores.grid(use), **self.stores.sparse(use)}
+            return layer, [self.stores.codes(use)]
         as_it_is = self.kind == "key" and not use.quantized
         slot = self._value(use.value) if as_it_is else self.stores.values(use)
         return float_layer(network, node, size, weights, bias), [slot]
@@ -167,8 +170,12 @@ class Program:
             if isinstance(use.source, DynamicGrid):
                 self._measure(use, x)
             self._emit(name, {"kind": "map"}, [x], size, self.stores.steps(use))
-        if self.kind == "residual" and use.quantized and use.floats:
-            dequantize = {"kind": "dequantize", "grid": self.stores.grid(use)}
+        from_codes = self.kind == "residual" and use.quantized and use.floats
+        sparse = self.stores.sparse(use) if use.integers or from_codes else {}
+        if sparse:
+            self._emit(name, {"kind": "sparse"}, [sparse["sparse"]], size, [])
+        if from_codes:
+            dequantize = {"kind": "dequantize", "grid": self.stores.grid(use), **sparse}
             store = {"do": "store", "slot": self.stores.values(use)}
             self._emit(name, dequantize, [self.stores.codes(use)], size, [store])
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videoquant import _native
+from videoquant.axes import DenseSparse
 from videoquant.engine.plan import Plan
 from videoquant.errors import SchemeError
 
@@ -41,6 +42,9 @@ class Session(Protocol):
 
     def slot(self, index: int) -> NDArray[Any]:
         """A slot's memory, h×w×c; what is in it until the next run."""
+
+    def sparse(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.float32]]:
+        """A sparse slot's elements: where each pixel's begin (h · w + 1), their channels, their values."""
 
     def set_grid(self, index: int, scale: float, zero: int, low: int, high: int) -> None: ...
 
@@ -78,6 +82,9 @@ def check_mode(plan: Plan, mode: str) -> None:
         raise SchemeError(f"mode={mode!r}: it must be frame, exact or bounded")
     if mode != "frame" and takes_residuals(plan):
         raise SchemeError(f"mode={mode}: {plan.scheme} is a residual scheme, which runs in mode frame only")
+    if mode != "frame" and isinstance(plan.scheme.representation, DenseSparse):
+        # Changes are followed as changes of codes, and equal codes may stand for different S.
+        raise SchemeError(f"mode={mode}: {plan.scheme} is Dense + Sparse, which runs in mode frame only")
 
 
 def takes_residuals(plan: Plan) -> bool:

@@ -80,6 +80,17 @@ class Stream:
         return changed(self._session, self.layers(), operators, self.plan.input_shape[2:])
 
     @property
+    def densities(self) -> dict[str, float]:
+        """Of the last frame, by quantizer point, the share of elements in the sparse part of Dense + Sparse."""
+        slots = enumerate(self.plan.spec["slots"])
+        return {
+            slot["name"].removesuffix(" sparse"): self._session.sparse(index)[2].size
+            / (slot["h"] * slot["w"] * slot["c"])
+            for index, slot in slots
+            if slot["type"] == "sparse"
+        }
+
+    @property
     def memory_bytes(self) -> int:
         """The memory of this stream, without the weights, which the plan's streams share."""
         return self._session.memory_bytes

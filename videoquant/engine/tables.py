@@ -9,7 +9,7 @@ from videoquant.quantizers.grid import Grid
 
 
 class Slots:
-    """The tensors of a plan: float32 values and u8 codes. Slot 0 is the network's input."""
+    """The tensors of a plan: float32 values, u8 codes, sparse parts. Slot 0 is the network's input."""
 
     def __init__(self, input: str, size: Size) -> None:
         self.entries: list[dict[str, Any]] = []
@@ -17,7 +17,12 @@ class Slots:
         self.get("value", input, size)
 
     def get(
-        self, role: str, name: str, size: Size, type: Literal["f32", "u8"] = "f32", keep: bool = False
+        self,
+        role: str,
+        name: str,
+        size: Size,
+        type: Literal["f32", "u8", "sparse"] = "f32",
+        keep: bool = False,
     ) -> int:
         """The slot of this role ("value", "codes", "reference", …) for what has this name.
 
