@@ -120,7 +120,9 @@ def test_values_of_16_bits_are_rounded_to_the_nearest_even(isa, share, channels)
     rng = np.random.default_rng(channels)
     shape = (7, 9, channels)
     scale = 2.0 ** rng.integers(-26, 3, shape)  # down to where halves have few bits or none
-    values = np.where(rng.random(shape) < share, rng.choice([-1, 1], shape) * (1 + scale * rng.random(shape)), 0)
+    values = np.where(
+        rng.random(shape) < share, rng.choice([-1, 1], shape) * (1 + scale * rng.random(shape)), 0
+    )
     grid = {"scale": 0.125, "zero": 8, "low": 0, "high": 15, "name": "grid"}  # cells from −1.0625 to 0.9375
     values = values.astype(np.float32)
     begin, channel, value = one_point(values, grid, isa)
@@ -134,7 +136,7 @@ def test_values_of_16_bits_are_rounded_to_the_nearest_even(isa, share, channels)
 
 @pytest.mark.parametrize("mode", ["exact", "bounded"])
 def test_modes_that_follow_codes_refuse(mode):
-    with pytest.raises(vq.SchemeError, match="is Dense . Sparse, which runs in mode frame only"):
+    with pytest.raises(vq.SchemeError, match=r"is Dense \+ Sparse, which runs in mode frame only"):
         lower(quantized("w8a8 ds=1%")).stream(mode)
 
 

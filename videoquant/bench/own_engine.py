@@ -12,13 +12,14 @@ from torch import Tensor
 from videoquant.api import quantize
 from videoquant.bench.contender import Runner
 from videoquant.engine import Plan, load_plan, lower
+from videoquant.engine.session import frame_only
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
 
 
 def modes(scheme: Scheme) -> tuple[str, ...]:
-    """Those that a scheme runs in: one that takes residuals itself leaves no changes to follow."""
-    return ("frame",) if scheme.period > 1 else ("frame", "exact", "bounded")
+    """Those that a scheme runs in."""
+    return ("frame",) if frame_only(scheme) else ("frame", "exact", "bounded")
 
 
 def write_plan(network: Network, scheme: Scheme, inputs: Sequence[Tensor], target: Path) -> Plan:

@@ -15,7 +15,7 @@ from videoquant.cli.options import progress_bar, status
 from videoquant.comparison import AnyStream
 from videoquant.data.video import Clip
 from videoquant.engine import Plan, calibrate_thresholds, lower
-from videoquant.engine.session import MODES, check_mode, takes_residuals
+from videoquant.engine.session import MODES, check_mode, frame_only
 from videoquant.errors import NetworkError, SchemeError
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import Task
@@ -52,7 +52,7 @@ def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str,
             status.print(f"simulated, since {error}", highlight=False, soft_wrap=True)
             return SIMULATE, None
         raise type(error)(f"{error}; --engine {SIMULATE} runs it") from None
-    mode = wanted or ("frame" if takes_residuals(plan) else "exact")
+    mode = wanted or ("frame" if frame_only(plan.scheme) else "exact")
     check_mode(plan, mode)
     return mode, plan
 
@@ -70,7 +70,7 @@ def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) ->
         return quantized.stream()
     try:
         plan = lower(quantized)
-        return plan.stream("frame" if takes_residuals(plan) else engine, threads)
+        return plan.stream("frame" if frame_only(plan.scheme) else engine, threads)
     except (NetworkError, SchemeError) as error:
         status.print(f"simulated: {scheme}: {error}", highlight=False, soft_wrap=True)
         return quantized.stream()

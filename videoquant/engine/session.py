@@ -11,6 +11,7 @@ from videoquant import _native
 from videoquant.axes import DenseSparse
 from videoquant.engine.plan import Plan
 from videoquant.errors import SchemeError
+from videoquant.schemes import Scheme
 
 MODES = ("frame", "exact", "bounded")
 
@@ -80,13 +81,17 @@ def check_mode(plan: Plan, mode: str) -> None:
     """Raise `SchemeError` for a mode that is unknown or does not fit the plan."""
     if mode not in MODES:
         raise SchemeError(f"mode={mode!r}: it must be frame, exact or bounded")
-    if mode != "frame" and takes_residuals(plan):
-        raise SchemeError(f"mode={mode}: {plan.scheme} is a residual scheme, which runs in mode frame only")
-    if mode != "frame" and isinstance(plan.scheme.representation, DenseSparse):
-        # Changes are followed as changes of codes, and equal codes may stand for different S.
-        raise SchemeError(f"mode={mode}: {plan.scheme} is Dense + Sparse, which runs in mode frame only")
+    kind = frame_only(plan.scheme)
+    if mode != "frame" and kind:
+        raise SchemeError(f"mode={mode}: {plan.scheme} is {kind}, which runs in mode frame only")
 
 
-def takes_residuals(plan: Plan) -> bool:
-    """Whether the scheme takes residuals itself, which leaves no changes for a mode to follow."""
-    return "residual" in plan.spec["programs"]
+def frame_only(scheme: Scheme) -> str:
+    """What kind of scheme it is, if one that runs in mode frame only; else an empty string.
+
+    A scheme that takes residuals itself leaves no changes to follow. With Dense + Sparse, codes that have not
+    changed do not say that nothing has: what exceeds the grid may have.
+    """
+    if scheme.period > 1:
+        return "a residual scheme"
+    return "Dense + Sparse" if isinstance(scheme.representation, DenseSparse) else ""

@@ -81,7 +81,7 @@ class Stream:
 
     @property
     def densities(self) -> dict[str, float]:
-        """Of the last frame, by quantizer point, the share of elements in the sparse part of Dense + Sparse."""
+        """Of the last frame, by quantizer point, the share of elements in the sparse part; only with ds=."""
         slots = enumerate(self.plan.spec["slots"])
         return {
             slot["name"].removesuffix(" sparse"): self._session.sparse(index)[2].size
