@@ -54,7 +54,8 @@ def test_every_scheme_is_what_the_simulation_makes_of_it(text):
         forced.run(frame)
         a, b = simulation.run(frame), stream.run(frame)
         for name in a:
-            assert float((a[name] - b[name]).square().mean()) < 1e-4 * float(a[name].square().mean())
+            # Whole networks may differ by what a code of 4 bits that was rounded the other way makes of it.
+            assert float((a[name] - b[name]).square().mean()) < 1e-3 * float(a[name].square().mean())
     assert forced.found.largest <= 1 and forced.found.differing <= 1e-4 * forced.found.codes
     assert forced.found.error < 1e-4  # a value that differs in the last place may be another in 16 bits
 

@@ -126,7 +126,7 @@ def test_what_cannot_be_lowered_is_named():
         lower(vq.quantize(network, "w8a8", moving_frames(3, 12)))
 
 
-@pytest.mark.parametrize("text", ["w8a4 ds=1%", "w8a8->w8a8 T=3 adaptive tau=1"])
+@pytest.mark.parametrize("text", ["w8a8->w8a8 T=3 adaptive tau=1"])
 def test_schemes_that_the_engine_does_not_run_are_refused(network, frames, text):
     with pytest.raises(vq.SchemeError, match="the engine"):
         lower(vq.quantize(network, text, frames[:9]))
