@@ -23,7 +23,7 @@ from videoquant.tasks import Task
 SIMULATE = "simulate"
 ENGINES = (SIMULATE, *MODES)
 BUDGET = 0.02  # where the user names none
-RUN, RUNS = 10, 3  # frames that thresholds are found on: some seconds to a minute of search
+RUN, RUNS = 10, 3  # frames that thresholds are found on, in about a minute
 
 ThreadsOption = Annotated[
     int, typer.Option("--threads", metavar="N", min=1, max=1024, help="Threads of the integer engine.")
