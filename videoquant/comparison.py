@@ -108,7 +108,7 @@ class Row:
     its mean over the MACs). ranges: of schemes that predict them, on every `LAYER_STEP`-th frame: what was
     predicted and what would have been measured. pictures: overlays on the sample frames. frames_per_second,
     work_share: where the engine ran it, from frames to outputs, and how much of the work of full frames was
-    done, on average; None in simulation, and only there are layers, shares, densities and ranges measured.
+    done, on average; None in simulation, and only there are layers, shares and ranges measured.
     """
 
     scheme: str
@@ -203,7 +203,10 @@ class _Contender:
             output = stream.run(frame, observe, self._probe if stream.quantized.watched else None)
         else:
             output = stream.run(frame)
-        if isinstance(stream, Stream):
+        if isinstance(stream, EngineStream):
+            met = stream.densities
+            densities = {point: met[str(point)] for point in self.points.values() if str(point) in met}
+        else:
             shares, densities = stream.shares, stream.densities
         bops = frame_bops(self.network, self.scheme, stream.is_key, shares, densities)
         self.bops[stream.is_key].append(bops)

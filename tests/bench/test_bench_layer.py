@@ -12,5 +12,5 @@ def test_the_measured_layer_is_the_papers():
 
 def test_every_job_runs():
     jobs = layer_jobs(activation(8), threads=1)
-    assert list(jobs) == ["quantize", "int8 convolution"]
+    assert list(jobs) == ["quantize", "int8 convolution", "D+S 1%", "D+S 3%"]
     assert all(job() > 0 for job in jobs.values())

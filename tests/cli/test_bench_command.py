@@ -113,7 +113,7 @@ def test_ranges_print_a_table_and_write_json(command, tmp_path, monkeypatch):
     assert code == 0 and err == ""
     data = json.loads((tmp_path / "results" / "ranges.json").read_text())
     jobs = [row["job"] for row in data["rows"]]
-    assert {"min/max", "quantile", "QPP", "quantize", "int8 convolution"} <= set(jobs)
+    assert {"min/max", "quantile", "QPP", "quantize", "int8 convolution", "D+S 1%", "D+S 3%"} <= set(jobs)
     assert data["threads"] == 1 and data["rows"][0].keys() >= {
         "size",
         "ms_median",

@@ -9,7 +9,7 @@ import pytest
 @pytest.fixture
 def rows(small, command, clip):
     def rows(*options):
-        schemes = "fp32; w8a8; w8a8 dynamic; w8a8->w4a4 T=3; w8a8->w8a8 T=3 adaptive"
+        schemes = "fp32; w8a8; w8a8 dynamic; w8a4 ds=3%; w8a8->w4a4 T=3; w8a8->w8a8 T=3 adaptive"
         code, out, err = command(
             *("compare", small, "--video", clip, "--schemes", schemes, "--json", "r.json", "--frames", 12),
             *options,
@@ -29,14 +29,16 @@ def test_the_engine_gives_the_rows_of_the_simulation(rows, engine):
     name, ran, out = rows("--engine", engine, "--threads", 1)
     assert name == engine and "frames/s" in out
     for scheme, row in ran.items():
-        assert row["gbops_per_frame"] == simulated[scheme]["gbops_per_frame"]
+        assert row["gbops_per_frame"] == pytest.approx(simulated[scheme]["gbops_per_frame"], rel=1e-3)
         assert row["sqnr_db"] == pytest.approx(simulated[scheme]["sqnr_db"], abs=0.1)
         assert [frame["key"] for frame in row["per_frame"]] == [
             frame["key"] for frame in simulated[scheme]["per_frame"]
         ]
         assert simulated[scheme]["work_share"] is None
     by_engine = {scheme for scheme, row in ran.items() if row["frames_per_second"]}
-    assert by_engine == {"w8a8", "w8a8 dynamic", "w8a8->w4a4 T=3"}
+    assert by_engine == {"w8a8", "w8a8 dynamic", "w8a4 ds=3%", "w8a8->w4a4 T=3"}
+    density = simulated["w8a4 ds=3%"]["density"]
+    assert density["mean"] > 0 and ran["w8a4 ds=3%"]["density"] == pytest.approx(density, rel=0.01)
     assert ran["w8a8->w4a4 T=3"]["work_share"] == 1 and 0 < ran["w8a8"]["work_share"] <= 1
     with open("videoquant-report/results.csv", newline="") as file:
         lines = {line["scheme"]: line for line in csv.DictReader(file)}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from videoquant.api import quantize
-from videoquant.bench.ranges import CHANNELS, UNIT, Timed, weights
+from videoquant.bench.ranges import CHANNELS, DENSITIES, UNIT, Timed, weights
 from videoquant.engine import lower
 from videoquant.engine.session import open_session
 from videoquant.network.graph import Network, Node
@@ -29,12 +29,19 @@ def two_layers(size: int) -> Network:
 
 
 def layer_jobs(x: Tensor, threads: int) -> dict[str, Timed]:
-    """Quantizing x, the int8 convolution that reads its codes."""
+    """Quantizing x, the int8 convolution that reads its codes, and Dense + Sparse ones.
+
+    Of the latter, gathering what lies outside the grid is a part.
+    """
     dense = _Operators(x, "w8a8 minmax", threads)
-    return {
+    jobs: dict[str, Timed] = {
         "quantize": partial(dense.ms, 0, dense.conv),
         UNIT: partial(dense.ms, dense.conv, dense.conv + 1),
     }
+    for density in DENSITIES:
+        sparse = _Operators(x, f"w8a8 ds={density:.0%}", threads)
+        jobs[f"D+S {density:.0%}"] = partial(sparse.ms, sparse.conv - 1, sparse.conv + 1)
+    return jobs
 
 
 class _Operators:

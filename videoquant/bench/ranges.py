@@ -24,6 +24,7 @@ from videoquant.quantizers.ranges import MinMax, Quantile
 
 CHANNELS = 64
 SIZES = (56, 112, 224)  # height and width
+DENSITIES = (0.01, 0.03)  # of the sparse part of Dense + Sparse
 WARM_UP = 3
 UNIT = "int8 convolution"
 FLOAT = "fp32 convolution"

@@ -9,7 +9,6 @@ from typing import Annotated
 import torch
 import typer
 
-from videoquant.axes import DenseSparse
 from videoquant.calibration.sampling import calibration_spans
 from videoquant.cli.options import progress_bar, status
 from videoquant.comparison import AnyStream
@@ -39,8 +38,8 @@ def check_engine(name: str | None) -> None:
 def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str, Plan | None]:
     """The engine that runs a network, and its plan, None in simulation.
 
-    wanted: by --engine. Where that is not given, mode exact; mode frame where the scheme takes residuals
-    itself, which leaves no changes to follow; and simulation where the network cannot be lowered.
+    wanted: by --engine. Where that is not given, mode exact; mode frame where the scheme runs in no
+    other (`frame_only`); and simulation where the network cannot be lowered.
     Raises `NetworkError` or `SchemeError` where the engine wanted cannot run the network.
     """
     if wanted == SIMULATE or (wanted is None and quantized.scheme.is_float):
@@ -60,13 +59,11 @@ def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str,
 def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) -> AnyStream:
     """What runs a scheme of a comparison: the engine, or simulation where the engine does not, with a note.
 
-    A scheme that takes residuals runs in mode frame, which is its only one.
-    Floating point is simulated, as the others are measured against it. So is what has its cost counted from
-    what simulation sees of each frame: adaptive widths and Dense + Sparse.
+    A scheme that runs in mode frame only runs in that. Floating point is simulated, as the others are
+    measured against it. So are adaptive widths: their cost is counted from the shares that simulation sees.
     """
     scheme = quantized.scheme
-    adaptive = getattr(scheme.time, "adaptive", False) or isinstance(scheme.representation, DenseSparse)
-    if engine == SIMULATE or scheme.is_float or adaptive:
+    if engine == SIMULATE or scheme.is_float or getattr(scheme.time, "adaptive", False):
         return quantized.stream()
     try:
         plan = lower(quantized)

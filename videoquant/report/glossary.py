@@ -47,8 +47,8 @@ _ACCURACY = (
     "fp32 is what quantization starts from."
 )
 _ENGINE = (
-    "The integer engine ran the schemes that have these numbers, in mode {engine}, or mode frame where they "
-    "take residuals; the others were simulated. "
+    "The integer engine ran the schemes that have these numbers, in mode {engine}, or in mode frame "
+    "where they run in no other; the rest was simulated. "
     "frames/s: from the frame to the outputs. work %: the multiply–accumulates done, of those of full frames."
 )
 _FRONT = "Schemes to choose from: every closer one (by SQNR) costs more, every cheaper one is less close."
