@@ -145,6 +145,15 @@ struct WindowMap {
     int32_t margin = 0;
 };
 
+// Staged elements become a list: fills elements begin[first] … begin[last] − 1, and nothing else. Staged channels past
+// the last one become that.
+struct SparseCopy {
+    Staged staged;
+    int32_t w = 0, c = 0;
+    const int32_t* begin = nullptr;
+    SparseElement* elements = nullptr;
+};
+
 struct Kernels {
     const char* name;
     void (*conv)(const Conv&, Pixels);
@@ -158,6 +167,7 @@ struct Kernels {
     void (*resize)(const Resize&, Pixels);
     void (*move)(const Move&, Pixels);
     void (*softmax)(const Softmax&, Pixels);
+    void (*copy_sparse)(const SparseCopy&, int64_t first, int64_t last);
     // Map with at most 4 channels and one step, store_codes: the network's input. Reads nothing past its end.
     void (*quantize_input)(const Map&, Pixels);
     bool (*finite)(const float* values, int64_t count);  // neither NaN nor infinity among them

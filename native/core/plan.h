@@ -10,13 +10,13 @@
 namespace vq {
 
 // A tensor that lives in a session. Codes take c rounded up to 4 bytes a pixel, floats c; a sparse part has room for c
-// values, as many channel numbers, and their count.
+// elements and their count.
 struct Slot {
     int32_t h = 0, w = 0, c = 0;
     bool codes = false, sparse = false;  // else float32
     bool keep = false;   // lives from frame to frame
     int64_t stride() const { return codes ? (c + 3) / 4 * 4 : c; }
-    size_t bytes() const { return size_t(pixels()) * (size_t(stride()) * (codes ? 1 : sparse ? 6 : 4) + (sparse ? 4 : 0)); }
+    size_t bytes() const { return size_t(pixels()) * (size_t(stride()) * (codes ? 1 : 4) + (sparse ? 4 * few_elements + 2 : 0)); }
     int64_t pixels() const { return int64_t(h) * w; }
 };
 

@@ -348,9 +348,9 @@ void Session::gather(const Bound& b) {
     const Staged staged = staged_in(data_[size_t(slot)], b.inputs[0].pixels(), b.op->c);
     SparseList& list = lists_[size_t(slot)];
     bytes_ -= list.bytes();
-    list.count(staged);
+    const SparseCopy copy = list.count(staged);
     bytes_ += list.bytes();
-    spread({nullptr, 0, b.inputs[0].pixels()}, 1024, [&](Pixels part) { list.copy(staged, part.begin, part.end); });
+    spread({nullptr, 0, b.inputs[0].pixels()}, 1024, [&](Pixels part) { kernels_->copy_sparse(copy, part.begin, part.end); });
     for (std::vector<Bound>& program : programs_)
         for (Bound& reader : program) {
             if (reader.op->sparse != slot) continue;

@@ -39,18 +39,23 @@ struct Outside {
 };
 constexpr float largest_half = 65504;
 
-// Where a program leaves S: the elements of pixel p, channels in order, at p · c. Null where no one asks.
+// Where a program leaves S: the elements of a pixel, channels in order, each its 16 bits above its channel. Most pixels have
+// few, and those lie close together. Null where no one asks.
 struct Staged {
-    int32_t* counts = nullptr;
-    uint16_t* channels = nullptr;
-    float* values = nullptr;
+    uint16_t* counts = nullptr;
+    uint32_t* few = nullptr;   // the first `few_elements` of each pixel
+    uint32_t* more = nullptr;  // element k of pixel p, where k is more than that, at p · c + k
 };
+constexpr int few_elements = 4;
 
-// S of a tensor, pixel after pixel: the elements of pixel p are begin[p] … begin[p + 1] − 1.
+// S of a tensor, pixel after pixel: the elements of pixel p are begin[p] … begin[p + 1] − 1. Vectors may read past the end.
+struct SparseElement {
+    uint32_t place;  // in its row: column · c + channel
+    float value;     // with at most 11 significant bits
+};
 struct Sparse {
     const int32_t* begin = nullptr;  // h · w + 1 of them
-    const uint16_t *column = nullptr, *channel = nullptr;
-    const float* value = nullptr;    // with at most 11 significant bits
+    const SparseElement* elements = nullptr;
 };
 
 // How a stream follows what changed in a tensor of codes; null pointers where nobody asks.

@@ -1,6 +1,7 @@
 // The commonest program by far, an activation's clamp and then codes, without the general program's passes: 64
 // channels at a time, and where a stream follows changes, compared as bytes.
 #pragma once
+#include <type_traits>
 
 namespace vq::avx512 {
 
@@ -13,30 +14,32 @@ struct Codes {
     uint8_t* out = nullptr;
     int64_t stride = 0;
     Track track;
+    // Dense + Sparse: the step that has a sparse part, or null; the ends of the clamp before it.
+    const Step* staged = nullptr;
+    float from = -INFINITY, to = INFINITY;
 
     explicit Codes(const Program& program) {
         const int count = program.count;
         if (count < 1 || count > 2 || program.steps[count - 1].kind != Do::store_codes) return;
         const Step& store = program.steps[count - 1];
-        on = !store.staged.counts;
         inverse = store.grid.inverse;
         low = float(store.grid.low - store.grid.zero);
         high = float(store.grid.high - store.grid.zero);
         if (count == 2) {
             const Step& first = program.steps[0];
-            if (first.kind != Do::clamp || first.a > first.b) {
-                on = false;
-                return;
-            }
-            const float from = first.a * inverse, to = first.b * inverse;
+            if (first.kind != Do::clamp || first.a > first.b) return;
+            from = first.a, to = first.b;
+            const float begin = from * inverse, end = to * inverse;
             // The grid's clamp comes last, so its ends win.
-            low = from > low ? (from < high ? from : high) : low;
-            high = to < high ? (to > low ? to : low) : high;
+            low = begin > low ? (begin < high ? begin : high) : low;
+            high = end < high ? (end > low ? end : low) : high;
         }
         zero = store.grid.zero;
         out = store.out.u8();
         stride = store.out.stride;
         track = store.track;
+        if (store.staged.counts) staged = &store;
+        on = true;
     }
 };
 
@@ -131,36 +134,85 @@ inline __attribute__((always_inline)) void store_bytes64(const Codes& codes, con
     count = uint16_t(((c0 == 0 ? 0 : count) + groups) | (over ? wide : 0));
 }
 
+// Dense + Sparse: what of 64 values lies outside the grid, after the clamp.
+template <int N>
+inline __attribute__((always_inline)) void stage64(const Codes& codes, const CodeVectors& vectors, const F32 (&v)[N],
+                                                   int64_t pixel, int c0, int n) {
+    const Step& step = *codes.staged;
+    const Outside outside(step.grid);
+    F32 x[N];
+    __mmask16 masks[N];
+    unsigned any = 0;
+#pragma GCC unroll 4
+    for (int i = 0; i < N; i++) {
+        x[i] = F32::min(F32::max(v[i], F32::set1(codes.from)), F32::set1(codes.to));
+        masks[i] = mask_outside(x[i], outside);
+        any |= masks[i];
+    }
+    uint16_t& counts = step.staged.counts[pixel];
+    int count = c0 == 0 ? 0 : counts;
+    if (any) {
+        const F32 scale = F32::set1(step.grid.scale);
+        uint32_t elements[16 * N + 16];
+        int found = 0;
+#pragma GCC unroll 4
+        for (int i = 0; i < N; i++) {
+            const __mmask16 mask = n - 16 * i < 16 ? masks[i] & __mmask16((1u << (n - 16 * i)) - 1) : masks[i];
+            const __m512 t = _mm512_min_ps(_mm512_max_ps(_mm512_mul_ps(x[i].v, vectors.inverse), vectors.low), vectors.high);
+            const F32 dense = to_float(I32{_mm512_cvtps_epi32(t)}) * scale;
+            const __m512i sixteen = elements_of(x[i], dense, sixteen_from(c0 + 16 * i));
+            _mm512_storeu_si512(elements + found, _mm512_maskz_compress_epi32(mask, sixteen));
+            found += __builtin_popcount(mask);
+        }
+        keep_elements(step, pixel, count, elements, found);
+    }
+    counts = uint16_t(count);
+}
+
 // Channels c0 … c0 + n − 1 of one pixel; N · 16 ≥ n.
 template <int N>
 inline __attribute__((always_inline)) void store_codes(const Codes& codes, const CodeVectors& vectors, const F32 (&v)[N],
                                                        int64_t pixel, int c0, int n) {
+    if (codes.staged) stage64<N>(codes, vectors, v, pixel, c0, n);
     const __m512i bytes = vectors.bytes<N>(v);
     if (codes.track.delta) store_bytes64<true>(codes, vectors, bytes, pixel, c0, n);
     else store_bytes64<false>(codes, vectors, bytes, pixel, c0, n);
 }
 
-template <int V, bool Tracked>
-static __attribute__((noinline)) void store_tile_of(const Codes& codes, const int32_t* acc, const int32_t* pixels, int m,
-                                                    const float* scale, const float* bias, int c0, int n) {
+template <int V, bool Tracked, bool Summed, bool Staged>
+static __attribute__((noinline)) void store_tile_of(const Codes& codes, const int32_t* acc, const float* sums,
+                                                    const int32_t* pixels, int m, const Conv& conv, const Block& b) {
     const CodeVectors vectors(codes);
     F32 scales[V], biases[V];
 #pragma GCC unroll 4
-    for (int i = 0; i < V; i++) scales[i] = F32::load(scale + 16 * i), biases[i] = F32::load(bias + 16 * i);
+    for (int i = 0; i < V; i++) {
+        scales[i] = F32::load(conv.scale + b.first + 16 * i);
+        biases[i] = F32::load(conv.bias + b.first + 16 * i);
+    }
     for (int j = 0; j < m; j++, acc += 64) {
         F32 v[V];
 #pragma GCC unroll 4
-        for (int i = 0; i < V; i++) v[i] = to_float(I32::load(acc + 16 * i)) * scales[i] + biases[i];
-        store_bytes64<Tracked>(codes, vectors, vectors.bytes<V>(v), pixels[j], c0, n);
+        for (int i = 0; i < V; i++) {
+            v[i] = to_float(I32::load(acc + 16 * i)) * scales[i] + biases[i];
+            if (Summed) v[i] = v[i] + F32::load(conv.sparse.scale + b.first + 16 * i) * F32::load(sums + 64 * j + 16 * i);
+        }
+        store_bytes64<Tracked>(codes, vectors, vectors.bytes<V>(v), pixels[j], b.first, b.channels);
+        if (Staged) stage64<V>(codes, vectors, v, pixels[j], b.first, b.channels);
     }
 }
 
-// A whole tile of accumulators, 64 apart; scale and bias from channel c0.
+// A whole tile of accumulators, 64 apart, and what the sparse part of the input adds to them, or null.
 template <int V>
-inline void store_tile(const Codes& codes, const int32_t* acc, const int32_t* pixels, int m, const float* scale,
-                       const float* bias, int c0, int n) {
-    if (codes.track.delta) store_tile_of<V, true>(codes, acc, pixels, m, scale, bias, c0, n);
-    else store_tile_of<V, false>(codes, acc, pixels, m, scale, bias, c0, n);
+inline void store_tile(const Codes& codes, const int32_t* acc, const float* sums, const int32_t* pixels, int m,
+                       const Conv& conv, const Block& b) {
+    const auto store = [&](auto tracked, auto summed, auto staged) {
+        store_tile_of<V, tracked, summed, staged>(codes, acc, sums, pixels, m, conv, b);
+    };
+    const std::true_type yes;
+    const std::false_type no;
+    if (codes.track.delta) sums ? store(yes, yes, no) : store(yes, no, no);
+    else if (codes.staged) sums ? store(no, yes, yes) : store(no, no, yes);
+    else sums ? store(no, yes, no) : store(no, no, no);
 }
 
 // One store_codes step on a tile of values.
@@ -173,7 +225,6 @@ inline bool store_tile_codes(const Step& step, const float* tile, const int32_t*
 #pragma GCC unroll 4
         for (int i = 0; i < V; i++) v[i] = F32::load(tile + 16 * i);
         store_codes<V>(codes, vectors, v, pixels[j], c0, n);
-        if (step.staged.counts) stage<V>(step, v, pixels[j], c0, n);
     }
     return true;
 }

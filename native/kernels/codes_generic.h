@@ -11,7 +11,7 @@ struct Codes {
 inline void fetch_codes(const Codes&, int64_t, int) {}
 
 template <int V>
-inline void store_tile(const Codes&, const int32_t*, const int32_t*, int, const float*, const float*, int, int) {}
+inline void store_tile(const Codes&, const int32_t*, const float*, const int32_t*, int, const Conv&, const Block&) {}
 
 template <int V>
 inline bool store_tile_codes(const Step&, const float*, const int32_t*, int, int, int) {

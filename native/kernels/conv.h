@@ -84,73 +84,6 @@ struct Taps {
     }
 };
 
-// Dense + Sparse: Σ S · weight for a few output pixels in a row of numbers, pixels 64 floats apart; null where their
-// windows hold no S.
-struct SparseSums {
-    const float* values = nullptr;
-    int32_t first = 0;  // the first of the pixels
-    const float* at(int32_t pixel) const { return values + 64 * (pixel - first); }
-};
-constexpr int sums_pixels = 48;  // whole tiles of 6, 8 and 12
-
-// The sums of output columns `begin` … `end` − 1 of one row. Every element of S goes to all pixels whose window it stands
-// in: there are few elements and many windows, and a long run of elements has few branches.
-template <int V>
-inline bool add_row(const Conv& conv, const Block& b, int32_t out_y, int32_t begin, int32_t end, float* sums) {
-    constexpr int vectors = V * 16 / lanes;
-    const SparseTaps& s = conv.sparse;
-    const int32_t group = b.first / s.out_each, first_in = group * s.in_each, end_in = first_in + s.in_each;
-    const int64_t tap_size = int64_t(conv.in.c) * s.row;
-    const float* weights = s.weight + b.first % s.out_each;
-    const int32_t y = (out_y - conv.phase_y) / conv.step_y * conv.stride_y;
-    const int32_t x0 = begin / conv.step_x * conv.stride_x, x1 = (end - 1) / conv.step_x * conv.stride_x;
-    bool any = false;
-    for (int t = 0, next; t < s.taps; t = next) {
-        for (next = t + 1; next < s.taps && s.dy[next] == s.dy[t];) next++;
-        const int32_t iy = y + s.dy[t];
-        if (iy < 0 || iy >= conv.in.h) continue;
-        const int32_t left = x0 + s.dx[t] > 0 ? x0 + s.dx[t] : 0;
-        const int32_t right = x1 + s.dx[next - 1] < conv.in.w - 1 ? x1 + s.dx[next - 1] : conv.in.w - 1;
-        if (left > right) continue;
-        const int32_t* at = s.input.begin + int64_t(iy) * conv.in.w;
-        for (int32_t e = at[left], last = at[right + 1]; e < last; e++) {
-            const int32_t channel = s.input.channel[e], column = s.input.column[e];
-            if (channel < first_in || channel >= end_in) continue;
-            any = true;
-            const F32 value = F32::set1(s.input.value[e]);
-            const float* weight = weights + t * tap_size + channel * s.row;
-            for (int k = t; k < next; k++, weight += tap_size) {
-                int32_t x = column - s.dx[k];
-                if (conv.stride_x > 1) {
-                    if (x % conv.stride_x) continue;
-                    x /= conv.stride_x;
-                }
-                const int32_t j = x * conv.step_x + conv.phase_x - begin;
-                if (uint32_t(j) >= uint32_t(end - begin)) continue;
-                float* sum = sums + 64 * j;
-#pragma GCC unroll 16
-                for (int i = 0; i < vectors; i++)
-                    add_exact_product(F32::load(sum + i * lanes), value, F32::load(weight + i * lanes)).store(sum + i * lanes);
-            }
-        }
-    }
-    return any;
-}
-
-// The sums of `count` pixels from `first`.
-template <int V>
-inline SparseSums sparse_sums(const Conv& conv, const Block& b, int32_t first, int32_t count, float* sums) {
-    std::memset(sums, 0, size_t(count) * 64 * sizeof(float));
-    bool any = false;
-    for (int32_t pixel = first; pixel < first + count;) {
-        const int32_t y = pixel / conv.out.w, begin = pixel - y * conv.out.w;
-        const int32_t rest = first + count - pixel, end = begin + rest < conv.out.w ? begin + rest : conv.out.w;
-        if (y % conv.step_y == conv.phase_y) any |= add_row<V>(conv, b, y, begin, end, sums + 64 * (pixel - first));
-        pixel += end - begin;
-    }
-    return {any ? sums : nullptr, first};
-}
-
 // Runs one step on a tile of m pixels × V · 16 channels, pixels 64 floats apart. One decision for the whole tile; the
 // steps that are not worth a loop of their own go pixel by pixel through the general program.
 template <int V>
@@ -206,12 +139,13 @@ inline void run_step(const Step& step, float* tile, const int32_t* pixels, int m
     }
 }
 
-// Accumulators of a tile become values and run through the program. acc and tile: pixels 64 apart.
+// Accumulators of a tile become values and run through the program. acc, tile and sums: pixels 64 apart. sums: what
+// the sparse part of the input adds, before its scale; null where it has none.
 template <int V>
 inline void finish_tile(const Conv& conv, const Taps& taps, const int32_t* acc, const int32_t* pixels, int m,
-                        const Block& b, const SparseSums& sums = {}) {
-    if (taps.codes.on && !sums.values)
-        return store_tile<V>(taps.codes, acc, pixels, m, conv.scale + b.first, conv.bias + b.first, b.first, b.channels);
+                        const Block& b, const float* sums = nullptr) {
+    if (taps.codes.on)
+        return store_tile<V>(taps.codes, acc, sums, pixels, m, conv, b);
     constexpr int vectors = V * 16 / lanes;
     alignas(64) float tile[64 * 16];
 #pragma GCC unroll 8
@@ -220,13 +154,13 @@ inline void finish_tile(const Conv& conv, const Taps& taps, const int32_t* acc, 
         for (int j = 0; j < m; j++)
             (to_float(I32::load(acc + 64 * j + i * lanes)) * scale + bias).store(tile + 64 * j + i * lanes);
     }
-    if (sums.values)
+    if (sums)
         for (int j = 0; j < m; j++)
 #pragma GCC unroll 8
             for (int i = 0; i < vectors; i++) {
                 float* x = tile + 64 * j + i * lanes;
                 const F32 scale = F32::load(conv.sparse.scale + b.first + i * lanes);
-                (F32::load(x) + scale * F32::load(sums.at(pixels[j]) + i * lanes)).store(x);
+                (F32::load(x) + scale * F32::load(sums + 64 * j + i * lanes)).store(x);
             }
     for (int s = 0; s < conv.program.count; s++)
         run_step<V>(conv.program.steps[s], tile, pixels, m, b.first, b.channels);
@@ -259,8 +193,8 @@ inline void fetch_floats(const Program& program, const int32_t* pixels, int m, c
 }
 
 template <int V>
-inline void conv_pixels(const Conv& conv, const Taps& taps, Pixels pixels, const Block& b, const uint8_t** pointers,
-                        const SparseSums& sums = {}) {
+inline void conv_block(const Conv& conv, const Taps& taps, const SparseWindow& window, Pixels pixels, const Block& b,
+                       const uint8_t** pointers) {
     constexpr int most = tile_pixels[V];
     alignas(64) int32_t acc[64 * most];
     int32_t tile[most];
@@ -286,32 +220,27 @@ inline void conv_pixels(const Conv& conv, const Taps& taps, Pixels pixels, const
             for (int j = 0; j < m; j++)
                 __builtin_memcpy(conv.accumulators + int64_t(tile[j]) * conv.accumulator_stride + b.first, acc + 64 * j,
                                  64 * size_t(V));
-        finish_tile<V>(conv, taps, acc, tile, m, b, sums);
-    }
-}
-
-template <int V>
-inline void conv_block(const Conv& conv, const Taps& taps, Pixels pixels, const Block& b, const uint8_t** pointers) {
-    if (!conv.sparse.input.begin) return conv_pixels<V>(conv, taps, pixels, b, pointers);
-    alignas(64) float sums[sums_pixels * 64];
-    const int64_t most = pixels.list ? 1 : sums_pixels;
-    for (int64_t i = pixels.begin; i < pixels.end; i += most) {
-        const int64_t end = i + most < pixels.end ? i + most : pixels.end;
-        conv_pixels<V>(conv, taps, {pixels.list, i, end}, b, pointers,
-                       sparse_sums<V>(conv, b, pixels.at(i), int32_t(end - i), sums));
+        if (conv.sparse.input.begin) {
+            alignas(64) float sums[64 * most];
+            int32_t ys[most], xs[most];
+            for (int j = 0; j < m; j++) taps.place(tile[j], ys[j], xs[j]);
+            const bool any = sparse_sums<V>(conv, window, b, ys, xs, m, sums);
+            finish_tile<V>(conv, taps, acc, tile, m, b, any ? sums : nullptr);
+        } else finish_tile<V>(conv, taps, acc, tile, m, b);
     }
 }
 
 static void conv(const Conv& conv, Pixels pixels) {
     const Taps taps(conv);
+    const SparseWindow window(conv);
     const uint8_t* pointers[max_taps * 16];
     for (int k = 0; k < conv.block_count; k++) {
         const Block& b = conv.blocks[k];
         switch (b.vectors) {
-            case 1: conv_block<1>(conv, taps, pixels, b, pointers); break;
-            case 2: conv_block<2>(conv, taps, pixels, b, pointers); break;
-            case 3: conv_block<3>(conv, taps, pixels, b, pointers); break;
-            default: conv_block<4>(conv, taps, pixels, b, pointers);
+            case 1: conv_block<1>(conv, taps, window, pixels, b, pointers); break;
+            case 2: conv_block<2>(conv, taps, window, pixels, b, pointers); break;
+            case 3: conv_block<3>(conv, taps, window, pixels, b, pointers); break;
+            default: conv_block<4>(conv, taps, window, pixels, b, pointers);
         }
     }
 }

@@ -115,7 +115,7 @@ inline int depthwise_packed(const Depthwise& conv, const Window& window, const C
         F32 v[4];
 #pragma GCC unroll 4
         for (int j = 0; j < 4; j++) v[j] = to_float(ordered[j] + start[j % N]) * scale[j % N] + bias[j % N];
-        if (codes.on) {
+        if (codes.on && !codes.staged) {
             __m512i bytes = vectors.bytes<4>(v);
 #pragma GCC unroll 4
             for (int q = 0; q < P; q++) {

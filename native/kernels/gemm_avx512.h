@@ -19,7 +19,7 @@ inline __attribute__((always_inline)) __m512i broadcast4(const void* p) {
 
 // acc[m][64] = start + Σ over taps and channel groups; pointers[tap · M + m] is the first byte of the pixel.
 template <int M, int V>
-static void gemm(const uint8_t* const* pointers, int taps, const Block& block, const int32_t* start, int32_t* out) {
+static __attribute__((noinline)) void gemm(const uint8_t* const* pointers, int taps, const Block& block, const int32_t* start, int32_t* out) {
     __m512i acc[M][V];
 #pragma GCC unroll 12
     for (int m = 0; m < M; m++)

@@ -55,20 +55,26 @@ inline I32 to_steps(F32 x, const Grid& grid) {
     return round_to_int(clamp(t, float(grid.low - grid.zero), float(grid.high - grid.zero)));
 }
 
+// The next elements of a pixel that has `count` of them.
+inline void keep_elements(const Step& step, int64_t pixel, int& count, const uint32_t* found, int n) {
+    uint32_t *few = step.staged.few + pixel * few_elements, *more = step.staged.more + pixel * step.out.c;
+    for (int i = 0; i < n; i++, count++) (count < few_elements ? few : more)[count] = found[i];
+}
+
 // The values of a program's vectors that lie outside the grid's cells, as a sparse part.
 template <int N>
 inline void stage(const Step& step, const F32 (&v)[N], int64_t pixel, int c0, int n) {
     const Outside outside(step.grid);
-    int32_t count = c0 == 0 ? 0 : step.staged.counts[pixel];
-    float* values = step.staged.values + pixel * step.out.c;
-    uint16_t* channels = step.staged.channels + pixel * step.out.c;
+    int count = c0 == 0 ? 0 : step.staged.counts[pixel];
     for (int i = 0; i < N && i * lanes < n; i++) {
         if (!any_outside(v[i], outside)) continue;
         const F32 dense = to_float(to_steps(v[i], step.grid)) * F32::set1(step.grid.scale);
         const int width = n - i * lanes < lanes ? n - i * lanes : lanes;
-        count += stage_outside(v[i], dense, outside, width, c0 + i * lanes, values + count, channels + count);
+        uint32_t found[lanes];
+        const int elements = outside_elements(v[i], dense, outside, width, c0 + i * lanes, found);
+        keep_elements(step, pixel, count, found, elements);
     }
-    step.staged.counts[pixel] = count;
+    step.staged.counts[pixel] = uint16_t(count);
 }
 
 // Runs the program on channels c0 … c0 + n − 1 of one pixel, held in N vectors; lanes past n are of no meaning.

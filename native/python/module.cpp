@@ -85,7 +85,7 @@ nb::object slot_view(nb::handle self, int64_t index) {
     return nb::cast(nb::ndarray<nb::numpy, float>(s.data(int32_t(i)), 3, shape, self, strides));
 }
 
-// The list of a sparse slot: where each pixel's elements begin (h · w + 1), their channels and values.
+// The list of a sparse slot: where each pixel's elements begin (h · w + 1), their places in the row (column · c + channel), and values.
 nb::object sparse_view(nb::handle self, int64_t index) {
     const Session& s = nb::cast<const Session&>(self);
     const size_t i = slot_index(s, index);
@@ -93,9 +93,10 @@ nb::object sparse_view(nb::handle self, int64_t index) {
     const SparseList& list = s.sparse(int32_t(i));
     const Sparse view = list.view();
     const size_t pixels[1] = {size_t(s.plan().slots[i].pixels()) + 1}, count[1] = {size_t(list.size())};
+    const int64_t every[1] = {2};
     return nb::make_tuple(nb::ndarray<nb::numpy, const int32_t>(view.begin, 1, pixels, self),
-                          nb::ndarray<nb::numpy, const uint16_t>(view.channel, 1, count, self),
-                          nb::ndarray<nb::numpy, const float>(view.value, 1, count, self));
+                          nb::ndarray<nb::numpy, const uint32_t>(&view.elements->place, 1, count, self, every),
+                          nb::ndarray<nb::numpy, const float>(&view.elements->value, 1, count, self, every));
 }
 
 nb::object moved_view(nb::handle self, int64_t index) {
@@ -138,7 +139,7 @@ NB_MODULE(_native, m) {
         }, "input"_a, "Whether it holds neither NaN nor infinity.")
         .def("slot", &slot_view, "index"_a, "A view of a slot's memory: h×w×c.")
         .def("sparse", &sparse_view, "index"_a,
-             "What the last frame left in a sparse slot: where each pixel's elements begin, their channels, their values.")
+             "What the last frame left in a sparse slot: where each pixel's elements begin, column · c + channel, and values.")
         .def("moved", &moved_view, "index"_a, "Per pixel how many groups of 4 channels changed; None: all may have.")
         .def("set_grid", [](Session& s, int64_t i, double scale, int32_t zero, int32_t low, int32_t high) {
             if (i < 0 || i >= int64_t(s.plan().grids.size())) throw nb::index_error("no such grid");

@@ -122,6 +122,7 @@ public:
             if (type != "u8" && type != "f32" && type != "sparse") fail(r.where() + ": its type is neither u8, f32 nor sparse");
             slot.codes = type == "u8";
             slot.sparse = type == "sparse";
+            if (slot.sparse && slot.c == most_channels) fail(r.where() + ": too many channels for a sparse part");
             slot.keep = r.get<bool>("keep", false);
             elements += int64_t(slot.bytes());
             if (slot.pixels() * slot.stride() >= most_elements || elements > (int64_t(1) << 36)) fail(r.where() + ": too large");

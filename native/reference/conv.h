@@ -26,9 +26,11 @@ inline float sparse_sum(const SparseTaps& s, const Tensor& in, int32_t y, int32_
         const int32_t iy = y + s.dy[t], ix = x + s.dx[t];
         if (iy < 0 || iy >= in.h || ix < 0 || ix >= in.w) continue;
         const int64_t at = int64_t(iy) * in.w + ix;
-        for (int32_t e = s.input.begin[at]; e < s.input.begin[at + 1]; e++)
-            if (s.input.channel[e] / s.in_each == group)
-                sum = sum + s.input.value[e] * s.weight[(int64_t(t) * in.c + s.input.channel[e]) * s.row + c % s.out_each];
+        for (int32_t e = s.input.begin[at]; e < s.input.begin[at + 1]; e++) {
+            const int32_t channel = int32_t(s.input.elements[e].place) % in.c;
+            if (channel / s.in_each == group)
+                sum = sum + s.input.elements[e].value * s.weight[(int64_t(t) * in.c + channel) * s.row + c % s.out_each];
+        }
     }
     return s.scale[c] * sum;
 }

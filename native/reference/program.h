@@ -58,14 +58,23 @@ inline float sparse_part(float x, float dense, const Grid& grid) {
     return std::ldexp(std::nearbyint(std::ldexp(s, -exponent)), exponent);
 }
 
+// The 16 bits of a value that they can hold.
+inline uint32_t half_bits(float s) {
+    const uint32_t sign = std::signbit(s) ? 0x8000 : 0;
+    s = std::fabs(s);
+    if (s < 0x1p-14f) return sign | uint32_t(s * 0x1p24f);
+    const int exponent = std::ilogb(s);
+    return sign | uint32_t(exponent + 15) << 10 | (uint32_t(std::ldexp(s, 10 - exponent)) - 1024);
+}
+
 // Channels come in order.
 inline void stage(const Staged& staged, float x, float dense, const Grid& grid, int64_t pixel, int32_t channels, int c) {
-    int32_t& count = staged.counts[pixel];
+    uint16_t& count = staged.counts[pixel];
     if (c == 0) count = 0;
     const Outside outside(grid);
     if (!(x > outside.top || x < outside.bottom)) return;
-    staged.values[pixel * channels + count] = sparse_part(x, dense, grid);
-    staged.channels[pixel * channels + count] = uint16_t(c);
+    uint32_t& element = count < few_elements ? staged.few[pixel * few_elements + count] : staged.more[pixel * channels + count];
+    element = half_bits(sparse_part(x, dense, grid)) << 16 | uint32_t(c);
     count++;
 }
 

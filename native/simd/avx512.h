@@ -71,26 +71,38 @@ inline __mmask16 mask_outside(F32 x, const Outside& outside) {
            _mm512_cmp_ps_mask(x.v, _mm512_set1_ps(outside.bottom), _CMP_LT_OQ);
 }
 inline bool any_outside(F32 x, const Outside& outside) { return mask_outside(x, outside) != 0; }
-inline __m512 to_half(F32 x) {
+inline __m256i to_half(F32 x) {
     const F32 s = F32::min(F32::max(x, F32::set1(-largest_half)), F32::set1(largest_half));
-    return _mm512_cvtph_ps(_mm512_cvtps_ph(s.v, _MM_FROUND_TO_NEAREST_INT));
+    return _mm512_cvtps_ph(s.v, _MM_FROUND_TO_NEAREST_INT);
 }
 inline F32 sparse_part(F32 x, F32 dense, const Outside& outside) {
-    return {_mm512_maskz_mov_ps(mask_outside(x, outside), to_half(x - dense))};
+    return {_mm512_maskz_mov_ps(mask_outside(x, outside), _mm512_cvtph_ps(to_half(x - dense)))};
 }
-inline int stage_outside(F32 x, F32 dense, const Outside& outside, int n, int c, float* values, uint16_t* channels) {
-    const __mmask16 mask = mask_outside(x, outside) & __mmask16((1u << n) - 1);
-    const int count = __builtin_popcount(mask);
-    const __mmask16 first = __mmask16((1u << count) - 1);
+// The elements of 16 values of channels `channel`.
+inline __m512i elements_of(F32 x, F32 dense, __m512i channel) {
+    return _mm512_or_si512(_mm512_slli_epi32(_mm512_cvtepu16_epi32(to_half(x - dense)), 16), channel);
+}
+inline __m512i sixteen_from(int first) {
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    const __m512i index = _mm512_maskz_compress_epi32(mask, _mm512_add_epi32(lane, _mm512_set1_epi32(c)));
-    _mm512_mask_storeu_ps(values, first, _mm512_maskz_compress_ps(mask, to_half(x - dense)));
-    _mm512_mask_cvtepi32_storeu_epi16(channels, first, index);
-    return count;
+    return _mm512_add_epi32(lane, _mm512_set1_epi32(first));
 }
-
-// a + b · c, where the product is exact: rounding it or not is the same.
-inline F32 add_exact_product(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(b.v, c.v, a.v)}; }
+inline int outside_elements(F32 x, F32 dense, const Outside& outside, int n, int c, uint32_t* elements) {
+    const __mmask16 mask = mask_outside(x, outside) & __mmask16((1u << n) - 1);
+    _mm512_storeu_si512(elements, _mm512_maskz_compress_epi32(mask, elements_of(x, dense, sixteen_from(c))));
+    return __builtin_popcount(mask);
+}
+constexpr int copied_at_once = 8;
+inline void copy_elements(const uint32_t* staged, int n, uint32_t place, uint32_t last_channel, SparseElement* elements) {
+    const __mmask8 mask = n < 8 ? __mmask8((1u << n) - 1) : __mmask8(0xFF);
+    const __m256i element = _mm256_maskz_loadu_epi32(mask, staged);
+    const __m256i channel = _mm256_min_epu32(_mm256_and_si256(element, _mm256_set1_epi32(0xFFFF)),
+                                             _mm256_set1_epi32(int(last_channel)));
+    const __m512i places = _mm512_cvtepu32_epi64(_mm256_add_epi32(channel, _mm256_set1_epi32(int(place))));
+    const __m128i halves = _mm256_cvtepi32_epi16(_mm256_srli_epi32(element, 16));
+    const __m512i values = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(_mm512_castps_si512(
+        _mm512_cvtph_ps(_mm256_castsi128_si256(halves)))));
+    _mm512_mask_storeu_epi64(elements, mask, _mm512_or_si512(places, _mm512_slli_epi64(values, 32)));
+}
 
 // Bit g: whether any of the 4 changes of group g is not 0; up to 16 groups.
 inline uint32_t changed_groups(const int8_t* delta, int groups) {

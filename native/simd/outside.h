@@ -3,21 +3,43 @@
 
 namespace vq::VQ_ISA {
 
-// The nearest value of 16 bits, half to even; |x| ≤ 65504.
-inline float to_half(float x) {
+// The 16 bits of the value nearest to x, half to even; |x| ≤ 65504.
+inline uint32_t to_half(float x) {
     uint32_t bits;
     __builtin_memcpy(&bits, &x, 4);
     const uint32_t sign = bits & 0x80000000u;
     bits ^= sign;
-    if (bits < 0x38800000u) {  // below 2⁻¹⁴ halves are multiples of 2⁻²⁴, which is the last place of 0.5
+    if (bits < 0x38800000u) {  // below 2⁻¹⁴ they are multiples of 2⁻²⁴, which is the last place of 0.5
         float size;
         __builtin_memcpy(&size, &bits, 4);
-        size = (size + 0.5f) - 0.5f;
+        size += 0.5f;
         __builtin_memcpy(&bits, &size, 4);
-    } else bits = (bits + 0xFFF + (bits >> 13 & 1)) & ~0x1FFFu;
+        bits -= 0x3F000000u;
+    } else bits = (bits + 0xFFF + (bits >> 13 & 1) - 0x38000000u) >> 13;
+    return sign >> 16 | bits;
+}
+
+inline float from_half(uint32_t half) {
+    const uint32_t sign = (half & 0x8000) << 16, size = half & 0x7FFF;
+    float x = float(size) * 0x1p-24f;
+    if (size >= 0x400) {
+        const uint32_t bits = (size << 13) + 0x38000000u;
+        __builtin_memcpy(&x, &bits, 4);
+    }
+    uint32_t bits;
+    __builtin_memcpy(&bits, &x, 4);
     bits |= sign;
     __builtin_memcpy(&x, &bits, 4);
     return x;
+}
+
+// The first n staged elements of a pixel, whose channel 0 is at `place`.
+constexpr int copied_at_once = 8;
+inline void copy_elements(const uint32_t* staged, int n, uint32_t place, uint32_t last_channel, SparseElement* elements) {
+    for (int i = 0; i < n && i < copied_at_once; i++) {
+        const uint32_t channel = staged[i] & 0xFFFF;
+        elements[i] = {place + (channel < last_channel ? channel : last_channel), from_half(staged[i] >> 16)};
+    }
 }
 
 inline bool any_outside(F32 x, const Outside& outside) {
@@ -34,25 +56,20 @@ inline F32 sparse_part(F32 x, F32 dense, const Outside& outside) {
     x.store(values);
     F32::min(F32::max(x - dense, F32::set1(-largest_half)), F32::set1(largest_half)).store(differences);
     for (int i = 0; i < lanes; i++)
-        values[i] = values[i] > outside.top || values[i] < outside.bottom ? to_half(differences[i]) : 0;
+        values[i] = values[i] > outside.top || values[i] < outside.bottom ? from_half(to_half(differences[i])) : 0;
     return F32::load(values);
 }
 
-// Writes S of the lanes below n that lie outside, and their channels, of which the first is c. Returns how many.
-inline int stage_outside(F32 x, F32 dense, const Outside& outside, int n, int c, float* values, uint16_t* channels) {
-    float all[lanes], sparse[lanes];
-    x.store(all);
-    sparse_part(x, dense, outside).store(sparse);
+// Writes the elements of the lanes below n that lie outside; their first channel is c. Returns how many.
+inline int outside_elements(F32 x, F32 dense, const Outside& outside, int n, int c, uint32_t* elements) {
+    float values[lanes], differences[lanes];
+    x.store(values);
+    F32::min(F32::max(x - dense, F32::set1(-largest_half)), F32::set1(largest_half)).store(differences);
     int count = 0;
     for (int i = 0; i < n; i++)
-        if (all[i] > outside.top || all[i] < outside.bottom) {
-            values[count] = sparse[i];
-            channels[count++] = uint16_t(c + i);
-        }
+        if (values[i] > outside.top || values[i] < outside.bottom)
+            elements[count++] = to_half(differences[i]) << 16 | uint32_t(c + i);
     return count;
 }
-
-// a + b · c, where the product is exact.
-inline F32 add_exact_product(F32 a, F32 b, F32 c) { return a + b * c; }
 
 }  // namespace

@@ -37,9 +37,9 @@ inline void add_operand(World& world, Step& step, const Tensor& out, Random& r) 
 inline void add_sparse_part(World& world, Step& step, const Tensor& out, Random& r) {
     step.sparse = r.chance(40);
     if (!step.sparse || step.kind == Do::store_values) return;
-    step.staged.counts = world.array<int32_t>("staged counts", out.pixels());
-    step.staged.channels = world.array<uint16_t>("staged channels", out.pixels() * out.c);
-    step.staged.values = world.array<float>("staged values", out.pixels() * out.c);
+    step.staged.counts = world.array<uint16_t>("staged counts", out.pixels());
+    step.staged.few = world.array<uint32_t>("staged elements, few", out.pixels() * few_elements);
+    step.staged.more = world.array<uint32_t>("staged elements, more", out.pixels() * out.c);
 }
 
 // The sparse part of a tensor, from none to all of it.
@@ -47,19 +47,19 @@ inline Sparse random_sparse(World& world, const Tensor& t, Random& r) {
     static const int densities[] = {0, 1, 1, 10, 100};
     const int density = r.pick(densities), pixels = r.between(0, 100);
     auto& begin = world.own<std::vector<int32_t>>();
-    auto &column = world.own<std::vector<uint16_t>>(), &channel = world.own<std::vector<uint16_t>>();
-    auto& value = world.own<std::vector<float>>();
+    Memory& elements = world.own(Memory::of<SparseElement>(size_t(t.pixels() * t.c)));
+    int32_t count = 0;
     for (int64_t p = 0; p < t.pixels(); p++) {
-        begin.push_back(int32_t(value.size()));
+        begin.push_back(count);
         if (!r.chance(pixels)) continue;
         for (int c = 0; c < t.c; c++) {
             if (!r.chance(density)) continue;
-            column.push_back(uint16_t(p % t.w)), channel.push_back(uint16_t(c));
-            value.push_back(std::ldexp(float(r.between(-2047, 2047)), r.chance(80) ? -8 : r.between(-24, 4)));
+            const float value = std::ldexp(float(r.between(-2047, 2047)), r.chance(80) ? -8 : r.between(-24, 4));
+            elements.as<SparseElement>()[count++] = {uint32_t(p % t.w * t.c + c), value};
         }
     }
-    begin.push_back(int32_t(value.size()));
-    return {begin.data(), column.data(), channel.data(), value.data()};
+    begin.push_back(count);
+    return {begin.data(), elements.as<SparseElement>()};
 }
 
 // Taps are in order of rows and columns already.
@@ -238,6 +238,29 @@ inline Call resize_case(World& world, Random& r) {
     a.scale_y = scale(a.in.h, a.out.h), a.scale_x = scale(a.in.w, a.out.w);
     world.shape += size("in", a.in);
     return finish_case(world, a, r, &Kernels::resize);
+}
+
+// Any memory may be staged: channels that there are not become the last.
+inline Call copy_sparse_case(World& world, Random& r) {
+    SparseCopy a;
+    a.c = r.channels(), a.w = r.between(1, 9);
+    const int64_t pixels = a.w * r.between(1, 9);
+    const auto fill = [&](uint32_t* elements, int64_t count) {
+        for (int64_t i = 0; i < count; i++) {
+            const uint32_t half = uint32_t(r.between(0, 0x7BFF)) | (r.chance(50) ? 0x8000u : 0);
+            elements[i] = half << 16 | uint32_t(r.chance(90) ? r.between(0, a.c - 1) : r.between(0, 0xFFFF));
+        }
+        return elements;
+    };
+    a.staged.few = fill(world.array<uint32_t>("few elements", pixels * few_elements), pixels * few_elements);
+    a.staged.more = fill(world.array<uint32_t>("more elements", pixels * a.c), pixels * a.c);
+    auto& begin = world.own<std::vector<int32_t>>(std::vector<int32_t>{0});
+    const int share = r.between(0, 100);
+    for (int64_t p = 0; p < pixels; p++) begin.push_back(begin.back() + (r.chance(share) ? r.between(0, a.c) : 0));
+    a.begin = begin.data();
+    a.elements = reinterpret_cast<SparseElement*>(world.array<uint64_t>("elements of the list", begin.back()));
+    const int64_t first = r.between(0, int(pixels)), last = r.between(int(first), int(pixels));
+    return [a, first, last](const Kernels& kernels) { kernels.copy_sparse(a, first, last); };
 }
 
 inline Call softmax_case(World& world, Random& r) {

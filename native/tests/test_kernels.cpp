@@ -26,6 +26,7 @@ const Named kernels[] = {
     {"resize", resize_case},
     {"move", move_case},
     {"softmax", softmax_case},
+    {"copy_sparse", copy_sparse_case},
     {"quantize_input", quantize_input_case},
     {"finite", finite_case},
     {"count_moved", count_moved_case},

@@ -5,6 +5,7 @@
 #include "../kernels/program.h"
 #include "../kernels/codes_avx512.h"
 #include "../kernels/gemm_avx512.h"
+#include "../kernels/sparse_avx512.h"
 #include "../kernels/conv.h"
 #include "../kernels/depthwise.h"
 #include "../kernels/depthwise_avx512.h"

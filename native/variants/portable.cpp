@@ -7,6 +7,8 @@
 #include "../kernels/program.h"
 #include "../kernels/codes_generic.h"
 #include "../kernels/gemm_generic.h"
+#include "../kernels/sparse_generic.h"
+#include "../kernels/sparse_taps.h"
 #include "../kernels/conv.h"
 #include "../kernels/depthwise.h"
 #include "../kernels/others.h"
