@@ -134,49 +134,45 @@ inline __attribute__((always_inline)) void store_bytes64(const Codes& codes, con
     count = uint16_t(((c0 == 0 ? 0 : count) + groups) | (over ? wide : 0));
 }
 
-// Dense + Sparse: what of 64 values lies outside the grid, after the clamp.
+// Dense + Sparse: bit i is whether value i of up to 64 lies outside the grid, after the clamp; `values` gets them.
 template <int N>
-inline __attribute__((always_inline)) void stage64(const Codes& codes, const CodeVectors& vectors, const F32 (&v)[N],
-                                                   int64_t pixel, int c0, int n) {
-    const Step& step = *codes.staged;
-    const Outside outside(step.grid);
-    F32 x[N];
-    __mmask16 masks[N];
-    unsigned any = 0;
+inline __attribute__((always_inline)) uint64_t outside64(const Codes& codes, const Outside& outside, const F32 (&v)[N], int n,
+                                                         float* values) {
+    uint64_t mask = 0;
 #pragma GCC unroll 4
     for (int i = 0; i < N; i++) {
-        x[i] = F32::min(F32::max(v[i], F32::set1(codes.from)), F32::set1(codes.to));
-        masks[i] = mask_outside(x[i], outside);
-        any |= masks[i];
+        const F32 x = F32::min(F32::max(v[i], F32::set1(codes.from)), F32::set1(codes.to));
+        x.store(values + 16 * i);
+        mask |= uint64_t(mask_outside(x, outside)) << 16 * i;
     }
-    uint16_t& counts = step.staged.counts[pixel];
-    int count = c0 == 0 ? 0 : counts;
-    if (any) {
-        const F32 scale = F32::set1(step.grid.scale);
-        uint32_t elements[16 * N + 16];
-        int found = 0;
-#pragma GCC unroll 4
-        for (int i = 0; i < N; i++) {
-            const __mmask16 mask = n - 16 * i < 16 ? masks[i] & __mmask16((1u << (n - 16 * i)) - 1) : masks[i];
-            const __m512 t = _mm512_min_ps(_mm512_max_ps(_mm512_mul_ps(x[i].v, vectors.inverse), vectors.low), vectors.high);
-            const F32 dense = to_float(I32{_mm512_cvtps_epi32(t)}) * scale;
-            const __m512i sixteen = elements_of(x[i], dense, sixteen_from(c0 + 16 * i));
-            _mm512_storeu_si512(elements + found, _mm512_maskz_compress_epi32(mask, sixteen));
-            found += __builtin_popcount(mask);
-        }
-        keep_elements(step, pixel, count, elements, found);
+    return n < 64 ? mask & ((uint64_t(1) << n) - 1) : mask;
+}
+
+// They are few: one at a time. Their codes are stored already.
+inline void stage_few(const Codes& codes, uint64_t mask, const float* values, int64_t pixel, int c0) {
+    const Step& step = *codes.staged;
+    const uint8_t* bytes = codes.out + pixel * codes.stride + c0;
+    int count = c0 == 0 ? 0 : step.staged.counts[pixel];
+    for (; mask; mask &= mask - 1) {
+        const int c = __builtin_ctzll(mask);
+        const float dense = float(bytes[c] - codes.zero) * step.grid.scale;
+        const __m256i half = to_half(F32::set1(values[c] - dense));
+        const uint32_t element = uint32_t(_mm256_cvtsi256_si32(half)) << 16 | uint32_t(c0 + c);
+        keep_elements(step, pixel, count, &element, 1);
     }
-    counts = uint16_t(count);
+    step.staged.counts[pixel] = uint16_t(count);
 }
 
 // Channels c0 … c0 + n − 1 of one pixel; N · 16 ≥ n.
 template <int N>
 inline __attribute__((always_inline)) void store_codes(const Codes& codes, const CodeVectors& vectors, const F32 (&v)[N],
                                                        int64_t pixel, int c0, int n) {
-    if (codes.staged) stage64<N>(codes, vectors, v, pixel, c0, n);
     const __m512i bytes = vectors.bytes<N>(v);
     if (codes.track.delta) store_bytes64<true>(codes, vectors, bytes, pixel, c0, n);
     else store_bytes64<false>(codes, vectors, bytes, pixel, c0, n);
+    if (!codes.staged) return;
+    float values[16 * N];
+    stage_few(codes, outside64<N>(codes, Outside(codes.staged->grid), v, n, values), values, pixel, c0);
 }
 
 template <int V, bool Tracked, bool Summed, bool Staged>
@@ -189,6 +185,9 @@ static __attribute__((noinline)) void store_tile_of(const Codes& codes, const in
         scales[i] = F32::load(conv.scale + b.first + 16 * i);
         biases[i] = F32::load(conv.bias + b.first + 16 * i);
     }
+    const Outside outside(Staged ? codes.staged->grid : Grid());
+    float values[Staged ? 64 * 16 : 1];
+    uint64_t masks[16];
     for (int j = 0; j < m; j++, acc += 64) {
         F32 v[V];
 #pragma GCC unroll 4
@@ -197,8 +196,10 @@ static __attribute__((noinline)) void store_tile_of(const Codes& codes, const in
             if (Summed) v[i] = v[i] + F32::load(conv.sparse.scale + b.first + 16 * i) * F32::load(sums + 64 * j + 16 * i);
         }
         store_bytes64<Tracked>(codes, vectors, vectors.bytes<V>(v), pixels[j], b.first, b.channels);
-        if (Staged) stage64<V>(codes, vectors, v, pixels[j], b.first, b.channels);
+        if (Staged) masks[j] = outside64<V>(codes, outside, v, b.channels, values + 64 * j);
     }
+    if (Staged)
+        for (int j = 0; j < m; j++) stage_few(codes, masks[j], values + 64 * j, pixels[j], b.first);
 }
 
 // A whole tile of accumulators, 64 apart, and what the sparse part of the input adds to them, or null.

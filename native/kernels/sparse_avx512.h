@@ -86,7 +86,8 @@ inline __attribute__((always_inline)) int bring_together(const SparseRows& rows,
 
 // sum += value · row `place` of the weights. No product is rounded: fused with its addition or not, it is the same.
 template <int V>
-inline __attribute__((always_inline)) void add_element(const SparseElement& e, const char* weights, int64_t row, __m512 (&sum)[V]) {
+inline __attribute__((always_inline)) void add_element(const SparseElement& e, const char* weights, int64_t row,
+                                                       __m512 (&sum)[V]) {
     const __m512 value = _mm512_set1_ps(e.value);
     const float* weight = reinterpret_cast<const float*>(weights + e.place * row);
 #pragma GCC unroll 4
