@@ -56,7 +56,8 @@ static __attribute__((noinline)) void gemm(const uint8_t* const* pointers, int t
 // operand and the changes the signed one. deltas[i · M + m] are the 4 changes of group i in pixel m, weights[i] its
 // row of weights.
 template <int M, int V>
-static void gemm_delta(const int32_t* deltas, const int8_t* const* weights, int count, int32_t* const* out) {
+static __attribute__((noinline)) void gemm_delta(const int32_t* deltas, const int8_t* const* weights, int count,
+                                                 int32_t* const* out) {
     __m512i acc[M][V];
     __m512i sum[M];
 #pragma GCC unroll 12

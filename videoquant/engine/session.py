@@ -45,7 +45,7 @@ class Session(Protocol):
         """A slot's memory, h×w×c; what is in it until the next run."""
 
     def sparse(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.uint32], NDArray[np.float32]]:
-        """A sparse slot's elements: where each pixel's begin (h · w + 1), column · c + channel, and values."""
+        """A sparse slot's elements: where a pixel's begin (h · w + 1), column · c + channel, and values."""
 
     def set_grid(self, index: int, scale: float, zero: int, low: int, high: int) -> None: ...
 
