@@ -19,11 +19,13 @@ from PIL import Image
 import videoquant as vq
 from videoquant.calibration.alpha import AlphaCurve, search_alpha
 from videoquant.data.images import image_files, read_image
+from videoquant.files import atomic_write
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import primary_output, task_for
 
 RESULTS = Path(__file__).parent / "results"
 BLOCK = 24  # frames of a clip: even blocks calibrate, odd ones are scored
+STRETCH = 12  # consecutive frames of a video that the bootstrap keeps together: whole cycles of T = 2, 3, 4
 Outputs = dict[str, torch.Tensor]
 
 
@@ -232,6 +234,59 @@ def difference(a: list[float], b: list[float], draws: int = 2000) -> tuple[float
     return float(gaps.mean()), float(low), float(high)
 
 
+def resampled(frames: int, draws: int = 2000, stretch: int = STRETCH) -> np.ndarray:
+    """How often each frame is in each bootstrap sample of a video: draws×frames.
+
+    A sample is as long as the video and made of stretches of consecutive frames, whose beginnings are drawn
+    anew (the last frame is followed by the first): frames that stand side by side are much alike, so that
+    drawn one by one they would make intervals too narrow. (Circular block bootstrap; Politis, Romano, 1992.)
+    """
+    stretch = min(stretch, frames)
+    random = np.random.default_rng(0)
+    counts = np.zeros((draws, frames), np.int64)
+    for start in range(0, frames, stretch):
+        beginnings = random.integers(frames, size=(draws, 1))
+        drawn = (beginnings + np.arange(min(stretch, frames - start))) % frames
+        np.add.at(counts, (np.arange(draws)[:, None], drawn), 1)
+    return counts
+
+
+def mious(tallies: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The mIoU of each sample: `counts` (samples×frames) say how often it has each frame.
+
+    tallies: int frames×2×classes: pixels in intersection and union. Classes without union count nowhere.
+    """
+    both, either = np.moveaxis(np.tensordot(counts, tallies, 1), 1, 0).astype(float)
+    ious = np.divide(both, either, out=np.full_like(both, np.nan), where=either > 0)
+    means: np.ndarray = np.nanmean(ious, 1)
+    return means
+
+
+def miou(tallies: np.ndarray) -> float:
+    """The mIoU of all frames, pooled; see `mious`."""
+    return float(mious(tallies, np.ones((1, len(tallies)), int))[0])
+
+
+def miou_interval(
+    tallies: np.ndarray, against: np.ndarray | None = None, draws: int = 2000
+) -> tuple[float, float, float]:
+    """The mIoU of a video and its 95% interval by `resampled`; with `against`, mIoU minus that one's.
+
+    tallies, against: see `mious`, of the same frames, so that both are resampled together.
+    """
+    counts = resampled(len(tallies), draws)
+    value, samples = miou(tallies), mious(tallies, counts)
+    if against is not None:
+        value, samples = value - miou(against), samples - mious(against, counts)
+    low, high = np.quantile(samples, (0.025, 0.975))
+    return value, float(low), float(high)
+
+
+def verdict(low: float, high: float) -> str:
+    """What an interval says of a difference that the paper finds above zero."""
+    return "confirmed" if low > 0 else "reversed" if high < 0 else "not confirmed"
+
+
 def arguments(description: str, carphone: bool = True) -> argparse.ArgumentParser:
     """The options of every experiment; carphone: whether it needs that clip."""
     parser = argparse.ArgumentParser(description=description)
@@ -266,5 +321,6 @@ def store(name: str, results: dict) -> Path:
     """Write results/NAME.json."""
     path = RESULTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(results) + "\n", encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(results) + "\n", encoding="utf-8")
     return path
