@@ -154,6 +154,15 @@ struct SparseCopy {
     SparseElement* elements = nullptr;
 };
 
+// Numbers that are ordered as floating-point values are: negative ones before positive ones, −0 before 0, NaN outermost.
+static inline int32_t order_key(float value) {
+    int32_t bits;
+    __builtin_memcpy(&bits, &value, 4);
+    return bits ^ (bits < 0 ? 0x7FFFFFFF : 0);
+}
+constexpr int feature_lanes = 64;
+constexpr int most_ordered = 256;
+
 struct Kernels {
     const char* name;
     void (*conv)(const Conv&, Pixels);
@@ -179,6 +188,14 @@ struct Kernels {
     // the former to `total`. Lists have room for 16 more.
     void (*split)(const uint16_t* map, int32_t begin, int32_t end, uint16_t limit, int32_t* low, int64_t& low_count,
                   int32_t* high, int64_t& high_count, int64_t& total);
+    // Σ (x − from), or of its square, lane by lane: value i belongs to lane i modulo 64, and each lane adds in order.
+    void (*lane_sums)(const float* values, int64_t count, double from, bool squares, double* lanes);
+    // Copies the values with low ≤ order_key ≤ high in order, and counts those below. `found` has room for 16 more than
+    // there are values.
+    void (*between)(const float* values, int64_t count, int32_t low, int32_t high, float* found, int64_t& found_count,
+                    int64_t& below);
+    // Sorts up to `most_ordered` values by order_key.
+    void (*order)(const float* values, int32_t count, float* ordered);
     // Runs dot products as fast as the instruction set can; returns how many multiply–accumulates. Null: reference.
     int64_t (*peak)(int64_t rounds);
 };

@@ -32,7 +32,7 @@ SparseTaps sparse_taps(const Op& op, const Part& part, int32_t in_channels) {
 
 Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::shared_ptr<Threads> threads, bool incremental)
     : plan_(std::move(plan)), kernels_(kernels), threads_(std::move(threads)), incremental_(incremental), grids_(plan_->grids),
-      grid_changed_(plan_->grids.size(), 0) {
+      grid_changed_(plan_->grids.size(), 0), grid_users_(plan_->grids.size()), features_(kernels, threads_.get()) {
     place_slots();
     int64_t most_pixels = 1, widest = 1;
     for (const Slot& slot : plan_->slots) {
@@ -338,6 +338,9 @@ void Session::bind(const Op& op, Bound& b) {
     b.direct = op.kind == Kind::map && op.inputs[0] == 0 && op.c <= 4 && op.steps.size() == 1 &&
                op.steps[0].step.kind == Do::store_codes && !op.steps[0].step.sparse;
     if (op.kind == Kind::conv) states_[size_t(op.inputs[0])].convolutions.push_back(&b);
+    if (op.grid >= 0) grid_users_[size_t(op.grid)].push_back(&b);
+    for (const StepPlan& step : op.steps)
+        if (step.grid >= 0) grid_users_[size_t(step.grid)].push_back(&b);
     bytes_ += b.scale.bytes() + b.zeros.bytes();
     for (const Memory& start : b.starts) bytes_ += start.bytes();
 }
@@ -385,11 +388,16 @@ void Session::set_grid(int32_t index, const Grid& grid) {
     old = grid;
     if (compact_) compact_->set_grid(index, grid);
     grid_changed_[size_t(index)] = 1;
-    for (std::vector<Bound>& program : programs_)
-        for (Bound& b : program) {
-            b.stale |= b.op->grid == index;
-            for (const StepPlan& step : b.op->steps) b.stale |= step.grid == index;
-        }
+    for (Bound* b : grid_users_[size_t(index)]) b->stale = true;
+}
+
+std::vector<double> Session::predict(const Predictions& predictions, Sampled sampled) {
+    sampled.rows = predictions.steps[0], sampled.columns = predictions.steps[1], sampled.channels = predictions.steps[2];
+    bytes_ -= features_.bytes();
+    std::vector<double> found = features_.take(sampled, predictions.features);
+    bytes_ += features_.bytes();
+    for (const Predicted& predicted : predictions.grids) set_grid(predicted.index, predicted.grid(found));
+    return found;
 }
 
 const uint16_t* Session::moved(int32_t slot) const {

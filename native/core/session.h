@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "plan.h"
+#include "predictions.h"
 #include "sparse.h"
 #include "threads.h"
 
@@ -26,6 +27,9 @@ public:
     bool finite(const float* input);
 
     void set_grid(int32_t index, const Grid& grid);
+    // Sets the grids that are predicted from a value, of which only the pointers and the size are given. Returns the
+    // features it found.
+    std::vector<double> predict(const Predictions& predictions, Sampled sampled);
     // From now on codes of this slot take a new value only where it moved by more than tau. Incremental only.
     void set_tau(int32_t slot, int32_t tau) {
         states_[size_t(slot)].tau = tau;
@@ -132,6 +136,8 @@ private:
     double unrest_ = 1, unrest_before_ = 1;  // the share of them that changes, smoothed; when that was last looked at
     std::vector<Grid> grids_;
     std::vector<uint8_t> grid_changed_;
+    std::vector<std::vector<Bound*>> grid_users_;  // the operators that a grid belongs to
+    Features features_;
     std::vector<Memory> memory_;
     std::vector<void*> data_;
     std::vector<std::vector<Bound>> programs_;

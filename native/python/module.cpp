@@ -1,7 +1,12 @@
 // The Python module videoquant._native: plans and sessions.
+#include <algorithm>
+#include <optional>
+
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
@@ -71,6 +76,48 @@ void run(Session& s, const std::string& name, const Input& input, int64_t first,
     s.run(ops, input.data(), first, last);
 }
 
+// Checked here, once, so that a session need not.
+void make_predictions(Predictions* self, const std::vector<std::string>& features, const std::array<int64_t, 3>& steps,
+                      const std::vector<nb::dict>& grids) {
+    Predictions made;
+    for (const std::string& name : features) made.features.emplace_back(name);
+    made.steps = steps;
+    if (*std::min_element(steps.begin(), steps.end()) < 1) throw std::invalid_argument("a sample's steps must be 1 or more");
+    for (const nb::dict& grid : grids) {
+        Predicted p;
+        p.index = nb::cast<int32_t>(grid["index"]);
+        p.bits = nb::cast<int32_t>(grid["bits"]);
+        p.symmetric = nb::cast<bool>(grid["symmetric"]);
+        p.dense = nb::cast<bool>(grid["dense"]);
+        if (p.bits < 2 || p.bits > 8) throw std::invalid_argument("a predicted grid has 2 to 8 bits");
+        for (const auto& [name, end] : {std::pair("low", &p.low), std::pair("high", &p.high)}) {
+            const auto [slopes, intercept, least, most] =
+                nb::cast<std::tuple<std::vector<double>, double, double, double>>(grid[name]);
+            *end = {slopes, intercept, least, most};
+            if (slopes.size() != features.size()) throw std::invalid_argument("a predictor has one slope for each feature");
+        }
+        made.grids.push_back(std::move(p));
+    }
+    new (self) Predictions(std::move(made));
+}
+
+std::vector<double> predict(Session& s, const Predictions& predictions, const Input& value,
+                            const std::optional<Input>& reference) {
+    for (const Predicted& grid : predictions.grids)
+        if (grid.index < 0 || grid.index >= int64_t(s.plan().grids.size())) throw nb::index_error("no such grid");
+    Sampled sampled;
+    sampled.value = value.data();
+    sampled.h = int64_t(value.shape(0)), sampled.w = int64_t(value.shape(1)), sampled.c = int64_t(value.shape(2));
+    if (value.size() == 0) throw std::invalid_argument("features are taken of at least one element");
+    if (reference) {
+        for (size_t axis = 0; axis < 3; axis++)
+            if (reference->shape(axis) != value.shape(axis)) throw std::invalid_argument("value and reference differ in size");
+        sampled.reference = reference->data();
+    }
+    nb::gil_scoped_release release;
+    return s.predict(predictions, sampled);
+}
+
 // A view of a slot: h × w × c floats, or h × w × stride codes.
 nb::object slot_view(nb::handle self, int64_t index) {
     const Session& s = nb::cast<const Session&>(self);
@@ -128,6 +175,8 @@ NB_MODULE(_native, m) {
     }, "threads"_a, "seconds"_a, "int8 multiply-accumulates per second, the best of several measurements.");
     nb::class_<Plan>(m, "Plan", "A validated plan with packed weights; shared by sessions.")
         .def("__init__", [](Plan* self, nb::handle spec) { new (self) Plan(parse_plan(spec)); }, "spec"_a);
+    nb::class_<Predictions>(m, "Predictions", "The linear models of the grids that are predicted from one value.")
+        .def("__init__", &make_predictions, "features"_a, "steps"_a, "grids"_a);
     nb::class_<Session>(m, "Session", "One stream's buffers and threads.")
         .def("__init__", &make_session, "plan"_a, "isa"_a = "", "threads"_a = 1, "mode"_a = "frame",
              "taus"_a = std::map<int64_t, int32_t>())
@@ -145,6 +194,8 @@ NB_MODULE(_native, m) {
             if (i < 0 || i >= int64_t(s.plan().grids.size())) throw nb::index_error("no such grid");
             s.set_grid(int32_t(i), make_grid(scale, zero, low, high));
         }, "index"_a, "scale"_a, "zero"_a, "low"_a, "high"_a)
+        .def("predict", &predict, "predictions"_a, "value"_a, "reference"_a = nb::none(),
+             "Set the grids predicted from a value h×w×c, or from its difference from a reference; the features it found.")
         .def("set_tau", &set_tau, "slot"_a, "tau"_a,
              "From now on codes of this slot take a new value only where it moved by more than tau.")
         .def("always_follow", &Session::always_follow,

@@ -2,6 +2,8 @@
 // whatever does not fit raises ValueError, since a plan may come from a damaged file.
 #include "parse.h"
 
+#include "../core/predictions.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -530,13 +532,6 @@ private:
 };
 
 }  // namespace
-
-Grid make_grid(double scale, int32_t zero, int32_t low, int32_t high) {
-    const float s = float(scale);
-    if (!std::isfinite(s) || s <= 0 || !std::isfinite(1.0f / s)) fail("a grid's scale must be positive and finite");
-    if (low < 0 || high > 255 || low > high || zero < 0 || zero > 255) fail("a grid's codes must lie in 0 to 255");
-    return {s, 1.0f / s, zero, low, high};
-}
 
 Plan parse_plan(nb::handle spec) { return Builder(spec).build(); }
 

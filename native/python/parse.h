@@ -9,6 +9,5 @@ namespace vq {
 
 // Raises std::invalid_argument (ValueError) with one line for whatever is wrong.
 Plan parse_plan(nb::handle spec);
-Grid make_grid(double scale, int32_t zero, int32_t low, int32_t high);
 
 }  // namespace vq

@@ -533,4 +533,45 @@ inline Call split_case(World& world, Random& r) {
     };
 }
 
+// Read to the last value and no further.
+inline std::vector<float>& values_of(World& world, Random& r) {
+    auto& values = world.own<std::vector<float>>();
+    for (int i = r.between(1, 300); i > 0; i--) values.push_back(r.value());
+    world.shape = " of " + std::to_string(values.size());
+    return values;
+}
+
+inline Call lane_sums_case(World& world, Random& r) {
+    const std::vector<float>& values = values_of(world, r);
+    const double from = r.chance(50) ? 0.0 : r.value() / 3.0;
+    const bool squares = r.chance(50);
+    auto* lanes = world.array<double>("lanes", feature_lanes);
+    return [=, &values](const Kernels& kernels) { kernels.lane_sums(values.data(), int64_t(values.size()), from, squares, lanes); };
+}
+
+inline Call between_case(World& world, Random& r) {
+    std::vector<float>& values = values_of(world, r);
+    if (r.chance(30)) values[size_t(r.between(0, int(values.size()) - 1))] = r.chance(50) ? NAN : -INFINITY;
+    const int32_t low = r.chance(20) ? INT32_MIN : order_key(r.value()), high = r.chance(20) ? INT32_MAX : order_key(r.value());
+    auto& room = world.own(Memory::of<float>(values.size() + 16));
+    auto* found = world.array<uint32_t>("found", int64_t(values.size()));
+    auto* counts = world.array<int64_t>("found and below", 2);
+    return [=, &values, &room](const Kernels& kernels) {
+        kernels.between(values.data(), int64_t(values.size()), low, high, room.as<float>(), counts[0], counts[1]);
+        std::memcpy(found, room.as<float>(), size_t(counts[0]) * 4);
+    };
+}
+
+inline Call order_case(World& world, Random& r) {
+    std::vector<float>& values = values_of(world, r);
+    values.resize(std::min(values.size(), size_t(most_ordered)));
+    if (r.chance(30)) values[size_t(r.between(0, int(values.size()) - 1))] = r.chance(50) ? NAN : -INFINITY;
+    auto& ordered = world.own(std::vector<float>(values.size()));
+    auto* bits = world.array<uint32_t>("ordered", int64_t(values.size()));
+    return [=, &values, &ordered](const Kernels& kernels) {
+        kernels.order(values.data(), int32_t(values.size()), ordered.data());
+        std::memcpy(bits, ordered.data(), values.size() * 4);
+    };
+}
+
 }  // namespace vq::test

@@ -32,6 +32,9 @@ const Named kernels[] = {
     {"count_moved", count_moved_case},
     {"window_map", window_map_case},
     {"split", split_case},
+    {"lane_sums", lane_sums_case},
+    {"between", between_case},
+    {"order", order_case},
 };
 
 // Whether both give the same; prints how to see it again where not.

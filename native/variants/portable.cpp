@@ -13,10 +13,12 @@
 #include "../kernels/depthwise.h"
 #include "../kernels/others.h"
 #include "../kernels/changes.h"
+#include "../kernels/features.h"
 
 namespace vq {
 extern const Kernels kernels_portable;
 const Kernels kernels_portable = {"portable", portable::conv, portable::conv_residual, portable::depthwise,
-                                  VQ_OTHER_KERNELS(portable), portable::quantize_input, portable::finite, portable::window_map, portable::count_moved, portable::split,
-                                portable::peak};
+                                  VQ_OTHER_KERNELS(portable), portable::quantize_input, portable::finite, portable::window_map,
+                                  portable::count_moved, portable::split, portable::lane_sums, portable::between, portable::order,
+                                  portable::peak};
 }  // namespace vq

@@ -4,6 +4,7 @@
 #include "../reference/conv.h"
 #include "../reference/others.h"
 #include "../reference/changes.h"
+#include "../reference/features.h"
 #include "../reference/sparse.h"
 
 namespace vq {
@@ -11,5 +12,6 @@ extern const Kernels kernels_reference;
 const Kernels kernels_reference = {
     "reference", reference::conv, reference::conv, reference::depthwise, reference::float_conv, reference::map,
     reference::dequantize, reference::pool, reference::adaptive_pool, reference::resize, reference::move,
-    reference::softmax, reference::copy_sparse, reference::quantize_input, reference::finite, reference::window_map, reference::count_moved, reference::split, nullptr};
+    reference::softmax, reference::copy_sparse, reference::quantize_input, reference::finite, reference::window_map,
+    reference::count_moved, reference::split, reference::lane_sums, reference::between, reference::order, nullptr};
 }  // namespace vq

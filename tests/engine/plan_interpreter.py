@@ -7,6 +7,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from videoquant.engine.tables import unsigned
+from videoquant.quantizers.features import features
+
 
 def nchw(x):
     return torch.from_numpy(np.ascontiguousarray(x)).permute(2, 0, 1)[None]
@@ -43,6 +46,14 @@ class Interpreter:
 
     def set_grid(self, index, scale, zero, low, high):
         self.grids[index] |= {"scale": scale, "zero": zero, "low": low, "high": high}
+
+    def predict(self, predictions, value, reference=None):
+        assert value.flags.c_contiguous
+        x = value if reference is None else np.abs(value - reference)
+        found = features(nchw(x) if x.shape[:2] != (1, 1) else nchw(x).reshape(1, -1), predictions.features)
+        for index, source in zip(predictions.indices, predictions.sources, strict=True):
+            self.set_grid(index, **unsigned(source.grid(None, {source.predictor.position: found})))
+        return found.tolist()
 
     def run(self, program, input, first=0, last=-1):
         ops = self.spec["programs"][program]

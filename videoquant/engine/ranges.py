@@ -17,10 +17,10 @@ from torch import Tensor
 
 from videoquant.engine.predictions import Predictions
 from videoquant.engine.session import Session
+from videoquant.engine.sizes import channels_last
 from videoquant.engine.tables import unsigned
-from videoquant.quantizers.features import features
 from videoquant.schemes import Scheme
-from videoquant.simulate.activations import DynamicGrid
+from videoquant.simulate.activations import DynamicGrid, PredictedGrid
 from videoquant.storage import predictor_from_json
 
 
@@ -40,17 +40,15 @@ class Measure:
 
 @dataclass(frozen=True)
 class Predict:
-    """A pause for predicted ranges. before_op, slot, shape: as `Measure`.
+    """A pause for predicted ranges. before_op, slot: as `Measure`.
 
-    value: its name. features: their names. predictions: the grids; None where only later frames have some.
+    value: its name. predictions: the features and the grids; None where only later frames have some.
     remember: whether the residuals of later frames are taken from this frame's value.
     """
 
     before_op: int
     slot: int
-    shape: tuple[int, ...]
     value: str
-    features: tuple[str, ...]
     predictions: Predictions | None
     remember: bool
 
@@ -69,42 +67,39 @@ def read_pause(stored: dict[str, Any], scheme: Scheme) -> Pause:
     entries = wanted["grids"]
     predictions = None
     if entries:
-        predictions = Predictions(
-            [entry["grid"] for entry in entries],
-            [predictor_from_json(entry["predictor"]) for entry in entries],
-            [entry["bits"] for entry in entries],
-            [entry["symmetric"] for entry in entries],
-        )
-    shape, names = tuple(wanted["shape"]), tuple(wanted["features"])
-    return Predict(before_op, wanted["slot"], shape, wanted["value"], names, predictions, wanted["remember"])
+        sources = [
+            PredictedGrid(
+                predictor_from_json(entry["predictor"]),
+                scheme.range_estimator,
+                entry["bits"],
+                entry["symmetric"],
+            )
+            for entry in entries
+        ]
+        indices = [entry["grid"] for entry in entries]
+        predictions = Predictions(wanted["shape"], wanted["features"], indices, sources)
+    return Predict(before_op, wanted["slot"], wanted["value"], predictions, wanted["remember"])
 
 
 class Ranges:
     """The ranges of one stream's frames; it remembers what predictors read of the reference frame."""
 
     def __init__(self) -> None:
-        self._remembered: dict[str, Tensor] = {}
+        self._remembered: dict[str, NDArray[np.float32]] = {}
 
     def set(self, pause: Pause, session: Session, input: Tensor, is_key: bool) -> None:
         """Set the grids that a program pauses for. input: the network's, of this frame."""
-        x = value(session, pause.slot, pause.shape, input)
         if isinstance(pause, Measure):
+            # The input stands for slot 0.
+            x = input if pause.slot == 0 else as_value(session.slot(pause.slot), pause.shape)
             grid = unsigned(pause.source.grid(x, {}))
             session.set_grid(pause.index, grid["scale"], grid["zero"], grid["low"], grid["high"])
             return
+        pixels = channels_last(input) if pause.slot == 0 else session.slot(pause.slot)
         if pause.predictions is not None:
-            seen = x if is_key else (x - self._remembered[pause.value]).abs()
-            pause.predictions.set(session, features(seen, pause.features))
+            session.predict(pause.predictions, pixels, None if is_key else self._remembered[pause.value])
         if pause.remember:
-            self._remembered[pause.value] = x.clone()
-
-
-def value(session: Session, slot: int, shape: Sequence[int], input: Tensor) -> Tensor:
-    """A slot as the network has the value, 1×C×H×W or 1×C, mostly on the slot's own memory.
-
-    input: the network's, which stands for slot 0.
-    """
-    return input if slot == 0 else as_value(session.slot(slot), shape)
+            self._remembered[pause.value] = pixels.copy()
 
 
 def as_value(array: NDArray[np.float32], shape: Sequence[int]) -> Tensor:

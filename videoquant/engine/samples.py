@@ -38,10 +38,10 @@ def _sampled(body: Body, group: Group, value: str) -> tuple[int, int] | None:
         if operand is not None and body.number(operand) is None:
             return None
     height, width, channels = body.sizes[value]
-    steps = sample_steps((1, channels, height, width))
+    rows, columns, _ = sample_steps((1, channels, height, width))
     # The features are taken of all of the sample.
-    kept = sampled_size(body.sizes[value], steps)
-    return steps if sample_steps((1, kept[2], kept[0], kept[1])) == (1, 1) else None
+    kept = sampled_size(body.sizes[value], (rows, columns))
+    return (rows, columns) if sample_steps((1, kept[2], kept[0], kept[1])) == (1, 1, 1) else None
 
 
 def sampled_size(size: Size, steps: tuple[int, int]) -> Size:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from videoquant import _native
 from videoquant.axes import DenseSparse
 from videoquant.engine.plan import Plan
+from videoquant.engine.predictions import Predictions
 from videoquant.errors import SchemeError
 from videoquant.schemes import Scheme
 
@@ -48,6 +49,17 @@ class Session(Protocol):
         """A sparse slot's elements: where a pixel's begin (h · w + 1), column · c + channel, and values."""
 
     def set_grid(self, index: int, scale: float, zero: int, low: int, high: int) -> None: ...
+
+    def predict(
+        self,
+        predictions: Predictions,
+        value: NDArray[np.float32],
+        reference: NDArray[np.float32] | None = None,
+    ) -> list[float]:
+        """Set the grids predicted from a value h×w×c; with a reference, from its difference from that.
+
+        Both in C order. Returns the features.
+        """
 
     def refresh(self) -> None:
         """Compute the next frame in full."""

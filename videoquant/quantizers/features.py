@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from torch import Tensor
 from videoquant.errors import SchemeError
 
 SAMPLES = 1 << 16
+LANES = 64
 
 _LEVELS = {
     f"q{level:g}": level
@@ -50,20 +52,22 @@ def choice(count: int) -> tuple[str, ...] | None:
     return DEFAULT if count == len(DEFAULT) else None
 
 
-def sample_steps(shape: Sequence[int]) -> tuple[int, int]:
-    """From an activation N×C×H×W every a-th row and b-th column are taken: (a, b)."""
+def sample_steps(shape: Sequence[int]) -> tuple[int, int, int]:
+    """From an activation N×C×H×W every a-th row and b-th column are taken: (a, b, 1).
+
+    From one of any other shape every c-th element: (1, 1, c).
+    """
     every = max(1.0, math.prod(shape) / SAMPLES)
+    if len(shape) != 4:
+        return 1, 1, round(every)
     rows = min(max(1, round(math.sqrt(every))), shape[2])
-    return rows, max(1, round(every / rows))
+    return rows, max(1, round(every / rows)), 1
 
 
 def _sample(x: Tensor) -> NDArray[np.float32]:
     values = x.detach()
-    if x.dim() == 4:
-        rows, columns = sample_steps(x.shape)
-        values = values.permute(0, 2, 3, 1)[:, ::rows, ::columns]
-    else:
-        values = values.flatten()[:: round(max(1.0, x.numel() / SAMPLES))]
+    rows, columns, each = sample_steps(x.shape)
+    values = values.permute(0, 2, 3, 1)[:, ::rows, ::columns] if x.dim() == 4 else values.flatten()[::each]
     return values.float().numpy(force=True).reshape(-1)
 
 
@@ -72,13 +76,22 @@ def _feature(sample: NDArray[np.float32], ordered: NDArray[np.float32], name: st
         return float(ordered[math.floor(_LEVELS[name] * (len(ordered) - 1))])
     match name:
         case "mean":
-            return float(sample.mean())
+            return _sum(sample) / len(sample)
         case "max":
             return float(ordered[-1])
         case "min":
             return float(ordered[0])
         case "std":
-            return float(sample.std())
+            mean = _sum(sample) / len(sample)
+            return math.sqrt(_sum(np.square(sample.astype(np.float64) - mean)) / len(sample))
         case "absmax":
             return float(max(-ordered[0], ordered[-1]))
     raise SchemeError(f"unknown feature {name!r}; known are {', '.join(POOL)}")
+
+
+def _sum(values: NDArray[Any]) -> float:
+    """The sum in an order that the engine can follow: value i belongs to lane i mod 64, then lane by lane."""
+    rows = np.zeros((-(-len(values) // LANES), LANES))
+    rows.reshape(-1)[: len(values)] = values
+    # `cumsum` adds one after another; `sum` does so as it pleases.
+    return float(rows.cumsum(0)[-1].cumsum()[-1])
