@@ -392,6 +392,8 @@ private:
         p.kernel_h = kernel[0], p.kernel_w = kernel[1], p.stride_y = stride[0], p.stride_x = stride[1];
         p.top = padding[0], p.left = padding[1], p.bottom = padding[2], p.right = padding[3];
         if (attrs.has("dilation")) {
+            // Its average would divide by the pixels that a dilated window reaches over.
+            if (p.kind == PoolKind::average) fail(r.where() + ": an average pool with a dilation is not supported");
             const auto dilation = attrs.integers("dilation", 2, 1, largest_side);
             p.dilation_y = dilation[0], p.dilation_x = dilation[1];
         }

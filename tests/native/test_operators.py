@@ -133,3 +133,18 @@ def test_chain_of_operators_gives_the_same_in_every_mode(drawn: Drawn, threads: 
     assert_identical(
         spec, outputs(native(spec, isa, "exact", threads), spec, frames), expected, f"exact {isa}"
     )
+
+
+def test_an_average_pool_with_a_dilation_is_refused() -> None:
+    size = {"h": 6, "w": 6, "c": 3}
+    attrs = {"kernel": [2, 2], "stride": [1, 1], "padding": [0] * 4, "dilation": [2, 2]}
+    empty = {"inputs": [0], "tensors": {}, "steps": [], "h": 4, "w": 4, "c": 3}
+    spec = {
+        "version": 1,
+        "slots": [{**size, "type": "f32", "keep": False, "name": "x"}],
+        "grids": [],
+        "programs": {"key": [{"kind": "avg_pool", "name": "pool", "attrs": attrs, **empty}]},
+        "outputs": {},
+    }
+    with pytest.raises(ValueError, match="an average pool with a dilation is not supported"):
+        _native.Plan(spec)
