@@ -126,3 +126,13 @@ def test_ranges_print_a_table_and_write_json(command, tmp_path, monkeypatch):
 def test_help_names_both_commands(command):
     code, out, _ = command("bench", "--help")
     assert code == 0 and "ranges" in out and "network" in out
+
+
+def test_ctrl_c_is_one_line(small, command, clip, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "race", interrupted)
+    monkeypatch.setattr(run, "build", lambda engines, assignment: [])
+    code, out, err = command("bench", small, "--video", clip, "--engines", "videoquant")
+    assert code == 130 and out == "" and err == "videoquant: stopped\n"

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import videoquant as vq
+from videoquant.cli import engines
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +126,12 @@ def test_what_does_not_fit_ends_in_one_line(run, files, tmp_path, case):
     assert code == 2 and out == ""
     assert message in err and err.startswith("videoquant: error: ") and err.count("\n") == 1
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_ctrl_c_while_thresholds_are_found_is_one_line(run, files, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engines, "calibrate_thresholds", interrupted)
+    code, out, err = run(files["frame"], "--engine", "bounded")
+    assert code == 130 and out == "" and err == "videoquant: stopped\n"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import re
+import signal
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -32,7 +33,9 @@ def peak_memory_mb(contender: Contender, inputs: Sequence[Tensor], threads: int)
     if not STATUS.exists():
         return None
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as process:
+    # Ctrl-C reaches every process of the terminal: only this one is to say so.
+    quiet = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(1, mp_context=context, initializer=signal.signal, initargs=quiet) as process:
         return process.submit(_measure, contender, list(inputs), threads).result()
 
 

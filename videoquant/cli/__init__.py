@@ -5,14 +5,28 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import typer
+from typer.core import TyperGroup
 
 from videoquant.cli import alpha, bench, compare, inspect, quantize, run, train
 from videoquant.errors import VideoQuantError
 
+
+class _Commands(TyperGroup):
+    """Ctrl-C ends any command in one line and exit code 130; some end earlier, with what they have."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("videoquant: stopped", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Quantize vision networks for video: what each bit-width and scheme costs, and what it loses.",
     no_args_is_help=True,
     add_completion=False,
