@@ -1,0 +1,116 @@
+// A convolution and the pool behind it, together.
+#include "session_parts.h"
+
+#include <mutex>
+
+namespace vq {
+
+// Whether operator i is a convolution whose result goes to the pool behind it and nowhere else. Then the two run
+// together, a few rows at a time, and the whole map, often the largest of a network, is never stored.
+bool Session::joins_pool(const std::vector<Op>& ops, size_t i) const {
+    if (i + 1 >= ops.size() || ops[i].kind != Kind::conv || ops[i].parts.size() != 1 ||
+        ops[i].parts[0].step_y != 1 || ops[i + 1].kind != Kind::pool || ops[i + 1].pool.dilation_y != 1 ||
+        ops[i + 1].pool.kernel_h > 8 ||  // a window as high as the map would need all of it
+        ops[i].steps.empty() || ops[i].steps.back().step.kind != Do::store)
+        return false;
+    const int32_t slot = ops[i].steps.back().slot;
+    if (ops[i + 1].inputs[0] != slot || plan_->slots[size_t(slot)].keep) return false;
+    for (const auto& [name, output] : plan_->outputs)
+        if (output == slot) return false;
+    int uses = 0;
+    for (const auto& [name, all] : plan_->programs)
+        for (const Op& op : all) {
+            for (const int32_t input : op.inputs) uses += input == slot;
+            for (const StepPlan& step : op.steps) uses += (step.slot == slot) + (step.operand == slot) + (step.reference == slot);
+        }
+    return uses == 2;
+}
+
+// Computes the rows of the pool that the spans (first, last + 1) name.
+void Session::run_joined(Bound& conv, Bound& pool, const std::vector<std::pair<int32_t, int32_t>>& spans) {
+    const Op& op = *conv.op;
+    const Pool& p = pool.pool;
+    const int64_t row = int64_t(op.w) * op.c;
+    // As many rows at once as half a typical L2 cache holds, but whole windows.
+    const int64_t rows = std::max<int64_t>(1, (int64_t(512) << 10) / (row * 4 * p.stride_y));
+    const int64_t height = (rows - 1) * p.stride_y + p.kernel_h + p.stride_y;
+    if (stripes_.empty() || stripes_[0].bytes() < size_t(height * row) * 4 + slack) {
+        for (const Memory& stripe : stripes_) bytes_ -= stripe.bytes();
+        stripes_.clear();
+        free_stripes_.clear();
+        for (int t = 0; t < threads_->count(); t++) {
+            stripes_.push_back(Memory::of<float>(size_t(height * row)));
+            free_stripes_.push_back(stripes_.back().as<float>());
+            bytes_ += stripes_.back().bytes();
+        }
+    }
+    std::vector<std::pair<int32_t, int32_t>> tasks;
+    const int32_t each = threads_->count() == 1 ? pool.op->h : std::max(1, pool.op->h / (threads_->count() * 4));
+    for (const auto& [first, last] : spans)
+        for (int32_t y = first; y < last; y += each) tasks.emplace_back(y, std::min(last, y + each));
+    threads_->run(int64_t(tasks.size()), [&](int64_t task) {
+        float* stripe;
+        {
+            std::lock_guard<std::mutex> lock(stripes_mutex_);
+            stripe = free_stripes_.back();
+            free_stripes_.pop_back();
+        }
+        std::vector<Step> steps = conv.steps;
+        Conv c = conv.convs[0];
+        c.program.steps = steps.data();
+        Pool q = p;
+        int64_t have = -1, end = -1;  // the rows of the map that lie in the stripe
+        const int64_t last = tasks[size_t(task)].second;
+        for (int64_t y = tasks[size_t(task)].first; y < last; y += rows) {
+            const int64_t stop = std::min(last, y + rows);
+            const int64_t from = std::max<int64_t>(0, y * p.stride_y - p.top);
+            const int64_t to = std::min<int64_t>(op.h, (stop - 1) * p.stride_y - p.top + p.kernel_h);
+            const int64_t kept = std::max<int64_t>(0, end - from);
+            if (have >= 0 && kept > 0) std::memmove(stripe, stripe + (from - have) * row, size_t(kept * row) * 4);
+            // Pixel numbers stay those of the whole map; it begins above the stripe.
+            float* map = stripe - from * row;
+            steps.back().out.data = map;
+            q.in.data = map;
+            kernels_->conv(c, {nullptr, (have >= 0 ? std::max(from, end) : from) * op.w, to * op.w});
+            kernels_->pool(q, {nullptr, y * pool.op->w, stop * pool.op->w});
+            have = from;
+            end = to;
+        }
+        std::lock_guard<std::mutex> lock(stripes_mutex_);
+        free_stripes_.push_back(stripe);
+    });
+}
+
+// A convolution and its pool: whole rows of the pool, those whose windows hold any change.
+void Session::follow_joined(Bound& conv, Bound& pool) {
+    bool all;
+    window(conv, all);
+    begin_following(pool, all);
+    uint16_t* map = map_.as<uint16_t>();
+    std::vector<std::pair<int32_t, int32_t>> spans;
+    if (all) spans.emplace_back(0, pool.op->h);
+    else {
+        const Op& op = *conv.op;
+        std::vector<bool> changed(size_t(op.h));
+        for (int32_t y = 0; y < op.h; y++)
+            for (int32_t x = 0; x < op.w && !changed[size_t(y)]; x++) changed[size_t(y)] = map[int64_t(y) * op.w + x] != 0;
+        for (int32_t y = 0; y < pool.op->h; y++) {
+            const int32_t from = std::max(0, y * pool.pool.stride_y - pool.pool.top);
+            const int32_t to = std::min(op.h, y * pool.pool.stride_y - pool.pool.top + pool.pool.kernel_h);
+            bool any = false;
+            for (int32_t row = from; row < to; row++) any |= changed[size_t(row)];
+            std::fill(map + int64_t(y) * pool.op->w, map + int64_t(y + 1) * pool.op->w, uint16_t(any));
+            if (!any) continue;
+            if (!spans.empty() && spans.back().second == y) spans.back().second++;
+            else spans.emplace_back(y, y + 1);
+        }
+        int64_t rows = 0;
+        for (const auto& [first, last] : spans) rows += last - first;
+        work_of(conv) = {op.macs / pool.op->h * rows, rows == pool.op->h ? How::dense : How::listed};
+    }
+    run_joined(conv, pool, spans);
+    end_following(pool, all);
+    count_cost(conv, conv.op->macs ? double(work_of(conv).first) / double(conv.op->macs) : 1.0, !fresh_);
+}
+
+}  // namespace vq
