@@ -17,6 +17,10 @@ class DataError(VideoQuantError):
     """A clip, image or frame that is missing, unreadable, of the wrong size, or not finite."""
 
 
+class ChipError(VideoQuantError):
+    """A chip file with a missing or impossible value, or measurements that a chip cannot be fitted to."""
+
+
 class OutputError(VideoQuantError):
     """A file or folder that cannot be written."""
 
