@@ -33,7 +33,8 @@ from videoquant.cli.options import (
 from videoquant.errors import SchemeError
 from videoquant.files import atomic_write, check_writable
 from videoquant.network.graph import Network
-from videoquant.report.alpha_plot import check_plot, write_alpha_plot
+from videoquant.report.alpha_plot import write_alpha_plot
+from videoquant.report.plot_file import check_plot
 from videoquant.report.table import heading
 from videoquant.schemes import Scheme
 from videoquant.tasks import task_for

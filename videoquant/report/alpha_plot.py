@@ -11,14 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from videoquant.calibration.alpha import LADDER, AlphaCurve
-from videoquant.errors import OutputError
-from videoquant.files import atomic_write, check_writable
 from videoquant.network.graph import Network
-from videoquant.report.looks import COLORS, INK, MUTED, RULE, dress, new_figure, style, title
+from videoquant.report.looks import COLORS, INK, MUTED, RULE, dress, new_figure, title
+from videoquant.report.plot_file import write_plot
 from videoquant.report.table import heading
 from videoquant.tasks import primary_output, task_for
 
-SUFFIXES = (".svg", ".png")
 DECADES = (0.9, 0.99, 0.999, 0.9999, 0.99999)
 MOST_TICKS = 9  # more labels like 0.99998 would touch
 EDGE = 0.5  # decades from the last α below 1 to where α = 1 is drawn
@@ -26,20 +24,7 @@ EDGE = 0.5  # decades from the last α below 1 to where α = 1 is drawn
 
 def write_alpha_plot(curve: AlphaCurve, network: Network, path: str | Path) -> None:
     """Draw `alpha_plot` into an SVG or PNG file, by the suffix of `path`; errors as of `check_plot`."""
-    check_plot(path)
-    suffix = Path(path).suffix.lower()
-    with style(), atomic_write(path) as temporary:
-        metadata = {"Date": None} if suffix == ".svg" else {}
-        alpha_plot(curve, network).savefig(
-            temporary, format=suffix[1:], dpi=144, facecolor="white", metadata=metadata
-        )
-
-
-def check_plot(path: str | Path) -> None:
-    """Raise `OutputError` for a suffix that is not one of `SUFFIXES`, or where no file can be written."""
-    if Path(path).suffix.lower() not in SUFFIXES:
-        raise OutputError(f"{path}: the suffix of a plot must be one of {', '.join(SUFFIXES)}")
-    check_writable(path)
+    write_plot(lambda: alpha_plot(curve, network), path)
 
 
 def alpha_plot(curve: AlphaCurve, network: Network) -> Figure:
