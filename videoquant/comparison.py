@@ -18,6 +18,10 @@ from torch import Tensor
 
 from videoquant.axes import DenseSparse
 from videoquant.costs.bops import amortised_bops, frame_bops
+from videoquant.costs.chip import Chip
+from videoquant.costs.rapl import Meter, open_meter
+from videoquant.costs.simulator import SchemeCost, scheme_cost
+from videoquant.costs.workload import workload
 from videoquant.data.dataset import LabelledFrame
 from videoquant.data.targets import Target
 from videoquant.data.video import Frame
@@ -109,6 +113,8 @@ class Row:
     predicted and what would have been measured. pictures: overlays on the sample frames. frames_per_second,
     work_share: where the engine ran it, from frames to outputs, and how much of the work of full frames was
     done, on average; None in simulation, and only there are layers, shares and ranges measured.
+    measured_mj: millijoules per frame of the CPU, where the engine ran it and the machine exposes them.
+    on_chip: what the scheme takes on the comparison's chip.
     """
 
     scheme: str
@@ -126,6 +132,8 @@ class Row:
     pictures: list[NDArray[np.uint8]] = field(default_factory=list)
     frames_per_second: float | None = None
     work_share: float | None = None
+    measured_mj: float | None = None
+    on_chip: SchemeCost | None = None
 
 
 @dataclass
@@ -138,6 +146,7 @@ class Comparison:
     unrelated images. accuracy: the measures against labels, where there are any; labelled: how many frames
     have one. complete: False where the user stopped it; then every row holds the same first frames.
     engine: what ran the rows that have a `work_share`; None where all were simulated.
+    chip: what the rows' `on_chip` is for; None where no chip was asked for.
     """
 
     network: str
@@ -154,6 +163,7 @@ class Comparison:
     labelled: int = 0
     complete: bool = True
     engine: str | None = None
+    chip: Chip | None = None
 
 
 class _Contender:
@@ -166,11 +176,14 @@ class _Contender:
         comparison: Comparison,
         agreement: Agreement | None,
         score: Score | None,
+        meter: Meter | None,
     ) -> None:
         self.network, self.scheme, self.points = quantized.network, quantized.scheme, quantized.points
         self.stream = stream
         self.seconds: list[float] = []
         self.work: list[float] = []
+        self.joules: list[float] = []
+        self.meter = meter
         self.row = Row(str(quantized.scheme))
         self.primary = comparison.primary
         self.agreement, self.score = agreement, score
@@ -194,10 +207,14 @@ class _Contender:
                 self.layers.setdefault(node.name, Sqnr()).update(reference_layers[node.name], y)
 
         stream, shares, densities = self.stream, {}, {}
-        start = time.perf_counter()
         if isinstance(stream, EngineStream):
+            if self.meter:
+                self.meter.joules()
+            start = time.perf_counter()
             output = stream.run(frame)
             self.seconds.append(time.perf_counter() - start)
+            if self.meter:
+                self.joules.append(self.meter.joules())
             self.work.append(stream.work_share)
         elif reference_layers:
             output = stream.run(frame, observe, self._probe if stream.quantized.watched else None)
@@ -280,6 +297,8 @@ class _Contender:
         if self.work:
             row.frames_per_second = len(self.seconds) / sum(self.seconds)
             row.work_share = sum(self.work) / len(self.work)
+        if self.joules:
+            row.measured_mj = 1e3 * sum(self.joules) / len(self.joules)
         return row
 
 
@@ -295,6 +314,7 @@ def compare(
     progress: Callable[[], None] | None = None,
     streams: Sequence[AnyStream] | None = None,
     engine: str | None = None,
+    chip: Chip | None = None,
 ) -> Comparison:
     """Score calibrated schemes on a stream, against the floating-point network.
 
@@ -304,10 +324,13 @@ def compare(
         images. score: makes what scores outputs against the targets of `LabelledFrame`s.
     progress: called after every frame. streams: what runs each scheme, `plan.stream()` of the engine or
         `quantized.stream()`; all are simulated by default. engine: what the results call the former.
+    chip: simulate the time and energy of every scheme on it, with the shares and densities recorded here.
     Ctrl-C ends it after the frame in hand: what is measured so far is returned, marked incomplete.
     Raises `DataError` where there are no frames.
     """
     task = task_for(network)
+    work = workload(network) if chip else None
+    meter = open_meter()
     comparison = Comparison(
         network.name,
         source,
@@ -317,9 +340,12 @@ def compare(
         calibration=calibration,
         stills=stills,
         engine=engine,
+        chip=chip,
     )
     contenders = [
-        _Contender(q, stream, comparison, task.agreement() if task else None, score() if score else None)
+        _Contender(
+            q, stream, comparison, task.agreement() if task else None, score() if score else None, meter
+        )
         for q, stream in zip(quantized, streams or [q.stream() for q in quantized], strict=True)
     ]
     comparison.accuracy = score().measures if score else ()
@@ -344,6 +370,10 @@ def compare(
     if not comparison.frames:
         raise DataError(f"{source}: no frames to score")
     comparison.rows = [contender.finish() for contender in contenders]
+    if chip and work:
+        for row, contender in zip(comparison.rows, contenders, strict=True):
+            density = row.density.get("mean")
+            row.on_chip = scheme_cost(chip, work, contender.scheme, row.layer_shares, density)
     return comparison
 
 

@@ -22,7 +22,7 @@ def test_dictionary_has_every_documented_key(comparison: Comparison) -> None:
     data = to_dict(comparison)
     assert list(data) == [
         "format", "network", "source", "calibration", "task", "primary_output", "frames",
-        "labelled_frames", "complete", "engine", "rows",
+        "labelled_frames", "complete", "engine", "chip", "rows",
     ]  # fmt: skip
     assert data["format"] == 2
     assert data["calibration"] == "15 frames of the same source, none of them scored"
@@ -30,7 +30,8 @@ def test_dictionary_has_every_documented_key(comparison: Comparison) -> None:
     assert [row["scheme"] for row in data["rows"]] == [row.scheme for row in comparison.rows]
     assert list(data["rows"][-1]) == [
         "scheme", "gbops_per_frame", "sqnr_db", "agreement", "accuracy", "accuracy_by_label", "per_frame",
-        "layer_sqnr_db", "shares", "layer_shares", "density", "frames_per_second", "work_share", "ranges",
+        "layer_sqnr_db", "shares", "layer_shares", "density", "frames_per_second", "work_share",
+        "measured_mj", "on_chip", "ranges",
         "pareto",
     ]  # fmt: skip
     assert list(data["rows"][-1]["shares"]) == ["0", "4", "8"]

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from videoquant.comparison import Comparison
-from videoquant.report.table import gbops_digits, render_table, sqnr_text
+from videoquant.report.table import cost_digits, render_table, sqnr_text
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
@@ -63,7 +63,7 @@ def test_columns_line_up_at_the_right(make_comparison: Any) -> None:
     [([307.2, 4.81], 2), ([1528.0, 25.2], 1), ([0.0516], 4), ([300.0], 0), ([0.0], 2), ([], 2)],
 )
 def test_least_cost_shows_three_digits(costs: list[float], digits: int) -> None:
-    assert gbops_digits(costs) == digits
+    assert cost_digits(costs) == digits
 
 
 def test_exact_is_a_word() -> None:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-from videoquant.cli import alpha, bench, compare, inspect, quantize, run, train
+from videoquant.cli import alpha, bench, chips, compare, inspect, quantize, run, train
 from videoquant.errors import VideoQuantError
 
 
@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 app.command("alpha")(alpha.command)
 app.add_typer(bench.app, name="bench")
+app.add_typer(chips.app, name="chips")
 app.command("compare")(compare.command)
 app.command("inspect")(inspect.command)
 app.command("quantize")(quantize.command)

@@ -20,6 +20,7 @@ from videoquant.calibration.sampling import (
     calibration_spans,
     split,
 )
+from videoquant.cli.chips import ChipOption, say_fallbacks
 from videoquant.cli.engines import SIMULATE, ThreadsOption, comparable_stream, one_thread_of_pytorch
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
@@ -47,6 +48,7 @@ from videoquant.comparison import (
     PICTURES,
     compare,
 )
+from videoquant.costs.chip_file import open_chip
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, Frame
 from videoquant.errors import DataError, SchemeError
@@ -107,8 +109,10 @@ def command(
         ),
     ] = SIMULATE,
     threads: ThreadsOption = 2,
+    chip: ChipOption = None,
 ) -> None:
     """Compare schemes on a clip: GBOPs per frame, SQNR, agreement with fp32, accuracy on labels."""
+    target = None if chip is None else open_chip(chip)
     if engine not in (SIMULATE, "frame", "exact"):
         raise SchemeError(f"--engine {engine}: it must be {SIMULATE}, frame or exact")
     source = open_source(video, images, dataset)
@@ -149,11 +153,14 @@ def command(
             progress=advance,
             streams=streams,
             engine=None if engine == SIMULATE else engine,
+            chip=target,
         )
     console.print(render_table(result))
     by_class = render_labels(result, console)
     if by_class:
         console.print(by_class)
+    if target:
+        say_fallbacks(target, [row.on_chip for row in result.rows if row.on_chip])
     if json_file:
         write_json(result, json_file)
     page = write_report(result, report)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import statistics
+from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.table import Table
 
 from videoquant.api import SHIPPED
 from videoquant.axes import Predicted
+from videoquant.cli.chips import ChipOption, say_fallbacks
 from videoquant.cli.networks import CheckpointOption, SizeOption, open_network
 from videoquant.cli.options import (
     ColorOption,
@@ -21,11 +25,18 @@ from videoquant.cli.options import (
     console,
 )
 from videoquant.costs.bops import amortised_bops, frame_bops
+from videoquant.costs.chip import Chip, Precision
+from videoquant.costs.chip_file import open_chip
+from videoquant.costs.simulator import FrameCost, SchemeCost, frame_cost, precisions, scheme_cost
+from videoquant.costs.workload import Workload, workload
 from videoquant.errors import NetworkError
 from videoquant.models import names
 from videoquant.network.graph import Network
 from videoquant.quantizers.placement import layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible
+from videoquant.report.plot_file import check_plot
+from videoquant.report.roofline_plot import write_roofline_plot
+from videoquant.report.table import ABSENT
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import DynamicGrid, PredictedGrid, StaticGrid
 from videoquant.simulate.parameters import Parameters, PointGrids
@@ -51,8 +62,15 @@ def command(
     color: ColorOption = None,
     fit: FitOption = None,
     task: TaskOption = None,
+    chip: ChipOption = None,
+    plot: Annotated[
+        Path, typer.Option(metavar="F", help="With --chip: draw the roofline here, an .svg or a .png file.")
+    ] = Path("roofline.svg"),
 ) -> None:
     """Print a network's layers: shapes, parameters, MACs, and the bits a scheme gives each."""
+    target = None if chip is None else open_chip(chip)
+    if target:
+        check_plot(plot)
     options = (mean, std, scale, color, fit, task)
     if is_quantized_file(network):
         if checkpoint is not None or size is not None:
@@ -68,13 +86,28 @@ def command(
         shown = Scheme.parse(scheme or "w8a8")
         graph = open_network(network, checkpoint, size, None, *options)
         calibrated = None
-    console.print(layer_table(graph, shown, calibrated))
+    work = workload(graph) if target else None
+    cost = frame_cost(target, work, shown, shown.period == 1) if target and work else None
+    console.print(layer_table(graph, shown, calibrated, cost))
     for line in [*summary(graph, shown), *(prediction(calibrated) if calibrated else looks(graph, shown))]:
         console.print(line, highlight=False)
+    if target and work and cost:
+        whole = scheme_cost(target, work, shown)
+        console.print(on_chip(target, shown, whole), highlight=False)
+        say_fallbacks(target, [whole])
+        if whole.ms is not None:
+            drawn = roofs(target, work, shown)
+            write_roofline_plot(f"{graph.name}, {shown}", target, cost, drawn, plot)
+            console.print(f"roofline       {plot}", highlight=False, soft_wrap=True)
 
 
-def layer_table(network: Network, scheme: Scheme, calibrated: Parameters | None) -> Table:
-    """One line per layer, in the order they run; of a calibrated one with the origin of its ranges."""
+def layer_table(
+    network: Network, scheme: Scheme, calibrated: Parameters | None, cost: FrameCost | None = None
+) -> Table:
+    """One line per layer, in the order they run; of a calibrated one with the origin of its ranges.
+
+    cost: of a frame on a chip; adds each layer's time, its share, and what bounds it.
+    """
     bits = layer_bits(network, scheme)
     ranges: dict[str, str] = {}
     if calibrated:
@@ -84,9 +117,11 @@ def layer_table(network: Network, scheme: Scheme, calibrated: Parameters | None)
     table.add_column("operator", no_wrap=True)
     for heading in ("weights", "output", "parameters", "MMACs", str(scheme)):
         table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("µs", "share", "bound by") if cost else ():
+        table.add_column(heading, justify="right", no_wrap=True)
     if calibrated:
         table.add_column("ranges", no_wrap=True)
-    for node in network.layers:
+    for index, node in enumerate(network.layers):
         owned = network.node_tensors(node)
         table.add_row(
             node.name,
@@ -96,9 +131,35 @@ def layer_table(network: Network, scheme: Scheme, calibrated: Parameters | None)
             f"{sum(t.numel() for t in owned.values()):,}",
             f"{network.macs[node.name] / 1e6:,.2f}",
             str(bits[node.name]),
+            *(chip_cells(cost, index) if cost else ()),
             *([ranges[node.name]] if node.name in ranges else []),
         )
     return table
+
+
+def chip_cells(cost: FrameCost, index: int) -> tuple[str, str, str]:
+    """One layer's microseconds, their share, and what bounds it; dashes where the chip cannot run it."""
+    seconds = float(cost.seconds[index])
+    if math.isnan(seconds):
+        return (ABSENT,) * 3
+    total = float(np.nansum(cost.seconds))
+    bound = "memory" if cost.memory[index] > cost.compute[index] else "computing"
+    return f"{seconds * 1e6:.2f}", f"{seconds / total:.1%}", bound
+
+
+def on_chip(chip: Chip, scheme: Scheme, cost: SchemeCost) -> str:
+    """The line of the chip: what a frame takes; the table's layers are those of a residual frame, if any."""
+    if cost.ms is None:
+        return f"chip           {chip.name}: it cannot run {scheme}"
+    line = f"chip           {chip.name}: {cost.ms:.3g} ms per frame, {cost.frames_per_second:.0f} fps"
+    line += "" if cost.mj is None else f", {cost.mj:.3g} mJ"
+    return line + ("; µs above are of a residual frame" if scheme.period > 1 else "")
+
+
+def roofs(chip: Chip, work: Workload, scheme: Scheme) -> list[Precision]:
+    """The chip's precisions that compute the scheme."""
+    found = {chip.precision(*wanted) for wanted in precisions(work, scheme)}
+    return sorted(precision for precision in found if precision)
 
 
 def ranges_text(grids: PointGrids) -> str:

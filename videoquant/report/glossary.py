@@ -51,6 +51,15 @@ _ENGINE = (
     "where they run in no other; the rest was simulated. "
     "frames/s: from the frame to the outputs. work %: the multiply–accumulates done, of those of full frames."
 )
+_CHIP = (
+    "Simulated, not measured: milliseconds, frames per second and millijoules per frame on the chip, "
+    "averaged over a cycle of keyframe and residual frames. Of each layer what takes longer counts: "
+    "computing, at the chip’s peak for these bit-widths and as far as the layer fills its array, or moving "
+    "bytes. A dash: the chip cannot run the scheme, or its energy is not known."
+)
+_METERED = (
+    "Energy of the CPU’s packages per frame by its own counters, whatever else ran on it meanwhile included."
+)
 _FRONT = "Schemes to choose from: every closer one (by SQNR) costs more, every cheaper one is less close."
 _MEASURES = {
     "top1": "The share of frames whose most probable class is the one that fp32 gives.",
@@ -96,6 +105,10 @@ def glossary(comparison: Comparison) -> list[tuple[str, str]]:
     entries += [(measure.label, _MEASURES[measure.name]) for measure in known]
     if comparison.engine:
         entries.append(("frames/s, work %", _ENGINE.format(engine=comparison.engine)))
+    if any(row.measured_mj is not None for row in comparison.rows):
+        entries.append(("measured mJ", _METERED))
+    if comparison.chip:
+        entries.append(("chip ms, fps, mJ", _CHIP))
     return [*entries, ("Pareto front", _FRONT)]
 
 

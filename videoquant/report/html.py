@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from videoquant.comparison import Comparison, Row
+from videoquant.costs.simulator import fallback_sentences
 from videoquant.files import atomic_write, output_folder
 from videoquant.report.glossary import glossary
 from videoquant.report.label_table import label_section
 from videoquant.report.layer_plots import layers_plot, shares_plot
 from videoquant.report.looks import family
-from videoquant.report.plots import fidelity_plot, frames_per_point, frames_plot, lower_panel
+from videoquant.report.plots import fidelity_plot, frames_per_point, frames_plot, lower_panel, time_plot
 from videoquant.report.range_plots import ranges_plot
 from videoquant.report.results import pareto, write_csv, write_json
 from videoquant.report.summary import summary
@@ -51,6 +52,7 @@ def page(comparison: Comparison) -> str:
         _results(comparison),
         label_section(comparison),
         _fidelity(comparison),
+        _fidelity_in_time(comparison),
         _frame_by_frame(comparison),
         _pictures(comparison),
         _layers(comparison),
@@ -156,6 +158,20 @@ def _fidelity(comparison: Comparison) -> str:
     if below and not below[0].higher_is_better:
         caption += " In the lower panel less is better."
     return _figure("Fidelity against cost", fidelity_plot(comparison), caption)
+
+
+def _fidelity_in_time(comparison: Comparison) -> str:
+    chip = comparison.chip
+    if chip is None or not any(row.on_chip and row.on_chip.ms for row in comparison.rows):
+        return ""
+    caption = (
+        f"The same against the time that {escape(chip.name)} takes in simulation ({escape(chip.source)}). "
+        "It counts what BOPs do not: memory traffic, the state that residual schemes read and write, layers "
+        "that do not fill the array."
+    )
+    fallbacks = {p: q for row in comparison.rows if row.on_chip for p, q in row.on_chip.fallbacks.items()}
+    sentences = [escape(sentence) for sentence in fallback_sentences(chip, fallbacks)]
+    return _figure("Fidelity against time", time_plot(comparison), " ".join([caption, *sentences]))
 
 
 def _frame_by_frame(comparison: Comparison) -> str:
@@ -283,6 +299,7 @@ def _method(comparison: Comparison) -> str:
         ("Calibrated on", comparison.calibration),
         ("Task", comparison.task or "unknown: outputs are compared as numbers only"),
         ("Primary output", comparison.primary),
+        ("Chip", comparison.chip.name if comparison.chip else ""),
     ]
     listed = "".join(f"<dt>{term}</dt><dd>{escape(text)}</dd>" for term, text in facts if text)
     terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in glossary(comparison))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from statistics import fmean
 
@@ -47,6 +48,19 @@ def fidelity_plot(comparison: Comparison) -> str:
 
     A point per scheme, labelled; the line is the Pareto front of its panel: the best that each budget buys.
     """
+    costs = [row.gbops_per_frame for row in comparison.rows]
+    return _fidelity_against(comparison, costs, "GBOPs per frame", "fidelity")
+
+
+def time_plot(comparison: Comparison) -> str:
+    """The same against milliseconds on the comparison's chip, without the schemes that it cannot run."""
+    able = replace(comparison, rows=[row for row in comparison.rows if row.on_chip and row.on_chip.ms])
+    costs = [row.on_chip.ms for row in able.rows if row.on_chip and row.on_chip.ms]
+    return _fidelity_against(able, costs, "simulated ms per frame", "time")
+
+
+def _fidelity_against(comparison: Comparison, costs: Sequence[float], label: str, name: str) -> str:
+    """costs: of every row, all above 0; label: what they are. name: leads the ids of the SVG."""
     below = lower_panel(comparison)
     with style():
         figure = new_figure(7.4 if below else 4.2)
@@ -54,7 +68,7 @@ def fidelity_plot(comparison: Comparison) -> str:
         upper = panels[0]
         shown, top = _decibel_axis(upper, [row.sqnr_db for row in comparison.rows])
         title(upper, f"SQNR of {comparison.primary} in dB ↑")
-        drawn = [(upper, shown, _scatter(upper, comparison, shown, True))]
+        drawn = [(upper, shown, _scatter(upper, comparison, costs, shown, True))]
         if any(row.sqnr_db >= EXACT_DB for row in comparison.rows):
             upper.axhline(top, color=RULE, linewidth=0.8, linestyle=(0, (4, 4)))
         if below:
@@ -62,9 +76,10 @@ def fidelity_plot(comparison: Comparison) -> str:
             title(lower, heading(measure))
             dress(lower)
             lower.margins(y=0.12)
-            drawn.append((lower, values, _scatter(lower, comparison, values, measure.higher_is_better)))
-        costs = [row.gbops_per_frame for row in comparison.rows]
-        _cost_axis(panels[-1], costs)
+            drawn.append(
+                (lower, values, _scatter(lower, comparison, costs, values, measure.higher_is_better))
+            )
+        _cost_axis(panels[-1], costs, label)
         names = looks([row.scheme for row in comparison.rows])
         _family_legend(figure, names)
         for axes, heights, stairs in drawn:
@@ -75,7 +90,7 @@ def fidelity_plot(comparison: Comparison) -> str:
             ]
             points, labels = [point for point, _ in marks], [look.label for _, look in marks]
             add_labels(axes, points, labels, [look.color for _, look in marks], stairs)
-        return svg(figure, "fidelity")
+        return svg(figure, name)
 
 
 def lower_panel(comparison: Comparison) -> tuple[Measure, list[float]] | None:
@@ -148,10 +163,14 @@ def runs(indexes: Sequence[int]) -> list[list[int]]:
 
 
 def _scatter(
-    axes: Axes, comparison: Comparison, values: Sequence[float], higher_is_better: bool
+    axes: Axes,
+    comparison: Comparison,
+    costs: Sequence[float],
+    values: Sequence[float],
+    higher_is_better: bool,
 ) -> list[tuple[float, float]]:
     """Draw a point per scheme and the front through the best; return the corners of the front."""
-    points = [(row.gbops_per_frame, value) for row, value in zip(comparison.rows, values, strict=True)]
+    points = list(zip(costs, values, strict=True))
     sign = 1 if higher_is_better else -1
     finite = [(cost, value) for cost, value in points if math.isfinite(value)]
     on_front = front([(cost, sign * value) for cost, value in finite])
@@ -198,9 +217,9 @@ def _limits(decibels: Sequence[float]) -> tuple[float, float]:
     return (low, high) if high - low >= 1 else (low - 0.5, high + 0.5)
 
 
-def _cost_axis(axes: Axes, costs: Sequence[float]) -> None:
+def _cost_axis(axes: Axes, costs: Sequence[float], label: str) -> None:
     axes.set_xscale("log")
-    axes.set_xlabel("GBOPs per frame (log scale) ↓")
+    axes.set_xlabel(f"{label} (log scale) ↓")
     least, most = min(costs), max(costs)
     axes.set_xlim(least / 1.35, most * 1.6)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from videoquant.comparison import Comparison, Row
+from videoquant.costs.chip import precision_text
+from videoquant.costs.simulator import SchemeCost
 from videoquant.files import atomic_write
 
 FORMAT = 2  # raised when a reader of the JSON form would have to change
@@ -33,6 +35,7 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
         "labelled_frames": comparison.labelled,
         "complete": comparison.complete,
         "engine": comparison.engine,
+        "chip": comparison.chip and {"name": comparison.chip.name, "source": comparison.chip.source},
         "rows": [_row(row) | {"pareto": front} for row, front in zip(comparison.rows, fronts, strict=True)],
     }
     plain: dict[str, Any] = _plain(result)
@@ -52,7 +55,9 @@ def write_csv(comparison: Comparison, path: str | Path) -> None:
     Columns: scheme, gbops_per_frame, sqnr_db, every measure of the task by its name, accuracy_… for those
     against labels, accuracy_by_label_… for the first of these by class or joint, share_0, share_4, … for
     bit-widths of adaptive schemes, density_mean and density_p90 of Dense + Sparse ones, frames_per_second and
-    work_share where an engine ran. What does not apply, or is not finite, is an empty field.
+    work_share where an engine ran, measured_mj where the machine measures it, chip_ms,
+    chip_frames_per_second and chip_mj where a chip was asked for. What does not apply, or is not finite, is
+    an empty field.
     Raises `OutputError` where the file cannot be written.
     """
     measures = [measure.name for measure in comparison.measures]
@@ -68,6 +73,9 @@ def write_csv(comparison: Comparison, path: str | Path) -> None:
     header += [*(f"share_{width}" for width in widths)]
     header += [f"density_{name}" for name in densities]
     header += ["frames_per_second", "work_share"] if comparison.engine else []
+    metered = any(row.measured_mj is not None for row in comparison.rows)
+    header += ["measured_mj"] if metered else []
+    header += ["chip_ms", "chip_frames_per_second", "chip_mj"] if comparison.chip else []
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
@@ -78,6 +86,9 @@ def write_csv(comparison: Comparison, path: str | Path) -> None:
             numbers += [row.shares.get(width) for width in widths]
             numbers += [row.density.get(name) for name in densities]
             numbers += [row.frames_per_second, row.work_share] if comparison.engine else []
+            numbers += [row.measured_mj] if metered else []
+            cost = row.on_chip
+            numbers += [cost.ms, cost.frames_per_second, cost.mj] if cost else []
             writer.writerow([row.scheme, *("" if x is None else x for x in _plain(numbers))])
 
 
@@ -112,8 +123,17 @@ def _row(row: Row) -> dict[str, Any]:
         "density": row.density,
         "frames_per_second": row.frames_per_second,
         "work_share": row.work_share,
+        "measured_mj": row.measured_mj,
+        "on_chip": row.on_chip and _on_chip(row.on_chip),
         "ranges": [asdict(ranges) for ranges in row.ranges],
     }
+
+
+def _on_chip(cost: SchemeCost) -> dict[str, Any]:
+    """fallbacks: "w4a8" → "w8a8", what it was computed as, or None where the chip has nothing above it."""
+    fallbacks = {precision_text(p): q and precision_text(q) for p, q in cost.fallbacks.items()}
+    fps = cost.frames_per_second
+    return {"ms": cost.ms, "frames_per_second": fps, "mj": cost.mj, "fallbacks": fallbacks}
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from videoquant.comparison import Comparison, Row
 from videoquant.report.looks import family
-from videoquant.report.table import against_labels, gbops_digits, sqnr_text
+from videoquant.report.table import against_labels, cost_digits, sqnr_text
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
@@ -25,7 +25,7 @@ def summary(comparison: Comparison) -> list[str]:
     rows = [row for row in comparison.rows if family(row.scheme) != "float"]
     if not rows:
         return ["No quantized scheme was compared; there is only the floating-point network itself."]
-    digits = gbops_digits([row.gbops_per_frame for row in comparison.rows])
+    digits = cost_digits([row.gbops_per_frame for row in comparison.rows])
     sentences = _by_sqnr(comparison, rows, digits)
     if comparison.measures:
         first = comparison.measures[0]

@@ -12,11 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from videoquant.comparison import Comparison, Row
+from videoquant.costs.simulator import SchemeCost
 from videoquant.report.results import pareto
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
 ABSENT = "–"
+NO_COST = SchemeCost(None, None, {})
 FRONT_MARK = "*"
 HEADING_WIDTH = 12  # where headings break, so that long schemes and two measures fit in 80 columns
 FRONT_MEANING = "every closer scheme costs more, every cheaper one is less close"
@@ -38,10 +40,11 @@ class Column:
 def columns(comparison: Comparison) -> list[Column]:
     """GBOPs per frame, SQNR, every measure of the task, and those against labels, in this order.
 
-    Then, where an engine ran, its frames per second and the share of work that it did.
+    Then, where an engine ran, its frames per second and the share of work that it did, and, where the machine
+    measures them, millijoules; at last, where a chip was asked for, what it takes in simulation.
     """
     costs = [row.gbops_per_frame for row in comparison.rows]
-    digits = gbops_digits(costs)
+    digits = cost_digits(costs)
     decibels = [row.sqnr_db for row in comparison.rows]
     return [
         Column("GBOPs per frame ↓", [f"{cost:.{digits}f}" for cost in costs], list(costs), False),
@@ -55,6 +58,7 @@ def columns(comparison: Comparison) -> list[Column]:
             for measure in map(against_labels, comparison.accuracy)
         ),
         *(_engine_columns(comparison.rows) if comparison.engine else ()),
+        *(_chip_columns(comparison.rows) if comparison.chip else ()),
     ]
 
 
@@ -64,6 +68,8 @@ def render_table(comparison: Comparison) -> Table:
     A row per scheme; `FRONT_MARK` stands in front of those on the Pareto front of GBOPs and SQNR.
     """
     caption = f"{FRONT_MARK} Pareto front: {FRONT_MEANING}"
+    if comparison.chip:
+        caption += f"\nchip: simulated, {comparison.chip.name}"
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=caption, caption_justify="left")
     table.add_column("", width=1)
     table.add_column("scheme")
@@ -77,7 +83,7 @@ def render_table(comparison: Comparison) -> Table:
     return table
 
 
-def gbops_digits(costs: Sequence[float]) -> int:
+def cost_digits(costs: Sequence[float]) -> int:
     """Decimals that show three digits of the least cost, so that a column lines up at the point."""
     least = min((cost for cost in costs if cost > 0 and math.isfinite(cost)), default=1.0)
     return max(0, 2 - math.floor(math.log10(least)))
@@ -105,12 +111,29 @@ def against_labels(measure: Measure) -> Measure:
     return replace(measure, label=f"{measure.label} (labels)")
 
 
-def _engine_columns(rows: Sequence[Row]) -> tuple[Column, Column]:
+def _engine_columns(rows: Sequence[Row]) -> list[Column]:
     rates, work = [row.frames_per_second for row in rows], [row.work_share for row in rows]
-    return (
+    shown = [
         Column("frames/s ↑", [ABSENT if x is None else f"{x:.1f}" for x in rates], rates, True),
         Column("work % ↓", [ABSENT if x is None else f"{100 * x:.0f}" for x in work], work, False),
-    )
+    ]
+    joules = [row.measured_mj for row in rows]
+    return shown + ([_cost_column("measured mJ ↓", joules)] if any(x is not None for x in joules) else [])
+
+
+def _chip_columns(rows: Sequence[Row]) -> list[Column]:
+    costs = [row.on_chip or NO_COST for row in rows]
+    rates = [cost.frames_per_second for cost in costs]
+    return [
+        _cost_column("chip ms ↓", [cost.ms for cost in costs]),
+        Column("chip fps ↑", [ABSENT if x is None else f"{x:.0f}" for x in rates], rates, True),
+        _cost_column("chip mJ ↓", [cost.mj for cost in costs]),
+    ]
+
+
+def _cost_column(heading: str, values: list[float | None]) -> Column:
+    digits = cost_digits([value for value in values if value is not None])
+    return Column(heading, [ABSENT if x is None else f"{x:.{digits}f}" for x in values], values, False)
 
 
 def _measure_column(heading: str, measure: Measure, measured: Sequence[dict[str, float]]) -> Column:

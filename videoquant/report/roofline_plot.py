@@ -1,0 +1,69 @@
+"""The roofline of a network on a chip: how fast each layer computes, by how much it computes per byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from videoquant.costs.chip import Chip, Precision, precision_text
+from videoquant.costs.simulator import FrameCost
+from videoquant.report.looks import COLORS, INK, MUTED, dress, new_figure, title
+from videoquant.report.plot_file import write_plot
+
+LARGEST = 220.0  # square points: the area of a mark whose layer takes all the time
+
+
+def write_roofline_plot(
+    name: str, chip: Chip, cost: FrameCost, precisions: list[Precision], path: str | Path
+) -> None:
+    """Draw `roofline_plot` into an SVG or PNG file; errors as of `plot_file.check_plot`."""
+    write_plot(lambda: roofline_plot(name, chip, cost, precisions), path)
+
+
+def roofline_plot(name: str, chip: Chip, cost: FrameCost, precisions: list[Precision]) -> Figure:
+    """A mark per layer, its area by its share of the time; the roofs are the chip's bandwidth and peaks.
+
+    name: of the network and scheme. precisions: whose peaks are drawn. Layers that move no byte, since all
+    they read lies in the buffer, stand at the right edge. Call it inside `style()`.
+    """
+    figure = new_figure(4.6)
+    axes = figure.subplots()
+    rate = cost.macs / cost.seconds / 1e9
+    moved = cost.bytes > 0
+    intensity = cost.macs / np.where(moved, cost.bytes, np.nan)
+    peaks, bandwidth = {p: chip.peak[p] / 1e9 for p in precisions}, chip.bandwidth / 1e9
+    highest = max(peaks.values())
+    ridge = highest / bandwidth
+    right = 4 * max(np.nanmax(intensity, initial=ridge), ridge)
+    left = min(np.nanmin(intensity, initial=ridge), ridge) / 4
+    x = np.array([left, ridge, right])
+    axes.plot(x, np.minimum(x * bandwidth, highest), color=MUTED, linewidth=1.2)
+    for precision, peak in peaks.items():
+        axes.plot([peak / bandwidth, right], [peak, peak], color=MUTED, linewidth=1.2)
+        words = f"{precision_text(precision)} {peak:,.0f}"
+        axes.annotate(words, (right, peak), (-2, 3), textcoords="offset points", ha="right", color=INK)
+    axes.annotate(
+        f"{bandwidth:,.0f} GB/s", (left, left * bandwidth), (8, -2), textcoords="offset points", color=INK
+    )
+    area = LARGEST * cost.seconds / cost.seconds.sum() + 6
+    for label, chosen, color in (
+        ("bound by memory", cost.memory > cost.compute, COLORS[1]),
+        ("bound by computing", cost.memory <= cost.compute, COLORS[0]),
+    ):
+        places = np.where(moved, intensity, right)[chosen]
+        axes.scatter(places, rate[chosen], s=area[chosen], color=color, alpha=0.6, linewidths=0)
+        axes.scatter([], [], s=40, color=color, alpha=0.6, linewidths=0, label=label)  # for the legend
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axis.set_minor_locator(NullLocator())
+    axes.set_xlim(left, right * 1.1)
+    axes.set_xlabel("multiply–accumulates per byte between memory and chip (log scale)")
+    dress(axes, "both")
+    title(axes, f"{name} on {chip.name}: GMAC/s by layer")
+    axes.legend(frameon=False, labelcolor=INK, loc="lower right", title="area: share of the time")
+    return figure
