@@ -17,8 +17,8 @@ from videoquant.training.validation import validator
 
 def trainer(pictures, folder, resume=False, model=None, **settings):
     folder.mkdir(exist_ok=True)
-    objective = objective_for(model or slim(), pictures, short(**settings))
-    return Trainer(objective, folder, ALONE, resume)
+    model = model or slim()
+    return Trainer(model, objective_for(model, pictures, short(**settings)), folder, ALONE, resume)
 
 
 def same(a, b):

@@ -77,6 +77,12 @@ class Network:
         self._check()
         self._last_reader = self._last_readers()
 
+    def with_tensors(self, tensors: dict[str, Tensor]) -> Network:
+        """The same graph with other tensors of the same names."""
+        return Network(
+            self.nodes, self.input, self.input_shape, self.outputs, tensors, self.preprocessing, self.name
+        )
+
     @property
     def layers(self) -> list[Node]:
         """The convolutions and linear layers, in order."""

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from videoquant.quantizers.straight_through import fake_quantize
+
 # Below this a scale's reciprocal leaves float32; a range that small holds nothing but zeros.
 SMALLEST_SCALE = 1e-30
 
@@ -55,6 +57,11 @@ class Grid:
         return cls(_scale(threshold / (last + 0.5 - zero_point)), zero_point, 0, last)
 
     @property
+    def is_learned(self) -> bool:
+        """Whether a gradient reaches the scale (`LearnedGrid`)."""
+        return False
+
+    @property
     def cells(self) -> tuple[float, float]:
         """Where the first cell begins and the last ends: between them a code is at most half a step away."""
         return (
@@ -76,19 +83,30 @@ class Grid:
         return (codes - self.zero_point).float() * self.scale
 
     def fake_quantize(self, x: Tensor) -> Tensor:
-        """x̂, float32 of the same shape; where x needs a gradient it passes straight through inside the range.
-
-        Bit for bit `torch.fake_quantize_per_tensor_affine`, whose CPU kernel is some ten times slower than
-        the four vectorised passes here (benchmarks/simulation.py); where a gradient is wanted it is that.
-        """
+        """x̂, float32 of the same shape; where x needs a gradient it passes through inside the range."""
         if x.requires_grad and torch.is_grad_enabled():
-            return torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, self.low, self.high)
+            return fake_quantize(x, torch.tensor(self.scale), self.zero_point, self.low, self.high)
         return self.steps(x).mul_(self.scale)
 
     def steps(self, x: Tensor) -> Tensor:
         """q − zero_point: whole numbers in float32, of the same shape. No gradient passes."""
         steps = torch.mul(x, float(np.float32(1) / np.float32(self.scale))).round_()
         return steps.clamp_(self.low - self.zero_point, self.high - self.zero_point)
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedGrid(Grid):
+    """A grid in training: `scale_tensor` is its scale, one value, with the gradient that leads to it."""
+
+    scale_tensor: Tensor
+
+    @property
+    def is_learned(self) -> bool:
+        return True
+
+    def fake_quantize(self, x: Tensor) -> Tensor:
+        """x̂, of the shape and dtype of x, with gradients to x and to the scale."""
+        return fake_quantize(x, self.scale_tensor, self.zero_point, self.low, self.high)
 
 
 def _scale(value: float) -> float:

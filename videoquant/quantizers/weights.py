@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from videoquant.network.graph import Node
 from videoquant.quantizers.grid import SMALLEST_SCALE
 from videoquant.quantizers.ranges import MSE, Estimator
+from videoquant.quantizers.straight_through import fake_quantize
 
 Granularity = Literal["per-channel", "per-tensor", "asymmetric"]
 COARSE = 16  # candidate clips of the search per channel, evenly spaced from 1/16 of the extreme to all of it
@@ -60,12 +61,22 @@ class WeightCodes:
         return torch.stack([kernels.clamp_min(0).sum(2), -kernels.clamp_max(0).sum(2)])
 
     def fake_quantize(self, weight: Tensor) -> Tensor:
-        """Other weights on the same grid, with a straight-through gradient: for training."""
+        """Other weights on the same grid, with gradients to them and to the scale: for training."""
         low, high = _span(self.bits, symmetric=self.codes.dtype == torch.int8)
-        zeros = torch.full(self.scale.shape, self.zero_point, dtype=torch.int32)
-        if self.scale.numel() == 1:
-            return torch.fake_quantize_per_tensor_affine(weight, self.scale[0], zeros[0], low, high)
-        return torch.fake_quantize_per_channel_affine(weight, self.scale, zeros, self.axis, low, high)
+        axis = self.axis if self.scale.numel() > 1 else None
+        return fake_quantize(weight, self.scale, self.zero_point, low, high, axis)
+
+    def with_scale(self, scale: Tensor) -> WeightCodes:
+        """The same grid with another scale, for `fake_quantize` and `requantized`; the codes stay behind."""
+        return replace(self, scale=scale)
+
+    def requantized(self, weight: Tensor) -> WeightCodes:
+        """Other weights on the same grid: what `fake_quantize` gives, as codes."""
+        low, high = _span(self.bits, symmetric=self.codes.dtype == torch.int8)
+        scale = self.scale.detach()
+        steps = (weight.detach() * self._along(scale.reciprocal())).round()
+        codes = (steps + self.zero_point).clamp(low, high).to(self.codes.dtype)
+        return replace(self, codes=codes.contiguous(), scale=scale)
 
     def _along(self, scale: Tensor) -> Tensor:
         shape = [1] * self.codes.dim()

@@ -83,8 +83,8 @@ def represent(
 
 
 def quantize(x: Tensor, grid: Grid) -> Represented:
-    """x̂ as steps of the grid; as a tensor where x needs a gradient, which passes straight through."""
-    if x.requires_grad and torch.is_grad_enabled():
+    """x̂ as steps of the grid; as a tensor where a gradient passes through it, to x or to the grid's scale."""
+    if torch.is_grad_enabled() and (x.requires_grad or grid.is_learned):
         return grid.fake_quantize(x)
     return Steps(grid.steps(x), grid)
 

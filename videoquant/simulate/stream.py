@@ -89,9 +89,23 @@ class Stream:
     ) -> dict[str, Tensor]:
         """As calling it, but always {name: Tensor}. observe: sees every node's output, probe: quantizers."""
         x = self.quantized.network.prepare(frame)
-        index, size = (
-            (frame.index, frame.pixels.shape) if isinstance(frame, Frame) else (None, tuple(x.shape))
-        )
+        if not isinstance(frame, Frame):
+            return self.feed(x, observe=observe, probe=probe)
+        return self.feed(x, frame.index, frame.pixels.shape, observe, probe)
+
+    def feed(
+        self,
+        x: Tensor,
+        index: int | None = None,
+        size: tuple[int, ...] | None = None,
+        observe: Observer | None = None,
+        probe: Probe | None = None,
+    ) -> dict[str, Tensor]:
+        """As `run`, for a network input that nothing checks or copies: N×C×H×W of float, N streams at once.
+
+        index, size: of the frame that it was made from; by them a seek and another frame size are seen.
+        """
+        size = size or tuple(x.shape)
         seek = index is not None and self._last_index is not None and index != self._last_index + 1
         if seek or size != self._last_size or self._since_key >= self.quantized.scheme.period:
             since_key, state = 0, State()

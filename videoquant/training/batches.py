@@ -16,8 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from videoquant.errors import DataError
-from videoquant.training.augmentation import Pixels
-from videoquant.training.objectives import Objective
+from videoquant.training.objectives import Objective, Pair
 
 AHEAD = 4  # batches under preparation
 KEPT_BYTES = 2 << 30  # of decoded pictures; what goes beyond is read again in every epoch
@@ -34,19 +33,16 @@ class Batches:
     objective: Objective
     rank: int = 0
     world: int = 1
-    _kept: dict[int, tuple[Pixels, Pixels]] = field(default_factory=dict)
+    _kept: dict[int, Pair] = field(default_factory=dict)
     _bytes: int = 0
 
     def __post_init__(self) -> None:
-        recipe, data = self.objective.recipe, self.objective.dataset
-        unlabelled = next((s.name for s in data if not s.is_labelled), None)
-        if unlabelled is not None:
-            raise DataError(f"{data.name}#{data.split}: {unlabelled} has no label to train on")
+        recipe, data = self.objective.recipe, self.objective
         if recipe.batch % self.world:
             raise DataError(f"a batch of {recipe.batch} cannot be shared evenly by {self.world} processes")
         if not self.per_epoch:
             raise DataError(
-                f"{data.name}#{data.split}: {len(data)} pictures with {recipe.repeats} crops each are less "
+                f"{data.name}: {len(data)} pictures with {recipe.repeats} crops each are less "
                 f"than a batch of {recipe.batch}"
             )
 
@@ -54,15 +50,13 @@ class Batches:
     def per_epoch(self) -> int:
         """Steps in an epoch; what is left after the last whole batch is another each time."""
         recipe = self.objective.recipe
-        return len(self.objective.dataset) * recipe.repeats // recipe.batch
+        return len(self.objective) * recipe.repeats // recipe.batch
 
     def of_epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs and targets of an epoch (from 0) from its step `start` on; see `Objective.collate`."""
         recipe = self.objective.recipe
-        order = np.random.default_rng([recipe.seed, epoch]).permutation(
-            len(self.objective.dataset) * recipe.repeats
-        )
-        waiting: deque[list[Future[tuple[Pixels, Pixels]]]] = deque()
+        order = np.random.default_rng([recipe.seed, epoch]).permutation(len(self.objective) * recipe.repeats)
+        waiting: deque[list[Future[Pair]]] = deque()
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             try:
                 for step in range(start, self.per_epoch + AHEAD):
@@ -76,14 +70,14 @@ class Batches:
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
 
-    def _example(self, epoch: int, place: int, number: int) -> tuple[Pixels, Pixels]:
+    def _example(self, epoch: int, place: int, number: int) -> Pair:
         random = np.random.default_rng([self.objective.recipe.seed, epoch, place])
-        return self.objective.example(self._pair(number % len(self.objective.dataset)), random)
+        return self.objective.example(self._pair(number % len(self.objective)), random)
 
-    def _pair(self, index: int) -> tuple[Pixels, Pixels]:
+    def _pair(self, index: int) -> Pair:
         pair = self._kept.get(index)
         if pair is None:
-            pair = self.objective.read(self.objective.dataset[index])
+            pair = self.objective.pair(index)
             size = pair[0].nbytes + pair[1].nbytes
             if self._bytes + size <= KEPT_BYTES:
                 self._kept[index] = pair

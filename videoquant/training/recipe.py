@@ -80,6 +80,12 @@ class Recipe:
         settings: dict[str, Any] = {"crop": frame, **_DEFAULTS[task]}
         return cls(**settings | {name: value for name, value in given.items() if value is not None})
 
+    @classmethod
+    def for_scheme(cls, task: str | None, frame: tuple[int, int], **given: Any) -> Self:
+        """The usual recipe of quantization-aware training; task is None for distillation. See `for_task`."""
+        settings: dict[str, Any] = {"crop": frame, **_TUNING, **_TUNING_OF.get(task, {})}
+        return cls(**settings | {name: value for name, value in given.items() if value is not None})
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: tuples become lists."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
@@ -105,4 +111,12 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "repeats": 192,
         "weight_decay": 0.0,
     },
+}
+
+# Quantization-aware training starts from weights that are nearly right, so it is short; nothing decays, since
+# that would pull the weights of low bits from their codes.
+_TUNING: dict[str, Any] = {"epochs": 20, "batch": 4, "weight_decay": 0.0, "learning_rate": 5e-4, "ema": 0.99}
+_TUNING_OF: dict[str | None, dict[str, Any]] = {
+    "segmentation": {"scales": (0.6, 1.5), "jitter": 0.3, "hard": 0.9},
+    "super-resolution": {"crop": (40, 40), "batch": 16, "repeats": 24},
 }

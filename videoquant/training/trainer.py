@@ -13,7 +13,6 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from videoquant.errors import DataError
 from videoquant.interrupt import deferred_interrupt
-from videoquant.models.base import Model
 from videoquant.network.builder import one_line
 from videoquant.training.average import averaged_copy, update_average
 from videoquant.training.batches import Batches
@@ -21,6 +20,7 @@ from videoquant.training.objectives import Objective
 from videoquant.training.processes import Processes
 from videoquant.training.recipe import Recipe
 from videoquant.training.state import Progress, load_state, save_state
+from videoquant.training.trainable import TrainableNetwork
 
 STATE_FILE = "training.safetensors"
 SAVE_SECONDS = 60  # between two writes of the state, which is four times as large as the network
@@ -29,13 +29,15 @@ SAVE_SECONDS = 60  # between two writes of the state, which is four times as lar
 class Trainer:
     """One training; `run` does it, or the rest of it.
 
-    objective: its model is trained in place, from the weights it has. folder: where `STATE_FILE` is kept.
-    resume: go on from that file. setup: further values that must be the same when it is resumed, e.g. names.
+    model: trained in place, from the weights it has. objective: what it is trained on.
+    folder: where `STATE_FILE` is kept. resume: go on from that file.
+    setup: further values that must be the same when it is resumed, e.g. names.
     After `run`, `average` is the result: the model with averaged weights, in eval mode.
     """
 
     def __init__(
         self,
+        model: nn.Module,
         objective: Objective,
         folder: Path,
         among: Processes,
@@ -47,7 +49,7 @@ class Trainer:
         # On CPUs with AVX-512 the backward pass of PyTorch 2.13 corrupts memory where layers of few channels
         # (8, say) are channels last; contiguous, the same network is sound and as a rule a tenth slower.
         self._layout = torch.channels_last if among.device.type == "cuda" else torch.contiguous_format
-        self.model = objective.model.to(among.device).train()
+        self.model = model.to(among.device).train()
         self.model.to(memory_format=self._layout)  # type: ignore[call-overload]  # known to PyTorch
         self.average = averaged_copy(self.model)
         self.optimizer = optimizer_for(self.model, self.recipe)
@@ -68,7 +70,7 @@ class Trainer:
 
     def run(
         self,
-        validate: Callable[[Model], dict[str, float]] | None = None,
+        validate: Callable[[Any], dict[str, float]] | None = None,
         every: int = 10,
         on_step: Callable[[], None] | None = None,
         on_epoch: Callable[[Progress], None] | None = None,
@@ -109,7 +111,9 @@ class Trainer:
         rate = recipe.rate_at(self.progress.step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        inputs = inputs.to(device, memory_format=self._layout, non_blocking=True)
+        inputs = inputs.to(device, non_blocking=True)
+        if inputs.dim() == 4:
+            inputs = inputs.to(memory_format=self._layout)
         try:
             with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
                 outputs = self._module(inputs)
@@ -121,8 +125,11 @@ class Trainer:
         loss = self.objective.loss(outputs, targets.to(device, non_blocking=True))
         value = self.among.total(loss.item()) / self.among.world
         if not value < float("inf"):
+            where = ""
+            if isinstance(self.model, TrainableNetwork):
+                where = f", most of all the scale of {self.model.suspect()}"
             raise DataError(
-                f"the loss is {value} in step {self.progress.step + 1}: the training has diverged; "
+                f"the loss is {value} in step {self.progress.step + 1}: the training has diverged{where}; "
                 "try a lower --learning-rate"
             )
         self.optimizer.zero_grad()
@@ -132,7 +139,7 @@ class Trainer:
         self.progress.step += 1
         self.progress.loss += value
 
-    def _end_epoch(self, epoch: int, validate: Callable[[Model], dict[str, float]] | None) -> None:
+    def _end_epoch(self, epoch: int, validate: Callable[[Any], dict[str, float]] | None) -> None:
         row: dict[str, Any] = {
             "epoch": epoch + 1,
             "loss": self.progress.loss / self.batches.per_epoch,

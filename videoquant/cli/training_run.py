@@ -1,0 +1,112 @@
+"""What both kinds of `videoquant train` share: their data, their progress, and what they write as they go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+import typer
+
+from videoquant.cli.options import console, progress_bar, status
+from videoquant.data import catalog
+from videoquant.data.dataset import Dataset
+from videoquant.errors import DataError
+from videoquant.files import atomic_write
+from videoquant.report.training_plot import write_training_plot
+from videoquant.training.state import Progress
+from videoquant.training.trainer import Trainer
+
+HISTORY_FILE, CURVES_FILE = "history.json", "curves.png"
+
+
+def training_data(dataset: str, validation: str | None) -> tuple[Dataset, Dataset | None]:
+    """What is trained on, and what is scored: see the options of the same names."""
+    opened = labelled(dataset)
+    scored = labelled(validation) if validation else None
+    if "train" in opened.splits and opened.split != "train" and not dataset.endswith(f"#{opened.split}"):
+        return labelled(f"{dataset}#train"), scored or opened
+    return opened, scored
+
+
+def labelled(text: str) -> Dataset:
+    """The data set of an option; a clip without labels is an error."""
+    opened = catalog.open(text)
+    if not isinstance(opened, Dataset):
+        raise DataError(
+            f"{text}: has no labels; training needs a data set, NAME:PATH (docs/data.md); with --scheme, "
+            "--distill learns from the network in floating point instead"
+        )
+    return opened
+
+
+def default_precision(task: str | None, device: torch.device) -> str:
+    """bf16 where the hardware multiplies it; fp32 elsewhere, and for pictures, which want its digits."""
+    if task == "super-resolution":
+        return "fp32"
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    capability = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return "bf16" if capability.get("avx512_bf16") or capability.get("amx_bf16") else "fp32"
+
+
+def run(
+    trainer: Trainer,
+    what: str,
+    scored: str | None,
+    heading: str,
+    folder: Path,
+    validate: Callable[[Any], dict[str, float]] | None,
+    every: int,
+) -> None:
+    """Train to the end, or to Ctrl-C (exit code 130). The first process tells and writes.
+
+    what: is trained on what; scored: on what it is scored; both for the user. heading: of the curves.
+    """
+    first = trainer.among.is_first
+    if first:
+        announce(what, scored, trainer)
+
+    def on_epoch(progress: Progress) -> None:
+        if first:
+            write_history(progress, heading, folder)
+
+    bar = progress_bar("training", trainer.steps - trainer.progress.step) if first else nullcontext()
+    with bar as advance:
+        ended = trainer.run(validate, every, advance, on_epoch)
+    if not ended:
+        if first:
+            status.print(f"stopped in step {trainer.progress.step} of {trainer.steps}; --resume goes on")
+        raise typer.Exit(130)
+
+
+def announce(what: str, scored: str | None, trainer: Trainer) -> None:
+    """What is about to happen, in two lines."""
+    recipe, among = trainer.recipe, trainer.among
+    lines = [
+        f"{what}, {recipe.epochs} epochs of {trainer.batches.per_epoch} steps, "
+        f"{recipe.precision} on {among.device} × {among.world}",
+        f"scored on {scored}" if scored else "not scored: no --validation",
+    ]
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def write_history(progress: Progress, heading: str, folder: Path) -> None:
+    """The rows so far as JSON and as curves; a line where there is a new score."""
+    with atomic_write(folder / HISTORY_FILE) as temporary:
+        temporary.write_text(json.dumps(progress.history, indent=1) + "\n", encoding="utf-8")
+    row = progress.history[-1]
+    if "validation" in row:
+        write_training_plot(progress.history, heading, folder / CURVES_FILE)
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in row["validation"].items())
+        console.print(f"epoch {row['epoch']}: loss {row['loss']:.4f}, {scores}", highlight=False)
+
+
+def report_files(*files: Path) -> None:
+    """Name what was written, a line each."""
+    for file in files:
+        console.print(f"{file.name.partition('.')[0]}: {file}", highlight=False, soft_wrap=True)

@@ -1,0 +1,63 @@
+"""Quantization-aware training, put together: what a network is trained on, and where the training starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from videoquant.calibration.calibrate import calibrate
+from videoquant.calibration.sampling import calibration_runs
+from videoquant.data.dataset import Dataset
+from videoquant.data.video import Clip
+from videoquant.errors import DataError, SchemeError
+from videoquant.network.graph import Network
+from videoquant.schemes import Scheme
+from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.tasks import primary_output, task_for
+from videoquant.tasks.segmentation import Segmentation
+from videoquant.training.clips import FilmedStills, VideoWindows
+from videoquant.training.objectives import Objective, labelled_objective
+from videoquant.training.recipe import Recipe
+
+
+def clip_objective(
+    network: Network, scheme: Scheme, data: Dataset | Clip, recipe: Recipe, distill: bool = False
+) -> Objective:
+    """Clips of one period of a scheme, and the loss on them.
+
+    network: in the size of the training inputs, `recipe.crop`. data: labelled stills are filmed by a moving
+    camera; labelled videos are used as they are, and for distillation, which needs no labels, any clip.
+    Raises `SchemeError` for a scheme that quantizes nothing, `DataError` for data that does not fit.
+    """
+    if scheme.is_float:
+        raise SchemeError(f"{scheme}: nothing in it is quantized, so there is nothing to train")
+    if distill:
+        clip = data if isinstance(data, Clip) else data.clip()
+        return VideoWindows(network, clip, scheme.period, recipe)
+    if not isinstance(data, Dataset):
+        raise DataError(
+            f"{data.name}: has no labels; give a data set, NAME:PATH (docs/data.md), or distill the network "
+            "in floating point"
+        )
+    task = task_for(network)
+    classes = task.channels if isinstance(task, Segmentation) else None
+    labelled = labelled_objective(network.preprocessing, classes, data, recipe)
+    output = primary_output(network)
+    if data.is_video:
+        return VideoWindows(network, data.clip(), scheme.period, recipe, labelled, output)
+    return FilmedStills(labelled, output, scheme.period)
+
+
+def starting_point(
+    network: Network, scheme: Scheme, objective: Objective, progress: Callable[[], None] | None = None
+) -> QuantizedNetwork:
+    """The post-training solution that training starts from, calibrated on examples of the training itself.
+
+    progress: called once per node of the network and walk (`calibration.calibrate.walks`).
+    """
+    count = min(len(objective), calibration_runs(scheme))
+    chosen = [i * len(objective) // count for i in range(count)]
+    random = np.random.default_rng([objective.recipe.seed, 0])
+    clips = [objective.collate([objective.example(objective.pair(i), random)])[0][0] for i in chosen]
+    return calibrate(network, scheme, [[frame[None] for frame in clip] for clip in clips], progress)
