@@ -32,8 +32,7 @@ from videoquant.storage import is_quantized_file, save
 from videoquant.training.processes import processes
 from videoquant.training.recipe import Recipe
 from videoquant.training.trainable import TrainableNetwork
-from videoquant.training.trainer import Trainer
-from videoquant.training.tuning import clip_objective, starting_point
+from videoquant.training.tuning import scheme_trainer
 from videoquant.training.validation import stream_validator
 
 QUANTIZED_FILE = "quantized.vq"
@@ -68,17 +67,20 @@ def train_quantized(
         settings["precision"] = settings["precision"] or ("bf16" if among.device.type == "cuda" else "fp32")
         recipe = Recipe.for_scheme(task, network.size, **settings)
         graph = at(recipe.crop)
-        objective = clip_objective(graph, scheme, data, recipe, distill)
         validate = stream_validator(network, scored) if scored is not None and among.is_first else None
         with progress_bar("calibrating", len(graph.nodes) * walks(scheme)) as advance:
-            start = starting_point(graph, scheme, objective, advance)
-        model = TrainableNetwork(start)
-        setup = {
-            "network": network.name,
-            "scheme": str(scheme),
-            "data": f"{objective.name}, {len(objective)}",
-        }
-        trainer = Trainer(model, objective, output, among, resume, setup)
+            trainer = scheme_trainer(
+                graph,
+                scheme,
+                data,
+                recipe,
+                output,
+                distill=distill,
+                resume=resume,
+                among=among,
+                progress=advance,
+            )
+        objective = trainer.objective
         folder = output_folder(output)
         heading = f"{network.name} at {scheme} on {objective.name}"
         told = None if scored is None else f"{data_name(scored)}, {len(scored)} frames"

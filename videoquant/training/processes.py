@@ -49,6 +49,9 @@ class Processes:
         return float(value)
 
 
+ALONE = Processes(0, 1, torch.device("cpu"))
+
+
 @contextmanager
 def processes(device: str | None = None) -> Iterator[Processes]:
     """Join the processes that `torchrun` has started, or be the only one.

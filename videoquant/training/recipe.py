@@ -115,7 +115,13 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 
 # Quantization-aware training starts from weights that are nearly right, so it is short; nothing decays, since
 # that would pull the weights of low bits from their codes.
-_TUNING: dict[str, Any] = {"epochs": 20, "batch": 4, "weight_decay": 0.0, "learning_rate": 5e-4, "ema": 0.99}
+_TUNING: dict[str, Any] = {
+    "epochs": 20,
+    "batch": 4,
+    "weight_decay": 0.0,
+    "learning_rate": 2.5e-4,
+    "ema": 0.99,
+}
 _TUNING_OF: dict[str | None, dict[str, Any]] = {
     "segmentation": {"scales": (0.6, 1.5), "jitter": 0.3, "hard": 0.9},
     "super-resolution": {"crop": (40, 40), "batch": 16, "repeats": 24},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +19,39 @@ from videoquant.tasks import primary_output, task_for
 from videoquant.tasks.segmentation import Segmentation
 from videoquant.training.clips import FilmedStills, VideoWindows
 from videoquant.training.objectives import Objective, labelled_objective
+from videoquant.training.processes import ALONE, Processes
 from videoquant.training.recipe import Recipe
+from videoquant.training.trainable import TrainableNetwork
+from videoquant.training.trainer import Trainer
+
+
+def scheme_trainer(
+    network: Network,
+    scheme: Scheme,
+    data: Dataset | Clip,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    distill: bool = False,
+    resume: bool = False,
+    among: Processes = ALONE,
+    progress: Callable[[], None] | None = None,
+) -> Trainer:
+    """A training of a network at the low bits of a scheme, from its post-training solution.
+
+    network: in the size of the training inputs, `recipe.crop`. data, distill: see `clip_objective`.
+    folder, resume: see `Trainer`. progress: see `starting_point`.
+    `run()` trains; then `average.quantized(network)` is the result, for `network` in any size.
+
+        recipe = Recipe.for_scheme("segmentation", network.size)
+        trainer = scheme_trainer(network, scheme, stills, recipe, folder)
+        trainer.run()
+        vq.save(trainer.average.quantized(), "tuned.vq")
+    """
+    objective = clip_objective(network, scheme, data, recipe, distill)
+    model = TrainableNetwork(starting_point(network, scheme, objective, progress))
+    setup = {"network": network.name, "scheme": str(scheme), "data": f"{objective.name}, {len(objective)}"}
+    return Trainer(model, objective, folder, among, resume, setup)
 
 
 def clip_objective(
@@ -28,6 +61,7 @@ def clip_objective(
 
     network: in the size of the training inputs, `recipe.crop`. data: labelled stills are filmed by a moving
     camera; labelled videos are used as they are, and for distillation, which needs no labels, any clip.
+    Without a time axis the frames of either are cropped as in training in floating point.
     Raises `SchemeError` for a scheme that quantizes nothing, `DataError` for data that does not fit.
     """
     if scheme.is_float:
@@ -44,7 +78,7 @@ def clip_objective(
     classes = task.channels if isinstance(task, Segmentation) else None
     labelled = labelled_objective(network.preprocessing, classes, data, recipe)
     output = primary_output(network)
-    if data.is_video:
+    if data.is_video and scheme.period > 1:
         return VideoWindows(network, data.clip(), scheme.period, recipe, labelled, output)
     return FilmedStills(labelled, output, scheme.period)
 

@@ -1,0 +1,86 @@
+"""DDRNet-23-slim trained at low bits on the training images of CamVid, for the experiments, each scheme once.
+
+They lie in --networks (default experiments/networks, which git ignores) as SCHEME.vq; what is missing is
+trained, and a training that was stopped goes on where it was. All have the same recipe and see as many frames:
+a scheme without a time axis goes `PASSES` times over the images, one of period T `PASSES`/T times over clips
+of T frames.
+
+    python experiments/trained.py [--data DIR] [--networks DIR] SCHEME ...
+
+trains some of them before they are needed: two of these, of different schemes, use two cores better than one.
+"""
+
+import argparse
+from pathlib import Path
+
+from labelled import NAME, Video, arguments, open_video
+
+import videoquant as vq
+from videoquant.api import capture_model
+from videoquant.models import create
+from videoquant.models.weights import require_weights
+from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.training.recipe import Recipe
+from videoquant.training.trainer import STATE_FILE
+from videoquant.training.tuning import scheme_trainer
+
+PASSES = 9
+FRAMES = 6  # of a batch
+CROP = (240, 320)  # of frames of 360×480
+
+
+def file_of(scheme: str, folder: Path) -> Path:
+    """ "w8a8->w4a4 T=3" → folder/w8a8-w4a4-T3.vq."""
+    return folder / (scheme.replace("->", "-").replace("=", "").replace(" ", "-") + ".vq")
+
+
+def trained(video: Video, scheme: str, options: argparse.Namespace) -> QuantizedNetwork:
+    """The trained network of a scheme, in the size of the video; see the top of this file."""
+    path = file_of(scheme, options.networks)
+    if not path.exists():
+        train(video, scheme, options, path)
+    return vq.load_quantized(path)
+
+
+def train(video: Video, scheme: str, options: argparse.Namespace, path: Path) -> None:
+    """Train one scheme and write its file; its state lies beside it while that lasts."""
+    wanted = vq.Scheme.parse(scheme)
+    weights = options.checkpoint or require_weights(NAME, "camvid")
+    network = capture_model(NAME, create(NAME, weights), CROP)
+    stills = vq.data.open(f"camvid:{options.data / 'camvid'}#train")
+    recipe = Recipe.for_scheme(
+        "segmentation", CROP, epochs=PASSES // wanted.period, batch=FRAMES // wanted.period, seed=options.seed
+    )
+    folder = path.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    state = folder / STATE_FILE
+    trainer = scheme_trainer(network, wanted, stills, recipe, folder, resume=state.exists())
+    print(f"training {scheme}: step {trainer.progress.step} of {trainer.steps}", flush=True)
+    if not trainer.run(on_epoch=lambda progress: print(scheme, progress.history[-1], flush=True)):
+        raise KeyboardInterrupt
+    vq.save(trainer.average.quantized(video.network), path)
+    state.unlink()
+    folder.rmdir()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The options that trainings have."""
+    default = Path(__file__).parent / "networks"
+    parser.add_argument(
+        "--networks", type=Path, default=default, help="trained networks; what is missing is trained"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the trainings")
+    return parser
+
+
+def main() -> None:
+    parser = add_arguments(arguments(__doc__.splitlines()[0]))
+    parser.add_argument("schemes", nargs="+", metavar="SCHEME", help='e.g. w2a2 "w8a8->w4a4 T=3"')
+    options = parser.parse_args()
+    video = open_video(options)
+    for scheme in options.schemes:
+        trained(video, scheme, options)
+
+
+if __name__ == "__main__":
+    main()
