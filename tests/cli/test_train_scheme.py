@@ -32,7 +32,7 @@ def test_from_labels_to_a_network_that_every_command_loads(squares, eleven, comm
 def test_a_network_by_name_trains_on_crops_and_is_saved_at_the_size_of_the_frames(squares, command, tmp_path):
     weights = tmp_path / "w.safetensors"
     vq.training.state.save_weights(weights, vq.models.create("ddrnet23_slim", None, num_classes=11), {})
-    code, out, err = command(
+    code, _, err = command(
         "train", "ddrnet23_slim", "--from", weights, "--scheme", "w4a4", "--dataset", f"camvid:{squares}",
         "--crop", "64x64", *SHORT, "--epochs", 1, "-o", "t",
     )  # fmt: skip
