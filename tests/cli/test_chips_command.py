@@ -117,7 +117,7 @@ def test_fit_from_measured_times(command, small, tmp_path):
                 "engine": engine,
                 "mode": "frame",
                 "precision": precision,
-                "ms_median": value * scale,
+                "ms": [value * scale],
             }
             for clip, scale in (("a", 1.0), ("b", 1.1), ("c", 0.9))
             for engine, precision, value in (("videoquant", "int8", ms), ("onnxruntime", "fp32", fp32))
