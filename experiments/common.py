@@ -240,8 +240,9 @@ def resampled(frames: int, draws: int = 2000, stretch: int = STRETCH) -> np.ndar
     A sample is as long as the video and made of stretches of consecutive frames, whose beginnings are drawn
     anew (the last frame is followed by the first): frames that stand side by side are much alike, so that
     drawn one by one they would make intervals too narrow. (Circular block bootstrap; Politis, Romano, 1992.)
+    Of a short video stretches are shorter, at most an eighth of it.
     """
-    stretch = min(stretch, frames)
+    stretch = max(1, min(stretch, frames // 8))
     random = np.random.default_rng(0)
     counts = np.zeros((draws, frames), np.int64)
     for start in range(0, frames, stretch):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoquant.axes import Bits, DenseSparse, Dynamic, Frame, Policy, Predicted, Residual, Static, Uniform
+from videoquant.axes import Bits, DenseSparse, Dynamic, Frame, Predicted, Residual, Static, Uniform
 from videoquant.errors import SchemeError
 from videoquant.presets import PRESETS
 from videoquant.quantizers.ranges import ACIQ, MSE, MinMax, Quantile
@@ -29,7 +29,7 @@ pairwise = st.builds(Residual, bits, st.integers(1, 100), quantized_reference=st
 coded = st.one_of(
     st.tuples(
         st.one_of(st.builds(Uniform), st.builds(DenseSparse, st.floats(0.0001, 0.5))),
-        st.one_of(st.builds(Frame), st.builds(Policy), plain, pairwise),
+        st.one_of(st.builds(Frame), plain, pairwise),
     ),
     st.tuples(st.builds(Uniform), adaptive),
 )
@@ -104,7 +104,6 @@ def test_text_round_trips_in_any_order_and_case(scheme, random):
         ),
         ("w8a4 ds=0.03", Scheme(Bits(8, 4), representation=DenseSparse(0.03))),
         ("w4a4 per-tensor head=fp tail=2", Scheme(Bits(4, 4), weights="per-tensor", head=32, tail=2)),
-        ("w8a8 policy", Scheme(time=Policy())),
     ],
 )
 def test_text_means(text, scheme):
@@ -132,7 +131,7 @@ def test_text_means(text, scheme):
         ("w8a8->fp32 adaptive", "no codes to fit"),
         ("w8a8 w4a4", "a second time"),
         ("w8a8 static dynamic", "a second time"),
-        ("w8a8 policy T=3", "takes no residual"),
+        ("w8a8 policy", "chooses among several quantized networks"),
         ("w8a8 ds=0%", "above 0 and at most 50%"),
         ("w8a8 ds=51%", "above 0 and at most 50%"),
         ("w8a8 adaptive ds=1%", "exclude each other"),
@@ -168,11 +167,6 @@ def test_any_text_parses_or_is_refused(text):
     except SchemeError:
         return
     assert Scheme.parse(str(scheme)) == scheme
-
-
-def test_axes_not_built_are_refused_by_name():
-    with pytest.raises(SchemeError, match="is not built yet; use"):
-        Scheme.parse("w8a8 policy").check_built()
 
 
 @pytest.mark.parametrize("name", PRESETS)

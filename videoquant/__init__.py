@@ -10,7 +10,7 @@ for frame in vq.frames("clip.mp4"):
 
 from videoquant import models
 from videoquant.api import load, quantize
-from videoquant.axes import Bits, DenseSparse, Dynamic, Frame, Policy, Predicted, Residual, Static, Uniform
+from videoquant.axes import Bits, DenseSparse, Dynamic, Frame, Predicted, Residual, Static, Uniform
 from videoquant.calibration.alpha import AlphaCurve, search_alpha
 from videoquant.comparison import compare
 from videoquant.data.video import Clip, frames
@@ -39,7 +39,6 @@ __all__ = [
     "NetworkError",
     "Node",
     "OutputError",
-    "Policy",
     "Predicted",
     "Preprocessing",
     "Quantile",

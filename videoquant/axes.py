@@ -130,9 +130,4 @@ class Residual:
             )
 
 
-@dataclass(frozen=True)
-class Policy:
-    """A policy network picks each frame's bit-width (VideoIQ)."""
-
-
-AXES = (Static, Dynamic, Predicted, Uniform, DenseSparse, Frame, Residual, Policy)
+AXES = (Static, Dynamic, Predicted, Uniform, DenseSparse, Frame, Residual)

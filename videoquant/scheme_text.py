@@ -11,7 +11,6 @@ static, dynamic, qpp[=FEATURES]           where activation ranges come from (def
 at=first-relu     where qpp looks: first-relu (default), input, auto:N, or layers by name: at=conv1,conv5
 mse, minmax, aciq, quantile[=ALPHA]       how a range is measured (default mse)
 ds=1%             Dense + Sparse with that density
-policy            bit-widths picked by a policy network
 per-channel, per-tensor, asymmetric       the weights' grids (default per-channel)
 head=8, tail=fp   least bit-width of the first and last layers (default 8; fp leaves them in floating point)
 
@@ -31,7 +30,6 @@ from videoquant.axes import (
     Bits,
     DenseSparse,
     Dynamic,
-    Policy,
     Predicted,
     Residual,
     Static,
@@ -49,7 +47,6 @@ _PLAIN: dict[str, tuple[str, Any]] = {
     "minmax": ("estimator", MinMax()),
     "aciq": ("estimator", ACIQ()),
     "quantile": ("estimator", Quantile()),
-    "policy": ("time", Policy()),
     "per-channel": ("weights", "per-channel"),
     "per-tensor": ("weights", "per-tensor"),
     "asymmetric": ("weights", "asymmetric"),
@@ -81,8 +78,6 @@ def parse(text: str) -> dict[str, Any]:
             raise SchemeError(f"{text!r}: at= says where qpp looks; it needs the word qpp")
         found["ranges"] = Predicted(found["ranges"].features, positions)
     if residual or residual_bits is not None:
-        if "time" in found:
-            raise SchemeError(f"{text!r}: policy picks the bits of whole frames; it takes no residual")
         found["time"] = Residual(residual_bits or key, **residual)
     return {"bits": key, **found}
 
@@ -108,8 +103,6 @@ def write(fields: Mapping[str, Any]) -> str:
         words += ["recurrent"] * time.recurrent + ["adaptive"] * time.adaptive
         words += [f"tau={time.tolerance}"] if time.tolerance else []
         words += [] if time.quantized_reference else ["float-reference"]
-    elif isinstance(time, Policy):
-        words.append("policy")
     if isinstance(ranges, Dynamic):
         words.append("dynamic")
     elif isinstance(ranges, Predicted):
@@ -142,6 +135,11 @@ def _read(word: str, text: str) -> tuple[str, Any]:
     if re.match(r"fp|w\d", word):
         first, arrow, second = word.partition("->")
         return "bits", (_bits(first, text), _bits(second, text) if arrow else None)
+    if word == "policy":
+        raise SchemeError(
+            f"{text!r}: a policy (VideoIQ) chooses among several quantized networks and is no scheme of one; "
+            "see videoquant.training.policy and docs/training.md"
+        )
     key, equals, value = word.partition("=")
     if equals and key in _VALUED:
         field, read = _VALUED[key]

@@ -17,7 +17,6 @@ from videoquant.axes import (
     DenseSparse,
     Dynamic,
     Frame,
-    Policy,
     Predicted,
     Residual,
     Static,
@@ -47,7 +46,7 @@ class Scheme:
     bits: Bits = field(default_factory=Bits)
     ranges: Static | Dynamic | Predicted = field(default_factory=Static)
     representation: Uniform | DenseSparse = field(default_factory=Uniform)
-    time: Frame | Residual | Policy = field(default_factory=Frame)
+    time: Frame | Residual = field(default_factory=Frame)
     estimator: Estimator = field(default_factory=MSE)
     weights: Granularity = "per-channel"
     head: int = 8
@@ -90,13 +89,6 @@ class Scheme:
     def period(self) -> int:
         """Frames from one keyframe to the next; 1 where every frame is quantized by itself."""
         return self.time.period if isinstance(self.time, Residual) else 1
-
-    def check_built(self) -> None:
-        """Raise `SchemeError` for an axis that this version cannot run."""
-        if isinstance(self.time, Policy):
-            raise SchemeError(
-                f"{self}: policy (VideoIQ) is not built yet; use frame or residual quantization"
-            )
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; `from_dict` reads it back to an equal scheme."""

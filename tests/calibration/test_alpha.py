@@ -101,7 +101,6 @@ def test_the_search_leaves_the_networks_gradients_alone(network):
         ("w8a4 ds=1%", "the density of ds= sets the range"),
         ("fp32", "left in floating point"),
         ("w4a32", "left in floating point"),
-        ("w8a8 policy", "not built yet"),
     ],
 )
 def test_schemes_without_alpha_are_refused(network, text, reason):

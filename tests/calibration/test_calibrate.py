@@ -78,11 +78,6 @@ def test_dynamic_ranges_need_no_frames(network):
     assert vq.quantize(network, "w8a8 dynamic", [])(moving_frames(1)[0])["map"].shape == (1, 4, 16, 16)
 
 
-def test_axes_not_built_are_refused(network):
-    with pytest.raises(vq.SchemeError, match="not built yet"):
-        vq.quantize(network, "w8a8 policy", moving_frames(3))
-
-
 def test_progress_is_called_once_per_node(network):
     calls = []
     vq.quantize(network, "w8a8->w4a4 T=2", moving_frames(4), progress=lambda: calls.append(1))

@@ -152,7 +152,7 @@ BAD = {
     "bits": (["quantize", NETWORK, "--scheme", "w9a8", "--video", "CLIP", "-o", "x.vq"], "weights at 9 bits"),
     "one bit": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w1a8"], "weights at 1 bits"),
     "period": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a8->w4a4 T=0"], "T=0"),
-    "not built": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a8 policy"], "not built yet"),
+    "policy": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a8 policy"], "chooses among several"),
     "qpp position": (
         ["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a4 qpp at=nowhere"],
         "has no such layer",

@@ -57,7 +57,8 @@ def test_every_sample_has_as_many_frames_in_stretches():
     assert len(np.unique(counts, axis=0)) == 50
     starts = (np.diff(np.concatenate([counts, counts[:, :1]], 1)) != 0).sum(1)
     assert (starts <= 2 * -(-101 // STRETCH)).all()
-    assert (resampled(5, 3).sum(1) == 5).all()  # shorter than a stretch
+    assert (resampled(5, 3).sum(1) == 5).all()  # so short that frames are drawn one by one
+    assert len(np.unique(resampled(5, 200), axis=0)) > 20
 
 
 def test_the_interval_of_a_miou_is_that_of_its_frames():

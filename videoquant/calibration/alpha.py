@@ -100,8 +100,7 @@ def search_alpha(
 
 
 def check_has_alpha(scheme: Scheme) -> None:
-    """Raise `SchemeError` for a scheme that has no α to search, or that this version cannot run."""
-    scheme.check_built()
+    """Raise `SchemeError` for a scheme that has no α to search."""
     if isinstance(scheme.representation, DenseSparse):
         raise SchemeError(f"{scheme}: has no α to search; the density of ds= sets the range in its place")
     residual = scheme.time.bits if isinstance(scheme.time, Residual) else scheme.bits

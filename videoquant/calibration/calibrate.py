@@ -27,10 +27,9 @@ def calibrate(
     clips: consecutive inputs N×C×H×W of the network, each clip beginning with a keyframe; frames past the
     scheme's period are ignored by residual schemes and are samples like any other without a time axis.
     progress: called once per node of the network and walk (`walks`).
-    Raises `SchemeError` for an axis not built yet and for a position that is not in the network, `DataError`
+    Raises `SchemeError` for a position that is not in the network, `DataError`
     where there is too little to learn from.
     """
-    scheme.check_built()
     weights = layer_weights(network, scheme)
     if isinstance(scheme.ranges, Dynamic) or not weights:
         grids = {

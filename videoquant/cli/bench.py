@@ -104,7 +104,6 @@ def command(
     Every engine runs a frame before any runs the next one, so that all meet the same machine.
     """
     parsed = Scheme.parse(scheme)
-    parsed.check_built()
     chosen, notes = choose(None if engines is None else [name.strip() for name in engines.split(",")])
     clips = open_clips(video, dataset)
     captured = open_network(network, checkpoint, size, clips[0], mean, std, scale, color, fit, task)

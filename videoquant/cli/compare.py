@@ -199,7 +199,6 @@ def parse_schemes(text: str | None, stills: bool, labelled: bool = False) -> lis
         raise SchemeError('--schemes is empty; write e.g. "fp32; w8a8; w8a8->w4a4 T=3"')
     schemes = list(dict.fromkeys(Scheme.parse(part) for part in parts))
     for scheme in schemes:
-        scheme.check_built()
         if stills and not isinstance(scheme.time, FrameByFrame):
             raise SchemeError(f"{scheme}: needs a video; stills have no frame before them")
     return schemes

@@ -50,7 +50,6 @@ def command(
 ) -> None:
     """Calibrate a scheme on a clip and store weights, codes and parameters in one file."""
     wanted = Scheme.parse(scheme)
-    wanted.check_built()
     source = open_source(video, images, dataset)
     captured = open_network(network, checkpoint, size, source, mean, std, scale, color, fit, task)
     channels_match(captured)
