@@ -64,7 +64,8 @@ def draw(results: dict[str, Any]) -> None:
         name = f"{bits.replace('->', '→')} adaptive"
         cost.plot(*zip(*points, strict=True), "o-", color=COLORS[bits], markersize=4, label=name)
         for tolerance, point in zip(TOLERANCES, points, strict=True):
-            cost.annotate(f"τ={tolerance}", point, (3, -9), textcoords="offset points", fontsize=6)
+            if tolerance not in (1, 2):  # they lie at the point of 0
+                cost.annotate(f"τ={tolerance}", point, (3, -9), textcoords="offset points", fontsize=6)
     for scheme in FIXED:
         point = (rows[scheme]["gbops_per_frame"], 100 * rows[scheme]["accuracy"]["miou"])
         cost.plot(*point, "k^", markersize=5, label="one width" if scheme == FIXED[0] else None)
