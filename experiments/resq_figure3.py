@@ -5,7 +5,7 @@
 After calibration alone, w8a8->w4a8 and w8a8->w8a4, on runs of one keyframe and 12 residual frames:
 
 camvid    DDRNet-23-slim on the labelled video of CamVid: mIoU; a run begins at every third frame
-posenet   PoseNet on a clip: keypoint F1 against fp32; 24 runs, other frames calibrate
+posenet   PoseNet on a clip: keypoint F1 against fp32; 16 runs, other frames calibrate
 jhmdb     HRNet-W32 on JHMDB, the paper's set-up, where --jhmdb names it: PCK; a run is the first 13 frames of
           a test video of split 1, training videos calibrate
 
@@ -105,7 +105,7 @@ def camvid(options: Any) -> Case:
 def posenet(options: Any) -> Case:
     network = vq.load(options.data / "models/posenet_432x768.onnx")
     source = vq.frames(options.data / "clips/one-by-one-person-detection.mp4")
-    total, count = len(source), options.runs or 24
+    total, count = len(source), options.runs or 16
     runs = [range(i * total // count, i * total // count + LENGTH) for i in range(count)]
     free = [range(a.stop, b.start) for a, b in pairwise(runs)] or [range(LENGTH, total)]
     calibration = list(source.runs(calibration_spans(free, LENGTH, 3)))
