@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.api import load
-from videoquant.data.dataset import Dataset, Sample
+from videoquant.data.dataset import Dataset
 from videoquant.errors import DataError
 from videoquant.models.mobilenet_v2 import MobileNetV2
 from videoquant.models.unfold import load_folded
@@ -92,10 +92,10 @@ def train_policy(
     table = loss_table(choices, dataset, losses or folder / LOSSES_FILE)
     torch.manual_seed(recipe.seed)
     module = build(len(choices), recipe.crop)
-    objective = PolicyObjective(module, dataset, recipe, choices, table, tradeoff, temperature)
+    objective = PolicyObjective(dataset, recipe, choices, table, tradeoff, temperature)
     if initial is not None:
         count = min(STATISTICS, len(dataset))
-        seen = [objective.seen(dataset[i * len(dataset) // count]) for i in range(count)]
+        seen = [objective.pair(i * len(dataset) // count)[0] for i in range(count)]
         load_folded(module, load(initial), torch.from_numpy(np.stack(seen)))
     setup = {
         "policy": {
@@ -106,7 +106,7 @@ def train_policy(
         },
         "data": f"{dataset.name}#{dataset.split}, {len(dataset)} pictures",
     }
-    trainer = Trainer(objective, folder, among, resume, setup)
+    trainer = Trainer(module, objective, folder, among, resume, setup)
     if not trainer.run(on_step=on_step):
         raise KeyboardInterrupt
     trained = trainer.average.cpu()
@@ -123,26 +123,24 @@ class PolicyObjective(Objective):
     losses: N×2×K of the data set's pictures in order; see `loss_table`.
     """
 
-    task = "policy"
-
+    dataset: Dataset
+    recipe: Recipe
     choices: Sequence[QuantizedNetwork]
     losses: Tensor
     tradeoff: float
     temperature: float
 
-    def read(self, sample: Sample) -> tuple[NDArray[Any], NDArray[Any]]:
-        """What the policy sees, float32 3×h×w, and the picture's losses, float32 2×K."""
-        return self.seen(sample), self.losses[self._places[sample.name]].numpy()
+    @property
+    def name(self) -> str:  # type: ignore[override]  # read only here
+        return f"{self.dataset.name}#{self.dataset.split}"
 
-    def seen(self, sample: Sample) -> NDArray[np.float32]:
-        """What the policy sees of a picture: float32 3×h×w."""
-        x = self.choices[0].network.prepare(sample.pixels)
-        small: NDArray[np.float32] = policy_input(x, self.recipe.crop)[0].contiguous().numpy()
-        return small
+    def __len__(self) -> int:
+        return len(self.dataset)
 
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        return {sample.name: index for index, sample in enumerate(self.dataset)}
+    def pair(self, index: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """What the policy sees of a picture, float32 3×h×w, and the picture's losses, float32 2×K."""
+        x = self.choices[0].network.prepare(self.dataset[index].pixels)
+        return policy_input(x, self.recipe.crop)[0].contiguous().numpy(), self.losses[index].numpy()
 
     def example(
         self, pair: tuple[NDArray[Any], NDArray[Any]], random: np.random.Generator
@@ -156,13 +154,9 @@ class PolicyObjective(Objective):
     def collate(self, examples: list[tuple[NDArray[Any], NDArray[Any]]]) -> tuple[Tensor, Tensor]:
         """Inputs N×3×h×w and targets N×(1 + SAMPLES)×K."""
         inputs, targets = (np.stack(part) for part in zip(*examples, strict=True))
-        return torch.from_numpy(inputs), self.targets(targets)
+        return torch.from_numpy(inputs), torch.from_numpy(targets)
 
-    def targets(self, values: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(values)
-
-    def loss(self, outputs: Tensor | tuple[Tensor, Tensor], targets: Tensor) -> Tensor:
-        assert isinstance(outputs, Tensor)
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         losses, noise = targets[:, :1], targets[:, 1:]
         chosen = straight_through(outputs.float()[:, None], noise, self.temperature)
         return (chosen * (losses + self.tradeoff * self._costs.to(losses))).sum(-1).mean()
