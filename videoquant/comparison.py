@@ -102,8 +102,9 @@ class PredictedRanges:
 class Row:
     """One scheme's results.
 
-    scheme: its text. gbops_per_frame: 10⁹ bit operations, amortised over a cycle. sqnr_db: of the primary
-    output against fp32, over the whole stream, at most `EXACT_DB`. agreement: the task's measures against
+    scheme: its text. file: what it was read from, "" where it was calibrated here. gbops_per_frame: 10⁹ bit
+    operations, amortised over a cycle. sqnr_db: of the primary output against fp32, over the whole stream, at
+    most `EXACT_DB`. agreement: the task's measures against
     fp32. accuracy: measures against the labels of a data set; accuracy_by_label: the first of them, by class
     or joint. per_frame: a dict per frame: frame (index), key, gbops, sqnr_db, agreement, and accuracy where
     it has a label. layer_sqnr_db: by layer, on every `LAYER_STEP`-th frame. shares: of adaptive schemes, the
@@ -132,8 +133,14 @@ class Row:
     pictures: list[NDArray[np.uint8]] = field(default_factory=list)
     frames_per_second: float | None = None
     work_share: float | None = None
+    file: str = ""
     measured_mj: float | None = None
     on_chip: SchemeCost | None = None
+
+    @property
+    def name(self) -> str:
+        """The scheme, and the file where it was read from one."""
+        return f"{self.scheme} ({self.file})" if self.file else self.scheme
 
 
 @dataclass
@@ -315,10 +322,12 @@ def compare(
     streams: Sequence[AnyStream] | None = None,
     engine: str | None = None,
     chip: Chip | None = None,
+    files: Sequence[str] | None = None,
 ) -> Comparison:
     """Score calibrated schemes on a stream, against the floating-point network.
 
-    quantized: from `videoquant.quantize`, all of this network. frames: read once, lazily.
+    quantized: from `videoquant.quantize` or a training, all of this network. files: what they were read from,
+        "" for what was calibrated here; rows are called so too. frames: read once, lazily.
     source, calibration: what the results call the frames and the calibration data.
     picture_frames: indexes of frames to draw, where the task is known. stills: the frames are unrelated
         images. score: makes what scores outputs against the targets of `LabelledFrame`s.
@@ -370,6 +379,8 @@ def compare(
     if not comparison.frames:
         raise DataError(f"{source}: no frames to score")
     comparison.rows = [contender.finish() for contender in contenders]
+    for row, file in zip(comparison.rows, files or [""] * len(comparison.rows), strict=True):
+        row.file = file
     if chip and work:
         for row, contender in zip(comparison.rows, contenders, strict=True):
             density = row.density.get("mean")

@@ -106,3 +106,26 @@ def test_a_quantized_file_is_no_place_to_start_from(squares, eleven, command, tm
         "train", "ddrnet23_slim", "--from", "q.vq", "--scheme", "w4a4", "--dataset", f"camvid:{squares}"
     )
     assert code == 2 and "is quantized already" in err
+
+
+def test_compare_takes_trained_networks_beside_schemes(squares, eleven, command, tmp_path):
+    network = vq.load(eleven)
+    frames = vq.data.open(f"camvid:{squares}#val").clip()
+    vq.save(vq.quantize(network, "w3a3", frames), tmp_path / "mine.vq")
+    arguments = ("compare", eleven, "--dataset", f"camvid:{squares}", "--json", "r.json")
+    code, out, err = command(*arguments, "--schemes", "fp32; w3a3", "--quantized", "mine.vq")
+    assert code == 0, err
+    assert "w3a3 (mine.vq)" in out
+    rows = json.loads((tmp_path / "r.json").read_text())["rows"]
+    assert [(row["scheme"], row["file"]) for row in rows] == [("fp32", ""), ("w3a3", ""), ("w3a3", "mine.vq")]
+    assert "w3a3 (mine.vq)" in (tmp_path / "videoquant-report/report.html").read_text()
+
+
+def test_a_file_of_another_network_is_refused(squares, eleven, small, command, tmp_path):
+    frames = vq.data.open(f"camvid:{squares}#val").clip()
+    vq.save(vq.quantize(vq.load(small), "w3a3", frames), tmp_path / "other.vq")
+    network = vq.load(eleven)
+    code, _, err = command(
+        "compare", "ddrnet23_slim", "--dataset", f"camvid:{squares}", "--quantized", "other.vq"
+    )
+    assert code == 2 and "other.vq: has not the layers of" in err, network

@@ -29,7 +29,7 @@ def test_dictionary_has_every_documented_key(comparison: Comparison) -> None:
     assert data["frames"] == 60 and data["complete"] is True
     assert [row["scheme"] for row in data["rows"]] == [row.scheme for row in comparison.rows]
     assert list(data["rows"][-1]) == [
-        "scheme", "gbops_per_frame", "sqnr_db", "agreement", "accuracy", "accuracy_by_label", "per_frame",
+        "scheme", "file", "gbops_per_frame", "sqnr_db", "agreement", "accuracy", "accuracy_by_label", "per_frame",
         "layer_sqnr_db", "shares", "layer_shares", "density", "frames_per_second", "work_share",
         "measured_mj", "on_chip", "ranges",
         "pareto",
@@ -65,7 +65,7 @@ def test_csv_has_a_line_per_scheme(comparison: Comparison, tmp_path: Path) -> No
     with (tmp_path / "results.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert list(lines[0]) == [
-        "scheme", "gbops_per_frame", "sqnr_db", "keypoint_f1", "share_0", "share_4", "share_8",
+        "scheme", "file", "gbops_per_frame", "sqnr_db", "keypoint_f1", "share_0", "share_4", "share_8",
     ]  # fmt: skip
     assert [line["scheme"] for line in lines] == [row.scheme for row in comparison.rows]
     assert lines[0]["share_0"] == ""

@@ -51,7 +51,7 @@ from videoquant.comparison import (
 from videoquant.costs.chip_file import open_chip
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, Frame
-from videoquant.errors import DataError, SchemeError
+from videoquant.errors import DataError, NetworkError, SchemeError
 from videoquant.files import check_folder, check_writable
 from videoquant.network.graph import Network
 from videoquant.report.html import write_report
@@ -59,6 +59,8 @@ from videoquant.report.label_table import render_labels
 from videoquant.report.results import write_json
 from videoquant.report.table import render_table
 from videoquant.schemes import Scheme
+from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.storage import load_quantized
 from videoquant.tasks import task_for
 from videoquant.tasks.scoring import Score, score_for
 
@@ -74,6 +76,14 @@ def command(
         str | None,
         typer.Option(
             help='Schemes, separated by ";", e.g. "fp32; w8a8; w8a8->w4a4 T=3". Default: a fair selection.'
+        ),
+    ] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--quantized",
+            metavar="FILE",
+            help="Also a network that quantize or train wrote, of the same NETWORK; may be repeated.",
         ),
     ] = None,
     calibration: Annotated[
@@ -124,8 +134,9 @@ def command(
         check_writable(json_file)
     check_folder(report)
 
+    read = [read_quantized(file, captured, stills) for file in files or []]
     score = scorer(captured, source)
-    plan = plan_frames(source, count, wanted, calibration is not None)
+    plan = plan_frames(source, count, [*wanted, *(q.scheme for q in read)], calibration is not None)
     if score is not None and isinstance(source, LabelledClip):
         check_labels(source, plan.scored)
     other = open_clip(calibration) if calibration is not None else source
@@ -136,6 +147,7 @@ def command(
             quantize(captured, scheme, sets[scheme.period, calibration_runs(scheme)], advance)
             for scheme in wanted
         ]
+    quantized += read
     streams = [comparable_stream(q, engine, threads) for q in quantized]
     with (
         one_thread_of_pytorch(engine != SIMULATE),
@@ -154,6 +166,7 @@ def command(
             streams=streams,
             engine=None if engine == SIMULATE else engine,
             chip=target,
+            files=[*("" for _ in wanted), *map(str, files or [])],
         )
     console.print(render_table(result))
     by_class = render_labels(result, console)
@@ -168,6 +181,25 @@ def command(
     if not result.complete:
         status.print(f"stopped after {result.frames} frames; the results hold those")
         raise typer.Exit(130)
+
+
+def read_quantized(path: Path, network: Network, stills: bool) -> QuantizedNetwork:
+    """A network that `quantize` or `train` wrote, to stand beside the schemes of a network."""
+    quantized = load_quantized(path)
+    theirs, ours = quantized.network, network
+    for what, their, our in (
+        ("layers", [node.name for node in theirs.layers], [node.name for node in ours.layers]),
+        ("size", theirs.size, ours.size),
+        ("outputs", sorted(theirs.outputs), sorted(ours.outputs)),
+    ):
+        if their != our:
+            detail = f"; its {their[0]}×{their[1]} is {our[0]}×{our[1]} there" if what == "size" else ""
+            raise NetworkError(f"--quantized {path}: has not the {what} of {network.name}{detail}")
+    if stills and not isinstance(quantized.scheme.time, FrameByFrame):
+        raise SchemeError(
+            f"--quantized {path}: {quantized.scheme} needs a video; stills have no frame before them"
+        )
+    return quantized
 
 
 def scorer(network: Network, source: Clip) -> Callable[[], Score] | None:

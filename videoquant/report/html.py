@@ -125,7 +125,7 @@ def _results(comparison: Comparison) -> str:
     lines = []
     for index, (row, on_front) in enumerate(zip(comparison.rows, pareto(comparison.rows), strict=True)):
         mark = f"<span class='mark' title='Pareto front: {FRONT_MEANING}'>●</span>" if on_front else ""
-        cells = [f"<td data-value='{escape(row.scheme)}'><code>{escape(row.scheme)}</code>{mark}</td>"]
+        cells = [f"<td data-value='{escape(row.name)}'><code>{escape(row.name)}</code>{mark}</td>"]
         for column in shown:
             value = column.values[index]
             data = "" if value is None else f" data-value='{value!r}'"
@@ -210,7 +210,7 @@ def _densities(comparison: Comparison) -> str:
         cells = "".join(
             f"<td class='n'>{x}</td>" for x in (f"{row.density['requested']:.2%}", mean, f"{low} – {high}")
         )
-        lines.append(f"<tr><td><code>{escape(row.scheme)}</code></td>{cells}</tr>")
+        lines.append(f"<tr><td><code>{escape(row.name)}</code></td>{cells}</tr>")
     headings = "".join(
         f"<th class='n'>{text}</th>" for text in ("requested", "mean", "10th – 90th percentile")
     )
@@ -283,10 +283,10 @@ def _picture(comparison: Comparison, row: Row, frame: int, pixels: NDArray[np.ui
             if value is not None:
                 facts.append(f"{measure.label} {measure.format(value)}")
     height, width = pixels.shape[:2]
-    title = escape(f"{row.scheme}, frame {frame}")
+    title = escape(f"{row.name}, frame {frame}")
     return (
         f"<figure><img src='{data_uri(pixels)}' alt='{title}' width='{width}' height='{height}'>"
-        f"<figcaption><code>{escape(row.scheme)}</code> <span>{escape(' · '.join(facts))}</span></figcaption>"
+        f"<figcaption><code>{escape(row.name)}</code> <span>{escape(' · '.join(facts))}</span></figcaption>"
         "</figure>"
     )
 

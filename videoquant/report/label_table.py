@@ -42,7 +42,7 @@ def label_section(comparison: Comparison) -> str:
             else f"<td class='n shade' style='--share:{max(0.0, min(1.0, value)):.3f}'>{value:.2f}</td>"
             for value in values
         )
-        lines.append(f"<tr><td><code>{escape(row.scheme)}</code></td>{cells}</tr>")
+        lines.append(f"<tr><td><code>{escape(row.name)}</code></td>{cells}</tr>")
     caption = (
         f"{number} of each {kind} against the labels: how much of it a scheme finds, and where what it loses "
         f"lies. {ABSENT} stands where no frame holds the {kind}."
@@ -66,13 +66,13 @@ def render_labels(comparison: Comparison, console: Console) -> Table | None:
         return None
     title = "IoU per class, % (labels)"
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=0)
-    table.add_column("scheme", width=min(room, max(len(row.scheme) for row in comparison.rows)))
+    table.add_column("scheme", width=min(room, max(len(row.name) for row in comparison.rows)))
     for label in labels:
         table.add_column(Text(textwrap.fill(label, CHUNK)), justify="right", width=CHUNK + 1)
     for row in comparison.rows:
         values = (row.accuracy_by_label.get(label) for label in labels)
         cells = [ABSENT if value is None else f"{100 * value:.0f}" for value in values]
-        table.add_row(Text(row.scheme), *cells)
+        table.add_row(Text(row.name), *cells)
     return table
 
 

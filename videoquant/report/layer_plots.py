@@ -27,7 +27,7 @@ def layers_plot(comparison: Comparison) -> str:
     """A heat map of SQNR: a row per quantized scheme, a column per layer in the network's order."""
     shown = [
         (row, look.label)
-        for row, look in zip(comparison.rows, looks([row.scheme for row in comparison.rows]), strict=True)
+        for row, look in zip(comparison.rows, looks(comparison.rows), strict=True)
         if look.family != "float" and row.layer_sqnr_db
     ]
     names = list(dict.fromkeys(name for row, _ in shown for name in row.layer_sqnr_db))
@@ -58,7 +58,7 @@ def shares_plot(comparison: Comparison) -> str:
     """Stacked bars of the multiply–accumulates at each bit-width: per adaptive scheme, then by layer."""
     shown = [
         (row, look.label)
-        for row, look in zip(comparison.rows, looks([row.scheme for row in comparison.rows]), strict=True)
+        for row, look in zip(comparison.rows, looks(comparison.rows), strict=True)
         if row.shares
     ]
     widths = sorted({width for row, _ in shown for width in row.shares})

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from videoquant.axes import Residual
+from videoquant.comparison import Row
 from videoquant.schemes import Scheme
 
 Family = Literal["float", "frame", "residual", "adaptive"]
@@ -46,7 +47,7 @@ _STYLE: Any = {
 
 @dataclass(frozen=True)
 class Look:
-    """How one scheme is drawn in every plot. label: its text with a real arrow. size: in points."""
+    """How one row is drawn in every plot. label: its name with a real arrow. size: in points."""
 
     label: str
     color: str
@@ -61,14 +62,14 @@ class Look:
         return SIZES[self.family]
 
 
-def looks(schemes: Sequence[str]) -> list[Look]:
-    """A look for each scheme of a comparison; colours come in turn and repeat after ten."""
+def looks(rows: Sequence[Row]) -> list[Look]:
+    """A look for each row of a comparison; colours come in turn and repeat after ten."""
     result, used = [], 0
-    for text in schemes:
-        kind = family(text)
+    for row in rows:
+        kind = family(row.scheme)
         color = INK if kind == "float" else COLORS[used % len(COLORS)]
         used += kind != "float"
-        result.append(Look(text.replace("->", "→"), color, kind))
+        result.append(Look(row.name.replace("->", "→"), color, kind))
     return result
 
 

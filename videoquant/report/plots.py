@@ -80,7 +80,7 @@ def _fidelity_against(comparison: Comparison, costs: Sequence[float], label: str
                 (lower, values, _scatter(lower, comparison, costs, values, measure.higher_is_better))
             )
         _cost_axis(panels[-1], costs, label)
-        names = looks([row.scheme for row in comparison.rows])
+        names = looks(comparison.rows)
         _family_legend(figure, names)
         for axes, heights, stairs in drawn:
             marks = [
@@ -116,7 +116,7 @@ def frames_plot(comparison: Comparison) -> str:
     """
     schemes = [
         (row, look)
-        for row, look in zip(comparison.rows, looks([row.scheme for row in comparison.rows]), strict=True)
+        for row, look in zip(comparison.rows, looks(comparison.rows), strict=True)
         if look.family != "float" and row.per_frame
     ]
     panels = [
@@ -179,7 +179,7 @@ def _scatter(
     stairs = [corner for (_, y), b in pairwise(best) for corner in ((b[0], y), b)]
     stairs = best[:1] + stairs
     axes.plot([x for x, _ in stairs], [y for _, y in stairs], color=FRONT, linewidth=1.6, zorder=1)
-    for (x, y), look in zip(points, looks([row.scheme for row in comparison.rows]), strict=True):
+    for (x, y), look in zip(points, looks(comparison.rows), strict=True):
         axes.plot(
             x, y, look.marker, markersize=look.size + 1, color=look.color, mec="white", mew=0.7, zorder=4
         )

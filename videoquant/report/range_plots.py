@@ -19,7 +19,7 @@ def ranges_plot(comparison: Comparison) -> str:
     """A row of panels per scheme that predicts ranges: the scatter, and the error by quantizer."""
     shown = [
         (look.label, ranges)
-        for row, look in zip(comparison.rows, looks([row.scheme for row in comparison.rows]), strict=True)
+        for row, look in zip(comparison.rows, looks(comparison.rows), strict=True)
         for ranges in _by_frame_kind(row.ranges)
     ]
     with style():

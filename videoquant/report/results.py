@@ -89,7 +89,7 @@ def write_csv(comparison: Comparison, path: str | Path) -> None:
             numbers += [row.measured_mj] if metered else []
             cost = row.on_chip
             numbers += [cost.ms, cost.frames_per_second, cost.mj] if cost else []
-            writer.writerow([row.scheme, *("" if x is None else x for x in _plain(numbers))])
+            writer.writerow([row.name, *("" if x is None else x for x in _plain(numbers))])
 
 
 def pareto(rows: Sequence[Row]) -> list[bool]:
@@ -111,6 +111,7 @@ def front(points: Sequence[tuple[float, float]]) -> list[bool]:
 def _row(row: Row) -> dict[str, Any]:
     return {
         "scheme": row.scheme,
+        "file": row.file,
         "gbops_per_frame": row.gbops_per_frame,
         "sqnr_db": row.sqnr_db,
         "agreement": row.agreement,

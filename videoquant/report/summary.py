@@ -42,8 +42,8 @@ def _by_sqnr(comparison: Comparison, rows: Sequence[Row], digits: int) -> list[s
     fidelity = "exactly fp32’s output" if best.sqnr_db >= EXACT_DB else f"{sqnr_text(best.sqnr_db)} dB SQNR"
     cost = f"{best.gbops_per_frame:.{digits}f} GBOPs per frame"
     if len(rows) == 1:
-        return [f"`{best.scheme}` gives {fidelity} at {cost}{_against(comparison, best)}."]
-    lead = f"Of {len(rows)} quantized schemes `{best.scheme}` stays closest to fp32: {fidelity} at {cost}"
+        return [f"`{best.name}` gives {fidelity} at {cost}{_against(comparison, best)}."]
+    lead = f"Of {len(rows)} quantized schemes `{best.name}` stays closest to fp32: {fidelity} at {cost}"
     near = _cheapest(rows, lambda row: row.sqnr_db >= best.sqnr_db - CLOSE_DB)
     if near.gbops_per_frame >= best.gbops_per_frame:
         return [
@@ -54,7 +54,7 @@ def _by_sqnr(comparison: Comparison, rows: Sequence[Row], digits: int) -> list[s
     reached = "exact" if near.sqnr_db >= EXACT_DB else f"{sqnr_text(near.sqnr_db)} dB"
     return [
         f"{lead}.",
-        f"The cheapest within {CLOSE_DB:g} dB of it is `{near.scheme}`: {reached} at {near_cost}"
+        f"The cheapest within {CLOSE_DB:g} dB of it is `{near.name}`: {reached} at {near_cost}"
         f"{_against(comparison, near)}.",
     ]
 
@@ -62,22 +62,20 @@ def _by_sqnr(comparison: Comparison, rows: Sequence[Row], digits: int) -> list[s
 def _by_measure(
     measure: Measure, measured: Sequence[float | None], rows: Sequence[Row], digits: int
 ) -> list[str]:
-    values = {row.scheme: value for row, value in zip(rows, measured, strict=True) if value is not None}
-    scored = [row for row in rows if row.scheme in values]
+    values = {row.name: value for row, value in zip(rows, measured, strict=True) if value is not None}
+    scored = [row for row in rows if row.name in values]
     if len(scored) < 2 or measure.unit not in CLOSE:
         return []
     sign = 1 if measure.higher_is_better else -1
-    best = min(scored, key=lambda row: (-sign * values[row.scheme], row.gbops_per_frame))
-    near = _cheapest(
-        scored, lambda row: sign * (values[best.scheme] - values[row.scheme]) <= CLOSE[measure.unit]
-    )
-    lead = f"By {measure.label} the best is `{best.scheme}` ({measure.format(values[best.scheme])})"
+    best = min(scored, key=lambda row: (-sign * values[row.name], row.gbops_per_frame))
+    near = _cheapest(scored, lambda row: sign * (values[best.name] - values[row.name]) <= CLOSE[measure.unit])
+    lead = f"By {measure.label} the best is `{best.name}` ({measure.format(values[best.name])})"
     margin = f"{CLOSE[measure.unit]:g} {measure.unit}".strip()
     if near.gbops_per_frame >= best.gbops_per_frame:
         return [f"{lead}, and no cheaper scheme comes within {margin} of it."]
     cost = f"{near.gbops_per_frame:.{digits}f} GBOPs per frame"
-    reached = measure.format(values[near.scheme])
-    return [f"{lead}; the cheapest within {margin} of it is `{near.scheme}` ({reached}), at {cost}."]
+    reached = measure.format(values[near.name])
+    return [f"{lead}; the cheapest within {margin} of it is `{near.name}` ({reached}), at {cost}."]
 
 
 def _cheapest(rows: Sequence[Row], accept: Callable[[Row], bool]) -> Row:
@@ -90,7 +88,7 @@ def _against(comparison: Comparison, row: Row) -> str:
     yardsticks = [
         (name, other.gbops_per_frame)
         for other in comparison.rows
-        for name in [("fp32" if family(other.scheme) == "float" else other.scheme)]
+        for name in [("fp32" if family(other.scheme) == "float" else other.name)]
         if name in ("fp32", PLAIN)
         and other is not row
         and min(row.gbops_per_frame, other.gbops_per_frame) > 0

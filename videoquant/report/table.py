@@ -79,7 +79,7 @@ def render_table(comparison: Comparison) -> Table:
     for index, (row, on_front) in enumerate(zip(comparison.rows, pareto(comparison.rows), strict=True)):
         mark = Text(FRONT_MARK if on_front else "", style="bold green")
         cells = [Text(column.cells[index]) for column in shown]
-        table.add_row(mark, Text(row.scheme, style="bold" if on_front else ""), *cells)
+        table.add_row(mark, Text(row.name, style="bold" if on_front else ""), *cells)
     return table
 
 
