@@ -65,7 +65,7 @@ def write_csv(comparison: Comparison, path: str | Path) -> None:
     densities = ["mean", "p90"] if any(row.density for row in comparison.rows) else []
     accuracies = [measure.name for measure in comparison.accuracy]
     labels = list(dict.fromkeys(label for row in comparison.rows for label in row.accuracy_by_label))
-    header = ["scheme", "gbops_per_frame", "sqnr_db", *measures]
+    header = ["scheme", "file", "gbops_per_frame", "sqnr_db", *measures]
     header += [
         *(f"accuracy_{name}" for name in accuracies),
         *(f"accuracy_by_label_{label}" for label in labels),
@@ -89,7 +89,7 @@ def write_csv(comparison: Comparison, path: str | Path) -> None:
             numbers += [row.measured_mj] if metered else []
             cost = row.on_chip
             numbers += [cost.ms, cost.frames_per_second, cost.mj] if cost else []
-            writer.writerow([row.name, *("" if x is None else x for x in _plain(numbers))])
+            writer.writerow([row.scheme, row.file, *("" if x is None else x for x in _plain(numbers))])
 
 
 def pareto(rows: Sequence[Row]) -> list[bool]:
