@@ -196,7 +196,7 @@ def draw(cases: list[dict[str, Any]]) -> None:
 
 
 def panel(axes: Axes, results: dict[str, Any], bits: str) -> None:
-    dress(axes, f"{results['network']} on {results['source']}, {bits.replace('->', '→')}")
+    dress(axes, f"{results['network']}, {bits.replace('->', '→')}")
     ours, theirs = by_distance(results, bits)
     distances = range(LENGTH)
     gaps = np.array([gap(results, bits, [d]) for d in distances])
