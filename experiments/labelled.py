@@ -76,7 +76,8 @@ class Video:
 def arguments(description: str) -> argparse.ArgumentParser:
     """The options of the experiments on labelled video."""
     parser = common.arguments(description, carphone=False)
-    parser.add_argument("--checkpoint", type=Path, help=f"weights of {NAME}; default: the shipped ones")
+    parser.add_argument("--network", default=NAME, help=f"default {NAME}")
+    parser.add_argument("--checkpoint", type=Path, help="its weights; default: the shipped ones")
     parser.add_argument("--frames", type=int, help="score the first so many; default: all")
     parser.add_argument("--again", action="store_true", help="measure anew what results/ already holds")
     return parser
@@ -85,8 +86,8 @@ def arguments(description: str) -> argparse.ArgumentParser:
 def open_video(options: argparse.Namespace) -> Video:
     """The network and the video that the options name."""
     source = vq.data.open(f"{DATASET}:{options.data / DATASET}#val").clip()
-    weights = options.checkpoint or require_weights(NAME, DATASET)
-    network = vq.load(NAME, checkpoint=weights, size=source.size)
+    weights = options.checkpoint or require_weights(options.network, DATASET)
+    network = vq.load(options.network, checkpoint=weights, size=source.size)
     return Video(network, source, min(options.frames or len(source), len(source)), weights.name)
 
 

@@ -53,13 +53,25 @@ def against_cost(axes: Axes, rows: dict[str, tuple[float, float]]) -> None:
     axes.axhline(rows["fp32"][1], color=FP32, linestyle="--", linewidth=1, label="fp32")
     axes.plot(*zip(*frame.values(), strict=True), "o-", color=FRAME, label="frame quantization")
     axes.plot(*zip(*residual.values(), strict=True), "^", color=RESIDUAL, label="residual pairs, T = 3")
+    cost_axis(axes)
+    name_points(axes, frame, residual)
+
+
+def cost_axis(axes: Axes) -> None:
+    """GBOPs on a logarithmic axis, and the legend below it."""
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.14, y=0.1)
     axes.set_xlabel("GBOPs per frame", fontsize=8)
-    axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.14))
+    axes.legend(frameon=False, fontsize=8, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.14))
+
+
+def name_points(
+    axes: Axes, frame: dict[str, tuple[float, float]], residual: dict[str, tuple[float, float]]
+) -> None:
+    """The scheme beside every point."""
     names = [text.replace("->", "→").replace(" T=3", "") for text in (*frame, *residual)]
     colors = [FRAME] * len(frame) + [RESIDUAL] * len(residual)
     picture = axes.get_figure(root=True)

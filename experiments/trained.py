@@ -1,8 +1,8 @@
-"""DDRNet-23-slim trained at low bits on the training images of CamVid, for the experiments, each scheme once.
+"""DDRNet-23-slim (or --network) trained at low bits on the training images of CamVid, each scheme once.
 
-They lie in --networks (default experiments/networks, which git ignores) as SCHEME.vq; what is missing is
-trained, and a training that was stopped goes on where it was. All have one recipe and see as many frames: a
-scheme without a time axis goes `PASSES` times over the images, one of period T `PASSES`/T times over clips of
+They lie in --networks (default experiments/networks, which git ignores) as NETWORK/SCHEME.vq; what is missing
+is trained, and a training that was stopped goes on where it was. All have one recipe and see as many frames:
+a scheme without a time axis goes `PASSES` times over the images, one of period T `PASSES`/T times over clips of
 T frames.
 
     python experiments/trained.py [--data DIR] [--networks DIR] SCHEME ...
@@ -13,7 +13,7 @@ trains some of them before they are needed: two of these, of different schemes, 
 import argparse
 from pathlib import Path
 
-from labelled import NAME, Video, arguments, open_video
+from labelled import DATASET, Video, arguments, open_video
 
 import videoquant as vq
 from videoquant.api import capture_model
@@ -29,14 +29,14 @@ FRAMES = 6  # of a batch
 CROP = (240, 320)  # of frames of 360×480
 
 
-def file_of(scheme: str, folder: Path) -> Path:
-    """ "w8a8->w4a4 T=3" → folder/w8a8-w4a4-T3.vq."""
-    return folder / (scheme.replace("->", "-").replace("=", "").replace(" ", "-") + ".vq")
+def file_of(network: str, scheme: str, folder: Path) -> Path:
+    """ "w8a8->w4a4 T=3" → folder/NETWORK/w8a8-w4a4-T3.vq."""
+    return folder / network / (scheme.replace("->", "-").replace("=", "").replace(" ", "-") + ".vq")
 
 
 def trained(video: Video, scheme: str, options: argparse.Namespace) -> QuantizedNetwork:
     """The trained network of a scheme, in the size of the video; see the top of this file."""
-    path = file_of(scheme, options.networks)
+    path = file_of(options.network, scheme, options.networks)
     if not path.exists():
         train(video, scheme, options, path)
     return vq.load_quantized(path)
@@ -45,9 +45,9 @@ def trained(video: Video, scheme: str, options: argparse.Namespace) -> Quantized
 def train(video: Video, scheme: str, options: argparse.Namespace, path: Path) -> None:
     """Train one scheme and write its file; its state lies beside it while that lasts."""
     wanted = vq.Scheme.parse(scheme)
-    weights = options.checkpoint or require_weights(NAME, "camvid")
-    network = capture_model(NAME, create(NAME, weights), CROP)
-    stills = vq.data.open(f"camvid:{options.data / 'camvid'}#train")
+    weights = options.checkpoint or require_weights(options.network, DATASET)
+    network = capture_model(options.network, create(options.network, weights), CROP)
+    stills = vq.data.open(f"{DATASET}:{options.data / DATASET}#train")
     recipe = Recipe.for_scheme(
         "segmentation", CROP, epochs=PASSES // wanted.period, batch=FRAMES // wanted.period, seed=options.seed
     )

@@ -29,7 +29,8 @@ def test_dictionary_has_every_documented_key(comparison: Comparison) -> None:
     assert data["frames"] == 60 and data["complete"] is True
     assert [row["scheme"] for row in data["rows"]] == [row.scheme for row in comparison.rows]
     assert list(data["rows"][-1]) == [
-        "scheme", "file", "gbops_per_frame", "sqnr_db", "agreement", "accuracy", "accuracy_by_label", "per_frame",
+        "scheme", "file", "gbops_per_frame", "sqnr_db", "agreement", "accuracy", "accuracy_by_label",
+            "per_frame",
         "layer_sqnr_db", "shares", "layer_shares", "density", "frames_per_second", "work_share",
         "measured_mj", "on_chip", "ranges",
         "pareto",
@@ -75,13 +76,13 @@ def test_csv_has_a_line_per_scheme(comparison: Comparison, tmp_path: Path) -> No
     assert float(lines[-1]["share_8"]) == comparison.rows[-1].shares[8]
 
 
-def test_csv_without_task_or_adaptive_scheme_has_three_columns(make_comparison: Any, tmp_path: Path) -> None:
+def test_csv_without_task_or_adaptive_scheme_has_four_columns(make_comparison: Any, tmp_path: Path) -> None:
     comparison = make_comparison(("fp32", "w8a8"), measures=(), task=None)
     write_csv(comparison, tmp_path / "results.csv")
     assert (tmp_path / "results.csv").read_text().splitlines() == [
-        "scheme,gbops_per_frame,sqnr_db",
-        "fp32,1528.0,150.0",
-        f"w8a8,95.5,{comparison.rows[1].sqnr_db!r}",
+        "scheme,file,gbops_per_frame,sqnr_db",
+        "fp32,,1528.0,150.0",
+        f"w8a8,,95.5,{comparison.rows[1].sqnr_db!r}",
     ]
 
 

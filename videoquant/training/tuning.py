@@ -30,7 +30,7 @@ def scheme_trainer(
     scheme: Scheme,
     data: Dataset | Clip,
     recipe: Recipe,
-    folder: Path,
+    folder: str | Path,
     *,
     distill: bool = False,
     resume: bool = False,
@@ -51,7 +51,7 @@ def scheme_trainer(
     objective = clip_objective(network, scheme, data, recipe, distill)
     model = TrainableNetwork(starting_point(network, scheme, objective, progress))
     setup = {"network": network.name, "scheme": str(scheme), "data": f"{objective.name}, {len(objective)}"}
-    return Trainer(model, objective, folder, among, resume, setup)
+    return Trainer(model, objective, Path(folder), among, resume, setup)
 
 
 def clip_objective(
