@@ -48,8 +48,8 @@ const float* Features::sample(const Sampled& s, int64_t& count) {
 }
 
 // Elements of rank first … last, in increasing order, of the values: these are narrowed down to those between two of a
-// few, in one pass at the speed of vectors, and so on, for all that lie close together at once. It is right for whatever
-// few they are. room: for four times the values, and some.
+// few, in one pass at the speed of vectors, and so on, for all that lie close together at once. It is right for
+// whatever few they are. room: for four times the values, and some.
 void Features::select(const float* values, int64_t count, Wanted* first, Wanted* last, float* room) const {
     float ordered[most_ordered];
     if (count <= most_ordered) {

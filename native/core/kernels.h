@@ -154,7 +154,8 @@ struct SparseCopy {
     SparseElement* elements = nullptr;
 };
 
-// Numbers that are ordered as floating-point values are: negative ones before positive ones, −0 before 0, NaN outermost.
+// Numbers that are ordered as floating-point values are: negative ones before positive ones, −0 before 0, NaN
+// outermost.
 static inline int32_t order_key(float value) {
     int32_t bits;
     __builtin_memcpy(&bits, &value, 4);

@@ -16,7 +16,9 @@ struct Slot {
     bool codes = false, sparse = false;  // else float32
     bool keep = false;   // lives from frame to frame
     int64_t stride() const { return codes ? (c + 3) / 4 * 4 : c; }
-    size_t bytes() const { return size_t(pixels()) * (size_t(stride()) * (codes ? 1 : 4) + (sparse ? 4 * few_elements + 2 : 0)); }
+    size_t bytes() const {
+        return size_t(pixels()) * (size_t(stride()) * (codes ? 1 : 4) + (sparse ? 4 * few_elements + 2 : 0));
+    }
     int64_t pixels() const { return int64_t(h) * w; }
 };
 

@@ -21,9 +21,11 @@ SparseTaps sparse_taps(const Op& op, const Part& part, int32_t in_channels) {
 
 }  // namespace
 
-Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::shared_ptr<Threads> threads, bool incremental)
-    : plan_(std::move(plan)), kernels_(kernels), threads_(std::move(threads)), incremental_(incremental), grids_(plan_->grids),
-      grid_changed_(plan_->grids.size(), 0), grid_users_(plan_->grids.size()), features_(kernels, threads_.get()) {
+Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::shared_ptr<Threads> threads,
+                 bool incremental)
+    : plan_(std::move(plan)), kernels_(kernels), threads_(std::move(threads)), incremental_(incremental),
+      grids_(plan_->grids), grid_changed_(plan_->grids.size(), 0), grid_users_(plan_->grids.size()),
+      features_(kernels, threads_.get()) {
     place_slots();
     int64_t most_pixels = 1, widest = 1;
     for (const Slot& slot : plan_->slots) {
@@ -191,7 +193,8 @@ void Session::gather(const Bound& b) {
     bytes_ -= list.bytes();
     const SparseCopy copy = list.count(staged);
     bytes_ += list.bytes();
-    spread({nullptr, 0, b.inputs[0].pixels()}, 1024, [&](Pixels part) { kernels_->copy_sparse(copy, part.begin, part.end); });
+    spread({nullptr, 0, b.inputs[0].pixels()}, 1024,
+           [&](Pixels part) { kernels_->copy_sparse(copy, part.begin, part.end); });
     for (std::vector<Bound>& program : programs_)
         for (Bound& reader : program) {
             if (reader.op->sparse != slot) continue;
@@ -230,7 +233,8 @@ void Session::set_grid(int32_t index, const Grid& grid) {
 }
 
 std::vector<double> Session::predict(const Predictions& predictions, Sampled sampled) {
-    sampled.rows = predictions.steps[0], sampled.columns = predictions.steps[1], sampled.channels = predictions.steps[2];
+    sampled.rows = predictions.steps[0], sampled.columns = predictions.steps[1];
+    sampled.channels = predictions.steps[2];
     bytes_ -= features_.bytes();
     std::vector<double> found = features_.take(sampled, predictions.features);
     bytes_ += features_.bytes();
@@ -342,19 +346,25 @@ bool Session::finite(const float* input) {
 void Session::run_dense(Bound& b, Pixels pixels) {
     switch (b.op->kind) {
         case Kind::conv:
-            for (const Conv& c : b.convs) spread(pixels, least_pixels(*b.op), [&](Pixels part) { kernels_->conv(c, part); });
+            for (const Conv& c : b.convs)
+                spread(pixels, least_pixels(*b.op), [&](Pixels part) { kernels_->conv(c, part); });
             break;
         case Kind::depthwise: spread(pixels, 48, [&](Pixels part) { kernels_->depthwise(b.depthwise, part); }); break;
         case Kind::float_conv:
-            for (const FloatConv& c : b.float_convs) spread(pixels, 24, [&](Pixels part) { kernels_->float_conv(c, part); });
+            for (const FloatConv& c : b.float_convs)
+                spread(pixels, 24, [&](Pixels part) { kernels_->float_conv(c, part); });
             break;
         case Kind::map:
             if (b.direct) spread(pixels, 4096, [&](Pixels part) { kernels_->quantize_input(b.map, part); });
             else spread(pixels, 256, [&](Pixels part) { kernels_->map(b.map, part); });
             break;
-        case Kind::dequantize: spread(pixels, 256, [&](Pixels part) { kernels_->dequantize(b.dequantize, part); }); break;
+        case Kind::dequantize:
+            spread(pixels, 256, [&](Pixels part) { kernels_->dequantize(b.dequantize, part); });
+            break;
         case Kind::pool: spread(pixels, 48, [&](Pixels part) { kernels_->pool(b.pool, part); }); break;
-        case Kind::adaptive_pool: spread(pixels, 1, [&](Pixels part) { kernels_->adaptive_pool(b.adaptive, part); }); break;
+        case Kind::adaptive_pool:
+            spread(pixels, 1, [&](Pixels part) { kernels_->adaptive_pool(b.adaptive, part); });
+            break;
         case Kind::resize: spread(pixels, 256, [&](Pixels part) { kernels_->resize(b.resize, part); }); break;
         case Kind::move:
         case Kind::constant: spread(pixels, 256, [&](Pixels part) { kernels_->move(b.move, part); }); break;

@@ -52,7 +52,8 @@ public:
     bool incremental() const { return incremental_; }
 
 private:
-    Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::shared_ptr<Threads> threads, bool incremental);
+    Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::shared_ptr<Threads> threads,
+            bool incremental);
 
     // An operator bound to this session's buffers.
     struct Bound {

@@ -50,7 +50,8 @@ void Session::window(Bound& b, bool& all) {
             const bool pointwise = b.rows.size() == 1 && b.columns.size() == 1 && b.rows[0] == 0 && b.columns[0] == 0;
             const bool strided = op.kind == Kind::pool ? op.pool.stride_y != 1 || op.pool.stride_x != 1
                                                        : op.stride_y != 1 || op.stride_x != 1;
-            const bool parts = op.parts.size() > 1 || (!op.parts.empty() && (op.parts[0].step_y != 1 || op.parts[0].step_x != 1));
+            const bool parts =
+                op.parts.size() > 1 || (!op.parts.empty() && (op.parts[0].step_y != 1 || op.parts[0].step_x != 1));
             if (parts) {
                 // A transposed convolution: output rows step · y + phase see input rows y + dy.
                 std::memset(map, 0, size_t(pixels) * 2);
@@ -84,7 +85,10 @@ void Session::window(Bound& b, bool& all) {
             kernels_->window_map(m);
             break;
         }
-        case Kind::map: case Kind::dequantize: case Kind::softmax: case Kind::sparse: std::memcpy(map, moved, size_t(pixels) * 2); break;
+        case Kind::map:
+        case Kind::dequantize:
+        case Kind::softmax:
+        case Kind::sparse: std::memcpy(map, moved, size_t(pixels) * 2); break;
         case Kind::adaptive_pool: {
             const uint16_t any = any_moved(op.inputs[0]);
             for (int64_t p = 0; p < pixels; p++) map[p] = any;
@@ -137,7 +141,8 @@ void Session::window(Bound& b, bool& all) {
                         if (op.move.dim == 2) ix = op.move.start + int64_t(x) * op.move.every;
                     } else if (op.move.kind == MoveKind::pad_constant) iy = y - op.move.top, ix = x - op.move.left;
                     else iy = y / op.move.factor, ix = x / op.move.factor;
-                    if (iy >= 0 && iy < in.h && ix >= 0 && ix < in.w) map[int64_t(y) * op.w + x] = moved[iy * in.w + ix];
+                    if (iy >= 0 && iy < in.h && ix >= 0 && ix < in.w)
+                        map[int64_t(y) * op.w + x] = moved[iy * in.w + ix];
                 }
             break;
         }
@@ -213,7 +218,8 @@ void Session::run_following(Bound& b) {
     else if (all) run_dense(b, {nullptr, 0, pixels});
     else {
         int64_t low, high, total;
-        kernels_->split(map_.as<uint16_t>(), 0, int32_t(pixels), 1, low_.as<int32_t>(), low, high_.as<int32_t>(), high, total);
+        kernels_->split(map_.as<uint16_t>(), 0, int32_t(pixels), 1, low_.as<int32_t>(), low, high_.as<int32_t>(), high,
+                        total);
         run_dense(b, {high_.as<int32_t>(), 0, high});
         listed = double(high) / double(pixels);
         work_of(b) = {op.macs * high / pixels, high == pixels ? How::dense : How::listed};
@@ -254,11 +260,13 @@ void Session::follow_convolution(Bound& b, bool all) {
     const bool worth = full >= 6;
     int32_t *low_list = low_.as<int32_t>(), *high_list = high_.as<int32_t>();
     int64_t low = 0, high = 0, total = 0;
-    const uint16_t limit = worth ? uint16_t(std::min<int64_t>(0x8000, std::max<int64_t>(1, full * 40 / 100))) : uint16_t(1);
+    const uint16_t limit =
+        worth ? uint16_t(std::min<int64_t>(0x8000, std::max<int64_t>(1, full * 40 / 100))) : uint16_t(1);
     kernels_->split(map_.as<uint16_t>(), 0, int32_t(pixels), limit, low_list, low, high_list, high, total);
     // Fitted to measurements: a changed group costs about two of a full pixel, because neighbours share lists; taps
     // are looked up one by one; accumulators are read and written.
-    const double pixel = double(full) + 6, store = 10, own = 12 + 0.05 * double(full) + 1.5 * double(op.parts[0].dy.size());
+    const double pixel = double(full) + 6, store = 10,
+                 own = 12 + 0.05 * double(full) + 1.5 * double(op.parts[0].dy.size());
     const double listed = pixel * double(low + high);
     const double residual = 2.2 * double(total) + own * double(low) + (pixel + store) * double(high);
     const bool gains = residual < 0.9 * listed;
@@ -268,7 +276,8 @@ void Session::follow_convolution(Bound& b, bool all) {
             spread({high_list, 0, high}, least_pixels(op), [&](Pixels part) { kernels_->conv(c, part); });
             spread({low_list, 0, low}, 48, [&](Pixels part) { kernels_->conv_residual(c, part); });
         }
-        work_of(b) = {op.macs / pixels * high + int64_t(double(op.macs) / double(pixels * full) * double(total)), How::residual};
+        work_of(b) = {op.macs / pixels * high + int64_t(double(op.macs) / double(pixels * full) * double(total)),
+                      How::residual};
         return;
     }
     if (low + high == 0) {

@@ -21,7 +21,8 @@ bool Session::joins_pool(const std::vector<Op>& ops, size_t i) const {
     for (const auto& [name, all] : plan_->programs)
         for (const Op& op : all) {
             for (const int32_t input : op.inputs) uses += input == slot;
-            for (const StepPlan& step : op.steps) uses += (step.slot == slot) + (step.operand == slot) + (step.reference == slot);
+            for (const StepPlan& step : op.steps)
+                uses += (step.slot == slot) + (step.operand == slot) + (step.reference == slot);
         }
     return uses == 2;
 }
@@ -93,7 +94,8 @@ void Session::follow_joined(Bound& conv, Bound& pool) {
         const Op& op = *conv.op;
         std::vector<bool> changed(size_t(op.h));
         for (int32_t y = 0; y < op.h; y++)
-            for (int32_t x = 0; x < op.w && !changed[size_t(y)]; x++) changed[size_t(y)] = map[int64_t(y) * op.w + x] != 0;
+            for (int32_t x = 0; x < op.w && !changed[size_t(y)]; x++)
+                changed[size_t(y)] = map[int64_t(y) * op.w + x] != 0;
         for (int32_t y = 0; y < pool.op->h; y++) {
             const int32_t from = std::max(0, y * pool.pool.stride_y - pool.pool.top);
             const int32_t to = std::min(op.h, y * pool.pool.stride_y - pool.pool.top + pool.pool.kernel_h);

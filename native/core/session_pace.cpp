@@ -27,9 +27,9 @@ bool Session::calmer() {
     return true;
 }
 
-// An operator's part in the estimated cost of this frame: dot products, then a quarter of a cycle for each output value.
-// share: of its pixels or of its products. Lists are slower than whole rows, followed codes are compared, and finding
-// out what changed has its own cost: measured on PoseNet and ResNet-18.
+// An operator's part in the estimated cost of this frame: dot products, then a quarter of a cycle for each output
+// value. share: of its pixels or of its products. Lists are slower than whole rows, followed codes are compared, and
+// finding out what changed has its own cost: measured on PoseNet and ResNet-18.
 void Session::count_cost(const Bound& b, double share, bool followed) {
     const Op& op = *b.op;
     const double outputs = double(op.h) * op.w * op.c;

@@ -39,8 +39,8 @@ struct Outside {
 };
 constexpr float largest_half = 65504;
 
-// Where a program leaves S: the elements of a pixel, channels in order, each its 16 bits above its channel. Most pixels have
-// few, and those lie close together. Null where no one asks.
+// Where a program leaves S: the elements of a pixel, channels in order, each its 16 bits above its channel. Most pixels
+// have few, and those lie close together. Null where no one asks.
 struct Staged {
     uint16_t* counts = nullptr;
     uint32_t* few = nullptr;   // the first `few_elements` of each pixel
@@ -48,7 +48,8 @@ struct Staged {
 };
 constexpr int few_elements = 4;
 
-// S of a tensor, pixel after pixel: the elements of pixel p are begin[p] … begin[p + 1] − 1. Vectors may read past the end.
+// S of a tensor, pixel after pixel: the elements of pixel p are begin[p] … begin[p + 1] − 1. Vectors may read past the
+// end.
 struct SparseElement {
     uint32_t place;  // in its row: column · c + channel
     float value;     // with at most 11 significant bits

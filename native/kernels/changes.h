@@ -16,7 +16,10 @@ static bool finite(const float* values, int64_t count) {
 
 static void window_map(const WindowMap& m) {
     uint16_t* row = m.scratch + m.margin;
-    const auto add = [](uint16_t a, uint16_t b) { const uint16_t s = uint16_t(a + b); return s < a ? uint16_t(0xFFFF) : s; };
+    const auto add = [](uint16_t a, uint16_t b) {
+        const uint16_t s = uint16_t(a + b);
+        return s < a ? uint16_t(0xFFFF) : s;
+    };
     for (int32_t i = 1; i <= m.margin; i++) row[-i] = row[m.in_w + i - 1] = 0;
     for (int32_t y = 0; y < m.out_h; y++) {
         uint16_t* out = m.out + int64_t(y) * m.out_w;
@@ -82,8 +85,8 @@ static void quantize_input(const Map& map, Pixels pixels) {
             continue;
         }
         bool over = false;
-        const int groups = track_bytes(step.out.u8() + pixel * stride, step.track.delta + pixel * stride, codes, channels,
-                                       step.track.tau, over);
+        const int groups = track_bytes(step.out.u8() + pixel * stride, step.track.delta + pixel * stride, codes,
+                                       channels, step.track.tau, over);
         step.track.moved[pixel] = uint16_t(groups | (over ? wide : 0));
     }
 }

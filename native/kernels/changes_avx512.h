@@ -51,8 +51,9 @@ inline int64_t quantize_gray(const float* in, const Step& step, int64_t i, int64
         const __mmask16 over = _mm512_mask_cmpgt_epi32_mask(moved, size, limit);
         _mm512_mask_storeu_epi32(out, moved, codes);
         _mm512_storeu_si512(step.track.delta + 4 * i, _mm512_maskz_and_epi32(moved, change, low));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(step.track.moved + i),
-                            _mm256_or_si256(_mm256_maskz_set1_epi16(moved, 1), _mm256_maskz_set1_epi16(over, short(wide))));
+        _mm256_storeu_si256(
+            reinterpret_cast<__m256i*>(step.track.moved + i),
+            _mm256_or_si256(_mm256_maskz_set1_epi16(moved, 1), _mm256_maskz_set1_epi16(over, short(wide))));
     }
     return i;
 }

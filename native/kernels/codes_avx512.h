@@ -136,8 +136,8 @@ inline __attribute__((always_inline)) void store_bytes64(const Codes& codes, con
 
 // Dense + Sparse: bit i is whether value i of up to 64 lies outside the grid, after the clamp; `values` gets them.
 template <int N>
-inline __attribute__((always_inline)) uint64_t outside64(const Codes& codes, const Outside& outside, const F32 (&v)[N], int n,
-                                                         float* values) {
+inline __attribute__((always_inline)) uint64_t outside64(const Codes& codes, const Outside& outside, const F32 (&v)[N],
+                                                         int n, float* values) {
     uint64_t mask = 0;
 #pragma GCC unroll 4
     for (int i = 0; i < N; i++) {
@@ -165,8 +165,8 @@ inline void stage_few(const Codes& codes, uint64_t mask, const float* values, in
 
 // Channels c0 … c0 + n − 1 of one pixel; N · 16 ≥ n.
 template <int N>
-inline __attribute__((always_inline)) void store_codes(const Codes& codes, const CodeVectors& vectors, const F32 (&v)[N],
-                                                       int64_t pixel, int c0, int n) {
+inline __attribute__((always_inline)) void store_codes(const Codes& codes, const CodeVectors& vectors,
+                                                       const F32 (&v)[N], int64_t pixel, int c0, int n) {
     const __m512i bytes = vectors.bytes<N>(v);
     if (codes.track.delta) store_bytes64<true>(codes, vectors, bytes, pixel, c0, n);
     else store_bytes64<false>(codes, vectors, bytes, pixel, c0, n);
@@ -193,7 +193,8 @@ static __attribute__((noinline)) void store_tile_of(const Codes& codes, const in
 #pragma GCC unroll 4
         for (int i = 0; i < V; i++) {
             v[i] = to_float(I32::load(acc + 16 * i)) * scales[i] + biases[i];
-            if (Summed) v[i] = v[i] + F32::load(conv.sparse.scale + b.first + 16 * i) * F32::load(sums + 64 * j + 16 * i);
+            if (Summed)
+                v[i] = v[i] + F32::load(conv.sparse.scale + b.first + 16 * i) * F32::load(sums + 64 * j + 16 * i);
         }
         store_bytes64<Tracked>(codes, vectors, vectors.bytes<V>(v), pixels[j], b.first, b.channels);
         if (Staged) masks[j] = outside64<V>(codes, outside, v, b.channels, values + 64 * j);

@@ -15,7 +15,8 @@ struct Taps {
     // Taps side by side in a row read one run of bytes: inside the input `run` taps are one with as many more groups.
     int32_t run = 1;
 
-    explicit Taps(const Conv& c) : conv(c), codes(c.program), row(ptrdiff_t(c.in.w) * c.in.stride), column(c.in.stride) {
+    explicit Taps(const Conv& c)
+        : conv(c), codes(c.program), row(ptrdiff_t(c.in.w) * c.in.stride), column(c.in.stride) {
         top = bottom = c.dy[0];
         left = right = c.dx[0];
         for (int t = 1; t < c.taps; t++) {
@@ -65,7 +66,8 @@ struct Taps {
         bool all = true;
         for (int i = 0; i < m; i++) {
             // Most pixels follow their neighbour in the same row: no division then.
-            if (i && pixels[i] == pixels[i - 1] + 1 && conv.step_x == 1 && xs[i - 1] + conv.stride_x < conv.out.w * conv.stride_x) {
+            if (i && pixels[i] == pixels[i - 1] + 1 && conv.step_x == 1 &&
+                xs[i - 1] + conv.stride_x < conv.out.w * conv.stride_x) {
                 ys[i] = ys[i - 1];
                 xs[i] = xs[i - 1] + conv.stride_x;
             } else place(pixels[i], ys[i], xs[i]);
@@ -150,7 +152,8 @@ inline void finish_tile(const Conv& conv, const Taps& taps, const int32_t* acc, 
     alignas(64) float tile[64 * 16];
 #pragma GCC unroll 8
     for (int i = 0; i < vectors; i++) {
-        const F32 scale = F32::load(conv.scale + b.first + i * lanes), bias = F32::load(conv.bias + b.first + i * lanes);
+        const F32 scale = F32::load(conv.scale + b.first + i * lanes),
+                  bias = F32::load(conv.bias + b.first + i * lanes);
         for (int j = 0; j < m; j++)
             (to_float(I32::load(acc + 64 * j + i * lanes)) * scale + bias).store(tile + 64 * j + i * lanes);
     }
@@ -280,7 +283,8 @@ inline void residual_block(const Conv& conv, const Taps& taps, Pixels pixels, co
             for (int v = 0; v < V; v++) __builtin_prefetch(acc + 16 * v, 1);
             fetch_codes(taps.codes, pixel, b.first);
             if (taps.pointwise)
-                for (int64_t c = 0; c < conv.in.stride; c += 64) __builtin_prefetch(conv.delta + pixel * conv.in.stride + c);
+                for (int64_t c = 0; c < conv.in.stride; c += 64)
+                    __builtin_prefetch(conv.delta + pixel * conv.in.stride + c);
         }
         int count = 0;
         for (int t = 0; t < conv.taps; t++) {

@@ -42,7 +42,8 @@ struct Window {
 // Dense + Sparse: what S in the window of a pixel adds to the channels from c0.
 inline void depthwise_sparse(const Depthwise& conv, int32_t pixel, int c0, int channels, float* values) {
     const SparseTaps& s = conv.sparse;
-    const int32_t out_y = pixel / conv.out.w, y = out_y * conv.stride_y, x = (pixel - out_y * conv.out.w) * conv.stride_x;
+    const int32_t out_y = pixel / conv.out.w, y = out_y * conv.stride_y,
+                  x = (pixel - out_y * conv.out.w) * conv.stride_x;
     float sums[4 * lanes] = {};
     bool any = false;
     for (int t = 0; t < s.taps; t++) {

@@ -3,8 +3,8 @@
 
 namespace vq::avx512 {
 
-static void between_vector(const float* values, int64_t count, int32_t low, int32_t high, float* found, int64_t& found_count,
-                           int64_t& below) {
+static void between_vector(const float* values, int64_t count, int32_t low, int32_t high, float* found,
+                           int64_t& found_count, int64_t& below) {
     const __m512i lows = _mm512_set1_epi32(low), highs = _mm512_set1_epi32(high);
     int64_t inside = 0, less = 0;
     for (int64_t i = 0; i < count; i += 16) {

@@ -8,7 +8,8 @@ namespace vq::avx2 {
 constexpr int tile_pixels[5] = {0, 3, 3, 3, 3};
 constexpr int delta_pixels[5] = {0, 3, 3, 3, 3};
 
-// The sums of 16 channels of one pixel, 4 in each vector: channel 4j + i is the sum of elements 2i and 2i + 1 of acc[j].
+// The sums of 16 channels of one pixel, 4 in each vector: channel 4j + i is the sum of elements 2i and 2i + 1 of
+// acc[j].
 struct Sums {
     __m256i acc[4];
 

@@ -9,5 +9,6 @@
 #include "softmax.h"
 #include "sparse_list.h"
 
-#define VQ_OTHER_KERNELS(isa) \
-    isa::float_conv, isa::map, isa::dequantize, isa::pool, isa::adaptive_pool, isa::resize, isa::move, isa::softmax, isa::copy_sparse
+#define VQ_OTHER_KERNELS(isa)                                                                                        \
+    isa::float_conv, isa::map, isa::dequantize, isa::pool, isa::adaptive_pool, isa::resize, isa::move, isa::softmax, \
+        isa::copy_sparse

@@ -1,6 +1,6 @@
-// What the sparse part of a convolution's input adds, with AVX-512. A window holds few elements, and how many differs from
-// pixel to pixel: in loops over them a CPU would mostly go the wrong way. So the elements of a window are brought together
-// first, 4 at a time without a branch that depends on how many there are, and then summed in fours.
+// What the sparse part of a convolution's input adds, with AVX-512. A window holds few elements, and how many differs
+// from pixel to pixel: in loops over them a CPU would mostly go the wrong way. So the elements of a window are brought
+// together first, 4 at a time without a branch that depends on how many there are, and then summed in fours.
 #pragma once
 #include "sparse_generic.h"
 
@@ -62,8 +62,8 @@ inline bool any_between(const SparseRows& rows, int32_t x, int32_t last) {
 
 constexpr int most_elements = 48;  // of a window; more are summed tap by tap
 
-// Brings the elements of a window together, and zeros behind them; their places become tap · c + channel for a window at
-// column 0. Returns how many there are, or more than most_elements.
+// Brings the elements of a window together, and zeros behind them; their places become tap · c + channel for a window
+// at column 0. Returns how many there are, or more than most_elements.
 inline __attribute__((always_inline)) int bring_together(const SparseRows& rows, const SparseElement* list, int32_t x,
                                                          int32_t channels, SparseElement* to) {
     int count = 0;

@@ -8,8 +8,8 @@ struct SparseWindow {
 };
 
 template <int V>
-inline bool sparse_sums(const Conv& conv, const SparseWindow&, const Block& b, const int32_t* y, const int32_t* x, int m,
-                        float* sums) {
+inline bool sparse_sums(const Conv& conv, const SparseWindow&, const Block& b, const int32_t* y, const int32_t* x,
+                        int m, float* sums) {
     return sums_by_tap<V>(conv, b, y, x, m, sums);
 }
 

@@ -38,10 +38,11 @@ void set_tau(Session& s, int64_t slot, int32_t tau) {
     s.set_tau(int32_t(slot), tau);
 }
 
-void make_session(Session* self, std::shared_ptr<Plan> plan, const std::string& isa, int threads, const std::string& mode,
-                  const std::map<int64_t, int32_t>& taus) {
+void make_session(Session* self, std::shared_ptr<Plan> plan, const std::string& isa, int threads,
+                  const std::string& mode, const std::map<int64_t, int32_t>& taus) {
     check_threads(threads);
-    if (mode != "frame" && mode != "exact" && mode != "bounded") throw std::invalid_argument("mode must be frame, exact or bounded");
+    if (mode != "frame" && mode != "exact" && mode != "bounded")
+        throw std::invalid_argument("mode must be frame, exact or bounded");
     const Kernels* kernels = kernels_named(isa);
     new (self) Session(std::move(plan), kernels, threads, mode != "frame");
     for (const auto& [slot, tau] : taus) set_tau(*self, slot, tau);
@@ -82,7 +83,8 @@ void make_predictions(Predictions* self, const std::vector<std::string>& feature
     Predictions made;
     for (const std::string& name : features) made.features.emplace_back(name);
     made.steps = steps;
-    if (*std::min_element(steps.begin(), steps.end()) < 1) throw std::invalid_argument("a sample's steps must be 1 or more");
+    if (*std::min_element(steps.begin(), steps.end()) < 1)
+        throw std::invalid_argument("a sample's steps must be 1 or more");
     for (const nb::dict& grid : grids) {
         Predicted p;
         p.index = nb::cast<int32_t>(grid["index"]);
@@ -94,7 +96,8 @@ void make_predictions(Predictions* self, const std::vector<std::string>& feature
             const auto [slopes, intercept, least, most] =
                 nb::cast<std::tuple<std::vector<double>, double, double, double>>(grid[name]);
             *end = {slopes, intercept, least, most};
-            if (slopes.size() != features.size()) throw std::invalid_argument("a predictor has one slope for each feature");
+            if (slopes.size() != features.size())
+                throw std::invalid_argument("a predictor has one slope for each feature");
         }
         made.grids.push_back(std::move(p));
     }
@@ -111,7 +114,8 @@ std::vector<double> predict(Session& s, const Predictions& predictions, const In
     if (value.size() == 0) throw std::invalid_argument("features are taken of at least one element");
     if (reference) {
         for (size_t axis = 0; axis < 3; axis++)
-            if (reference->shape(axis) != value.shape(axis)) throw std::invalid_argument("value and reference differ in size");
+            if (reference->shape(axis) != value.shape(axis))
+                throw std::invalid_argument("value and reference differ in size");
         sampled.reference = reference->data();
     }
     nb::gil_scoped_release release;
@@ -132,7 +136,8 @@ nb::object slot_view(nb::handle self, int64_t index) {
     return nb::cast(nb::ndarray<nb::numpy, float>(s.data(int32_t(i)), 3, shape, self, strides));
 }
 
-// The list of a sparse slot: where each pixel's elements begin (h · w + 1), their places in the row (column · c + channel), and values.
+// The list of a sparse slot: where each pixel's elements begin (h · w + 1), their places in the row (column · c +
+// channel), and values.
 nb::object sparse_view(nb::handle self, int64_t index) {
     const Session& s = nb::cast<const Session&>(self);
     const size_t i = slot_index(s, index);
@@ -188,14 +193,16 @@ NB_MODULE(_native, m) {
         }, "input"_a, "Whether it holds neither NaN nor infinity.")
         .def("slot", &slot_view, "index"_a, "A view of a slot's memory: h×w×c.")
         .def("sparse", &sparse_view, "index"_a,
-             "What the last frame left in a sparse slot: where each pixel's elements begin, column · c + channel, and values.")
+             "What the last frame left in a sparse slot: where each pixel's elements begin, column · c + channel, and "
+             "values.")
         .def("moved", &moved_view, "index"_a, "Per pixel how many groups of 4 channels changed; None: all may have.")
         .def("set_grid", [](Session& s, int64_t i, double scale, int32_t zero, int32_t low, int32_t high) {
             if (i < 0 || i >= int64_t(s.plan().grids.size())) throw nb::index_error("no such grid");
             s.set_grid(int32_t(i), make_grid(scale, zero, low, high));
         }, "index"_a, "scale"_a, "zero"_a, "low"_a, "high"_a)
         .def("predict", &predict, "predictions"_a, "value"_a, "reference"_a = nb::none(),
-             "Set the grids predicted from a value h×w×c, or from its difference from a reference; the features it found.")
+             "Set the grids predicted from a value h×w×c, or from its difference from a reference; "
+             "the features it found.")
         .def("set_tau", &set_tau, "slot"_a, "tau"_a,
              "From now on codes of this slot take a new value only where it moved by more than tau.")
         .def("always_follow", &Session::always_follow,

@@ -52,8 +52,8 @@ public:
     int32_t integer(const char* key, int32_t low, int32_t high) const {
         const int64_t value = get<int64_t>(key);
         if (value < low || value > high)
-            fail(where_ + ": '" + key + "' is " + std::to_string(value) + "; it must be " + std::to_string(low) + " to " +
-                 std::to_string(high));
+            fail(where_ + ": '" + key + "' is " + std::to_string(value) + "; it must be " + std::to_string(low) +
+                 " to " + std::to_string(high));
         return int32_t(value);
     }
     int32_t integer(const char* key, int32_t low, int32_t high, int32_t otherwise) const {
@@ -64,7 +64,8 @@ public:
         if (values.size() != count) fail(where_ + ": '" + key + "' needs " + std::to_string(count) + " numbers");
         std::vector<int32_t> result;
         for (const int64_t value : values) {
-            if (value < low || value > high) fail(where_ + ": '" + key + "' has the impossible value " + std::to_string(value));
+            if (value < low || value > high)
+                fail(where_ + ": '" + key + "' has the impossible value " + std::to_string(value));
             result.push_back(int32_t(value));
         }
         return result;
@@ -83,7 +84,8 @@ public:
     Reader dict(const char* key) const { return Reader(raw(key), where_ + "." + key); }
     std::vector<nb::object> list(const char* key) const {
         nb::object value = raw(key);
-        if (!nb::isinstance<nb::list>(value) && !nb::isinstance<nb::tuple>(value)) fail(where_ + ": '" + key + "' is not a list");
+        if (!nb::isinstance<nb::list>(value) && !nb::isinstance<nb::tuple>(value))
+            fail(where_ + ": '" + key + "' is not a list");
         std::vector<nb::object> result;
         for (nb::handle item : value) result.push_back(nb::borrow(item));
         return result;
@@ -121,13 +123,15 @@ public:
             slot.w = r.integer("w", 1, largest_side);
             slot.c = r.integer("c", 1, most_channels);
             const auto type = r.get<std::string>("type");
-            if (type != "u8" && type != "f32" && type != "sparse") fail(r.where() + ": its type is neither u8, f32 nor sparse");
+            if (type != "u8" && type != "f32" && type != "sparse")
+                fail(r.where() + ": its type is neither u8, f32 nor sparse");
             slot.codes = type == "u8";
             slot.sparse = type == "sparse";
             if (slot.sparse && slot.c == most_channels) fail(r.where() + ": too many channels for a sparse part");
             slot.keep = r.get<bool>("keep", false);
             elements += int64_t(slot.bytes());
-            if (slot.pixels() * slot.stride() >= most_elements || elements > (int64_t(1) << 36)) fail(r.where() + ": too large");
+            if (slot.pixels() * slot.stride() >= most_elements || elements > (int64_t(1) << 36))
+                fail(r.where() + ": too large");
             plan_.slots.push_back(slot);
         }
         if (plan_.slots.empty() || !floats(0)) fail("plan: slot 0, the input, must be f32");
@@ -140,7 +144,8 @@ public:
         for (const char* name : {"key", "residual"}) {
             if (!programs.has(name)) continue;
             std::vector<Op> ops;
-            for (const nb::object& item : programs.list(name)) ops.push_back(op(Reader(item, std::string(name) + " op " + std::to_string(ops.size()))));
+            for (const nb::object& item : programs.list(name))
+                ops.push_back(op(Reader(item, std::string(name) + " op " + std::to_string(ops.size()))));
             plan_.programs.emplace_back(name, std::move(ops));
         }
         if (!plan_.program("key")) fail("plan: it has no program 'key'");
@@ -182,7 +187,8 @@ private:
         op.c = r.integer("c", 1, most_channels);
         for (const nb::object& item : r.list("inputs")) {
             int64_t index;
-            if (!nb::try_cast(item, index) || index < 0 || index >= int64_t(plan_.slots.size())) fail(r.where() + ": an input is not a slot");
+            if (!nb::try_cast(item, index) || index < 0 || index >= int64_t(plan_.slots.size()))
+                fail(r.where() + ": an input is not a slot");
             op.inputs.push_back(int32_t(index));
         }
         if (op.inputs.empty() && kind != "constant") fail(r.where() + " (" + kind + ") reads nothing");
@@ -195,11 +201,16 @@ private:
             const Slot& in = slot(op.inputs[0]);
             op.sparse = sparse_slot(r, in.h, in.w, in.c);
         }
-        if (kind == "conv" || kind == "conv_transpose" || kind == "fconv" || kind == "fconv_transpose") convolution(r, op, kind);
+        if (kind == "conv" || kind == "conv_transpose" || kind == "fconv" || kind == "fconv_transpose")
+            convolution(r, op, kind);
         else if (kind == "map" || kind == "dequantize" || kind == "softmax" || kind == "sparse") {
-            op.kind = kind == "map" ? Kind::map : kind == "softmax" ? Kind::softmax : kind == "sparse" ? Kind::sparse : Kind::dequantize;
+            op.kind = kind == "map"       ? Kind::map
+                      : kind == "softmax" ? Kind::softmax
+                      : kind == "sparse"  ? Kind::sparse
+                                          : Kind::dequantize;
             same_size(r, op);
-        } else if (kind == "max_pool" || kind == "avg_pool" || kind == "global_pool" || kind == "global_max") pool(r, op, kind);
+        } else if (kind == "max_pool" || kind == "avg_pool" || kind == "global_pool" || kind == "global_max")
+            pool(r, op, kind);
         else if (kind == "adaptive_avg_pool") {
             op.kind = Kind::adaptive_pool;
             if (slot(op.inputs[0]).c != op.c) fail(r.where() + ": channels differ");
@@ -225,7 +236,8 @@ private:
         const Reader attrs = r.dict("attrs"), tensors = r.dict("tensors");
         const Slot& in = slot(op.inputs[0]);
         const auto kernel = attrs.integers("kernel", 2, 1, 256), stride = attrs.integers("stride", 2, 1, 256);
-        const auto dilation = attrs.integers("dilation", 2, 1, 4096), padding = attrs.integers("padding", 4, -4096, 4096);
+        const auto dilation = attrs.integers("dilation", 2, 1, 4096),
+                   padding = attrs.integers("padding", 4, -4096, 4096);
         op.groups = attrs.integer("groups", 1, most_channels);
         const int32_t count = kernel[0] * kernel[1];
         if (count > max_taps / 3) fail(r.where() + ": its kernel is too large");
@@ -238,7 +250,8 @@ private:
                 const auto extra = attrs.integers("output_padding", 2, 0, 256);
                 if ((sides[axis] - 1) * stride[size_t(axis)] + reach - around + extra[size_t(axis)] != outs[axis])
                     fail(r.where() + ": its output's size does not follow from its input's");
-            } else if (sides[axis] + around < reach || (sides[axis] + around - reach) / stride[size_t(axis)] + 1 != outs[axis])
+            } else if (sides[axis] + around < reach ||
+                       (sides[axis] + around - reach) / stride[size_t(axis)] + 1 != outs[axis])
                 fail(r.where() + ": its output's size does not follow from its input's");
         }
         const int64_t weights = int64_t(op.c) * (in.c / op.groups) * count;
@@ -266,13 +279,14 @@ private:
             return;
         }
         op.kind = Kind::conv;
-        // Asymmetric weights w − z leave int8: they are a sum of int8 weights that see the same input, so each tap comes
-        // twice, or for z = −128, where they reach 255, three times.
+        // Asymmetric weights w − z leave int8: they are a sum of int8 weights that see the same input, so each tap
+        // comes twice, or for z = −128, where they reach 255, three times.
         const int32_t copies = zero == 0 ? 1 : zero == -128 ? 3 : 2;
         if (int64_t(in.c / op.groups) * count * copies > 32768) fail(r.where() + ": its sums could leave 32 bits");
         std::vector<int8_t> parts;
         if (op.sparse >= 0)
-            for (size_t p = 0; p < op.parts.size(); p++) pack_sparse(op, op.parts[p], weight, zero, in.c, count, taps_[p]);
+            for (size_t p = 0; p < op.parts.size(); p++)
+                pack_sparse(op, op.parts[p], weight, zero, in.c, count, taps_[p]);
         if (zero) {
             parts.resize(size_t(weights * copies));
             for (int64_t i = 0; i < weights; i++) {
@@ -300,10 +314,11 @@ private:
     }
 
     // The taps of each part: one part for a convolution, one for each phase of a transposed one.
-    void phases(Op& op, const std::vector<int32_t>& kernel, const std::vector<int32_t>& stride, const std::vector<int32_t>& dilation,
-                const std::vector<int32_t>& padding, bool transposed) {
+    void phases(Op& op, const std::vector<int32_t>& kernel, const std::vector<int32_t>& stride,
+                const std::vector<int32_t>& dilation, const std::vector<int32_t>& padding, bool transposed) {
         taps_.clear();
-        const int32_t rows = transposed ? std::min(stride[0], op.h) : 1, columns = transposed ? std::min(stride[1], op.w) : 1;
+        const int32_t rows = transposed ? std::min(stride[0], op.h) : 1,
+                      columns = transposed ? std::min(stride[1], op.w) : 1;
         for (int32_t py = 0; py < rows; py++)
             for (int32_t px = 0; px < columns; px++) {
                 Part part;
@@ -370,7 +385,9 @@ private:
             part.sparse_dx.push_back(part.dx[t]);
             for (int32_t k = 0; k < c_in; k++, out += part.sparse_row)
                 for (int32_t c = 0; c < out_each; c++)
-                    out[c] = float(weight[(int64_t(k / in_each * out_each + c) * in_each + k % in_each) * kernel + taps[t]] - zero);
+                    out[c] =
+                        float(weight[(int64_t(k / in_each * out_each + c) * in_each + k % in_each) * kernel + taps[t]] -
+                              zero);
         }
     }
 
@@ -387,7 +404,8 @@ private:
             return;
         }
         const Reader attrs = r.dict("attrs");
-        const auto kernel = attrs.integers("kernel", 2, 1, largest_side), stride = attrs.integers("stride", 2, 1, largest_side);
+        const auto kernel = attrs.integers("kernel", 2, 1, largest_side),
+                   stride = attrs.integers("stride", 2, 1, largest_side);
         const auto padding = attrs.integers("padding", 4, 0, largest_side);
         p.kernel_h = kernel[0], p.kernel_w = kernel[1], p.stride_y = stride[0], p.stride_x = stride[1];
         p.top = padding[0], p.left = padding[1], p.bottom = padding[2], p.right = padding[3];
@@ -398,8 +416,8 @@ private:
             p.dilation_y = dilation[0], p.dilation_x = dilation[1];
         }
         p.count_padding = attrs.get<bool>("count_padding", false);
-        if (p.top >= p.kernel_h * p.dilation_y || p.left >= p.kernel_w * p.dilation_x || int64_t(op.h - 1) * p.stride_y - p.top >= in.h ||
-            int64_t(op.w - 1) * p.stride_x - p.left >= in.w)
+        if (p.top >= p.kernel_h * p.dilation_y || p.left >= p.kernel_w * p.dilation_x ||
+            int64_t(op.h - 1) * p.stride_y - p.top >= in.h || int64_t(op.w - 1) * p.stride_x - p.left >= in.w)
             fail(r.where() + ": a window lies outside the input");
     }
 
@@ -413,7 +431,8 @@ private:
         op.resize.align_corners = attrs.get<bool>("align_corners", false);
         op.resize.scale_y = finite(attrs, "scale_h");
         op.resize.scale_x = finite(attrs, "scale_w");
-        if (op.resize.scale_y < 0 || op.resize.scale_x < 0 || op.resize.scale_y > 65536 || op.resize.scale_x > 65536) fail(r.where() + ": impossible scale");
+        if (op.resize.scale_y < 0 || op.resize.scale_x < 0 || op.resize.scale_y > 65536 || op.resize.scale_x > 65536)
+            fail(r.where() + ": impossible scale");
     }
 
     void move(const Reader& r, Op& op, const std::string& kind) const {
@@ -431,7 +450,9 @@ private:
             return;
         }
         const Reader attrs = r.dict("attrs");
-        const auto reject = [&](bool bad) { if (bad) fail(r.where() + ": its output's size does not follow from its input's"); };
+        const auto reject = [&](bool bad) {
+            if (bad) fail(r.where() + ": its output's size does not follow from its input's");
+        };
         if (kind == "pixel_shuffle") {
             m.factor = attrs.integer("factor", 1, 256);
             m.kind = attrs.get<std::string>("order", "CRD") == "DCR" ? MoveKind::shuffle_dcr : MoveKind::shuffle_crd;
@@ -446,12 +467,16 @@ private:
                 reject(d + 1 == m.dim ? m.start + (to[d] - 1) * m.every >= from[d] : from[d] != to[d]);
         } else if (kind == "pad") {
             const auto mode = attrs.get<std::string>("mode");
-            m.kind = mode == "constant" ? MoveKind::pad_constant : mode == "reflect" ? MoveKind::pad_reflect : MoveKind::pad_replicate;
-            if (mode != "constant" && mode != "reflect" && mode != "replicate") fail(r.where() + ": unknown mode " + mode);
+            m.kind = mode == "constant"  ? MoveKind::pad_constant
+                     : mode == "reflect" ? MoveKind::pad_reflect
+                                         : MoveKind::pad_replicate;
+            if (mode != "constant" && mode != "reflect" && mode != "replicate")
+                fail(r.where() + ": unknown mode " + mode);
             m.top = attrs.integer("t", -largest_side, largest_side);
             m.left = attrs.integer("l", -largest_side, largest_side);
             m.front = attrs.integer("front", -most_channels, most_channels, 0);
-            const int32_t b = attrs.integer("b", -largest_side, largest_side), e = attrs.integer("r", -largest_side, largest_side);
+            const int32_t b = attrs.integer("b", -largest_side, largest_side),
+                          e = attrs.integer("r", -largest_side, largest_side);
             const int32_t back = attrs.integer("back", -most_channels, most_channels, 0);
             m.value = float(attrs.get<double>("value", 0.0));
             reject(in.h + m.top + b != op.h || in.w + m.left + e != op.w || in.c + m.front + back != op.c);
@@ -463,10 +488,11 @@ private:
     StepPlan step(const Reader& r, const Op& op) {
         static const std::map<std::string, Do> kinds = {
             {"clamp", Do::clamp}, {"leaky_relu", Do::leaky_relu}, {"prelu", Do::prelu}, {"hardswish", Do::hardswish},
-            {"hardsigmoid", Do::hardsigmoid}, {"sigmoid", Do::sigmoid}, {"silu", Do::silu}, {"gelu", Do::gelu}, {"elu", Do::elu},
-            {"tanh", Do::tanh}, {"erf", Do::erf}, {"affine", Do::affine}, {"add", Do::add}, {"sub", Do::sub}, {"rsub", Do::rsub},
-            {"mul", Do::mul}, {"div", Do::div}, {"rdiv", Do::rdiv}, {"store", Do::store}, {"store_codes", Do::store_codes},
-            {"store_residual", Do::store_residual}, {"store_values", Do::store_values},
+            {"hardsigmoid", Do::hardsigmoid}, {"sigmoid", Do::sigmoid}, {"silu", Do::silu}, {"gelu", Do::gelu},
+            {"elu", Do::elu}, {"tanh", Do::tanh}, {"erf", Do::erf}, {"affine", Do::affine}, {"add", Do::add},
+            {"sub", Do::sub}, {"rsub", Do::rsub}, {"mul", Do::mul}, {"div", Do::div}, {"rdiv", Do::rdiv},
+            {"store", Do::store}, {"store_codes", Do::store_codes}, {"store_residual", Do::store_residual},
+            {"store_values", Do::store_values},
         };
         StepPlan plan;
         const auto name = r.get<std::string>("do");
@@ -500,7 +526,8 @@ private:
                     plan.operand = slot_index(r, "slot");
                     const Slot& o = slot(plan.operand);
                     const bool one = o.h == 1 && o.w == 1, same = o.h == op.h && o.w == op.w;
-                    if (!floats(plan.operand) || !(one || same) || (o.c != op.c && o.c != 1)) fail(r.where() + ": its operand does not fit");
+                    if (!floats(plan.operand) || !(one || same) || (o.c != op.c && o.c != 1))
+                        fail(r.where() + ": its operand does not fit");
                     s.operand_pixel = one ? 0 : o.c;
                     s.operand_channel = o.c == 1 && op.c != 1 ? 0 : 1;
                 }
@@ -509,14 +536,16 @@ private:
                 plan.slot = slot_index(r, "slot");
                 const Slot& o = slot(plan.slot);
                 const bool codes = s.kind == Do::store_codes || s.kind == Do::store_residual;
-                if (plan.slot == 0 || o.codes != codes || o.sparse || o.h != op.h || o.w != op.w || o.c != op.c) fail(r.where() + ": its slot does not fit");
+                if (plan.slot == 0 || o.codes != codes || o.sparse || o.h != op.h || o.w != op.w || o.c != op.c)
+                    fail(r.where() + ": its slot does not fit");
                 for (const int32_t input : op.inputs)
                     if (input == plan.slot) fail(r.where() + ": it writes what its operator reads");
                 if (s.kind != Do::store) plan.grid = grid_index(r, "grid");
                 if (s.kind == Do::store_residual) {
                     plan.reference = slot_index(r, "reference");
                     const Slot& f = slot(plan.reference);
-                    if (!floats(plan.reference) || f.h != op.h || f.w != op.w || f.c != op.c) fail(r.where() + ": its reference does not fit");
+                    if (!floats(plan.reference) || f.h != op.h || f.w != op.w || f.c != op.c)
+                        fail(r.where() + ": its reference does not fit");
                     s.update = r.get<bool>("update", false);
                 }
                 if (codes) plan.staged = sparse_slot(r, op.h, op.w, op.c);

@@ -29,7 +29,8 @@ inline float sparse_sum(const SparseTaps& s, const Tensor& in, int32_t y, int32_
         for (int32_t e = s.input.begin[at]; e < s.input.begin[at + 1]; e++) {
             const int32_t channel = int32_t(s.input.elements[e].place) % in.c;
             if (channel / s.in_each == group)
-                sum = sum + s.input.elements[e].value * s.weight[(int64_t(t) * in.c + channel) * s.row + c % s.out_each];
+                sum =
+                    sum + s.input.elements[e].value * s.weight[(int64_t(t) * in.c + channel) * s.row + c % s.out_each];
         }
     }
     return s.scale[c] * sum;
@@ -65,7 +66,8 @@ static void depthwise(const Depthwise& conv, Pixels pixels) {
             for (int t = 0; t < conv.taps; t++) {
                 const int32_t iy = y * conv.stride_y + conv.dy[t], ix = x * conv.stride_x + conv.dx[t];
                 const bool inside = iy >= 0 && iy < conv.in.h && ix >= 0 && ix < conv.in.w;
-                const uint8_t* in = inside ? conv.in.u8() + (int64_t(iy) * conv.in.w + ix) * conv.in.stride : conv.zeros;
+                const uint8_t* in =
+                    inside ? conv.in.u8() + (int64_t(iy) * conv.in.w + ix) * conv.in.stride : conv.zeros;
                 acc += in[c] * conv.weight[t * row + c];
             }
             float value = float(acc) * conv.scale[c] + conv.bias[c];

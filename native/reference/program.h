@@ -68,12 +68,14 @@ inline uint32_t half_bits(float s) {
 }
 
 // Channels come in order.
-inline void stage(const Staged& staged, float x, float dense, const Grid& grid, int64_t pixel, int32_t channels, int c) {
+inline void stage(const Staged& staged, float x, float dense, const Grid& grid, int64_t pixel, int32_t channels,
+                  int c) {
     uint16_t& count = staged.counts[pixel];
     if (c == 0) count = 0;
     const Outside outside(grid);
     if (!(x > outside.top || x < outside.bottom)) return;
-    uint32_t& element = count < few_elements ? staged.few[pixel * few_elements + count] : staged.more[pixel * channels + count];
+    uint32_t& element =
+        count < few_elements ? staged.few[pixel * few_elements + count] : staged.more[pixel * channels + count];
     element = half_bits(sparse_part(x, dense, grid)) << 16 | uint32_t(c);
     count++;
 }

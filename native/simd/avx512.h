@@ -92,7 +92,8 @@ inline int outside_elements(F32 x, F32 dense, const Outside& outside, int n, int
     return __builtin_popcount(mask);
 }
 constexpr int copied_at_once = 8;
-inline void copy_elements(const uint32_t* staged, int n, uint32_t place, uint32_t last_channel, SparseElement* elements) {
+inline void copy_elements(const uint32_t* staged, int n, uint32_t place, uint32_t last_channel,
+                          SparseElement* elements) {
     const __mmask8 mask = n < 8 ? __mmask8((1u << n) - 1) : __mmask8(0xFF);
     const __m256i element = _mm256_maskz_loadu_epi32(mask, staged);
     const __m256i channel = _mm256_min_epu32(_mm256_and_si256(element, _mm256_set1_epi32(0xFFFF)),

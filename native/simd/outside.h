@@ -35,7 +35,8 @@ inline float from_half(uint32_t half) {
 
 // The first n staged elements of a pixel, whose channel 0 is at `place`.
 constexpr int copied_at_once = 8;
-inline void copy_elements(const uint32_t* staged, int n, uint32_t place, uint32_t last_channel, SparseElement* elements) {
+inline void copy_elements(const uint32_t* staged, int n, uint32_t place, uint32_t last_channel,
+                          SparseElement* elements) {
     for (int i = 0; i < n && i < copied_at_once; i++) {
         const uint32_t channel = staged[i] & 0xFFFF;
         elements[i] = {place + (channel < last_channel ? channel : last_channel), from_half(staged[i] >> 16)};

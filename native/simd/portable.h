@@ -29,13 +29,26 @@ struct F32 {
     friend F32 operator-(F32 a, F32 b) { for (int i = 0; i < lanes; i++) a.v[i] -= b.v[i]; return a; }
     friend F32 operator*(F32 a, F32 b) { for (int i = 0; i < lanes; i++) a.v[i] *= b.v[i]; return a; }
     friend F32 operator/(F32 a, F32 b) { for (int i = 0; i < lanes; i++) a.v[i] /= b.v[i]; return a; }
-    static F32 max(F32 a, F32 b) { for (int i = 0; i < lanes; i++) a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i]; return a; }
-    static F32 min(F32 a, F32 b) { for (int i = 0; i < lanes; i++) a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i]; return a; }
-    static F32 negative(F32 a, F32 b, F32 c) { for (int i = 0; i < lanes; i++) a.v[i] = a.v[i] < 0 ? b.v[i] : c.v[i]; return a; }
+    static F32 max(F32 a, F32 b) {
+        for (int i = 0; i < lanes; i++) a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
+        return a;
+    }
+    static F32 min(F32 a, F32 b) {
+        for (int i = 0; i < lanes; i++) a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i];
+        return a;
+    }
+    static F32 negative(F32 a, F32 b, F32 c) {
+        for (int i = 0; i < lanes; i++) a.v[i] = a.v[i] < 0 ? b.v[i] : c.v[i];
+        return a;
+    }
 };
 
 inline F32 to_float(I32 a) { F32 r; for (int i = 0; i < lanes; i++) r.v[i] = float(a.v[i]); return r; }
-inline I32 round_to_int(F32 a) { I32 r; for (int i = 0; i < lanes; i++) r.v[i] = int32_t(std::nearbyintf(a.v[i])); return r; }
+inline I32 round_to_int(F32 a) {
+    I32 r;
+    for (int i = 0; i < lanes; i++) r.v[i] = int32_t(std::nearbyintf(a.v[i]));
+    return r;
+}
 inline void store_bytes(uint8_t* p, I32 a, int n) { for (int i = 0; i < n; i++) p[i] = uint8_t(a.v[i]); }
 
 }  // namespace

@@ -336,7 +336,8 @@ inline Call float_conv_case(World& world, Random& r) {
     random_taps(world, a, r);
     random_phase(world, a, r);
     a.groups = r.chance(60) ? 1 : r.between(1, 20);
-    const int in_each = a.groups == 1 ? r.channels() : r.between(1, 4), out_each = a.groups == 1 ? r.channels() : r.between(1, 20);
+    const int in_each = a.groups == 1 ? r.channels() : r.between(1, 4),
+              out_each = a.groups == 1 ? r.channels() : r.between(1, 20);
     a.in = world.f32("in", r.between(1, 7), r.between(1, 7), a.groups * in_each, r);
     a.out = {nullptr, r.between(1, 7), r.between(1, 7), a.groups * out_each, 0};
     a.weight = world.floats("weight", int64_t(a.groups) * a.taps * in_each * ((out_each + 63) / 64 * 64), r);
@@ -351,7 +352,8 @@ inline Conv random_conv(World& world, Random& r, int& groups) {
     random_taps(world, a, r);
     random_phase(world, a, r);
     groups = r.chance(60) ? 1 : r.between(1, 6);
-    const int in_each = groups == 1 ? r.channels() : r.between(1, 20), out_each = groups == 1 ? r.channels() : r.between(1, 20);
+    const int in_each = groups == 1 ? r.channels() : r.between(1, 20),
+              out_each = groups == 1 ? r.channels() : r.between(1, 20);
     const Grid grid = random_grid(r);
     a.in = world.codes("in", r.between(1, 7), r.between(1, 7), groups * in_each, grid, r);
     a.out = {nullptr, r.between(1, 7), r.between(1, 7), groups * out_each, 0};
@@ -519,9 +521,11 @@ inline Call window_map_case(World& world, Random& r) {
 inline Call split_case(World& world, Random& r) {
     const int count = r.between(1, 200), begin = r.between(0, count - 1), end = r.between(begin, count);
     auto* map = world.array<uint16_t>("map", count);
-    for (int i = 0; i < count; i++) map[i] = uint16_t(r.chance(60) ? 0 : r.chance(80) ? r.between(1, 30) : r.between(0, 0xFFFF));
+    for (int i = 0; i < count; i++)
+        map[i] = uint16_t(r.chance(60) ? 0 : r.chance(80) ? r.between(1, 30) : r.between(0, 0xFFFF));
     const uint16_t limit = uint16_t(r.between(1, 40));
-    auto &low = world.own(Memory::of<int32_t>(size_t(count) + 16)), &high = world.own(Memory::of<int32_t>(size_t(count) + 16));
+    auto &low = world.own(Memory::of<int32_t>(size_t(count) + 16)),
+         &high = world.own(Memory::of<int32_t>(size_t(count) + 16));
     auto* found = world.array<int32_t>("low and high", 2 * count);
     auto* counts = world.array<int64_t>("counts and total", 3);
     world.shape = " pixels " + std::to_string(begin) + " to " + std::to_string(end);
@@ -546,13 +550,16 @@ inline Call lane_sums_case(World& world, Random& r) {
     const double from = r.chance(50) ? 0.0 : r.value() / 3.0;
     const bool squares = r.chance(50);
     auto* lanes = world.array<double>("lanes", feature_lanes);
-    return [=, &values](const Kernels& kernels) { kernels.lane_sums(values.data(), int64_t(values.size()), from, squares, lanes); };
+    return [=, &values](const Kernels& kernels) {
+        kernels.lane_sums(values.data(), int64_t(values.size()), from, squares, lanes);
+    };
 }
 
 inline Call between_case(World& world, Random& r) {
     std::vector<float>& values = values_of(world, r);
     if (r.chance(30)) values[size_t(r.between(0, int(values.size()) - 1))] = r.chance(50) ? NAN : -INFINITY;
-    const int32_t low = r.chance(20) ? INT32_MIN : order_key(r.value()), high = r.chance(20) ? INT32_MAX : order_key(r.value());
+    const int32_t low = r.chance(20) ? INT32_MIN : order_key(r.value()),
+                  high = r.chance(20) ? INT32_MAX : order_key(r.value());
     auto& room = world.own(Memory::of<float>(values.size() + 16));
     auto* found = world.array<uint32_t>("found", int64_t(values.size()));
     auto* counts = world.array<int64_t>("found and below", 2);
