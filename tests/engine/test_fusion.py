@@ -161,4 +161,5 @@ def test_random_graphs_are_what_the_simulation_makes_of_them(choices, text):
     forced = Forced(vq.quantize(network, text, frames[:4]))
     for frame in frames[4:]:
         forced.run(frame)
+    assert forced.alike.is_exact
     assert forced.found.largest <= 1 and forced.found.share < 0.01 and forced.found.error < 1e-5

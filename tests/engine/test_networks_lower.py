@@ -29,6 +29,7 @@ def check(network, frames, text):
     forced = Forced(vq.quantize(network, text, frames))
     for frame in frames:
         forced.run(frame)
+    assert forced.alike.is_exact
     assert forced.found.largest <= 1 and forced.found.share < 1e-4 and forced.found.error < 1e-4
 
 
