@@ -1,5 +1,6 @@
 """Each engine computes the network: fp32 to rounding, int8 near it."""
 
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -80,6 +81,24 @@ def test_our_own(network, inputs, tmp_path):
         bounded.run(x)
     assert whole.work_share == 1 and 0 < bounded.work_share <= exact.work_share <= 1
     assert whole.memory_bytes > 0
+
+
+def test_the_search_for_thresholds_has_a_bar(network, inputs, tmp_path):
+    shown = []
+
+    @contextmanager
+    def bar(text, total):
+        shown.append([text, total, 0])
+
+        def advance():
+            shown[-1][2] += 1
+
+        yield advance
+
+    given = field.Assignment(network, inputs, FOLLOWING, Scheme.parse("w8a8"), 0.02, 1, tmp_path, bar)
+    field.build(["videoquant"], given)
+    ((text, total, trials),) = shown
+    assert text == "finding thresholds" and total is None and trials > 1
 
 
 def test_threads_are_taken(network, inputs, tmp_path):

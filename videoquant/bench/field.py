@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from videoquant.bench import onnxruntime_engine, openvino_engine, own_engine
+from videoquant.bench.bars import Bar, no_bar
 from videoquant.bench.contender import INSTALL, Contender, MissingPackageError, missing
 from videoquant.data.video import Frame
 from videoquant.engine import calibrate_thresholds
@@ -32,7 +33,7 @@ class Assignment:
 
     network: the captured graph, which they all run. inputs: N×C×H×W, calibrate every int8 form. following:
     runs of consecutive frames, calibrate skip thresholds. scheme, budget: of videoquant's own engine.
-    folder: where their files are written.
+    folder: where their files are written. bar: shows the search for those thresholds.
     """
 
     network: Network
@@ -42,6 +43,7 @@ class Assignment:
     budget: float
     threads: int
     folder: Path
+    bar: Bar = no_bar
 
     @cached_property
     def onnx_file(self) -> Path:
@@ -107,9 +109,10 @@ def _videoquant(given: Assignment) -> list[Contender]:
         thresholds: dict[str, int] = {}
         if mode == "bounded":
             task = task_for(given.network)
-            thresholds = calibrate_thresholds(
-                plan, given.following, given.budget, task, threads=given.threads
-            )
+            with given.bar("finding thresholds", None) as advance:
+                thresholds = calibrate_thresholds(
+                    plan, given.following, given.budget, task, advance, given.threads
+                )
         opened = partial(own_engine.open_mode, file, mode, given.threads, thresholds)
         contenders.append(Contender("videoquant", mode, "int8", opened, ()))
     return contenders

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from videoquant.bench.bars import Bar, no_bar
 from videoquant.bench.field import Assignment, build
 from videoquant.bench.memory import peak_memory_mb
 from videoquant.bench.race import race
@@ -26,21 +27,24 @@ def bench_clip(
     clip: Clip,
     spans: Spans,
     say: Callable[[str], None],
-    progress: Callable[[], None],
+    bar: Bar = no_bar,
 ) -> None:
     """Measure the engines on the spans of a clip and add their rows to the benchmark.
 
-    say: called with a line as each part of the work begins; progress: after every frame that is run.
+    say: called with a line as each part of the work begins. bar: shows the parts that take long.
     """
     threads = benchmark.threads
     inputs = [network.prepare(frame) for frame in clip.runs(spans.ranges)]
     with TemporaryDirectory(prefix="videoquant-bench-") as folder:
         say(f"{clip.name}: quantizing for {', '.join(engines)}")
         following = list(clip.runs(spans.thresholds))
-        assignment = Assignment(network, inputs, following, scheme, benchmark.budget, threads, Path(folder))
+        assignment = Assignment(
+            network, inputs, following, scheme, benchmark.budget, threads, Path(folder), bar
+        )
         contenders = build(engines, assignment)
         say(f"{clip.name}: timing")
-        laps = race(network, contenders, clip.runs(spans.timed), spans.timed, threads, progress)
+        with bar("timing", sum(len(span) for span in spans.timed)) as advance:
+            laps = race(network, contenders, clip.runs(spans.timed), spans.timed, threads, advance)
         say(f"{clip.name}: measuring memory")
         few = [network.prepare(frame) for frame in clip.runs([range(MEMORY_FRAMES)])]
         memory = [peak_memory_mb(contender, few, threads) for contender in contenders]

@@ -127,9 +127,8 @@ def command(
     for note in notes:
         status.print(note, highlight=False, soft_wrap=True)
     folder = output_folder(output)
-    with progress_bar("timing", sum(len(span) for plan in spans for span in plan.timed)) as advance:
-        for clip, plan in zip(clips, spans, strict=True):
-            bench_clip(benchmark, captured, chosen, parsed, clip, plan, _say, advance)
+    for clip, plan in zip(clips, spans, strict=True):
+        bench_clip(benchmark, captured, chosen, parsed, clip, plan, _say, progress_bar)
     for clip in clips:
         console.print(bench_table(benchmark, clip.name))
         write_bench_plot(benchmark, clip.name, folder / f"bench-{Path(clip.name).stem}.png")
