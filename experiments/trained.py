@@ -1,9 +1,9 @@
 """DDRNet-23-slim (or --network) trained at low bits on the training images of CamVid, each scheme once.
 
-They lie in --networks (default experiments/networks, which git ignores) as NETWORK/SCHEME.vq. What is missing
-is trained, and a training that was stopped goes on where it was. All have one recipe and see as many frames: a
-scheme without a time axis goes `PASSES` times over the images, one of period T `PASSES`/T times over clips of
-T frames.
+A network lies in --networks (default experiments/networks, which git ignores) as NETWORK/SCHEME.vq. Where it
+is missing it is trained, and a training that was stopped goes on where it was. All have one recipe and see as
+many frames: a scheme without a time axis goes `PASSES` times over the images, one of period T `PASSES`/T times
+over clips of T frames.
 
     python experiments/trained.py [--data DIR] [--networks DIR] SCHEME ...
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoquant.training.augmentation import Window, cut, jittered
+from videoquant.training.augmentation import Window, cut, jittered, resized
 
 SIDES = st.integers(1, 40)
 
@@ -57,3 +57,15 @@ def test_colours_change_with_the_jitter(jitter):
     out = jittered(pixels, np.random.default_rng(1), jitter)
     assert out.shape == pixels.shape and out.dtype == np.uint8
     assert np.array_equal(out, pixels) == (jitter == 0)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_picture_and_its_labels_are_resized_alike(seed):
+    labels = np.zeros((40, 60), np.uint8)
+    labels[10:30, 20:50] = 1
+    pixels = np.repeat(labels[..., None] * np.uint8(255), 3, 2)
+    picture, mapped = resized(pixels, labels, np.random.default_rng(seed), (0.6, 1.5))
+    assert picture.shape[:2] == mapped.shape and 24 <= len(mapped) <= 60
+    assert abs(mapped.mean() - labels.mean()) < 0.05
+    sure = (picture[..., 0] < 20) | (picture[..., 0] > 235)
+    assert ((picture[..., 0] > 127) == (mapped == 1))[sure].all()

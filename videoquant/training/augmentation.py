@@ -58,6 +58,19 @@ def cut(values: Pixels, window: Window, crop: tuple[int, int], fill: int, smooth
     return np.array(image.resize((crop[1], crop[0]), how))
 
 
+def resized(
+    pixels: Pixels, labels: Pixels, random: np.random.Generator, scales: tuple[float, float]
+) -> tuple[Pixels, Pixels]:
+    """A picture H×W×3 and its labels H×W at a random scale: bilinear and antialiased, and the nearest."""
+    scale = math.exp(random.uniform(*np.log(scales)))
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    whole = Window(0, 0, *pixels.shape[:2])
+    return (
+        cut(pixels, whole, (height, width), 0, smooth=True),
+        cut(labels, whole, (height, width), 0, smooth=False),
+    )
+
+
 def jittered(pixels: Pixels, random: np.random.Generator, jitter: float) -> Pixels:
     """Brightness, contrast and saturation changed at random.
 

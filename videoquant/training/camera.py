@@ -15,20 +15,19 @@ from videoquant.training.augmentation import Pixels
 PAN = 0.03  # of the crop's longer side
 ZOOM = 0.03
 TURN = math.radians(0.7)
-NOISE = 3.0  # standard deviation of the sensor's noise, in grey levels
+NOISE = 2.0  # standard deviation of the sensor's noise, in grey levels
 
 
 @dataclass(frozen=True)
 class Camera:
     """Where a camera looks in a picture, frame by frame.
 
-    centre: (x, y) in the picture's pixels that the first frame has in its middle. zoom: pixels of the crop
-    per pixel of the picture, in the first frame. speed: per frame, (pan right, pan down) in pixels of the
-    crop, the logarithm of the zoom, and the turn in radians; it changes evenly from the first to the second.
+    centre: (x, y) in the picture's pixels that the first frame, which shows them one to one, has in its middle.
+    speed: per frame, (pan right, pan down) in pixels, the logarithm of the zoom, and the turn in radians; it
+    changes evenly from the first to the second.
     """
 
     centre: tuple[float, float]
-    zoom: float
     speed: tuple[tuple[float, ...], tuple[float, ...]]
 
     @classmethod
@@ -37,22 +36,20 @@ class Camera:
         random: np.random.Generator,
         picture: tuple[int, ...],
         crop: tuple[int, int],
-        scales: tuple[float, float],
     ) -> Self:
         """A random camera whose first frame lies in the picture where it can.
 
         How lively it is varies from clip to clip: all speeds are scaled by one number from 0 to 1.
-        picture: (height, width, …). crop: (height, width) of a frame. scales: bounds of the first zoom.
+        picture: (height, width, …). crop: (height, width) of a frame.
         """
-        zoom = math.exp(random.uniform(*np.log(scales)))
         centre = []
         for side, out in ((picture[1], crop[1]), (picture[0], crop[0])):
-            half = out / zoom / 2
-            centre.append(float(random.uniform(half, side - half)) if side > 2 * half else side / 2)
+            room = max(0, side - out)  # whole pixels: the first frame is resampled by nothing
+            centre.append(out / 2 + int(random.integers(room + 1)) if room else side / 2)
         most = np.array([PAN * max(crop), PAN * max(crop), ZOOM, TURN]) * random.uniform()
         first = random.uniform(-1, 1, 4)
         last = np.clip(first + random.uniform(-0.5, 0.5, 4), -1, 1)
-        return cls((centre[0], centre[1]), zoom, (tuple(first * most), tuple(last * most)))
+        return cls((centre[0], centre[1]), (tuple(first * most), tuple(last * most)))
 
     def maps(self, crop: tuple[int, int], frames: int) -> list[tuple[float, ...]]:
         """Per frame (a, b, c, d, e, f): its pixel (x, y) shows the picture at (ax + by + c, dx + ey + f)."""
@@ -63,9 +60,9 @@ class Camera:
             ways[t] = ways[t - 1] + first * (1 - share) + last * share
         result: list[tuple[float, ...]] = []
         for right, down, log_zoom, turn in ways:
-            zoom = self.zoom * math.exp(log_zoom)
+            zoom = math.exp(log_zoom)
             cos, sin = math.cos(turn) / zoom, math.sin(turn) / zoom
-            x, y = self.centre[0] + right / self.zoom, self.centre[1] + down / self.zoom
+            x, y = self.centre[0] + right, self.centre[1] + down
             middle = crop[1] / 2, crop[0] / 2
             c = x - cos * middle[0] + sin * middle[1]
             f = y - sin * middle[0] - cos * middle[1]
@@ -78,10 +75,11 @@ def film(
 ) -> Pixels:
     """What a camera sees: T×h×w×3 of a picture, T×h×w of labels, uint8.
 
-    maps: of `Camera.maps`. fill: what stands outside the picture. smooth: bilinear, else nearest (of labels).
+    maps: of `Camera.maps`. fill: what stands outside the picture. smooth: bicubic, which keeps what is sharp
+    sharp, else nearest (of labels).
     """
     image = Image.fromarray(np.ascontiguousarray(values))
-    how = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
+    how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
     colour = fill if values.ndim == 2 else (fill,) * values.shape[2]
     size = (crop[1], crop[0])
     return np.stack(

@@ -17,7 +17,7 @@ from videoquant.data.targets import LabelMap, Picture
 from videoquant.errors import DataError
 from videoquant.models.base import Model
 from videoquant.network.preprocessing import Preprocessing
-from videoquant.training.augmentation import Pixels, Window, cut, jittered
+from videoquant.training.augmentation import Pixels, Window, cut, jittered, resized
 from videoquant.training.camera import PAN, Camera, film, noisy
 from videoquant.training.losses import hard_cross_entropy
 from videoquant.training.recipe import Recipe
@@ -134,9 +134,10 @@ class SegmentationObjective(LabelledObjective):
         return jittered(pixels, random, recipe.jitter), labels
 
     def film(self, pair: Pair, frames: int, random: np.random.Generator) -> Pair:
-        pixels, labels = pair
+        # The picture is resized first, antialiased as for training in floating point; the camera moves over that.
+        pixels, labels = resized(*pair, random, self.recipe.scales)
         crop = self.recipe.crop
-        maps = Camera.draw(random, pixels.shape, crop, self.recipe.scales).maps(crop, frames)
+        maps = Camera.draw(random, pixels.shape, crop).maps(crop, frames)
         pixels = film(jittered(pixels, random, self.recipe.jitter), maps, crop, GREY, smooth=True)
         labels = film(labels, maps, crop, self.void, smooth=False)
         if random.integers(2):
