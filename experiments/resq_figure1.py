@@ -2,7 +2,7 @@
 
     python experiments/resq_figure1.py [--network NAME --checkpoint FILE] [--data DIR] [--networks DIR]
 
-Frame quantization at 8, 4, 3 and 2 bits, residual pairs between them at T = 3, and VideoIQ
+Frame quantization at 8, 4, 3 and 2 bits, residual pairs of neighbours at T = 3, and VideoIQ
 (`resq_videoiq.py`) where results/ holds it. DDRNet-23-slim on the labelled video of CamVid (val, 101 frames
 of one drive, 11 classes), trained on its training images (`trained.py`); the paper has Cityscapes, and other
 networks as well: --network takes those, given weights of CamVid. Random choice between two networks of the
@@ -24,7 +24,7 @@ from resq_camvid import FP32, FRAME, RESIDUAL, cost_axis, name_points
 from trained import add_arguments, trained
 
 FRAMES = ("w8a8", "w4a4", "w3a3", "w2a2")
-PAIRS = tuple(f"{high}->{low} T=3" for i, high in enumerate(FRAMES) for low in FRAMES[i + 1 :])
+PAIRS = tuple(f"{high}->{low} T=3" for high, low in pairwise(FRAMES))
 POLICY = "#2e8b57"
 
 

@@ -1,9 +1,9 @@
 """DDRNet-23-slim (or --network) trained at low bits on the training images of CamVid, each scheme once.
 
 A network lies in --networks (default experiments/networks, which git ignores) as NETWORK/SCHEME.vq. Where it
-is missing it is trained, and a training that was stopped goes on where it was. All have one recipe and see as
-many frames: a scheme without a time axis goes `PASSES` times over the images, one of period T `PASSES`/T times
-over clips of T frames.
+is missing it is trained, and a training that was stopped goes on where it was. Schemes without a time axis go
+`PASSES` times over the images, those of T = 3 `CLIP_PASSES` times over clips filmed from them: 1.7 times as
+many frames, of which a clip's are much alike.
 
     python experiments/trained.py [--data DIR] [--networks DIR] SCHEME ...
 
@@ -24,8 +24,8 @@ from videoquant.training.recipe import Recipe
 from videoquant.training.trainer import STATE_FILE
 from videoquant.training.tuning import scheme_trainer
 
-PASSES = 9
-FRAMES = 6  # of a batch
+PASSES, BATCH = 9, 6
+CLIP_PASSES, CLIP_BATCH = 5, 3
 CROP = (240, 320)  # of frames of 360×480
 
 
@@ -48,9 +48,8 @@ def train(video: Video, scheme: str, options: argparse.Namespace, path: Path) ->
     weights = options.checkpoint or require_weights(options.network, DATASET)
     network = capture_model(options.network, create(options.network, weights), CROP)
     stills = vq.data.open(f"{DATASET}:{options.data / DATASET}#train")
-    recipe = Recipe.for_scheme(
-        "segmentation", CROP, epochs=PASSES // wanted.period, batch=FRAMES // wanted.period, seed=options.seed
-    )
+    epochs, batch = (PASSES, BATCH) if wanted.period == 1 else (CLIP_PASSES, CLIP_BATCH)
+    recipe = Recipe.for_scheme("segmentation", CROP, epochs=epochs, batch=batch, seed=options.seed)
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / STATE_FILE

@@ -22,9 +22,9 @@ NOISE = 2.0  # standard deviation of the sensor's noise, in grey levels
 class Camera:
     """Where a camera looks in a picture, frame by frame.
 
-    centre: (x, y) in the picture's pixels that the first frame, which shows them one to one, has in its middle.
-    speed: per frame, (pan right, pan down) in pixels, the logarithm of the zoom, and the turn in radians; it
-    changes evenly from the first to the second.
+    centre: (x, y) in the picture's pixels that the first frame, which shows them one to one, has in its
+    middle. speed: per frame, (pan right, pan down) in pixels, the logarithm of the zoom, and the turn in
+    radians; it changes evenly from the first to the second.
     """
 
     centre: tuple[float, float]

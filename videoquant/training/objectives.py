@@ -134,7 +134,7 @@ class SegmentationObjective(LabelledObjective):
         return jittered(pixels, random, recipe.jitter), labels
 
     def film(self, pair: Pair, frames: int, random: np.random.Generator) -> Pair:
-        # The picture is resized first, antialiased as for training in floating point; the camera moves over that.
+        # Resized first, antialiased as in training in floating point; the camera moves over that.
         pixels, labels = resized(*pair, random, self.recipe.scales)
         crop = self.recipe.crop
         maps = Camera.draw(random, pixels.shape, crop).maps(crop, frames)
