@@ -21,6 +21,7 @@ from common import dress, figure, mious, resampled, save, verdict
 from labelled import NAME, arguments, measured, open_video
 from matplotlib.axes import Axes
 from resq_camvid import FP32, FRAME, RESIDUAL, cost_axis, name_points
+from resq_videoiq import scored
 from trained import add_arguments, trained
 
 FRAMES = ("w8a8", "w4a4", "w3a3", "w2a2")
@@ -94,8 +95,9 @@ def draw_policies(axes: Axes) -> None:
     path = common.RESULTS / "resq_videoiq.json"
     if not path.exists():
         return
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"].values()
-    points = [(row["gbops_per_frame"], 100 * row["accuracy"]["miou"]) for row in rows]
+    results = json.loads(path.read_text(encoding="utf-8"))
+    policies = [scored(results, key) for key in results["rows"] if key.startswith("λ=")]
+    points = [(policy["gbops"], 100 * policy["miou"]) for policy in policies]
     axes.plot(*zip(*points, strict=True), "s", color=POLICY, fillstyle="none", label="VideoIQ")
 
 

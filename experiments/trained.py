@@ -26,7 +26,7 @@ from videoquant.training.tuning import scheme_trainer
 
 PASSES, BATCH = 9, 6
 CLIP_PASSES, CLIP_BATCH = 5, 3
-CROP = (240, 320)  # of frames of 360×480
+CROP = (360, 480)  # whole frames: on smaller crops DDRNet adapts to their size, and loses on frames
 
 
 def file_of(network: str, scheme: str, folder: Path) -> Path:
