@@ -125,7 +125,7 @@ private:
     struct Pace {
         bool always = false;  // follow whatever it costs
         bool full = false;    // this frame is `compact_`'s
-        int left = 2;         // frames in full before changes are followed (again)
+        int left = 4;         // frames in full before changes are followed (again)
         int wait = 16;        // how many the next time
         int since = 0;         // frames followed
         double ratio = 1;      // their cost over that of full ones, smoothed

@@ -41,9 +41,11 @@ void Session::count_cost(const Bound& b, double share, bool followed) {
 // After a frame: whether the next ones follow changes or are computed in full.
 void Session::set_pace() {
     if (pace_.full) {
-        // The first frame of all touches its memory for the first time: its time is no measure.
+        // The first frame of all touches its memory for the first time: its time is no measure. Full frames all cost
+        // the same, so that what is more is the machine's doing: fast ones are believed, slow ones hardly.
         if (pace_.dense == 0) pace_.dense = 1e-9;
-        else pace_.dense = pace_.dense < 1e-8 ? pace_.seconds : 0.7 * pace_.dense + 0.3 * pace_.seconds;
+        else if (pace_.dense < 1e-8) pace_.dense = pace_.seconds;
+        else pace_.dense += (pace_.seconds < pace_.dense ? 0.7 : 0.05) * (pace_.seconds - pace_.dense);
         pace_.left--;
         pace_.since = 0;
         return;
@@ -61,6 +63,8 @@ void Session::set_pace() {
         pace_.wait = std::min(2 * pace_.wait, 128);
         unrest_before_ = unrest_;
     } else if (pace_.ratio < 0.97 && pace_.since > 16) pace_.wait = 16;
+    // Where not much is gained, see from time to time what full frames cost by now.
+    if (!bounded_ && pace_.left == 0 && pace_.ratio > 0.6 && pace_.since % 32 == 0) pace_.left = 2;
 }
 
 }  // namespace vq
