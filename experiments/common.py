@@ -6,7 +6,7 @@ Calibration and evaluation data are disjoint: other images, or other stretches o
 import argparse
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -311,6 +311,21 @@ def dress(axes: Axes, title: str) -> None:
     axes.tick_params(labelsize=8)
     axes.grid(axis="y", color="#e3e7ec")
     axes.set_axisbelow(True)
+
+
+def bar_pair(
+    axes: Axes,
+    place: int,
+    values: Sequence[float],
+    looks: Sequence[tuple[str, str]],
+    above: str,
+    size: float = 7,
+) -> None:
+    """Two bars at `place`, and a text of a font size above them; looks: (label, colour) of each."""
+    for side, value, (label, color) in zip((-0.2, 0.2), values, looks, strict=True):
+        axes.bar(place + side, value, 0.36, color=color, label=label if place == 0 else None)
+    where = (place, max(values))
+    axes.annotate(above, where, (0, 3), textcoords="offset points", ha="center", fontsize=size)
 
 
 def save(picture: Figure, name: str) -> None:

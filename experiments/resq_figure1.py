@@ -5,23 +5,22 @@
 Frame quantization at 8, 4, 3 and 2 bits, residual pairs of neighbours at T = 3, and VideoIQ
 (`resq_videoiq.py`) where results/ holds it. DDRNet-23-slim on the labelled video of CamVid (val, 101 frames
 of one drive, 11 classes), trained on its training images (`trained.py`); the paper has Cityscapes, and other
-networks as well: --network takes those, given weights of CamVid. Random choice between two networks of the
-frame line costs and scores what lies on the straight line between them; residual pairs are held against that
-line at their own cost. Writes results/resq_figure1.json and .png.
+networks as well: --network takes those, given weights of CamVid. Random choice mixes the two frame networks
+whose costs surround its own; residual pairs are held against it at their cost. Writes
+results/resq_figure1.json and .png.
 """
 
 import json
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import common
 import numpy as np
-from common import dress, figure, mious, resampled, save, verdict
+from common import dress, figure, miou, miou_interval, save, verdict
 from labelled import NAME, arguments, measured, open_video
 from matplotlib.axes import Axes
 from resq_camvid import FP32, FRAME, RESIDUAL, cost_axis, name_points
-from resq_videoiq import scored
+from resq_videoiq import mixture, scored
 from trained import add_arguments, trained
 
 FRAMES = ("w8a8", "w4a4", "w3a3", "w2a2")
@@ -48,25 +47,15 @@ def main() -> None:
 def above_line(results: dict[str, Any], scheme: str) -> tuple[float, float, float]:
     """mIoU of a residual pair minus that of random choice at its cost, with its interval."""
     rows = results["rows"]
-    counts = resampled(results["frames"])
-    whole = np.ones((1, results["frames"]), int)
-    cost = rows[scheme]["gbops_per_frame"]
-
-    def gap(counts: np.ndarray) -> np.ndarray:
-        line = frame_line(rows, [mious(np.array(rows[s]["tallies"]), counts) for s in FRAMES], cost)
-        return mious(np.array(rows[scheme]["tallies"]), counts) - line
-
-    low, high = np.quantile(gap(counts), (0.025, 0.975))
-    return float(gap(whole)[0]), float(low), float(high)
+    costs, tallies = frames_of(results)
+    shares = mixture(costs, rows[scheme]["gbops_per_frame"])
+    return miou_interval(np.array(rows[scheme]["tallies"]), np.tensordot(shares, tallies, 1))
 
 
-def frame_line(rows: dict[str, Any], values: Sequence[np.ndarray], cost: float) -> np.ndarray:
-    """What random choice between the frame networks around a cost gives; values: in the order of `FRAMES`."""
-    costs = [rows[s]["gbops_per_frame"] for s in FRAMES]
-    upper = next(i for i in range(len(costs) - 1) if costs[i + 1] <= cost <= costs[i])
-    share = (cost - costs[upper + 1]) / (costs[upper] - costs[upper + 1])
-    line: np.ndarray = share * values[upper] + (1 - share) * values[upper + 1]
-    return line
+def frames_of(results: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """GBOPs and tallies (see `common.mious`) of the networks that random choice takes from."""
+    rows = [results["rows"][scheme] for scheme in FRAMES]
+    return np.array([row["gbops_per_frame"] for row in rows]), np.array([row["tallies"] for row in rows])
 
 
 def draw(results: dict[str, Any], name: str) -> None:
@@ -77,9 +66,10 @@ def draw(results: dict[str, Any], name: str) -> None:
     dress(axes, f"{results['network']} on {results['source']}, trained: mIoU against labels, %")
     axes.axhline(rows["fp32"][1], color=FP32, linestyle="--", linewidth=1, label="fp32")
     ends = [rows[s] for s in FRAMES]
-    mixed = np.linspace(0, 1, 50)[:, None]
-    between = np.concatenate([np.array(a) * (1 - mixed) + np.array(b) * mixed for a, b in pairwise(ends)])
-    axes.plot(*between.T, "--", color=FRAME, linewidth=1, label="random choice")
+    costs, tallies = frames_of(results)
+    line = np.geomspace(costs.min(), costs.max(), 120)
+    random = [100 * miou(np.tensordot(mixture(costs, cost), tallies, 1)) for cost in line]
+    axes.plot(line, random, "--", color=FRAME, linewidth=1, label="random choice")
     axes.plot(*zip(*ends, strict=True), "o", color=FRAME, label="frame quantization")
     pairs = [rows[s] for s in PAIRS]
     axes.plot(*zip(*pairs, strict=True), "^", color=RESIDUAL, label="residual pairs, T = 3")

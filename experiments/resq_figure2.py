@@ -10,12 +10,13 @@ and .png.
 from typing import Any
 
 import numpy as np
-from common import dress, figure, resampled, save, store, verdict
+from common import bar_pair, dress, figure, resampled, save, store, verdict
 from labelled import arguments, measured, open_video
+from resq_camvid import FRAME, RESIDUAL
 from trained import add_arguments, trained
 
 FRAME_SCHEME, PAIR, PERIOD = "w2a2", "w3a3->w2a2 T=3", 3
-FRAME, RESIDUAL = "#2f6fb5", "#cf5f1d"
+LOOKS = (("frames, W2A2", FRAME), ("residuals, W3A3→W2A2", RESIDUAL))
 
 
 def main() -> None:
@@ -70,13 +71,9 @@ def draw(classes: dict[str, dict[str, Any]], results: dict[str, Any]) -> None:
     order = sorted(classes, key=lambda name: classes[name]["frame"])
     for place, name in enumerate(order):
         row = classes[name]
-        axes.bar(place - 0.2, row["frame"], 0.36, color=FRAME, label="frames, W2A2" if place == 0 else None)
-        label = "residuals, W3A3→W2A2" if place == 0 else None
-        axes.bar(place + 0.2, row["residual"], 0.36, color=RESIDUAL, label=label)
         low, high = row["interval"]
         text = f"{row['gain']:+.1f}\n({low:+.1f} to\n{high:+.1f})"
-        where = (place, max(row["frame"], row["residual"]))
-        axes.annotate(text, where, (0, 3), textcoords="offset points", ha="center", fontsize=6.5)
+        bar_pair(axes, place, (row["frame"], row["residual"]), LOOKS, text, 6.5)
     axes.set_xticks(range(len(order)), order)
     axes.set_ylim(0, 115)
     axes.legend(frameon=False, fontsize=8, loc="upper left")

@@ -10,9 +10,8 @@ frame at 4, 3 and 2 bits. Writes results/resq_table1.json and .png.
 from typing import Any
 
 import numpy as np
-from common import dress, figure, miou, miou_interval, save, verdict
+from common import bar_pair, dress, figure, miou, miou_interval, save, verdict
 from labelled import Video, arguments, measured, open_video
-from matplotlib.axes import Axes
 from trained import add_arguments, trained
 
 # mIoU in percent, by calibration and by training.
@@ -23,7 +22,7 @@ PAPER = {
 }
 FRAMES = ("w4a4", "w3a3", "w2a2")
 TRAINED = " trained"
-PTQ_COLOR, QAT_COLOR = "#66717f", "#cf5f1d"
+LOOKS = (("calibrated", "#66717f"), ("trained", "#cf5f1d"))
 
 
 def main() -> None:
@@ -66,26 +65,18 @@ def draw(results: dict[str, Any]) -> None:
     dress(paper, "the paper: Cityscapes")
     dress(ours, f"ours: {results['source']}, {results['frames']} frames")
     for place, (before, after) in enumerate(PAPER.values()):
-        bars(paper, place, before, after, f"{after - before:+.2f}")
+        bar_pair(paper, place, (before, after), LOOKS, f"{after - before:+.2f}", 6.5)
     for place, scheme in enumerate((*PAPER, *FRAMES)):
         gain, low, high = 100 * np.array(gap(results, scheme))
         values = [100 * miou(tallies(results, scheme + end)) for end in ("", TRAINED)]
-        bars(ours, place, *values, f"{gain:+.1f}\n({low:+.1f} to\n{high:+.1f})")
-    ours.axhline(100 * miou(tallies(results, "fp32")), color=PTQ_COLOR, linestyle="--", linewidth=1)
+        bar_pair(ours, place, values, LOOKS, f"{gain:+.1f}\n({low:+.1f} to\n{high:+.1f})", 6.5)
+    ours.axhline(100 * miou(tallies(results, "fp32")), color=LOOKS[0][1], linestyle="--", linewidth=1)
     for axes, schemes in ((paper, PAPER), (ours, (*PAPER, *FRAMES))):
         axes.set_xticks(range(len(schemes)), [s.replace("->", "→\n").replace(" T=3", "") for s in schemes])
         axes.set_ylim(0, 95)
         axes.set_ylabel("mIoU, %", fontsize=8)
     ours.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
     save(picture, "resq_table1")
-
-
-def bars(axes: Axes, place: int, before: float, after: float, above: str) -> None:
-    """A pair of bars at `place`, and a text above."""
-    axes.bar(place - 0.2, before, 0.36, color=PTQ_COLOR, label="calibrated" if place == 0 else None)
-    axes.bar(place + 0.2, after, 0.36, color=QAT_COLOR, label="trained" if place == 0 else None)
-    where = (place, max(before, after))
-    axes.annotate(above, where, (0, 3), textcoords="offset points", ha="center", fontsize=6.5)
 
 
 if __name__ == "__main__":

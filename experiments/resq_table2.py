@@ -9,7 +9,7 @@ figures are of Cityscapes. Writes results/resq_table2.json and .png.
 from typing import Any
 
 import numpy as np
-from common import dress, figure, miou, miou_interval, save, verdict
+from common import bar_pair, dress, figure, miou, miou_interval, save, verdict
 from labelled import Video, arguments, measured, open_video
 
 PER_TENSOR = " per-tensor"
@@ -20,7 +20,7 @@ PAPER = {
     "w8a8->w4a4 T=3": (66.51, 66.67),
     "w8a4->w4a4 T=3": (58.43, 60.21),
 }
-TENSOR, CHANNEL = "#66717f", "#cf5f1d"
+LOOKS = (("per tensor", "#66717f"), ("per channel", "#cf5f1d"))
 
 
 def main() -> None:
@@ -62,24 +62,17 @@ def draw(results: dict[str, Any]) -> None:
     dress(paper, "the paper: Cityscapes")
     dress(ours, f"ours: {results['source']}, {results['frames']} frames")
     for place, (scheme, (tensor, channel)) in enumerate(PAPER.items()):
-        bars(paper, place, tensor, channel, f"{channel - tensor:+.2f}")
+        bar_pair(paper, place, (tensor, channel), LOOKS, f"{channel - tensor:+.2f}")
         tallies = (np.array(results["rows"][scheme + end]["tallies"]) for end in (PER_TENSOR, ""))
         gain, low, high = 100 * np.array(gap(results, scheme))
-        bars(ours, place, *(100 * miou(t) for t in tallies), f"{gain:+.2f}\n({low:+.2f} to {high:+.2f})")
+        values = [100 * miou(t) for t in tallies]
+        bar_pair(ours, place, values, LOOKS, f"{gain:+.2f}\n({low:+.2f} to {high:+.2f})")
     for axes in panels[0]:
         axes.set_xticks(range(len(PAPER)), [s.replace("->", "→\n").replace(" T=3", "") for s in PAPER])
         axes.set_ylim(0, 90)
         axes.set_ylabel("mIoU, %", fontsize=8)
     ours.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
     save(picture, "resq_table2")
-
-
-def bars(axes: Any, place: int, tensor: float, channel: float, above: str) -> None:
-    """A pair of bars at `place`, and a text above."""
-    axes.bar(place - 0.2, tensor, 0.36, color=TENSOR, label="per tensor" if place == 0 else None)
-    axes.bar(place + 0.2, channel, 0.36, color=CHANNEL, label="per channel" if place == 0 else None)
-    where = (place, max(tensor, channel))
-    axes.annotate(above, where, (0, 3), textcoords="offset points", ha="center", fontsize=7)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """A clip, a small network, and the command run in-process."""
 
+import os
+import signal
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import onnx
@@ -11,6 +14,7 @@ from tests.camvid import write_camvid
 from videoquant.cli import main
 from videoquant.cli.options import console
 from videoquant.data.writer import VideoWriter
+from videoquant.training.trainer import Trainer
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +46,26 @@ def command(capsys, monkeypatch, tmp_path):
         return caught.value.code or 0, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def interrupted_after(monkeypatch):
+    """A context in which a training gets Ctrl-C after so many steps."""
+
+    @contextmanager
+    def interrupted(count):
+        step = Trainer._step
+
+        def interrupted_step(self, *batch):
+            step(self, *batch)
+            if self.progress.step == count:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Trainer, "_step", interrupted_step)
+            yield
+
+    return interrupted
 
 
 @pytest.fixture(scope="session")

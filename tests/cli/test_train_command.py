@@ -50,19 +50,10 @@ def test_super_resolution_scores_on_pictures_of_two_sizes(photographs, command, 
     assert "psnr_y" in out and (tmp_path / "t/weights.safetensors").is_file()
 
 
-def test_ctrl_c_and_resume_give_what_one_run_gives(squares, command, tmp_path, monkeypatch):
+def test_ctrl_c_and_resume_give_what_one_run_gives(squares, command, tmp_path, interrupted_after):
     arguments = ("train", "ddrnet23_slim", "--dataset", f"camvid:{squares}#train", *SHORT)
     assert command(*arguments, "-o", "whole")[0] == 0
-    trainer = sys.modules["videoquant.training.trainer"].Trainer
-    step = trainer._step
-
-    def interrupted_step(self, *batch):
-        step(self, *batch)
-        if self.progress.step == 2:
-            os.kill(os.getpid(), 2)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer, "_step", interrupted_step)
+    with interrupted_after(2):
         code, _, err = command(*arguments, "-o", "parts")
     assert code == 130 and "stopped in step 2 of 6; --resume goes on" in err
     assert not (tmp_path / "parts/weights.safetensors").exists()

@@ -1,8 +1,6 @@
 """`videoquant train --scheme` as a user calls it: from labels, from a teacher, and with mistakes."""
 
 import json
-import os
-import sys
 
 import pytest
 from safetensors.torch import load_file
@@ -59,19 +57,10 @@ def test_a_clip_without_labels_needs_a_teacher(clip, small, command, tmp_path):
     assert "12 clips of 3" in out and (tmp_path / "t/quantized.vq").exists()
 
 
-def test_ctrl_c_and_resume_give_what_one_run_gives(squares, eleven, command, tmp_path, monkeypatch):
+def test_ctrl_c_and_resume_give_what_one_run_gives(squares, eleven, command, tmp_path, interrupted_after):
     arguments = ("train", eleven, "--scheme", "w4a4", "--dataset", f"camvid:{squares}", *SHORT)
     assert command(*arguments, "-o", "whole")[0] == 0
-    trainer = sys.modules["videoquant.training.trainer"].Trainer
-    step = trainer._step
-
-    def interrupted_step(self, *batch):
-        step(self, *batch)
-        if self.progress.step == 2:
-            os.kill(os.getpid(), 2)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer, "_step", interrupted_step)
+    with interrupted_after(2):
         code, _, err = command(*arguments, "-o", "parts")
     assert code == 130 and "stopped in step 2 of 6; --resume goes on" in err
     code, _, err = command(*arguments[:3], "w3a3", *arguments[4:], "-o", "parts", "--resume")

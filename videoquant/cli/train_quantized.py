@@ -11,14 +11,13 @@ import torch
 from videoquant.api import capture_model, load
 from videoquant.calibration.calibrate import walks
 from videoquant.cli.networks import input_size
-from videoquant.cli.options import channels_match, progress_bar
+from videoquant.cli.options import channels_match, open_clip, progress_bar
 from videoquant.cli.training_run import (
     CURVES_FILE,
     report_files,
     run,
     training_data,
 )
-from videoquant.data import catalog
 from videoquant.data.dataset import Dataset, LabelledClip
 from videoquant.data.video import Clip
 from videoquant.errors import DataError, NetworkError
@@ -83,7 +82,7 @@ def train_quantized(
         objective = trainer.objective
         folder = output_folder(output)
         heading = f"{network.name} at {scheme} on {objective.name}"
-        told = None if scored is None else f"{data_name(scored)}, {len(scored)} frames"
+        told = None if scored is None else f"{source.name}, {len(source)} frames"
         run(
             trainer,
             f"{heading}: {len(objective)} clips of {scheme.period}",
@@ -103,16 +102,11 @@ def train_quantized(
 
 def clips(dataset: str, validation: str | None) -> tuple[Clip, Clip | None]:
     """The clips to learn from a teacher on, and to score on."""
-    data, *scored = (as_clip(catalog.open(text)) for text in (dataset, validation) if text is not None)
-    return data, (scored[0] if scored else None)
+    return open_clip(dataset), None if validation is None else open_clip(validation)
 
 
 def as_clip(data: Dataset | Clip) -> Clip:
     return data.clip() if isinstance(data, Dataset) else data
-
-
-def data_name(data: Dataset | Clip) -> str:
-    return f"{data.name}#{data.split}" if isinstance(data, Dataset) else data.name
 
 
 def capture_for(

@@ -66,9 +66,9 @@ class VideoWindows(Objective):
 
     network: in the size of its inputs, which frames are resized to. clip: up to `WINDOWS` stretches of
     `frames` frames, spread over its length; they are read once and kept.
-    labelled, output: the loss on the frames that have labels, as of `FilmedStills`. None for distillation:
-    the outputs of every frame shall be those of the network in floating point (`relative_error`).
-    Raises `DataError` where the video is shorter than a stretch, and where no stretch has a label.
+    labelled, output: the loss on every frame, as of `FilmedStills`. None for distillation: the outputs of
+    every frame shall be those of the network in floating point (`relative_error`).
+    Raises `DataError` where the video is shorter than a stretch.
     """
 
     def __init__(

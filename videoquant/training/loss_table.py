@@ -24,6 +24,7 @@ from videoquant.simulate.stream import Stream
 from videoquant.tasks import primary_output
 from videoquant.training.choices import fingerprint
 from videoquant.training.losses import hard_cross_entropy
+from videoquant.training.objectives import require_labels
 from videoquant.training.state import write_tensors
 
 FORMAT = "videoquant losses 1"
@@ -74,9 +75,7 @@ def check_labels(choices: Sequence[QuantizedNetwork], dataset: Dataset) -> None:
             f"{dataset.name} is labelled for {dataset.task}; policies are trained for segmentation and "
             "classification"
         )
-    unlabelled = next((sample.name for sample in dataset if not sample.is_labelled), None)
-    if unlabelled is not None:
-        raise DataError(f"{dataset.name}#{dataset.split}: {unlabelled} has no label to train on")
+    require_labels(dataset)
     classes = network.shapes[network.outputs[primary_output(network)]][1]
     if classes != len(dataset.labels):
         raise DataError(f"{network.name} has {classes} classes, {dataset.name} has {len(dataset.labels)}")

@@ -73,9 +73,7 @@ class LabelledObjective(Objective):
     recipe: Recipe
 
     def __post_init__(self) -> None:
-        unlabelled = next((sample.name for sample in self.dataset if not sample.is_labelled), None)
-        if unlabelled is not None:
-            raise DataError(f"{self.name}: {unlabelled} has no label to train on")
+        require_labels(self.dataset)
 
     @property
     def name(self) -> str:  # type: ignore[override]  # read only here
@@ -111,6 +109,13 @@ class LabelledObjective(Objective):
         column = pictures.reshape(count * height, width, 3)
         prepared = self.preprocessing.prepare(column, (count * height, width))
         return prepared[0].view(-1, count, height, width).transpose(0, 1).contiguous()
+
+
+def require_labels(dataset: Dataset) -> None:
+    """Raise `DataError` where a picture has no label. Reads no file."""
+    unlabelled = next((sample.name for sample in dataset if not sample.is_labelled), None)
+    if unlabelled is not None:
+        raise DataError(f"{dataset.name}#{dataset.split}: {unlabelled} has no label to train on")
 
 
 class SegmentationObjective(LabelledObjective):
