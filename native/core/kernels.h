@@ -138,7 +138,7 @@ struct WindowMap {
     const uint16_t* in = nullptr;
     int32_t in_h = 0, in_w = 0;
     uint16_t* out = nullptr;
-    int32_t out_h = 0, out_w = 0;
+    int32_t out_first = 0, out_last = 0, out_w = 0;  // the output rows to fill: out_first … out_last − 1
     const int32_t *rows = nullptr, *columns = nullptr;  // the offsets that the window reaches
     int32_t row_count = 0, column_count = 0, stride_y = 1, stride_x = 1;
     uint16_t* scratch = nullptr;  // one input row, with `margin` numbers on either side
@@ -183,8 +183,6 @@ struct Kernels {
     bool (*finite)(const float* values, int64_t count);  // neither NaN nor infinity among them
     // The sum of the map over each window, saturated.
     void (*window_map)(const WindowMap&);
-    // How many pixels of a tensor changed, and how many groups of 4 channels in them.
-    void (*count_moved)(const uint16_t* moved, int64_t count, int64_t& pixels, int64_t& groups);
     // The pixels begin … end − 1 of a map with 0 < value < limit go to `low`, those at or above to `high`; the sum of
     // the former to `total`. Lists have room for 16 more.
     void (*split)(const uint16_t* map, int32_t begin, int32_t end, uint16_t limit, int32_t* low, int64_t& low_count,

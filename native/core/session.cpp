@@ -50,9 +50,12 @@ Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::
         }
     }
     if (!incremental_) return;
-    const int64_t margin = 8192;
+    int64_t margin = 0;
+    for (const std::vector<Bound>& program : programs_)
+        for (const Bound& b : program) margin = std::max(margin, int64_t(b.margin));
     map_ = Memory::of<uint16_t>(size_t(most_pixels) + 64);
-    scratch_ = Memory::of<uint16_t>(size_t(widest + 2 * margin));
+    scratch_width_ = widest + 2 * margin + 64;
+    scratch_ = Memory::of<uint16_t>(size_t(scratch_width_ * threads_->count()));
     low_ = Memory::of<int32_t>(size_t(most_pixels) + 64);
     high_ = Memory::of<int32_t>(size_t(most_pixels) + 64);
     merged_ = Memory::of<int32_t>(size_t(most_pixels) + 64);
@@ -175,9 +178,14 @@ void Session::bind(const Op& op, Bound& b) {
     }
     b.rows.assign(rows.begin(), rows.end());
     b.columns.assign(columns.begin(), columns.end());
+    if (!b.columns.empty()) {
+        const int32_t stride = op.kind == Kind::pool ? op.pool.stride_x : op.stride_x;
+        b.margin = std::max({0, -b.columns.front(), (op.w - 1) * stride + b.columns.back() - (in.w - 1)}) + stride;
+    }
     b.direct = op.kind == Kind::map && op.inputs[0] == 0 && op.c <= 4 && op.steps.size() == 1 &&
                op.steps[0].step.kind == Do::store_codes && !op.steps[0].step.sparse;
     if (op.kind == Kind::conv) states_[size_t(op.inputs[0])].convolutions.push_back(&b);
+    for (const int32_t input : op.inputs) states_[size_t(input)].readers++;
     if (op.grid >= 0) grid_users_[size_t(op.grid)].push_back(&b);
     for (const StepPlan& step : op.steps)
         if (step.grid >= 0) grid_users_[size_t(step.grid)].push_back(&b);
@@ -271,11 +279,8 @@ void Session::run(const std::vector<Op>& program, const float* input, int64_t fi
         macs_done_ = macs_dense_ = 0;
         pace_.seconds = pace_.cost = pace_.dense_cost = 0;
         if (incremental_) {
-            if (calmer()) {  // look at everything again
-                for (State& state : states_) state.skip = 0, state.backoff = 1;
-                if (pace_.dense > 0) pace_.left = 0;
-            }
-            pace_.full = pace_.left > 0 && !pace_.always;
+            look_at_input();
+            choose_way();
         }
         if (!pace_.full) take_input(bounds);
     }
@@ -287,7 +292,6 @@ void Session::run(const std::vector<Op>& program, const float* input, int64_t fi
         compact_->run(program, input, first, last);
         for (int64_t i = first; i < last; i++) (*current_work_)[size_t(i)] = {bounds[size_t(i)].op->macs, How::dense};
         macs_done_ = compact_->macs_done_, macs_dense_ = compact_->macs_dense_;
-        fresh_ = true;
         return finish();
     }
     for (int64_t i = first; i < last; i++) {
@@ -318,9 +322,9 @@ void Session::take_input(const std::vector<Bound>& bounds) {
         for (const StepPlan& step : b.op->steps) copy |= step.operand == 0;
     }
     if (!copy) return;
-    states_[0].all = true;
-    if (incremental_ && !pace_.full) {  // find out which pixels changed
+    if (incremental_) {  // find out which pixels changed
         states_[0].all = false;
+        states_[0].rows = {0, slot.h};
         uint16_t* moved = states_[0].moved.as<uint16_t>();
         const float* old = static_cast<float*>(data_[0]);
         const size_t bytes = size_t(slot.c) * 4;

@@ -1,5 +1,6 @@
 // One stream's run of a plan: its buffers, its threads, and where it follows changes, what it knows of the last frame.
 #pragma once
+#include <algorithm>
 #include <memory>
 #include <mutex>
 
@@ -55,6 +56,21 @@ private:
     Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::shared_ptr<Threads> threads,
             bool incremental);
 
+    // Of a map: first … last − 1.
+    struct Rows {
+        int32_t first = 0, last = 0;
+        bool none() const { return first >= last; }
+        Rows with(Rows other) const {
+            if (none()) return other;
+            if (other.none()) return *this;
+            return {std::min(first, other.first), std::max(last, other.last)};
+        }
+    };
+    // What an operator must compute: everything, or what map_ names in these rows.
+    struct Changed {
+        bool all = false;
+        Rows rows;
+    };
     // An operator bound to this session's buffers.
     struct Bound {
         const Op* op = nullptr;
@@ -77,6 +93,7 @@ private:
         bool direct = false;  // quantizes the network's input as it lies in the caller's memory
         // Following changes
         std::vector<int32_t> rows, columns;  // offsets of its window
+        int32_t margin = 0;  // how far it reaches past a row's ends
         Memory accumulators;
         int64_t accumulator_stride = 0;
         bool armed = false;  // the accumulators belong to the input's codes
@@ -86,8 +103,12 @@ private:
     struct State {
         bool all = true;  // all of it may have changed; else `moved` says
         Memory moved, delta;
+        Rows rows;  // outside of these `moved` is 0
         int32_t tau = 0;
-        int32_t skip = 0, backoff = 1;  // frames for which following it is not worth its cost
+        // A slot whose readers computed nearly everything, although they knew what had changed, need not be followed.
+        int32_t readers = 0, in_vain = 0;
+        bool followed = false;
+        int32_t skip = 0, backoff = 1;  // frames for which it is not
         std::vector<const Bound*> convolutions;  // those that read it, depthwise ones aside
     };
 
@@ -99,14 +120,20 @@ private:
     void take_input(const std::vector<Bound>& bounds);
     void run_dense(Bound& bound, Pixels pixels);
     void run_following(Bound& bound);
-    void window(Bound& bound, bool& all);
-    void begin_following(Bound& bound, bool all);
-    void end_following(Bound& bound, bool all);
-    void follow_convolution(Bound& bound, bool all);
+    Changed window(Bound& bound);
+    bool any_moved(int32_t slot) const;
+    Rows reach(const Bound& bound) const;
+    void fill_window(Bound& bound, Rows rows);
+    void begin_following(Bound& bound, const Changed& changed);
+    void narrow(Bound& bound);
+    double follow_pixels(Bound& bound, Rows rows);
+    double follow_convolution(Bound& bound, Rows rows);
     void follow_joined(Bound& conv, Bound& pool);
+    void look_at_input();
+    bool pays();
+    void choose_way();
     void set_pace();
-    bool calmer();
-    void count_cost(const Bound& bound, double share, bool followed);
+    void count_cost(const Bound& bound, double share);
     bool grids_changed(const Bound& bound) const;
     bool joins_pool(const std::vector<Op>& ops, size_t i) const;
     void run_joined(Bound& conv, Bound& pool, const std::vector<std::pair<int32_t, int32_t>>& spans);
@@ -118,23 +145,41 @@ private:
     const Kernels* kernels_;
     std::shared_ptr<Threads> threads_;
     bool incremental_, bounded_ = false;
-    bool fresh_ = true;  // this frame fills the buffers, nothing is known of an earlier one
-    // Following changes must not cost more than it saves: where it did for a few frames, the next ones are computed in
-    // full by `compact_`, a session that does not follow, in less memory, then it is tried again. In mode exact it is
-    // told by time, which no output depends on; with a tau outputs depend on it, so there it is told by counting.
+    bool fresh_ = true;  // this frame fills the buffers, whatever is known of an earlier one
+    // Following changes must not cost more than it saves. What it costs depends on how much of the frame changed, and
+    // cameras and codecs mix frames of much and of little change, so costs are kept by levels of the input's change:
+    // where a level's frames cost more than full ones, its next ones are computed in full, then it is tried again. In
+    // mode exact it is told by time, which no output depends on; with a tau outputs depend on it, so there it is told
+    // by counting. Full frames one after the other are the work of `compact_`, a session that does not follow, in less
+    // memory; then this one's buffers are out of date, and must be filled before changes are followed again.
+    struct Cost {
+        int frames = 0;
+        double usual = 0;  // what is more than usual is mostly the machine's doing: low costs are believed sooner
+        void add(double cost) {
+            usual += (frames++ == 0 ? 1 : cost < usual ? 0.5 : 0.1) * (cost - usual);
+        }
+    };
     struct Pace {
+        static constexpr int levels = 6, shortest_wait = 16;
+        struct Level {
+            Cost cost;     // of a followed frame: seconds, or with a tau the share of a full frame's cycles
+            int left = 0;  // frames in full before changes are followed again
+            int wait = shortest_wait;  // how many the next time
+        };
         bool always = false;  // follow whatever it costs
-        bool full = false;    // this frame is `compact_`'s
-        int left = 4;         // frames in full before changes are followed (again)
-        int wait = 16;        // how many the next time
-        int since = 0;         // frames followed
-        double ratio = 1;      // their cost over that of full ones, smoothed
-        double dense = 0, seconds = 0;     // time of a full frame, smoothed; of this frame so far
-        double cost = 0, dense_cost = 0;   // of this frame, estimated in cycles; of a full one
+        bool full = false;  // this frame is `compact_`'s
+        int level = 0;      // of this frame
+        int others = 1;     // frames in a row for which not doing as the last ones were done would have been right
+        bool compact = true;  // as they were done
+        int since = 0;  // followed frames since the last full one
+        Level level_costs[levels];
+        Cost full_cost;       // seconds of a frame of `compact_`
+        int full_frames = 0;  // how many there were
+        double seconds = 0;  // of this frame so far
+        double cost = 0, dense_cost = 0;  // of this frame, estimated in cycles; of a full one
     } pace_;
     std::unique_ptr<Session> compact_;
     std::vector<float> sample_;  // a few pixels of the last input
-    double unrest_ = 1, unrest_before_ = 1;  // the share of them that changes, smoothed; when that was last looked at
     std::vector<Grid> grids_;
     std::vector<uint8_t> grid_changed_;
     std::vector<std::vector<Bound*>> grid_users_;  // the operators that a grid belongs to
@@ -150,6 +195,7 @@ private:
     std::vector<float*> free_stripes_;
     std::mutex stripes_mutex_;
     Memory map_, scratch_, low_, high_, merged_;
+    int64_t scratch_width_ = 0;
     const float* input_ = nullptr;
     int64_t macs_done_ = 0, macs_dense_ = 0;
     size_t bytes_ = 0;

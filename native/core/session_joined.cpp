@@ -84,35 +84,37 @@ void Session::run_joined(Bound& conv, Bound& pool, const std::vector<std::pair<i
 
 // A convolution and its pool: whole rows of the pool, those whose windows hold any change.
 void Session::follow_joined(Bound& conv, Bound& pool) {
-    bool all;
-    window(conv, all);
-    begin_following(pool, all);
+    Changed changed = window(conv);
     uint16_t* map = map_.as<uint16_t>();
     std::vector<std::pair<int32_t, int32_t>> spans;
-    if (all) spans.emplace_back(0, pool.op->h);
-    else {
+    double share = 1;
+    if (changed.all) {
+        changed.rows = {0, pool.op->h};
+        spans.emplace_back(0, pool.op->h);
+    } else {
         const Op& op = *conv.op;
-        std::vector<bool> changed(size_t(op.h));
-        for (int32_t y = 0; y < op.h; y++)
-            for (int32_t x = 0; x < op.w && !changed[size_t(y)]; x++)
-                changed[size_t(y)] = map[int64_t(y) * op.w + x] != 0;
+        std::vector<bool> moves(size_t(op.h));
+        for (int32_t y = changed.rows.first; y < changed.rows.last; y++)
+            for (int32_t x = 0; x < op.w && !moves[size_t(y)]; x++) moves[size_t(y)] = map[int64_t(y) * op.w + x] != 0;
+        int32_t rows = 0;
         for (int32_t y = 0; y < pool.op->h; y++) {
             const int32_t from = std::max(0, y * pool.pool.stride_y - pool.pool.top);
             const int32_t to = std::min(op.h, y * pool.pool.stride_y - pool.pool.top + pool.pool.kernel_h);
             bool any = false;
-            for (int32_t row = from; row < to; row++) any |= changed[size_t(row)];
+            for (int32_t row = from; row < to; row++) any |= moves[size_t(row)];
             std::fill(map + int64_t(y) * pool.op->w, map + int64_t(y + 1) * pool.op->w, uint16_t(any));
             if (!any) continue;
+            rows++;
             if (!spans.empty() && spans.back().second == y) spans.back().second++;
             else spans.emplace_back(y, y + 1);
         }
-        int64_t rows = 0;
-        for (const auto& [first, last] : spans) rows += last - first;
-        work_of(conv) = {op.macs / pool.op->h * rows, rows == pool.op->h ? How::dense : How::listed};
+        changed.rows = spans.empty() ? Rows() : Rows{spans.front().first, spans.back().second};
+        share = double(rows) / pool.op->h;
+        work_of(conv) = {op.macs / pool.op->h * rows, share == 1 ? How::dense : How::listed};
     }
+    begin_following(pool, changed);
     run_joined(conv, pool, spans);
-    end_following(pool, all);
-    count_cost(conv, conv.op->macs ? double(work_of(conv).first) / double(conv.op->macs) : 1.0, !fresh_);
+    count_cost(conv, share);
 }
 
 }  // namespace vq

@@ -21,7 +21,7 @@ static void window_map(const WindowMap& m) {
         return s < a ? uint16_t(0xFFFF) : s;
     };
     for (int32_t i = 1; i <= m.margin; i++) row[-i] = row[m.in_w + i - 1] = 0;
-    for (int32_t y = 0; y < m.out_h; y++) {
+    for (int32_t y = m.out_first; y < m.out_last; y++) {
         uint16_t* out = m.out + int64_t(y) * m.out_w;
         for (int32_t x = 0; x < m.in_w; x++) row[x] = 0;
         for (int32_t r = 0; r < m.row_count; r++) {
@@ -38,20 +38,6 @@ static void window_map(const WindowMap& m) {
             else
                 for (int32_t x = 0; x < m.out_w; x++) out[x] = add(out[x], from[x * m.stride_x]);
         }
-    }
-}
-
-static void count_moved(const uint16_t* moved, int64_t count, int64_t& pixels, int64_t& groups) {
-    pixels = groups = 0;
-    for (int64_t first = 0; first < count; first += 32768) {
-        const int64_t end = first + 32768 < count ? first + 32768 : count;
-        uint32_t some = 0, sum = 0;
-        for (int64_t p = first; p < end; p++) {
-            some += moved[p] != 0;
-            sum += moved[p] & 0x7fff;
-        }
-        pixels += some;
-        groups += sum;
     }
 }
 

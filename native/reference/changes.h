@@ -18,7 +18,7 @@ static bool finite(const float* values, int64_t count) {
 }
 
 static void window_map(const WindowMap& m) {
-    for (int32_t y = 0; y < m.out_h; y++)
+    for (int32_t y = m.out_first; y < m.out_last; y++)
         for (int32_t x = 0; x < m.out_w; x++) {
             int64_t sum = 0;
             for (int32_t r = 0; r < m.row_count; r++)
@@ -28,14 +28,6 @@ static void window_map(const WindowMap& m) {
                 }
             m.out[int64_t(y) * m.out_w + x] = uint16_t(sum < 0xFFFF ? sum : 0xFFFF);
         }
-}
-
-static void count_moved(const uint16_t* moved, int64_t count, int64_t& pixels, int64_t& groups) {
-    pixels = groups = 0;
-    for (int64_t p = 0; p < count; p++) {
-        pixels += moved[p] != 0;
-        groups += moved[p] & ~wide;
-    }
 }
 
 static void split(const uint16_t* map, int32_t begin, int32_t end, uint16_t limit, int32_t* low, int64_t& low_count,

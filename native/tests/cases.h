@@ -487,26 +487,17 @@ inline Call finite_case(World& world, Random& r) {
     return [=, &values](const Kernels& kernels) { *answer = kernels.finite(values.data(), count); };
 }
 
-inline Call count_moved_case(World& world, Random& r) {
-    const int count = r.between(1, 300);
-    auto* moved = world.array<uint16_t>("moved", count);
-    for (int i = 0; i < count; i++)
-        moved[i] = uint16_t(r.chance(60) ? 0 : r.between(0, 0x3FFF) | (r.chance(10) ? wide : 0));
-    auto* answer = world.array<int64_t>("pixels and groups", 2);
-    world.shape = " of " + std::to_string(count);
-    return [=](const Kernels& kernels) { kernels.count_moved(moved, count, answer[0], answer[1]); };
-}
-
 inline Call window_map_case(World& world, Random& r) {
     WindowMap m;
-    m.in_h = r.between(1, 9), m.in_w = r.between(1, 70), m.out_h = r.between(1, 9);
+    m.in_h = r.between(1, 9), m.in_w = r.between(1, 70), m.out_last = r.between(1, 9);
+    m.out_first = r.between(0, m.out_last);
     m.stride_y = r.between(1, 3), m.stride_x = r.between(1, 3);
     m.out_w = r.between(1, (m.in_w + m.stride_x - 1) / m.stride_x);
     auto* in = world.array<uint16_t>("map", int64_t(m.in_h) * m.in_w);
     for (int64_t i = 0; i < int64_t(m.in_h) * m.in_w; i++)
         in[i] = uint16_t(r.chance(50) ? 0 : r.chance(80) ? r.between(1, 99) : r.between(0, 0xFFFF));
     m.in = in;
-    m.out = world.array<uint16_t>("windows", int64_t(m.out_h) * m.out_w);
+    m.out = world.array<uint16_t>("windows", int64_t(m.out_last) * m.out_w);
     auto &rows = world.own<std::vector<int32_t>>(), &columns = world.own<std::vector<int32_t>>();
     for (int i = r.between(1, 4); i > 0; i--) rows.push_back(r.between(-4, 4));
     for (int i = r.between(1, 4); i > 0; i--) columns.push_back(r.between(-4, 4));

@@ -29,7 +29,6 @@ const Named kernels[] = {
     {"copy_sparse", copy_sparse_case},
     {"quantize_input", quantize_input_case},
     {"finite", finite_case},
-    {"count_moved", count_moved_case},
     {"window_map", window_map_case},
     {"split", split_case},
     {"lane_sums", lane_sums_case},

@@ -19,6 +19,6 @@ namespace vq {
 extern const Kernels kernels_avx2;
 const Kernels kernels_avx2 = {"avx2", avx2::conv, avx2::conv_residual, avx2::depthwise,
                                   VQ_OTHER_KERNELS(avx2), avx2::quantize_input, avx2::finite, avx2::window_map,
-                                  avx2::count_moved, avx2::split, avx2::lane_sums, avx2::between, avx2::order,
+                                  avx2::split, avx2::lane_sums, avx2::between, avx2::order,
                                   avx2::peak};
 }  // namespace vq
