@@ -45,7 +45,12 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    trainers = contenders(options)
+    with tempfile.TemporaryDirectory() as folder:
+        race(options, contenders(options, Path(folder)))
+
+
+def race(options: argparse.Namespace, trainers: dict[str, Trainer]) -> None:
+    """Time their steps in turns, and tell."""
     seconds: dict[str, list[float]] = {name: [] for name in trainers}
     batches = {name: next(trainer.batches.of_epoch(0)) for name, trainer in trainers.items()}
     for step in range(WARM_UP + options.steps):
@@ -67,7 +72,7 @@ def main() -> None:
         )
 
 
-def contenders(options: argparse.Namespace) -> dict[str, Trainer]:
+def contenders(options: argparse.Namespace, folder: Path) -> dict[str, Trainer]:
     """A training in floating point, and one of each scheme, all with `FRAMES` frames in a step."""
     crop = parse_size(options.crop, "--crop")
     weights = require_weights(options.network, "camvid")
@@ -75,7 +80,6 @@ def contenders(options: argparse.Namespace) -> dict[str, Trainer]:
     recipe = Recipe.for_scheme(
         "segmentation", crop, epochs=1, batch=FRAMES, seed=0, precision=options.precision
     )
-    folder = Path(tempfile.mkdtemp())
     model = create(options.network, weights)
     found = {"fp32": Trainer(model, objective_for(model, stills, recipe), folder, ALONE)}
     network = capture_model(options.network, create(options.network, weights), crop)

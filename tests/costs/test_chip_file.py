@@ -56,7 +56,7 @@ def test_what_is_written_reads_back(chip, tmp_path):
     ("old", "new", "message"),
     [
         ("buffer_kb = 512\n", "", "mine.toml: buffer_kb is missing"),
-        ("buffer_kb = 512", "buffer_kb = -1", "mine.toml: mine: buffer is -1000; it must be above 0"),
+        ("buffer_kb = 512", "buffer_kb = -1", "mine.toml: buffer_kb is -1; it must be above 0"),
         ("buffer_kb = 512", 'buffer_kb = "big"', "buffer_kb is 'big'; it must be a number"),
         ("buffer_kb = 512", "buffer_kb = true", "buffer_kb is True; it must be a number"),
         ("[4, 16]", "[4]", r"array is \[4\]; it must be"),

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -155,6 +156,24 @@ def test_a_labelled_video_is_used_as_it_is(squares):
     assert isinstance(objective, VideoWindows) and len(objective) == 1
     inputs, targets = objective.collate([objective.pair(0)])
     assert inputs.shape == (1, 3, 3, *CROP) and np.array_equal(targets[2], frames[2].target.labels)
+
+
+def test_a_labelled_video_with_gaps(squares):
+    video = vq.data.open(f"camvid:{squares}#val")
+    gaps = replace(video, samples=[replace(s, read_target=None) if s.index % 4 else s for s in video])
+    objective = clip_objective(network(), vq.Scheme.parse("w8a8->w4a4 T=3"), gaps, recipe())
+    assert len(objective) == sum(s.is_labelled for s in gaps) > 0
+    void = video[0].target.void
+    _, targets = objective.collate([objective.pair(0)])
+    seen = [not bool((target == void).all()) for target in targets]
+    assert sum(seen) == 1
+    outputs = {objective._output: torch.zeros(3, 11, *CROP, requires_grad=True)}
+    objective.loss(outputs, targets).backward()
+    moved = outputs[objective._output].grad.flatten(1).abs().sum(1) > 0
+    assert moved.tolist() == seen
+    with pytest.raises(DataError, match="no sample has a label"):
+        none = replace(video, samples=[replace(s, read_target=None) for s in video])
+        clip_objective(network(), vq.Scheme.parse("w8a8->w4a4 T=3"), none, recipe())
 
 
 def test_the_score_is_that_of_compare(squares, tmp_path):

@@ -14,6 +14,7 @@ from videoquant.cli.networks import input_size
 from videoquant.cli.options import channels_match, open_clip, progress_bar
 from videoquant.cli.training_run import (
     CURVES_FILE,
+    default_precision,
     report_files,
     run,
     training_data,
@@ -63,7 +64,9 @@ def train_quantized(
         task = None if distill else network.preprocessing.task
         if distill or name not in names():  # whole frames, and a file has one size
             settings["crop"] = settings["crop"] or network.size
-        settings["precision"] = settings["precision"] or ("bf16" if among.device.type == "cuda" else "fp32")
+        # Simulated codes gain nothing from a CPU's bfloat16.
+        usual = default_precision(task, among.device) if among.device.type == "cuda" else "fp32"
+        settings["precision"] = settings["precision"] or usual
         recipe = Recipe.for_scheme(task, network.size, **settings)
         graph = at(recipe.crop)
         validate = stream_validator(network, scored) if scored is not None and among.is_first else None

@@ -57,6 +57,9 @@ def parse_chip(text: str, where: str) -> Chip:
     if not (isinstance(array, list) and len(array) == 2 and all(type(n) is int and n > 0 for n in array)):
         raise ChipError(f"{where}: array is {array!r}; it must be [input channels, output channels]")
     numbers = {key: _number(data, key, where) for key in NUMBERS}
+    for key in ("buffer_kb", "bandwidth_gb_s"):  # in the file's units, not in the chip's
+        if not numbers[key] > 0:
+            raise ChipError(f"{where}: {key} is {numbers[key]:g}; it must be above 0")
     try:
         return Chip(
             data["name"],

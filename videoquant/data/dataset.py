@@ -100,6 +100,15 @@ class Dataset(Sequence[Sample]):
         """Whether any sequence has more than one frame."""
         return len(self.clips) < len(self)
 
+    def labelled(self) -> Dataset:
+        """Those samples that have a label. Raises `DataError` where none has. Reads no file."""
+        if all(sample.is_labelled for sample in self):
+            return self
+        samples = [sample for sample in self if sample.is_labelled]
+        if not samples:
+            raise DataError(f"{self.name}#{self.split}: no sample has a label")
+        return replace(self, samples=samples)
+
     def clip(self, name: str | None = None) -> LabelledClip:
         """The frames, with their targets, as a `Clip` that every function of the library takes.
 

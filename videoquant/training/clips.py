@@ -5,6 +5,7 @@ They are made of labelled stills or cut from videos; without a time axis they ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from videoquant.calibration.sampling import calibration_spans
-from videoquant.data.dataset import LabelledClip, LabelledFrame
+from videoquant.data.dataset import Dataset, LabelledClip, LabelledFrame
 from videoquant.data.video import Clip, Frame
 from videoquant.errors import DataError
 from videoquant.network.graph import Network
@@ -66,8 +67,10 @@ class VideoWindows(Objective):
 
     network: in the size of its inputs, which frames are resized to. clip: up to `WINDOWS` stretches of
     `frames` frames, spread over its length; they are read once and kept.
-    labelled, output: the loss on every frame, as of `FilmedStills`. None for distillation: the outputs of
-    every frame shall be those of the network in floating point (`relative_error`).
+    labelled, output: the loss on every frame that has a label, as of `FilmedStills`; where not all have one,
+    stretches hold one at least, which is now the first of its frames, now the second, … None for
+    distillation: the outputs of every frame shall be those of the network in floating point
+    (`relative_error`).
     Raises `DataError` where the video is shorter than a stretch.
     """
 
@@ -82,8 +85,14 @@ class VideoWindows(Objective):
     ) -> None:
         self.network, self.recipe, self.name = network, recipe, clip.name
         self._labelled, self._output, self._frames = labelled, output, frames
-        sequences = clip.dataset.clips.values() if isinstance(clip, LabelledClip) else [range(len(clip))]
-        spans = calibration_spans([s for s in sequences if len(s) >= frames], frames, WINDOWS)
+        dataset = clip.dataset if isinstance(clip, LabelledClip) else None
+        sequences = [
+            s for s in (dataset.clips.values() if dataset else [range(len(clip))]) if len(s) >= frames
+        ]
+        if labelled is None or dataset is None or all(sample.is_labelled for sample in dataset):
+            spans = calibration_spans(sequences, frames, WINDOWS)
+        else:
+            spans = _spans_with_labels(dataset, sequences, frames)
         if not spans:
             raise DataError(f"{clip.name}: has {len(clip)} frames; a clip to train on needs {frames}")
         pictures = [self._pair_of(frame) for frame in clip.runs(spans)]
@@ -98,7 +107,8 @@ class VideoWindows(Objective):
         if self._labelled is None:
             return frame.pixels, np.zeros(0, np.uint8)
         assert isinstance(frame, LabelledFrame)
-        return self._labelled.read(frame.sample)
+        read = self._labelled.read if frame.sample.is_labelled else self._labelled.unlabelled
+        return read(frame.sample)
 
     def __len__(self) -> int:
         return len(self._clips)
@@ -124,6 +134,18 @@ class VideoWindows(Objective):
             right = [on_device(self.network, targets.device).run(x[None]) for x in targets.flatten(0, 1)]
         errors = [relative_error(y, torch.cat([r[name] for r in right])) for name, y in outputs.items()]
         return torch.stack(errors).mean()
+
+
+def _spans_with_labels(dataset: Dataset, sequences: Sequence[range], frames: int) -> list[range]:
+    """Up to `WINDOWS` stretches around labelled frames, evenly chosen."""
+    labelled = [(at, s) for s in sequences for at in s if dataset[at].is_labelled]
+    wanted = min(len(labelled), WINDOWS)
+    chosen = [labelled[(2 * i + 1) * len(labelled) // (2 * wanted)] for i in range(wanted)]
+    starts = [
+        min(max(at - i % frames, sequence.start), sequence.stop - frames)
+        for i, (at, sequence) in enumerate(chosen)
+    ]
+    return [range(start, start + frames) for start in starts]
 
 
 @lru_cache(maxsize=2)

@@ -90,6 +90,13 @@ class LabelledObjective(Objective):
         """The picture and what belongs to it, uint8. Raises `DataError` where they do not fit together."""
 
     @abstractmethod
+    def unlabelled(self, sample: Sample) -> Pair:
+        """A picture of a video without a label, and what says so to the loss.
+
+        Raises `DataError` where the loss counts every picture.
+        """
+
+    @abstractmethod
     def film(self, pair: Pair, frames: int, random: np.random.Generator) -> Pair:
         """A clip of so many frames over a picture, as of a moving camera, and what belongs to each frame."""
 
@@ -127,6 +134,10 @@ class SegmentationObjective(LabelledObjective):
         target = sample.target
         assert isinstance(target, LabelMap)
         return sample.pixels, target.labels
+
+    def unlabelled(self, sample: Sample) -> Pair:
+        pixels = sample.pixels
+        return pixels, np.full(pixels.shape[:2], self.void, np.uint8)
 
     def example(self, pair: Pair, random: np.random.Generator) -> Pair:
         pixels, labels = pair
@@ -184,6 +195,9 @@ class SuperResolutionObjective(LabelledObjective):
                 f"{self.recipe.crop[0]}×{self.recipe.crop[1]}; give a smaller one"
             )
         return low, target.pixels
+
+    def unlabelled(self, sample: Sample) -> Pair:
+        raise DataError(f"{self.name}: {sample.name} has no label to train on")
 
     def example(self, pair: Pair, random: np.random.Generator) -> Pair:
         low, high = pair

@@ -60,8 +60,9 @@ def clip_objective(
     """Clips of one period of a scheme, and the loss on them.
 
     network: in the size of the training inputs, `recipe.crop`. data: labelled stills are filmed by a moving
-    camera; labelled videos are used as they are, and for distillation, which needs no labels, any clip.
-    Without a time axis the frames of either are cropped as in training in floating point.
+    camera; labelled videos are used as they are, where not every frame needs a label, and for distillation,
+    which needs none, any clip. Without a time axis the labelled frames of either are cropped as in training
+    in floating point.
     Raises `SchemeError` for a scheme that quantizes nothing, `DataError` for data that does not fit.
     """
     if scheme.is_float:
@@ -76,7 +77,7 @@ def clip_objective(
         )
     task = task_for(network)
     classes = task.channels if isinstance(task, Segmentation) else None
-    labelled = labelled_objective(network.preprocessing, classes, data, recipe)
+    labelled = labelled_objective(network.preprocessing, classes, data.labelled(), recipe)
     output = primary_output(network)
     if data.is_video and scheme.period > 1:
         return VideoWindows(network, data.clip(), scheme.period, recipe, labelled, output)
