@@ -2,8 +2,7 @@
 
 A network lies in --networks (default experiments/networks, which git ignores) as NETWORK/SCHEME.vq. Where it
 is missing it is trained, and a training that was stopped goes on where it was. Schemes without a time axis go
-`PASSES` times over the images, those of T = 3 `CLIP_PASSES` times over clips filmed from them: 1.7 times as
-many frames, of which a clip's are much alike.
+`PASSES` times over the images, those of T = 3 `CLIP_PASSES` times over clips filmed from them: as many frames.
 
     python experiments/trained.py [--data DIR] [--networks DIR] SCHEME ...
 
@@ -25,7 +24,7 @@ from videoquant.training.trainer import STATE_FILE
 from videoquant.training.tuning import scheme_trainer
 
 PASSES, BATCH = 9, 6
-CLIP_PASSES, CLIP_BATCH = 5, 3
+CLIP_PASSES, CLIP_BATCH = 3, 3
 CROP = (360, 480)  # whole frames: on smaller crops DDRNet adapts to their size, and loses on frames
 
 

@@ -3,7 +3,9 @@
 //     test_kernels [cases of each kernel] [first seed] [instruction set]
 #include <cstdlib>
 
-#include "cases.h"
+#include "change_cases.h"
+#include "convolution_cases.h"
+#include "operator_cases.h"
 
 using namespace vq;
 using namespace vq::test;
