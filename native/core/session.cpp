@@ -50,6 +50,7 @@ Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::
         }
     }
     if (!incremental_) return;
+    pace_.full = true;
     int64_t margin = 0;
     for (const std::vector<Bound>& program : programs_)
         for (const Bound& b : program) margin = std::max(margin, int64_t(b.margin));

@@ -37,7 +37,10 @@ public:
         bounded_ |= tau > 0;
     }
     // Follow changes even where it costs more than it saves: for measuring what there is to save.
-    void always_follow() { pace_.always = true; }
+    void always_follow() {
+        fresh_ |= pace_.full;
+        pace_.always = true, pace_.full = false;
+    }
     // The next frame is computed in full.
     void refresh() { fresh_ = true; }
 
@@ -166,16 +169,15 @@ private:
             int left = 0;  // frames in full before changes are followed again
             int wait = shortest_wait;  // how many the next time
         };
-        bool always = false;  // follow whatever it costs
-        bool full = false;  // this frame is `compact_`'s
-        int level = 0;      // of this frame
-        int others = 1;     // frames in a row for which not doing as the last ones were done would have been right
-        bool compact = true;  // as they were done
-        int since = 0;  // followed frames since the last full one
+        bool always = false;   // follow whatever it costs
+        bool full = false;     // this frame is `compact_`'s, as the first ones of all are
+        int others = 1;        // frames in a row that the other memory would have been right for
+        int level = 0;         // of this frame
+        int since = 0;         // followed frames since the last full one
         Level level_costs[levels];
-        Cost full_cost;       // seconds of a frame of `compact_`
-        int full_frames = 0;  // how many there were
-        double seconds = 0;  // of this frame so far
+        Cost full_cost;        // seconds of a frame of `compact_`
+        int full_frames = 0;   // how many there were
+        double seconds = 0;    // of this frame so far
         double cost = 0, dense_cost = 0;  // of this frame, estimated in cycles; of a full one
     } pace_;
     std::unique_ptr<Session> compact_;

@@ -43,12 +43,11 @@ void Session::choose_way() {
     if (!pace_.always && !bounded_) {
         // What a full frame takes must be known, and known anew now and then where little is gained.
         const bool close = pace_.level_costs[pace_.level].cost.usual > 0.6 * pace_.full_cost.usual;
-        if (pace_.since >= 32 && close) pace_.compact = true, pace_.others = -1;
+        if (pace_.since >= 32 && close) pace_.full = true, pace_.others = -1;
         if (pace_.full_cost.frames < 2) pace_.others = -1;
     }
-    pace_.others = pays == pace_.compact ? pace_.others + 1 : 0;
-    if (pace_.others >= (pace_.compact ? 2 : 4)) pace_.compact = !pace_.compact, pace_.others = 0;
-    pace_.full = pace_.compact && !pace_.always;
+    pace_.others = pays == pace_.full ? pace_.others + 1 : 0;
+    if (pace_.others >= (pace_.full ? 2 : 4)) pace_.full = !pace_.full, pace_.others = 0;
     fresh_ |= was_full || !pays;
 }
 

@@ -19,7 +19,16 @@ inline __attribute__((always_inline)) void each_pixel(Pixels pixels, int32_t w, 
 class Runner {
 public:
     explicit Runner(const Program& program) : program_(program), flat_(is_flat(program)) {
-        if (flat_) room_ = (capacity - 4 * lanes) / program.channels;
+        if (!flat_) return;
+        room_ = (capacity - 4 * lanes) / program.channels;
+        // Followed codes go to a buffer first, and from there whole pixels to where they are compared.
+        for (int i = 0; i < program.count; i++)
+            if (program.steps[i].track.delta) followed_ = i;
+        if (followed_ < 0) return;
+        for (int i = 0; i < program.count; i++) steps_[i] = program.steps[i];
+        steps_[followed_].track = Track();
+        program_.steps = steps_;
+        store_ = &program.steps[followed_];
     }
     ~Runner() { flush(); }
 
@@ -50,16 +59,18 @@ private:
 
     static bool is_flat(const Program& program) {
         if (program.channels >= 4 * lanes) return false;
+        int followed = 0;
         for (int i = 0; i < program.count; i++) {
             const Step& s = program.steps[i];
             const bool by_channel = s.kind == Do::prelu || s.kind == Do::affine;
-            if (by_channel || s.kind == Do::store_residual || s.track.delta || s.staged.counts) return false;
+            if (by_channel || s.kind == Do::store_residual || s.staged.counts) return false;
+            followed += s.track.delta != nullptr;
             if (s.out.data && s.out.stride != program.channels) return false;
             if (s.operand && !(s.operand_pixel == 0 && s.operand_channel == 0) &&
                 !(s.operand_pixel == program.channels && s.operand_channel == 1))
                 return false;
         }
-        return true;
+        return !followed || (followed == 1 && program.channels % 4 == 0 && program.count <= most_steps);
     }
     // Where the next pixel's values go. They may be followed by a vector of anything.
     float* place(int64_t pixel) {
@@ -72,16 +83,29 @@ private:
     // To the program they are the channels of pixel 0.
     void flush() {
         const int n = count_ * program_.channels;
+        if (!n) return;
+        if (store_) steps_[followed_].out.data = codes_ - first_ * program_.channels;
         for (int i = 0; i < n; i += 4 * lanes) {
             F32 v[4];
             for (int k = 0; k < 4; k++) v[k] = F32::load(buffer_ + i + k * lanes);
             run_program<4>(program_, v, 0, int(first_) * program_.channels + i, n - i < 4 * lanes ? n - i : 4 * lanes);
         }
+        if (store_) {
+            const int64_t at = first_ * program_.channels;
+            track_run(store_->out.u8() + at, store_->track.delta + at, store_->track.moved + first_, codes_, count_,
+                      program_.channels, store_->track.tau);
+        }
         count_ = 0;
     }
 
-    const Program& program_;
+    static constexpr int most_steps = 8;
+
+    Program program_;
     const bool flat_;
+    int followed_ = -1;
+    const Step* store_ = nullptr;  // the step that is followed
+    Step steps_[most_steps];
+    uint8_t codes_[capacity];
     int64_t first_ = 0;
     int count_ = 0, room_ = 0;
     alignas(64) float buffer_[capacity];

@@ -65,6 +65,39 @@ inline int track_bytes(uint8_t* held, int8_t* delta, I32 codes, int n, int tau, 
     return __builtin_popcount(groups & 0x1111);
 }
 
+// The codes of pixels that lie one after the other, whole groups of 4 channels each, up to 512; `moved` gets their
+// counts.
+inline void track_run(uint8_t* held, int8_t* delta, uint16_t* moved, const uint8_t* codes, int pixels, int channels,
+                      int tau) {
+    const int bytes = pixels * channels, each = channels / 4;
+    uint64_t groups[3] = {}, overs[3] = {};  // a bit for every 4 channels; a shift by a pixel reads two words
+    const __m512i limit = _mm512_set1_epi8(char(tau));
+    for (int i = 0; i < bytes; i += 64) {
+        const __mmask64 tail = bytes - i < 64 ? (uint64_t(1) << (bytes - i)) - 1 : ~uint64_t(0);
+        const __m512i now = _mm512_maskz_loadu_epi8(tail, codes + i), old = _mm512_maskz_loadu_epi8(tail, held + i);
+        const __m512i size = _mm512_or_si512(_mm512_subs_epu8(now, old), _mm512_subs_epu8(old, now));
+        const __mmask64 takes = _mm512_cmpgt_epu8_mask(size, limit);
+        const __m512i change = _mm512_maskz_sub_epi8(takes, now, old);
+        const __m512i wide_change = _mm512_movm_epi8(_mm512_mask_cmpgt_epu8_mask(takes, size, _mm512_set1_epi8(127)));
+        if (tail == ~uint64_t(0)) {
+            _mm512_storeu_si512(held + i, _mm512_mask_mov_epi8(old, takes, now));
+            _mm512_storeu_si512(delta + i, change);
+        } else {
+            _mm512_mask_storeu_epi8(held + i, takes, now);
+            _mm512_mask_storeu_epi8(delta + i, tail, change);
+        }
+        groups[i / 256] |= uint64_t(_mm512_test_epi32_mask(change, change)) << i / 4 % 64;
+        overs[i / 256] |= uint64_t(_mm512_test_epi32_mask(wide_change, wide_change)) << i / 4 % 64;
+    }
+    const uint64_t own = (uint64_t(1) << each) - 1;
+    const auto of = [&](const uint64_t* bits, int first) {
+        const int word = first / 64, shift = first % 64;
+        return (bits[word] >> shift | (shift ? bits[word + 1] << (64 - shift) : 0)) & own;
+    };
+    for (int p = 0; p < pixels; p++)
+        moved[p] = uint16_t(__builtin_popcountll(of(groups, p * each)) | (of(overs, p * each) ? wide : 0));
+}
+
 // Dense + Sparse: see outside.h.
 inline __mmask16 mask_outside(F32 x, const Outside& outside) {
     return _mm512_cmp_ps_mask(x.v, _mm512_set1_ps(outside.top), _CMP_GT_OQ) |

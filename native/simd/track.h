@@ -1,4 +1,4 @@
-// `track_bytes` in plain C++, for the instruction sets that have no better.
+// `track_bytes` and `track_run` in plain C++, for the instruction sets that have no better.
 #pragma once
 
 namespace vq::VQ_ISA {
@@ -22,6 +22,28 @@ inline int track_bytes(uint8_t* held, int8_t* delta, I32 codes, int n, int tau, 
         groups += any;
     }
     return groups;
+}
+
+// The codes of pixels that lie one after the other, whole groups of 4 channels each; `moved` gets their counts.
+inline void track_run(uint8_t* held, int8_t* delta, uint16_t* moved, const uint8_t* codes, int pixels, int channels,
+                      int tau) {
+    for (int p = 0; p < pixels; p++) {
+        int groups = 0;
+        bool over = false;
+        for (int first = p * channels; first < (p + 1) * channels; first += 4) {
+            bool any = false;
+            for (int i = first; i < first + 4; i++) {
+                const int change = codes[i] - held[i], size = change < 0 ? -change : change;
+                const bool takes = size > tau;
+                over |= takes && size > 127;
+                any |= takes;
+                delta[i] = takes ? int8_t(change) : int8_t(0);
+                if (takes) held[i] = codes[i];
+            }
+            groups += any;
+        }
+        moved[p] = uint16_t(groups | (over ? wide : 0));
+    }
 }
 
 // Bit g: whether any of the 4 changes of group g is not 0; up to 16 groups.
