@@ -2,7 +2,8 @@
 
 A network lies in --networks (default experiments/networks, which git ignores) as NETWORK/SCHEME.vq. Where it
 is missing it is trained, and a training that was stopped goes on where it was. Schemes without a time axis go
-`PASSES` times over the images, those of T = 3 `CLIP_PASSES` times over clips filmed from them: as many frames.
+`PASSES` times over the images, those of T = 3 `CLIP_PASSES` times over clips filmed from them: as many
+frames.
 
     python experiments/trained.py [--data DIR] [--networks DIR] SCHEME ...
 
