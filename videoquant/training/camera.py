@@ -15,8 +15,8 @@ from videoquant.training.augmentation import Pixels
 PAN = 0.03  # of the crop's longer side
 ZOOM = 0.03
 TURN = math.radians(0.7)
-# Standard deviation of the sensor's noise, in grey levels. Pictures bring their own, and keyframes see what is
-# added to that: with 2 levels DDRNet-23-slim lost more by learning to see through it than training won.
+# Standard deviation of the sensor's noise, in grey levels. Pictures bring their own, and keyframes see what
+# is added to that: with 2 levels DDRNet-23-slim lost more by learning to see through it than training won.
 NOISE = 0.5
 
 
