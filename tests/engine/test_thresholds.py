@@ -9,7 +9,8 @@ from tests.networks import small_network
 from videoquant.data.video import Frame
 from videoquant.engine import calibrate_thresholds, lower
 from videoquant.engine.thresholds import _Bench
-from videoquant.errors import DataError, SchemeError
+from videoquant.errors import CalibrationWarning, DataError, SchemeError
+from videoquant.tasks.base import Mean, Measure, Task
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,37 @@ def test_bounded_does_not_depend_on_threads(plan, frames):
     for frame in frames * 5:
         a, b = one.run(frame), three.run(frame)
         assert all(torch.equal(a[output], b[output]) for output in a)
+
+
+def test_flicker_everywhere_is_passed_over(plan, frames):
+    rng = np.random.default_rng(1)
+    still = frames[0].pixels.astype(int)
+    flicker = [
+        Frame((still + rng.integers(-2, 3, still.shape)).clip(0, 255).astype(np.uint8), i) for i in range(8)
+    ]
+    bench = _Bench(plan, flicker, None, threads=1)
+    trial = bench.run(calibrate_thresholds(plan, flicker, 0.2))
+    assert trial.cost < 0.3 * bench.run({}).cost and trial.loss <= 0.2
+
+
+class Constant(Task):
+    """A task whose measure sees no difference, ever."""
+
+    measures = (Measure("same", "sameness"),)
+
+    def agreement(self):
+        return Mean("same", self.primary, lambda a, b: 1.0)
+
+    def draw(self, pixels, outputs):
+        return pixels
+
+
+def test_a_measure_that_sees_nothing_is_replaced(plan, frames):
+    output = plan.stream("frame").run(frames[0])
+    task = Constant(next(iter(output)), (16, 16), plan.preprocessing)
+    with pytest.warns(CalibrationWarning, match="sameness is the same on all frames"):
+        thresholds = calibrate_thresholds(plan, frames, 0.1, task)
+    assert thresholds == calibrate_thresholds(plan, frames, 0.1)
 
 
 def test_refused(plan, frames):

@@ -2,8 +2,9 @@
 
 The engine then takes a code over only where it moved by more than the threshold τ of its quantizer point. A
 larger τ saves work and costs accuracy, and where it does which depends on the network and the clip. So τ is
-found greedily on unlabelled frames: of all points the one is raised that saves most work for what the outputs
-move, as long as the task's measure of that stays within the budget.
+found on unlabelled frames. First all points are raised together, as far as the task's measure of what the
+outputs move stays within the budget: where everything flickers, no point alone saves much. Then greedily: of
+all points the one is raised that saves most work for what the outputs move, as long as that stays within it.
 
 What the outputs move is measured twice: by the root of noise over signal, which is smooth and so tells good
 steps from bad ones, and by the task's own measure, which is what the budget is for.
@@ -12,6 +13,7 @@ steps from bad ones, and by the task's own measure, which is what the budget is 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,7 +23,7 @@ from torch import Tensor
 
 from videoquant.data.video import Frame
 from videoquant.engine.plan import Plan
-from videoquant.errors import DataError
+from videoquant.errors import CalibrationWarning, DataError
 from videoquant.network.preprocessing import prepare
 from videoquant.tasks.base import Task
 from videoquant.tasks.sqnr import Sqnr
@@ -60,13 +62,23 @@ def calibrate_thresholds(
         (0.02: keypoint F1, mask IoU or top-1 agreement of 0.98; in the measure's unit, e.g. per cent of a
         face's size for landmarks), or without a task the relative error of the first output.
     task: what the outputs mean (`videoquant.tasks.task_for(network)`). progress: called after each trial.
-    Raises `DataError` for a budget below 0 and without two frames in a row, `SchemeError` for a plan that
-    does not run in mode bounded.
+    Warns (`CalibrationWarning`) where the task's measure does not even tell frames from those half a clip
+    away, such as keypoints of an empty scene: it would allow anything, so the relative error of the output
+    takes its place. Raises `DataError` for a budget below 0 and without two frames in a row, `SchemeError`
+    for a plan that does not run in mode bounded.
     """
     if not budget >= 0:
         raise DataError(f"the budget is {budget}; it must be 0 or more")
     frames = list(frames)
     bench = _Bench(plan, frames, task, threads)
+    if task is not None and bench.is_blind():
+        bench.task = None
+        message = (
+            f"{task.measures[0].label} is the same on all frames, so it cannot tell what thresholds cost; they "
+            f"keep the output's relative error within {budget:g} instead. Calibrate on frames that show what it "
+            "measures"
+        )
+        warnings.warn(message, CalibrationWarning, stacklevel=2)
     points = _points(plan)
     level = dict.fromkeys(points, 0)
 
@@ -76,6 +88,13 @@ def calibrate_thresholds(
         return trial
 
     now = attempt(level)
+    for index in range(1, len(LEVELS)):
+        tried = dict.fromkeys(points, index)
+        trial = attempt(tried)
+        if trial.loss <= budget and trial.cost < now.cost:
+            level, now = tried, trial
+        elif level[points[0]] < index - 1:  # the second in a row that does not do
+            break
     # A point that promised little is looked at again only when no other promises more (lazy greedy).
     promise = dict.fromkeys(points, math.inf)
     while promise:
@@ -134,6 +153,13 @@ class _Bench:
         stream = plan.stream("frame", threads)
         self.reference = [stream.run(x) for x in self.inputs]
         self.costs = [_dense_cost(op) for op in plan.spec["programs"]["key"]]
+
+    def is_blind(self) -> bool:
+        """Whether the task's measure takes every frame for the one half of them further on."""
+        compare, half = _Loss(self.task), len(self.reference) // 2
+        for reference, other in zip(self.reference, self.reference[half:], strict=False):
+            compare.update(reference, other)
+        return compare.result() == 0
 
     def run(self, thresholds: dict[str, int]) -> Trial:
         stream = self.plan.stream("bounded", self.threads, thresholds)
