@@ -56,8 +56,8 @@ def calibrate_thresholds(
 ) -> dict[str, int]:
     """The thresholds τ of a plan's points, by name, for `plan.stream(mode="bounded", thresholds=…)`.
 
-    frames: of the clip or one like it, in order; where their indexes jump the stream starts again, so give
-        runs of at least 5 or so. About 30 frames take a minute.
+    frames: of the clip or one like it, in order, in a few runs from all over it: what is held from one run
+        to the next shows what is held for long. About 30 frames take a minute.
     budget: by how much the outputs may move from those of mode "frame": the loss of the task's first measure
         (0.02: keypoint F1, mask IoU or top-1 agreement of 0.98; in the measure's unit, e.g. per cent of a
         face's size for landmarks), or without a task the relative error of the first output.
@@ -74,9 +74,9 @@ def calibrate_thresholds(
     if task is not None and bench.is_blind():
         bench.task = None
         message = (
-            f"{task.measures[0].label} is the same on all frames, so it cannot tell what thresholds cost; they "
-            f"keep the output's relative error within {budget:g} instead. Calibrate on frames that show what it "
-            "measures"
+            f"{task.measures[0].label} is the same on all frames, so it cannot tell what thresholds cost; "
+            f"they keep the output's relative error within {budget:g} instead. Calibrate on frames that show "
+            "what it measures"
         )
         warnings.warn(message, CalibrationWarning, stacklevel=2)
     points = _points(plan)
@@ -166,9 +166,8 @@ class _Bench:
         stream.always_follow()
         cost, counted = 0.0, 0
         compare = _Loss(self.task)
+        # The stream goes on from run to run: what it holds of an earlier one is as old as after hours.
         for x, reference, counts in zip(self.inputs, self.reference, self.counts, strict=True):
-            if not counts:
-                stream.reset()
             compare.update(reference, stream.run(x))
             if counts:
                 cost += sum(self._shares(stream.layers()))
