@@ -157,9 +157,10 @@ private:
     // memory; then this one's buffers are out of date, and must be filled before changes are followed again.
     struct Cost {
         int frames = 0;
-        double usual = 0;  // what is more than usual is mostly the machine's doing: low costs are believed sooner
-        void add(double cost) {
-            usual += (frames++ == 0 ? 1 : cost < usual ? 0.5 : 0.1) * (cost - usual);
+        double usual = 0;
+        // What is more than usual is mostly the machine's doing: low costs are believed sooner, by a share of `fall`.
+        void add(double cost, double fall) {
+            usual += (frames++ == 0 ? 1 : cost < usual ? fall : 0.1) * (cost - usual);
         }
     };
     struct Pace {
@@ -174,6 +175,7 @@ private:
         int others = 1;        // frames in a row that the other memory would have been right for
         int level = 0;         // of this frame
         int since = 0;         // followed frames since the last full one
+        int enough = 8;        // of them, until what a full one costs is measured again
         Level level_costs[levels];
         Cost full_cost;        // seconds of a frame of `compact_`
         int full_frames = 0;   // how many there were

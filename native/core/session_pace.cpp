@@ -43,7 +43,10 @@ void Session::choose_way() {
     if (!pace_.always && !bounded_) {
         // What a full frame takes must be known, and known anew now and then where little is gained.
         const bool close = pace_.level_costs[pace_.level].cost.usual > 0.6 * pace_.full_cost.usual;
-        if (pace_.since >= 32 && close) pace_.full = true, pace_.others = -1;
+        if (pace_.since >= pace_.enough && close) {
+            pace_.full = true, pace_.others = -1;
+            pace_.enough = std::min(2 * pace_.enough, 64);
+        }
         if (pace_.full_cost.frames < 2) pace_.others = -1;
     }
     pace_.others = pays == pace_.full ? pace_.others + 1 : 0;
@@ -66,7 +69,8 @@ void Session::count_cost(const Bound& b, double share) {
 void Session::set_pace() {
     if (pace_.full) {
         // The first frame of all touches its memory for the first time: its time is no measure.
-        if (pace_.full_frames++ > 0) pace_.full_cost.add(pace_.seconds);
+        // Full frames all cost the same, so the fastest of late is believed.
+        if (pace_.full_frames++ > 0) pace_.full_cost.add(pace_.seconds, 1);
         pace_.since = 0;
     }
     if (pace_.full || fresh_) {
@@ -75,7 +79,7 @@ void Session::set_pace() {
     }
     pace_.since++;
     Pace::Level& level = pace_.level_costs[pace_.level];
-    level.cost.add(bounded_ ? pace_.cost / pace_.dense_cost : pace_.seconds);
+    level.cost.add(bounded_ ? pace_.cost / pace_.dense_cost : pace_.seconds, 0.5);
     const double excess = level.cost.usual / (bounded_ ? 1 : pace_.full_cost.usual);
     if (level.cost.frames > 16 && excess < 0.97) level.wait = Pace::shortest_wait;
     if (excess < 1 || level.cost.frames < (excess > 1.15 ? 2 : 4)) return;
