@@ -176,6 +176,19 @@ def test_a_labelled_video_with_gaps(squares):
         clip_objective(network(), vq.Scheme.parse("w8a8->w4a4 T=3"), none, recipe())
 
 
+@pytest.mark.parametrize("every", [2, 3])
+def test_labels_closer_than_a_cycle(squares, every):
+    video = vq.data.open(f"camvid:{squares}#val")
+    samples = [replace(s, index=i) for i, s in enumerate(list(video) * 4)]  # one sequence of 12 frames
+    gaps = replace(video, samples=[replace(s, read_target=None) if s.index % every else s for s in samples])
+    objective = clip_objective(network(), vq.Scheme.parse("w8a8->w4a4 T=4"), gaps, recipe())
+    assert len(objective) >= 2
+    void = video[0].target.void
+    for i in range(len(objective)):
+        _, targets = objective.collate([objective.pair(i)])
+        assert len(targets) == 4 and not bool((targets == void).all())
+
+
 def test_the_score_is_that_of_compare(squares, tmp_path):
     data, net = vq.data.open(f"camvid:{squares}#val"), network()
     run = trainer(vq.data.open(f"camvid:{squares}#train"), tmp_path / "t", "w4a4", epochs=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -13,6 +13,8 @@ from videoquant.axes import Predicted
 from videoquant.data.video import Clip, Frame
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
+
+_Item = TypeVar("_Item")
 
 CALIBRATION_FRAMES = 16  # about so many; enough for the ranges of one scene
 CALIBRATION_RUNS = 3  # and of long cycles no fewer runs than this
@@ -71,8 +73,13 @@ def calibration_spans(free: Sequence[range], period: int, wanted: int) -> list[r
     """`wanted` runs of `period` frames, evenly chosen from the free spans; fewer where no more fit."""
     runs = [range(i, i + period) for span in free for i in range(span.start, span.stop - period + 1, period)]
     runs = runs or [span[:period] for span in free]  # spans shorter than a cycle give what they have
-    wanted = min(len(runs), wanted)
-    return [runs[(2 * i + 1) * len(runs) // (2 * wanted)] for i in range(wanted)]
+    return evenly(runs, wanted)
+
+
+def evenly(items: Sequence[_Item], wanted: int) -> list[_Item]:
+    """`wanted` of the items, from the middles of equal parts; all where there are no more."""
+    wanted = min(len(items), wanted)
+    return [items[(2 * i + 1) * len(items) // (2 * wanted)] for i in range(wanted)]
 
 
 def calibration_clips(network: Network, source: Any, scheme: Scheme) -> list[list[Tensor]]:

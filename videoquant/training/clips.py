@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videoquant.calibration.sampling import calibration_spans
+from videoquant.calibration.sampling import calibration_spans, evenly
 from videoquant.data.dataset import Dataset, LabelledClip, LabelledFrame
 from videoquant.data.video import Clip, Frame
 from videoquant.errors import DataError
@@ -137,15 +137,14 @@ class VideoWindows(Objective):
 
 
 def _spans_with_labels(dataset: Dataset, sequences: Sequence[range], frames: int) -> list[range]:
-    """Up to `WINDOWS` stretches around labelled frames, evenly chosen."""
+    """Up to `WINDOWS` stretches around labelled frames, evenly chosen; none reaches into the one before."""
     labelled = [(at, s) for s in sequences for at in s if dataset[at].is_labelled]
-    wanted = min(len(labelled), WINDOWS)
-    chosen = [labelled[(2 * i + 1) * len(labelled) // (2 * wanted)] for i in range(wanted)]
-    starts = [
-        min(max(at - i % frames, sequence.start), sequence.stop - frames)
-        for i, (at, sequence) in enumerate(chosen)
-    ]
-    return [range(start, start + frames) for start in starts]
+    spans: list[range] = []
+    for i, (at, sequence) in enumerate(evenly(labelled, WINDOWS)):
+        start = min(max(at - i % frames, sequence.start), sequence.stop - frames)
+        if not spans or start >= spans[-1].stop:
+            spans.append(range(start, start + frames))
+    return spans
 
 
 @lru_cache(maxsize=2)
