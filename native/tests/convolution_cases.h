@@ -44,6 +44,21 @@ inline Call float_conv_case(World& world, Random& r) {
     return finish_case(world, a, r, &Kernels::float_conv);
 }
 
+// What a convolution of codes of a grid takes besides its weights. room: of `start`; unit: of the scales.
+template <class Args>
+void add_grid(World& world, Args& a, const Part& part, const Grid& grid, int room, float unit, Random& r) {
+    uint8_t* zeros = world.array<uint8_t>("zeros", a.in.stride);
+    std::memset(zeros, grid.zero, size_t(a.in.stride));
+    a.zeros = zeros;
+    int32_t* start = world.array<int32_t>("start", room);
+    for (int c = 0; c < a.out.c; c++) start[c] = -grid.zero * part.sums.as<int32_t>()[c];
+    a.start = start;
+    float* scale = world.per_channel("scale", a.out.c, r);
+    for (int c = 0; c < a.out.c; c++) scale[c] *= unit;
+    a.scale = scale;
+    a.bias = world.per_channel("bias", a.out.c, r);
+}
+
 // A quantized convolution whose weights the engine itself packed.
 inline Conv random_conv(World& world, Random& r, int& groups) {
     Conv a;
@@ -66,16 +81,7 @@ inline Conv random_conv(World& world, Random& r, int& groups) {
     a.blocks = part.blocks.data();
     a.block_count = int32_t(part.blocks.size());
 
-    uint8_t* zeros = world.array<uint8_t>("zeros", a.in.stride);
-    std::memset(zeros, grid.zero, size_t(a.in.stride));
-    a.zeros = zeros;
-    int32_t* start = world.array<int32_t>("start", a.out.c + 128);
-    for (int c = 0; c < a.out.c; c++) start[c] = -grid.zero * part.sums.as<int32_t>()[c];
-    a.start = start;
-    float* scale = world.per_channel("scale", a.out.c, r);
-    for (int c = 0; c < a.out.c; c++) scale[c] *= 1e-4f;
-    a.scale = scale;
-    a.bias = world.per_channel("bias", a.out.c, r);
+    add_grid(world, a, part, grid, a.out.c + 128, 1e-4f, r);
     return a;
 }
 
@@ -141,16 +147,7 @@ inline Call depthwise_case(World& world, Random& r) {
     pack_depthwise(part, weight.data(), a.in.c, a.taps);
     a.weight = part.flat.as<int8_t>();
     a.interleaved = part.interleaved.as<int8_t>();
-    uint8_t* zeros = world.array<uint8_t>("zeros", a.in.stride);
-    std::memset(zeros, grid.zero, size_t(a.in.stride));
-    a.zeros = zeros;
-    int32_t* start = world.array<int32_t>("start", (a.in.c + 63) / 64 * 64);
-    for (int c = 0; c < a.in.c; c++) start[c] = -grid.zero * part.sums.as<int32_t>()[c];
-    a.start = start;
-    float* scale = world.per_channel("scale", a.in.c, r);
-    for (int c = 0; c < a.in.c; c++) scale[c] *= 1e-3f;
-    a.scale = scale;
-    a.bias = world.per_channel("bias", a.in.c, r);
+    add_grid(world, a, part, grid, (a.out.c + 63) / 64 * 64, 1e-3f, r);
     if (r.chance(40)) add_sparse_taps(world, a, a.in.c, r);
     return finish_case(world, a, r, &Kernels::depthwise);
 }

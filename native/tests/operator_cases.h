@@ -4,12 +4,17 @@
 
 namespace vq::test {
 
-inline Call map_case(World& world, Random& r) {
-    Map a;
-    a.in = world.f32("in", r.between(1, 9), r.between(1, 9), r.channels(), r);
+// Operators that hand each pixel on as it is, of maps with sides up to `most`.
+template <class Args>
+Call pixelwise_case(World& world, Random& r, int most, void (*Kernels::*kernel)(const Args&, Pixels)) {
+    Args a;
+    a.in = world.f32("in", r.between(1, most), r.between(1, most), r.channels(), r);
     a.out = a.in;
-    return finish_case(world, a, r, &Kernels::map);
+    return finish_case(world, a, r, kernel);
 }
+
+inline Call map_case(World& world, Random& r) { return pixelwise_case(world, r, 9, &Kernels::map); }
+inline Call softmax_case(World& world, Random& r) { return pixelwise_case(world, r, 6, &Kernels::softmax); }
 
 inline Call dequantize_case(World& world, Random& r) {
     Dequantize a;
@@ -96,13 +101,6 @@ inline Call copy_sparse_case(World& world, Random& r) {
     a.elements = reinterpret_cast<SparseElement*>(world.array<uint64_t>("elements of the list", begin.back()));
     const int64_t first = r.between(0, int(pixels)), last = r.between(int(first), int(pixels));
     return [a, first, last](const Kernels& kernels) { kernels.copy_sparse(a, first, last); };
-}
-
-inline Call softmax_case(World& world, Random& r) {
-    Softmax a;
-    a.in = world.f32("in", r.between(1, 6), r.between(1, 6), r.channels(), r);
-    a.out = a.in;
-    return finish_case(world, a, r, &Kernels::softmax);
 }
 
 inline Call move_case(World& world, Random& r) {
