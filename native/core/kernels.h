@@ -1,6 +1,7 @@
 // The kernels that an instruction set provides, as a table of functions. Each computes some output pixels of one
 // operator and runs the program on them.
 #pragma once
+#include "memory.h"
 #include "types.h"
 
 namespace vq {
@@ -9,6 +10,8 @@ namespace vq {
 // begin at byte `in_offset`, in `groups` groups of 4. Weights are packed [tap][group][channels up to 16][4].
 struct Block {
     const int8_t* weight = nullptr;
+    // The same as 16-bit numbers, [vector][tap][2 · group][16 channels][2], for kernels that ask for them.
+    const Memory* pairs = nullptr;
     const int32_t* sums = nullptr;  // Σ of the weights of each output channel
     int32_t first = 0, channels = 0, vectors = 0;  // vectors: 16 channels each, 1 to 4
     int32_t in_offset = 0, groups = 0;
@@ -166,6 +169,7 @@ constexpr int most_ordered = 256;
 
 struct Kernels {
     const char* name;
+    bool pairs;  // whether convolutions read `Block::pairs`
     void (*conv)(const Conv&, Pixels);
     void (*conv_residual)(const Conv&, Pixels);  // acc += W ∗ δ, then the program; needs accumulators
     void (*depthwise)(const Depthwise&, Pixels);

@@ -39,7 +39,28 @@ void pack_conv(Part& part, const int8_t* weight, int32_t c_out, int32_t c_in, in
             part.weights.push_back(std::move(packed));
         }
     }
-    for (Block& b : part.blocks) b.sums = part.sums.as<int32_t>() + b.first;
+    part.pairs->weights.resize(part.blocks.size());
+    for (size_t k = 0; k < part.blocks.size(); k++) {
+        part.blocks[k].sums = part.sums.as<int32_t>() + part.blocks[k].first;
+        part.blocks[k].pairs = &part.pairs->weights[k];
+    }
+}
+
+void pack_pairs(const Part& part) {
+    std::call_once(part.pairs->once, [&] {
+        for (size_t k = 0; k < part.blocks.size(); k++) {
+            const Block& b = part.blocks[k];
+            const int64_t groups = int64_t(part.dy.size()) * b.groups;  // of all taps
+            part.pairs->weights[k] = Memory::of<int16_t>(size_t(64 * groups * b.vectors));
+            int16_t* out = part.pairs->weights[k].as<int16_t>();
+            for (int32_t v = 0; v < b.vectors; v++)
+                for (int64_t group = 0; group < groups; group++)
+                    for (int32_t pair = 0; pair < 2; pair++)
+                        for (int32_t c = 0; c < 16; c++, out += 2)
+                            for (int32_t i = 0; i < 2; i++)
+                                out[i] = b.weight[64 * (group * b.vectors + v) + 4 * c + 2 * pair + i];
+        }
+    });
 }
 
 void pack_depthwise(Part& part, const int8_t* weight, int32_t channels, int32_t kernel) {

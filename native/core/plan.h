@@ -1,5 +1,7 @@
 // The plan of a network: operators in order over slots, weights packed. It does not change and is shared by sessions.
 #pragma once
+#include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,12 +35,20 @@ struct StepPlan {
     Memory channel_a, channel_b;
 };
 
+// The weights of each block as `Block::pairs` has them: made when the first session of kernels that read them begins,
+// and shared by all.
+struct Pairs {
+    std::once_flag once;
+    std::vector<Memory> weights;
+};
+
 // One part of a convolution: all of it, or one phase of a transposed one.
 struct Part {
     std::vector<int32_t> dy, dx;
     int32_t step_y = 1, step_x = 1, phase_y = 0, phase_x = 0;
     std::vector<Block> blocks;
     std::vector<Memory> weights;
+    std::unique_ptr<Pairs> pairs = std::make_unique<Pairs>();
     Memory sums;          // Σ of weights by output channel, padded
     Memory flat;          // depthwise: [tap][channel]; float: [tap][input channel][output channel]
     Memory interleaved;   // depthwise: [tap / 4][channel][4]
@@ -86,6 +96,8 @@ struct Plan {
 // Packs int8 weights (C_out × C_in/groups × taps) of the given taps into blocks; fills part.blocks, weights, sums.
 void pack_conv(Part& part, const int8_t* weight, int32_t c_out, int32_t c_in, int32_t groups, int32_t kernel,
                const std::vector<int32_t>& taps);
+// Fills part.pairs, once, from part.blocks.
+void pack_pairs(const Part& part);
 void pack_depthwise(Part& part, const int8_t* weight, int32_t channels, int32_t kernel);
 
 }  // namespace vq

@@ -1,71 +1,82 @@
 // The inner loops of convolution for AVX2: M pixels × 16 channels in registers. Bytes are widened to 16 bits and
-// multiplied and added in pairs (vpmaddwd), which is exact; vpmaddubsw would saturate.
+// multiplied and added in pairs (vpmaddwd), which is exact; vpmaddubsw would saturate. Weights are widened once and
+// for all, inputs once for all channels of a block.
 #pragma once
 
 namespace vq::avx2 {
 
-// 12 accumulators, a vector of weights and a broadcast: 2 of the 16 registers are left.
-constexpr int tile_pixels[5] = {0, 3, 3, 3, 3};
-constexpr int delta_pixels[5] = {0, 3, 3, 3, 3};
+// 12 accumulators, 2 vectors of weights, a broadcast and a product: all 16 registers.
+constexpr int tile_pixels[5] = {0, 6, 6, 6, 6};
+constexpr int delta_pixels[5] = {0, 4, 4, 4, 4};  // 8 accumulators, 4 vectors of weights, 2 broadcasts
+constexpr int wide_columns = 512;  // input values of each pixel that are widened at a time: 6 KiB for all
 
-// The sums of 16 channels of one pixel, 4 in each vector: channel 4j + i is the sum of elements 2i and 2i + 1 of
-// acc[j].
-struct Sums {
-    __m256i acc[4];
-
-    void clear() {
-        for (__m256i& a : acc) a = _mm256_setzero_si256();
-    }
-    // start + the sums, in the order of channels
-    void store(const int32_t* start, int32_t* out) const {
-        for (int half = 0; half < 2; half++) {
-            const __m256i pairs = _mm256_hadd_epi32(acc[2 * half], acc[2 * half + 1]);  // 0 1 4 5 | 2 3 6 7
-            const __m256i sums = _mm256_permute4x64_epi64(pairs, 0xD8);
-            const __m256i first = _mm256_loadu_si256((const __m256i*)(start + 8 * half));
-            _mm256_storeu_si256((__m256i*)(out + 8 * half), _mm256_add_epi32(first, sums));
+// Rows of 16-bit numbers, 16 channels of weights for each pair of columns.
+// out[m][16] = start[m][16] + Σ over columns; weights: [column / 2][16 channels][2].
+template <int M>
+static __attribute__((noinline)) void multiply(const int16_t* rows, int columns, const int16_t* weights,
+                                               const int32_t* const* start, int32_t* const* out) {
+    constexpr int pitch = wide_columns + 16;
+    __m256i acc[M][2];
+#pragma GCC unroll 6
+    for (int m = 0; m < M; m++)
+#pragma GCC unroll 2
+        for (int v = 0; v < 2; v++) acc[m][v] = _mm256_loadu_si256((const __m256i*)(start[m] + 8 * v));
+    for (int k = 0; k < columns; k += 2, weights += 32) {
+        const __m256i w0 = _mm256_load_si256((const __m256i*)weights),
+                      w1 = _mm256_load_si256((const __m256i*)(weights + 16));
+#pragma GCC unroll 6
+        for (int m = 0; m < M; m++) {
+            int32_t two;
+            __builtin_memcpy(&two, rows + m * pitch + k, 4);
+            const __m256i x = _mm256_set1_epi32(two);
+            acc[m][0] = _mm256_add_epi32(acc[m][0], _mm256_madd_epi16(w0, x));
+            acc[m][1] = _mm256_add_epi32(acc[m][1], _mm256_madd_epi16(w1, x));
         }
     }
-};
-
-// 4 weights of 4 channels as 16-bit numbers
-inline __m256i widen(const int8_t* w) { return _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i*)w)); }
-
-inline __m128i load4(const void* p) {
-    int32_t four;
-    __builtin_memcpy(&four, p, 4);
-    return _mm_cvtsi32_si128(four);
-}
-
-// sums += w · x for M pixels; x[m] holds the 4 numbers of pixel m, widened, 4 times.
-template <int M>
-inline __attribute__((always_inline)) void multiply(Sums (&sums)[M], const int8_t* weight, const __m256i (&x)[M]) {
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-        const __m256i w = widen(weight + 16 * j);
-#pragma GCC unroll 3
-        for (int m = 0; m < M; m++) sums[m].acc[j] = _mm256_add_epi32(sums[m].acc[j], _mm256_madd_epi16(w, x[m]));
-    }
+#pragma GCC unroll 6
+    for (int m = 0; m < M; m++)
+#pragma GCC unroll 2
+        for (int v = 0; v < 2; v++) _mm256_storeu_si256((__m256i*)(out[m] + 8 * v), acc[m][v]);
 }
 
 // acc[m][64] = start + Σ over taps and channel groups; pointers[tap · M + m] is the first byte of the pixel.
 template <int M, int V>
 static void gemm(const uint8_t* const* pointers, int taps, const Block& block, const int32_t* start, int32_t* out) {
-    for (int v = 0; v < V; v++) {
-        Sums sums[M];
-#pragma GCC unroll 3
-        for (Sums& s : sums) s.clear();
-        const int8_t* weight = block.weight + 64 * v;
-        for (int tap = 0; tap < taps; tap++)
-            for (int32_t group = 0; group < block.groups; group++, weight += 64 * V) {
-                __m256i x[M];
-#pragma GCC unroll 3
-                for (int m = 0; m < M; m++)
-                    x[m] = _mm256_broadcastq_epi64(
-                        _mm_cvtepu8_epi16(load4(pointers[tap * M + m] + block.in_offset + 4 * group)));
-                multiply<M>(sums, weight, x);
+    constexpr int pitch = wide_columns + 16;
+    alignas(64) int16_t rows[M * pitch];
+    const int16_t* weights = block.pairs->as<int16_t>();
+    const int64_t each = 4 * int64_t(block.groups), next = 16 * taps * each;  // of a tap; from a vector to the next
+    const int32_t* from[M];
+    int32_t* to[M];
+    int columns = 0;
+    bool first = true;
+    const auto work_off = [&] {
+        for (int v = 0; v < V; v++) {
+            for (int m = 0; m < M; m++) {
+                to[m] = out + 64 * m + 16 * v;
+                from[m] = first ? start + 16 * v : to[m];
             }
-        for (int m = 0; m < M; m++) sums[m].store(start + 16 * v, out + 64 * m + 16 * v);
-    }
+            multiply<M>(rows, columns, weights + v * next, from, to);
+        }
+        weights += 16 * columns;
+        columns = 0;
+        first = false;
+    };
+    for (int tap = 0; tap < taps; tap++)
+        for (int64_t at = 0; at < each;) {
+            if (columns == wide_columns) work_off();
+            const int take = int(each - at < wide_columns - columns ? each - at : wide_columns - columns);
+            for (int m = 0; m < M; m++) {
+                const uint8_t* x = pointers[tap * M + m] + block.in_offset + at;
+                int16_t* row = rows + m * pitch + columns;
+                for (int i = 0; i < take; i += 16)  // may widen past the end, which the next values overwrite
+                    _mm256_storeu_si256((__m256i*)(row + i),
+                                        _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i*)(x + i))));
+            }
+            columns += take;
+            at += take;
+        }
+    work_off();
 }
 
 // acc[m][…] += Σ over the listed groups of w · δ. deltas[i · M + m] are the 4 changes of group i in pixel m,
@@ -73,17 +84,39 @@ static void gemm(const uint8_t* const* pointers, int taps, const Block& block, c
 template <int M, int V>
 static void gemm_delta(const int32_t* deltas, const int8_t* const* weights, int count, int32_t* const* out) {
     for (int v = 0; v < V; v++) {
-        Sums sums[M];
-#pragma GCC unroll 3
-        for (Sums& s : sums) s.clear();
+        __m256i acc[M][2];
+#pragma GCC unroll 4
+        for (int m = 0; m < M; m++)
+#pragma GCC unroll 2
+            for (int h = 0; h < 2; h++) acc[m][h] = _mm256_loadu_si256((const __m256i*)(out[m] + 16 * v + 8 * h));
         for (int i = 0; i < count; i++) {
-            __m256i x[M];
-#pragma GCC unroll 3
-            for (int m = 0; m < M; m++)
-                x[m] = _mm256_broadcastq_epi64(_mm_cvtepi8_epi16(load4(&deltas[i * M + m])));
-            multiply<M>(sums, weights[i] + 64 * v, x);
+            // 4 weights of 4 channels in a vector: the pairs of 8 channels lie apart, and are brought together.
+            __m256i w[2][2];
+#pragma GCC unroll 2
+            for (int h = 0; h < 2; h++) {
+                const __m128i* from = (const __m128i*)(weights[i] + 64 * v + 32 * h);
+                const __m256i a = _mm256_cvtepi8_epi16(_mm_load_si128(from)),
+                              b = _mm256_cvtepi8_epi16(_mm_load_si128(from + 1));
+                const __m256 first = _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), 0x88);
+                const __m256 second = _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), 0xDD);
+                w[h][0] = _mm256_permute4x64_epi64(_mm256_castps_si256(first), 0xD8);
+                w[h][1] = _mm256_permute4x64_epi64(_mm256_castps_si256(second), 0xD8);
+            }
+#pragma GCC unroll 4
+            for (int m = 0; m < M; m++) {
+                const __m128i four = _mm_cvtepi8_epi16(_mm_cvtsi32_si128(deltas[i * M + m]));
+                const __m256i x0 = _mm256_broadcastd_epi32(four),
+                              x1 = _mm256_broadcastd_epi32(_mm_srli_epi64(four, 32));
+#pragma GCC unroll 2
+                for (int h = 0; h < 2; h++)
+                    acc[m][h] = _mm256_add_epi32(acc[m][h], _mm256_add_epi32(_mm256_madd_epi16(w[h][0], x0),
+                                                                             _mm256_madd_epi16(w[h][1], x1)));
+            }
         }
-        for (int m = 0; m < M; m++) sums[m].store(out[m] + 16 * v, out[m] + 16 * v);
+#pragma GCC unroll 4
+        for (int m = 0; m < M; m++)
+#pragma GCC unroll 2
+            for (int h = 0; h < 2; h++) _mm256_storeu_si256((__m256i*)(out[m] + 16 * v + 8 * h), acc[m][h]);
     }
 }
 

@@ -6,6 +6,7 @@
 namespace vq::avx2 {
 
 constexpr int lanes = 8;
+constexpr bool codes_are_staged = false;  // whether the quick way to codes (codes.h) keeps a sparse part too
 
 struct I32 {
     __m256i v;

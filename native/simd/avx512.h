@@ -6,6 +6,7 @@
 namespace vq::avx512 {
 
 constexpr int lanes = 16;
+constexpr bool codes_are_staged = true;  // whether the quick way to codes (codes.h) keeps a sparse part too
 
 struct I32 {
     __m512i v;

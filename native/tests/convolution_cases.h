@@ -77,7 +77,9 @@ inline Conv random_conv(World& world, Random& r, int& groups) {
     std::vector<int32_t> taps;
     for (int t = 0; t < a.taps; t++) taps.push_back(t);
     Part& part = world.own<Part>();
+    part.dy.resize(taps.size());
     pack_conv(part, weight.data(), a.out.c, a.in.c, groups, a.taps, taps);
+    pack_pairs(part);
     a.blocks = part.blocks.data();
     a.block_count = int32_t(part.blocks.size());
 

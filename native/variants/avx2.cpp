@@ -5,7 +5,8 @@
 #include "../simd/track.h"
 #include "../simd/outside.h"
 #include "../kernels/program.h"
-#include "../kernels/codes_generic.h"
+#include "../kernels/codes.h"
+#include "../kernels/codes_avx2.h"
 #include "../kernels/gemm_avx2.h"
 #include "../kernels/sparse_generic.h"
 #include "../kernels/sparse_taps.h"
@@ -17,7 +18,7 @@
 
 namespace vq {
 extern const Kernels kernels_avx2;
-const Kernels kernels_avx2 = {"avx2", avx2::conv, avx2::conv_residual, avx2::depthwise,
+const Kernels kernels_avx2 = {"avx2", true, avx2::conv, avx2::conv_residual, avx2::depthwise,
                                   VQ_OTHER_KERNELS(avx2), avx2::quantize_input, avx2::finite, avx2::window_map,
                                   avx2::split, avx2::lane_sums, avx2::between, avx2::order,
                                   avx2::peak};

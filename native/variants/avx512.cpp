@@ -3,6 +3,7 @@
 #include "../core/kernels.h"
 #include "../simd/avx512.h"
 #include "../kernels/program.h"
+#include "../kernels/codes.h"
 #include "../kernels/codes_avx512.h"
 #include "../kernels/gemm_avx512.h"
 #include "../kernels/sparse_avx512.h"
@@ -17,7 +18,7 @@
 
 namespace vq {
 extern const Kernels kernels_avx512;
-const Kernels kernels_avx512 = {"avx512", avx512::conv, avx512::conv_residual, avx512::depthwise_vnni,
+const Kernels kernels_avx512 = {"avx512", false, avx512::conv, avx512::conv_residual, avx512::depthwise_vnni,
                                 VQ_OTHER_KERNELS(avx512), avx512::quantize_input_vector, avx512::finite,
                                 avx512::window_map, avx512::split_vector, avx512::lane_sums,
                                 avx512::between_vector, avx512::order, avx512::peak};
