@@ -1,6 +1,7 @@
 // Depthwise int8 convolution with VNNI: the bytes of 4 taps are interleaved, so that one vpdpbusd adds 4 taps of 16
 // channels; 64 channels at a time, whole runs of pixels with the weights in registers.
 #pragma once
+#include "places.h"
 
 namespace vq::avx512 {
 
@@ -24,14 +25,6 @@ inline __attribute__((always_inline)) void order_channels(const __m512i (&a)[4],
     out[2].v = _mm512_shuffle_i32x4(r, s, 0x88);
     out[3].v = _mm512_shuffle_i32x4(r, s, 0xDD);
 }
-
-// Output pixels whose windows lie inside the input, in any order, and where in the input each window's tap (0, 0) is.
-struct Places {
-    static constexpr int most = 128;
-    int count = 0;
-    int32_t pixel[most];
-    const uint8_t* base[most];
-};
 
 // 64 channels from c of all places, the weights in registers. N: vectors of 16 channels that are used.
 template <int Groups, int N>
@@ -149,55 +142,14 @@ inline void depthwise_all(const Depthwise& conv, const Window& window, const Cod
     }
 }
 
-inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static void depthwise_vnni(const Depthwise& conv, Pixels pixels) {
     if (conv.sparse.input.begin) return depthwise(conv, pixels);
     const Window window(conv);
     const Codes codes(conv.program);
-    Places places;
-    const auto work_off = [&] {
+    by_places(conv, window, pixels, [&](const Places& places) {
         if (conv.taps > 8 && conv.taps <= 12) depthwise_all<3>(conv, window, codes, places);
         else depthwise_all<0>(conv, window, codes, places);
-        places.count = 0;
-    };
-    // The columns of the output whose windows lie inside.
-    const int32_t first = (-window.left + conv.stride_x - 1) / conv.stride_x;
-    const int32_t left = window.left < 0 ? first : 0;
-    const int32_t fit = conv.in.w - window.right > 0 ? (conv.in.w - window.right - 1) / conv.stride_x + 1 : 0;
-    const int32_t right = fit < conv.out.w ? fit : conv.out.w;  // the output ends first where padding is negative
-    const ptrdiff_t step = ptrdiff_t(conv.stride_x) * conv.in.stride;
-    int32_t y = 0, row = -conv.out.w;  // of the last pixel; the number of its row's first
-    for (int64_t i = pixels.begin; i < pixels.end;) {
-        const int32_t pixel = pixels.at(i);
-        if (uint32_t(pixel - row) >= uint32_t(conv.out.w)) {
-            y = pixel / conv.out.w;
-            row = y * conv.out.w;
-        }
-        const int32_t in_y = y * conv.stride_y, x = pixel - row;
-        if (in_y + window.top < 0 || in_y + window.bottom >= conv.in.h || x < left || x >= right) {
-            depthwise(conv, {pixels.list, i, i + 1});  // its window reaches over the edge
-            i++;
-            continue;
-        }
-        const uint8_t* base = conv.in.u8() + int64_t(in_y) * conv.in.w * conv.in.stride + x * step;
-        // As many of its neighbours as follow in the row.
-        int64_t count = smaller(right - x, pixels.end - i);
-        count = smaller(count, Places::most - places.count);
-        if (pixels.list) {
-            int64_t same = 1;
-            while (same < count && pixels.list[i + same] == pixel + same) same++;
-            count = same;
-        }
-        for (int64_t k = 0; k < count; k++, base += step) {
-            places.pixel[places.count + k] = int32_t(pixel + k);
-            places.base[places.count + k] = base;
-        }
-        places.count += int(count);
-        i += count;
-        if (places.count == Places::most) work_off();
-    }
-    work_off();
+    });
 }
 
 }  // namespace vq::avx512

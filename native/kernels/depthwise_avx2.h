@@ -1,0 +1,80 @@
+// Depthwise int8 convolution for AVX2: two taps of 16 channels are widened and interleaved, so that one vpmaddwd adds
+// both for 8 channels.
+#pragma once
+#include "places.h"
+
+namespace vq::avx2 {
+
+constexpr int most_depthwise_taps = 64;
+
+// The weights of 16 · N channels from c: for two taps and 16 channels 32 numbers, interleaved as the inputs are.
+template <int N>
+inline void pair_weights(const Depthwise& conv, int c, int16_t* out) {
+    const int64_t row = (conv.in.c + 63) / 64 * 64;
+    for (int t = 0; t < conv.taps; t += 2)
+        for (int k = 0; k < N; k++, out += 32) {
+            const auto widened = [&](int tap) {
+                if (tap >= conv.taps) return _mm256_setzero_si256();
+                return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)(conv.weight + tap * row + c + 16 * k)));
+            };
+            const __m256i a = widened(t), b = widened(t + 1);
+            _mm256_store_si256((__m256i*)out, _mm256_unpacklo_epi16(a, b));
+            _mm256_store_si256((__m256i*)(out + 16), _mm256_unpackhi_epi16(a, b));
+        }
+}
+
+// Channels c … c + n − 1 of all places; 16 · N ≥ n.
+template <int N>
+inline void depthwise_places(const Depthwise& conv, const Window& window, const Codes& codes, const Places& places,
+                             int c, int n) {
+    alignas(32) int16_t weights[most_depthwise_taps * N * 16];
+    pair_weights<N>(conv, c, weights);
+    const CodeVectors vectors(codes);
+    for (int i = 0; i < places.count; i++) {
+        const uint8_t* base = places.base[i] + c;
+        if (i + 8 < places.count) fetch_codes(codes, places.pixel[i + 8], c);
+        __m256i acc[2 * N];
+#pragma GCC unroll 4
+        for (int j = 0; j < 2 * N; j++) acc[j] = _mm256_setzero_si256();
+        const int16_t* w = weights;
+        for (int t = 0; t < conv.taps; t += 2, w += 32 * N) {
+            const uint8_t *first = base + window.offset[t], *second = base + window.offset[t + 1];
+#pragma GCC unroll 2
+            for (int k = 0; k < N; k++) {
+                const __m256i a = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i*)(first + 16 * k)));
+                const __m256i b = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i*)(second + 16 * k)));
+                const __m256i low = _mm256_unpacklo_epi16(a, b), high = _mm256_unpackhi_epi16(a, b);
+                const __m256i* pair = (const __m256i*)(w + 32 * k);
+                acc[2 * k] = _mm256_add_epi32(acc[2 * k], _mm256_madd_epi16(low, pair[0]));
+                acc[2 * k + 1] = _mm256_add_epi32(acc[2 * k + 1], _mm256_madd_epi16(high, pair[1]));
+            }
+        }
+        F32 v[2 * N];
+#pragma GCC unroll 4
+        for (int j = 0; j < 2 * N; j++) {
+            const int k = j / 2 * 2;  // the interleaving left 0–3 and 8–11 in one vector, 4–7 and 12–15 in the other
+            const I32 sums = {j % 2 ? _mm256_permute2x128_si256(acc[k], acc[k + 1], 0x31)
+                                    : _mm256_permute2x128_si256(acc[k], acc[k + 1], 0x20)};
+            v[j] = to_float(sums + I32::load(conv.start + c + 8 * j)) * F32::load(conv.scale + c + 8 * j) +
+                   F32::load(conv.bias + c + 8 * j);
+        }
+        if (!codes.on) run_program<2 * N>(conv.program, v, places.pixel[i], c, n);
+        else if (codes.track.delta) store_codes<true>(codes, vectors, v, places.pixel[i], c, n);
+        else store_codes<false>(codes, vectors, v, places.pixel[i], c, n);
+    }
+}
+
+static void depthwise_pairs(const Depthwise& conv, Pixels pixels) {
+    if (conv.sparse.input.begin || conv.taps > most_depthwise_taps) return depthwise(conv, pixels);
+    const Window window(conv);
+    const Codes codes(conv.program);
+    by_places(conv, window, pixels, [&](const Places& places) {
+        for (int c = 0; c < conv.in.c; c += 32) {
+            const int n = conv.in.c - c < 32 ? conv.in.c - c : 32;
+            if (n > 16) depthwise_places<2>(conv, window, codes, places, c, n);
+            else depthwise_places<1>(conv, window, codes, places, c, n);
+        }
+    });
+}
+
+}  // namespace vq::avx2
