@@ -46,6 +46,30 @@ struct Taps {
         const int32_t y = pixel / conv.out.w, x = pixel - y * conv.out.w;
         return y % conv.step_y == conv.phase_y && x % conv.step_x == conv.phase_x;
     }
+    // The next of the pixels from `i` on that are mine, `most` at most; `i` moves behind them. Where all pixels are
+    // asked for, those of other phases are stepped over, not looked at.
+    int take(Pixels pixels, int64_t& i, int32_t* tile, int most) const {
+        int m = 0;
+        if (pixels.list || (conv.step_y == 1 && conv.step_x == 1)) {
+            for (; i < pixels.end && m < most; i++)
+                if (mine(pixels.at(i))) tile[m++] = pixels.at(i);
+            return m;
+        }
+        const int64_t w = conv.out.w;
+        int64_t y = i / w;
+        while (i < pixels.end && m < most) {
+            const int64_t ahead = (conv.phase_x - (i - y * w) % conv.step_x + conv.step_x) % conv.step_x;
+            if (y % conv.step_y != conv.phase_y || i + ahead >= (y + 1) * w) {
+                i = ++y * w;
+                continue;
+            }
+            int64_t next = i + ahead;
+            const int64_t end = (y + 1) * w < pixels.end ? (y + 1) * w : pixels.end;
+            for (; next < end && m < most; next += conv.step_x) tile[m++] = int32_t(next);
+            i = next < end ? next : end;
+        }
+        return m;
+    }
     bool inside(int32_t y, int32_t x) const {
         return y + top >= 0 && y + bottom < conv.in.h && x + left >= 0 && x + right < conv.in.w;
     }
@@ -64,10 +88,10 @@ struct Taps {
         const uint8_t* base[16];
         int32_t ys[16], xs[16];
         bool all = true;
+        const int32_t row_end = (conv.out.w - conv.phase_x + conv.step_x - 1) / conv.step_x * conv.stride_x;
         for (int i = 0; i < m; i++) {
             // Most pixels follow their neighbour in the same row: no division then.
-            if (i && pixels[i] == pixels[i - 1] + 1 && conv.step_x == 1 &&
-                xs[i - 1] + conv.stride_x < conv.out.w * conv.stride_x) {
+            if (i && pixels[i] == pixels[i - 1] + conv.step_x && xs[i - 1] + conv.stride_x < row_end) {
                 ys[i] = ys[i - 1];
                 xs[i] = xs[i - 1] + conv.stride_x;
             } else place(pixels[i], ys[i], xs[i]);
@@ -202,11 +226,7 @@ inline void conv_block(const Conv& conv, const Taps& taps, const SparseWindow& w
     alignas(64) int32_t acc[64 * most];
     int32_t tile[most];
     for (int64_t i = pixels.begin; i < pixels.end;) {
-        int m = 0;
-        for (; i < pixels.end && m < most; i++) {
-            const int32_t pixel = pixels.at(i);
-            if (taps.mine(pixel)) tile[m++] = pixel;
-        }
+        const int m = taps.take(pixels, i, tile, most);
         if (m == 0) break;
         if (!taps.codes.on) fetch_floats(conv.program, tile, m, b);
         else

@@ -6,16 +6,17 @@
 namespace vq::avx2 {
 
 // 12 accumulators, 2 vectors of weights, a broadcast and a product: all 16 registers.
-constexpr int tile_pixels[5] = {0, 6, 6, 6, 6};
+constexpr int at_once = 6;
+constexpr int tile_pixels[5] = {0, 12, 6, 6, 6};  // few channels: what else a tile costs is shared by more pixels
 constexpr int delta_pixels[5] = {0, 4, 4, 4, 4};  // 8 accumulators, 4 vectors of weights, 2 broadcasts
-constexpr int wide_columns = 512;  // input values of each pixel that are widened at a time: 6 KiB for all
+constexpr int wide_columns = 512;  // input values of each pixel that are widened at a time: 6 KiB for 6 pixels
+constexpr int pitch = wide_columns + 16;
 
 // Rows of 16-bit numbers, 16 channels of weights for each pair of columns.
 // out[m][16] = start[m][16] + Σ over columns; weights: [column / 2][16 channels][2].
 template <int M>
 static __attribute__((noinline)) void multiply(const int16_t* rows, int columns, const int16_t* weights,
                                                const int32_t* const* start, int32_t* const* out) {
-    constexpr int pitch = wide_columns + 16;
     __m256i acc[M][2];
 #pragma GCC unroll 6
     for (int m = 0; m < M; m++)
@@ -42,7 +43,6 @@ static __attribute__((noinline)) void multiply(const int16_t* rows, int columns,
 // acc[m][64] = start + Σ over taps and channel groups; pointers[tap · M + m] is the first byte of the pixel.
 template <int M, int V>
 static void gemm(const uint8_t* const* pointers, int taps, const Block& block, const int32_t* start, int32_t* out) {
-    constexpr int pitch = wide_columns + 16;
     alignas(64) int16_t rows[M * pitch];
     const int16_t* weights = block.pairs->as<int16_t>();
     const int64_t each = 4 * int64_t(block.groups), next = 16 * taps * each;  // of a tap; from a vector to the next
@@ -56,7 +56,10 @@ static void gemm(const uint8_t* const* pointers, int taps, const Block& block, c
                 to[m] = out + 64 * m + 16 * v;
                 from[m] = first ? start + 16 * v : to[m];
             }
-            multiply<M>(rows, columns, weights + v * next, from, to);
+            constexpr int first_part = M < at_once ? M : at_once;
+            multiply<first_part>(rows, columns, weights + v * next, from, to);
+            if constexpr (M > at_once)
+                multiply<M - at_once>(rows + at_once * pitch, columns, weights + v * next, from + at_once, to + at_once);
         }
         weights += 16 * columns;
         columns = 0;
