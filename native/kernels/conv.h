@@ -133,10 +133,19 @@ inline void run_step(const Step& step, float* tile, const int32_t* pixels, int m
                 (F32::load(x) + F32::load(other + i * lanes)).store(x);
             }
         }
+    } else if (is_scalar(step.kind)) {  // without the lanes that hold no channel
+        float packed[64 * 16];
+        for (int j = 0; j < m; j++)
+            for (int c = 0; c < n; c++) packed[j * n + c] = tile[64 * j + c];
+        scalar_step(step, packed, m * n);
+        for (int j = 0; j < m; j++)
+            for (int c = 0; c < n; c++) tile[64 * j + c] = packed[j * n + c];
     } else if (step.kind == Do::store) {
         for (int j = 0; j < m; j++) {
             float* out = step.out.f32() + pixels[j] * step.out.stride + c0;
-            if (n == V * 16)
+            if (n < 4)
+                for (int c = 0; c < n; c++) out[c] = tile[64 * j + c];
+            else if (n == V * 16)
 #pragma GCC unroll 8
                 for (int i = 0; i < vectors; i++) F32::load(tile + 64 * j + i * lanes).store(out + i * lanes);
             else

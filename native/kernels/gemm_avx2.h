@@ -7,37 +7,48 @@ namespace vq::avx2 {
 
 // 12 accumulators, 2 vectors of weights, a broadcast and a product: all 16 registers.
 constexpr int at_once = 6;
-constexpr int tile_pixels[5] = {0, 12, 6, 6, 6};  // few channels: what else a tile costs is shared by more pixels
-constexpr int delta_pixels[5] = {0, 4, 4, 4, 4};  // 8 accumulators, 4 vectors of weights, 2 broadcasts
-constexpr int wide_columns = 512;  // input values of each pixel that are widened at a time: 6 KiB for 6 pixels
+constexpr int tile_pixels[5] = {0, 12, 12, 12, 12};  // weights that have come near serve all of them
+constexpr int delta_pixels[5] = {0, 4, 4, 4, 4};     // 8 accumulators, 4 vectors of weights, 2 broadcasts
+constexpr int wide_columns = 512;  // input values of each pixel that are widened at a time: 12 KiB for all
 constexpr int pitch = wide_columns + 16;
 
-// Rows of 16-bit numbers, 16 channels of weights for each pair of columns.
-// out[m][16] = start[m][16] + Σ over columns; weights: [column / 2][16 channels][2].
-template <int M>
+// out[m][8 · H] = start[m][8 · H] + Σ over columns, for M rows of 16-bit numbers; weights: [column / 2][16 channels][2].
+template <int M, int H>
 static __attribute__((noinline)) void multiply(const int16_t* rows, int columns, const int16_t* weights,
                                                const int32_t* const* start, int32_t* const* out) {
-    __m256i acc[M][2];
-#pragma GCC unroll 6
+    __m256i acc[M][H];
+#pragma GCC unroll 12
     for (int m = 0; m < M; m++)
 #pragma GCC unroll 2
-        for (int v = 0; v < 2; v++) acc[m][v] = _mm256_loadu_si256((const __m256i*)(start[m] + 8 * v));
+        for (int h = 0; h < H; h++) acc[m][h] = _mm256_loadu_si256((const __m256i*)(start[m] + 8 * h));
     for (int k = 0; k < columns; k += 2, weights += 32) {
-        const __m256i w0 = _mm256_load_si256((const __m256i*)weights),
-                      w1 = _mm256_load_si256((const __m256i*)(weights + 16));
-#pragma GCC unroll 6
+        __m256i w[H];
+#pragma GCC unroll 2
+        for (int h = 0; h < H; h++) w[h] = _mm256_load_si256((const __m256i*)(weights + 16 * h));
+#pragma GCC unroll 12
         for (int m = 0; m < M; m++) {
             int32_t two;
             __builtin_memcpy(&two, rows + m * pitch + k, 4);
             const __m256i x = _mm256_set1_epi32(two);
-            acc[m][0] = _mm256_add_epi32(acc[m][0], _mm256_madd_epi16(w0, x));
-            acc[m][1] = _mm256_add_epi32(acc[m][1], _mm256_madd_epi16(w1, x));
+#pragma GCC unroll 2
+            for (int h = 0; h < H; h++) acc[m][h] = _mm256_add_epi32(acc[m][h], _mm256_madd_epi16(w[h], x));
         }
     }
-#pragma GCC unroll 6
+#pragma GCC unroll 12
     for (int m = 0; m < M; m++)
 #pragma GCC unroll 2
-        for (int v = 0; v < 2; v++) _mm256_storeu_si256((__m256i*)(out[m] + 8 * v), acc[m][v]);
+        for (int h = 0; h < H; h++) _mm256_storeu_si256((__m256i*)(out[m] + 8 * h), acc[m][h]);
+}
+
+// The same for up to 12 rows; channels: how many of the 16 are wanted.
+template <int M>
+inline void multiply_rows(const int16_t* rows, int columns, const int16_t* weights, int channels,
+                          const int32_t* const* start, int32_t* const* out) {
+    if (channels <= 8) return multiply<M, 1>(rows, columns, weights, start, out);
+    constexpr int part = M < at_once ? M : at_once;
+    multiply<part, 2>(rows, columns, weights, start, out);
+    if constexpr (M > part)
+        multiply<M - part, 2>(rows + part * pitch, columns, weights, start + part, out + part);
 }
 
 // acc[m][64] = start + Σ over taps and channel groups; pointers[tap · M + m] is the first byte of the pixel.
@@ -56,10 +67,7 @@ static void gemm(const uint8_t* const* pointers, int taps, const Block& block, c
                 to[m] = out + 64 * m + 16 * v;
                 from[m] = first ? start + 16 * v : to[m];
             }
-            constexpr int first_part = M < at_once ? M : at_once;
-            multiply<first_part>(rows, columns, weights + v * next, from, to);
-            if constexpr (M > at_once)
-                multiply<M - at_once>(rows + at_once * pitch, columns, weights + v * next, from + at_once, to + at_once);
+            multiply_rows<M>(rows, columns, weights + v * next, block.channels - 16 * v, from, to);
         }
         weights += 16 * columns;
         columns = 0;
