@@ -41,6 +41,8 @@ struct Conv {
     int32_t step_y = 1, step_x = 1, phase_y = 0, phase_x = 0;
     const Block* blocks = nullptr;
     int32_t block_count = 0;
+    // Weights transformed for Winograd's algorithm, as pack_winograd leaves them; null where it does not apply.
+    const int16_t* winograd = nullptr;
     const uint8_t* zeros = nullptr;     // one pixel of the code of 0, for taps outside
     const int32_t* start = nullptr;     // accumulators begin here: −zero · Σ weights, per channel
     const float *scale = nullptr, *bias = nullptr;  // value = acc · scale + bias, per channel; padded to 64
@@ -52,6 +54,13 @@ struct Conv {
     SparseTaps sparse;
     Program program;
 };
+
+// Tiles that the Winograd kernel transforms at a time: what they become fits a typical L2 cache.
+inline int64_t winograd_batch(const Conv& conv) { return conv.blocks[0].groups <= 64 ? 24 : 12; }
+inline size_t winograd_bytes(const Conv& conv) {
+    const int64_t inputs = 4 * conv.blocks[0].groups;  // 16-bit numbers; products of 64 output channels have 32 bits
+    return size_t(16 * winograd_batch(conv) * (inputs * 2 + 64 * 4));
+}
 
 // A depthwise convolution: weights packed for the instruction set's own kernel, as [tap][channel] int8.
 struct Depthwise {
@@ -171,6 +180,9 @@ struct Kernels {
     const char* name;
     bool pairs;  // whether convolutions read `Block::pairs`
     void (*conv)(const Conv&, Pixels);
+    // The same as `conv` on tiles first … last − 1 of 2 × 2 output pixels, for convolutions that have `winograd`;
+    // needs winograd_bytes of scratch. Null: not for this instruction set.
+    void (*winograd)(const Conv&, int64_t first, int64_t last, void* scratch);
     void (*conv_residual)(const Conv&, Pixels);  // acc += W ∗ δ, then the program; needs accumulators
     void (*depthwise)(const Depthwise&, Pixels);
     void (*float_conv)(const FloatConv&, Pixels);

@@ -63,6 +63,46 @@ void pack_pairs(const Part& part) {
     });
 }
 
+bool takes_winograd(const Op& op) {
+    if (op.kind != Kind::conv || op.groups != 1 || op.parts.size() != 1 || op.stride_y != 1 || op.stride_x != 1)
+        return false;
+    const Part& part = op.parts[0];
+    if (part.dy.size() != 9 || part.step_y != 1 || part.step_x != 1) return false;
+    for (int32_t t = 0; t < 9; t++)
+        if (part.dy[size_t(t)] != part.dy[0] + t / 3 || part.dx[size_t(t)] != part.dx[0] + t % 3) return false;
+    // Whole vectors of input channels; few channels do not repay the transformations; sums of four times a product of
+    // 3 × 3 weights stay below 2³¹.
+    const int32_t inputs = 4 * part.blocks[0].groups;
+    return inputs % 16 == 0 && inputs >= 32 && op.c >= 24 && inputs <= 1536;
+}
+
+// F(2 × 2, 3 × 3): Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A (Lavin and Gray, Fast algorithms for convolutional neural networks,
+// CVPR 2016, Section 4.1). G holds halves; 2G is whole, so all is done in integers, and gives 4Y exactly.
+const int16_t* pack_winograd(const Part& part) {
+    static constexpr int32_t twice[4][3] = {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 2}};  // 2G
+    std::call_once(part.winograd->once, [&] {
+        const int64_t groups = part.blocks[0].groups;
+        int64_t vectors = 0;
+        for (const Block& b : part.blocks) vectors += b.vectors;
+        part.winograd->weights.push_back(Memory::of<int16_t>(size_t(vectors * 16 * groups * 64)));
+        int16_t* out = part.winograd->weights[0].as<int16_t>();
+        // [vector][place of 4 × 4][2 · group][16 channels][2]
+        for (const Block& b : part.blocks)
+            for (int32_t v = 0; v < b.vectors; v++)
+                for (int32_t place = 0; place < 16; place++)
+                    for (int64_t group = 0; group < groups; group++)
+                        for (int32_t i = 0; i < 64; i++) {
+                            const int32_t pair = i / 32, c = i % 32 / 2, input = 2 * pair + i % 2;
+                            int32_t sum = 0;
+                            for (int32_t t = 0; t < 9; t++)
+                                sum += twice[place / 4][t / 3] * twice[place % 4][t % 3] *
+                                       b.weight[64 * ((t * groups + group) * b.vectors + v) + 4 * c + input];
+                            *out++ = int16_t(sum);
+                        }
+    });
+    return part.winograd->weights[0].as<int16_t>();
+}
+
 void pack_depthwise(Part& part, const int8_t* weight, int32_t channels, int32_t kernel) {
     const int32_t padded = (channels + 63) / 64 * 64, quads = (kernel + 3) / 4;
     part.flat = Memory::of<int8_t>(size_t(kernel) * size_t(padded));

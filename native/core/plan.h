@@ -35,9 +35,8 @@ struct StepPlan {
     Memory channel_a, channel_b;
 };
 
-// The weights of each block as `Block::pairs` has them: made when the first session of kernels that read them begins,
-// and shared by all.
-struct Pairs {
+// Weights in the order of some kernels only: made when the first session that wants them begins, shared by all.
+struct Extra {
     std::once_flag once;
     std::vector<Memory> weights;
 };
@@ -48,7 +47,8 @@ struct Part {
     int32_t step_y = 1, step_x = 1, phase_y = 0, phase_x = 0;
     std::vector<Block> blocks;
     std::vector<Memory> weights;
-    std::unique_ptr<Pairs> pairs = std::make_unique<Pairs>();
+    std::unique_ptr<Extra> pairs = std::make_unique<Extra>();     // by block: `Block::pairs`
+    std::unique_ptr<Extra> winograd = std::make_unique<Extra>();  // one piece: `Conv::winograd`
     Memory sums;          // Σ of weights by output channel, padded
     Memory flat;          // depthwise: [tap][channel]; float: [tap][input channel][output channel]
     Memory interleaved;   // depthwise: [tap / 4][channel][4]
@@ -98,6 +98,10 @@ void pack_conv(Part& part, const int8_t* weight, int32_t c_out, int32_t c_in, in
                const std::vector<int32_t>& taps);
 // Fills part.pairs, once, from part.blocks.
 void pack_pairs(const Part& part);
+// Whether Winograd's algorithm computes it: 3 × 3 taps side by side that go on by one pixel, many channels.
+bool takes_winograd(const Op& op);
+// Fills part.winograd, once; returns what is there.
+const int16_t* pack_winograd(const Part& part);
 void pack_depthwise(Part& part, const int8_t* weight, int32_t channels, int32_t kernel);
 
 }  // namespace vq

@@ -108,13 +108,15 @@ void Session::bind(const Op& op, Bound& b) {
             b.scale = Memory::of<float>(size_t(op.c) + 128);
             b.zeros = Memory(size_t(in.stride) + 64);
             for (const Part& part : op.parts) {
-                if (kernels_->pairs) pack_pairs(part);
+                const bool winograd = kernels_->winograd && op.sparse < 0 && takes_winograd(op);
+                if (kernels_->pairs && (incremental_ || !winograd)) pack_pairs(part);
                 b.starts.push_back(Memory::of<int32_t>(size_t(op.c) + 128));
                 Conv c;
                 c.in = in, c.out = out;
                 c.taps = int32_t(part.dy.size()), c.dy = part.dy.data(), c.dx = part.dx.data();
                 c.stride_y = op.stride_y, c.stride_x = op.stride_x;
                 c.step_y = part.step_y, c.step_x = part.step_x, c.phase_y = part.phase_y, c.phase_x = part.phase_x;
+                if (winograd) c.winograd = pack_winograd(part);
                 c.blocks = part.blocks.data(), c.block_count = int32_t(part.blocks.size());
                 c.zeros = b.zeros.as<uint8_t>(), c.start = b.starts.back().as<int32_t>();
                 c.scale = b.scale.as<float>(), c.bias = op.bias.as<float>();
@@ -352,6 +354,7 @@ bool Session::finite(const float* input) {
 void Session::run_dense(Bound& b, Pixels pixels) {
     switch (b.op->kind) {
         case Kind::conv:
+            if (!pixels.list && b.convs[0].winograd) return run_winograd(b);
             for (const Conv& c : b.convs)
                 spread(pixels, least_pixels(*b.op), [&](Pixels part) { kernels_->conv(c, part); });
             break;
@@ -377,6 +380,23 @@ void Session::run_dense(Bound& b, Pixels pixels) {
         case Kind::sparse: gather(b); break;
         case Kind::softmax: spread(pixels, 256, [&](Pixels part) { kernels_->softmax(b.softmax, part); }); break;
     }
+}
+
+// A convolution in full, by tiles of 2 × 2 output pixels.
+void Session::run_winograd(const Bound& b) {
+    const Conv& conv = b.convs[0];
+    reserve_pieces(winograd_bytes(conv));
+    const int64_t tiles = int64_t((conv.out.h + 1) / 2) * ((conv.out.w + 1) / 2);
+    spread({nullptr, 0, tiles}, 24, [&](Pixels part) {
+        const Scratch::Loan loan(pieces_);
+        kernels_->winograd(conv, part.begin, part.end, loan.as<void>());
+    });
+}
+
+void Session::reserve_pieces(size_t bytes) {
+    bytes_ -= pieces_.bytes();
+    pieces_.reserve(threads_->count(), bytes);
+    bytes_ += pieces_.bytes();
 }
 
 }  // namespace vq

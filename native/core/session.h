@@ -2,10 +2,10 @@
 #pragma once
 #include <algorithm>
 #include <memory>
-#include <mutex>
 
 #include "plan.h"
 #include "predictions.h"
+#include "scratch.h"
 #include "sparse.h"
 #include "threads.h"
 
@@ -122,6 +122,8 @@ private:
     void place_slots();
     void take_input(const std::vector<Bound>& bounds);
     void run_dense(Bound& bound, Pixels pixels);
+    void run_winograd(const Bound& bound);
+    void reserve_pieces(size_t bytes);
     void run_following(Bound& bound);
     Changed window(Bound& bound);
     bool any_moved(int32_t slot) const;
@@ -195,9 +197,7 @@ private:
     std::vector<std::pair<int64_t, How>>* current_work_ = nullptr;
     std::vector<State> states_;
     std::vector<SparseList> lists_;  // by slot; empty but for sparse ones
-    std::vector<Memory> stripes_;  // a few rows for each thread that runs a joined pair
-    std::vector<float*> free_stripes_;
-    std::mutex stripes_mutex_;
+    Scratch pieces_;
     Memory map_, scratch_, low_, high_, merged_;
     int64_t scratch_width_ = 0;
     const float* input_ = nullptr;

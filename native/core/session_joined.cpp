@@ -1,8 +1,6 @@
 // A convolution and the pool behind it, together.
 #include "session_parts.h"
 
-#include <mutex>
-
 namespace vq {
 
 // Whether operator i is a convolution whose result goes to the pool behind it and nowhere else. Then the two run
@@ -35,27 +33,14 @@ void Session::run_joined(Bound& conv, Bound& pool, const std::vector<std::pair<i
     // As many rows at once as half a typical L2 cache holds, but whole windows.
     const int64_t rows = std::max<int64_t>(1, (int64_t(512) << 10) / (row * 4 * p.stride_y));
     const int64_t height = (rows - 1) * p.stride_y + p.kernel_h + p.stride_y;
-    if (stripes_.empty() || stripes_[0].bytes() < size_t(height * row) * 4 + slack) {
-        for (const Memory& stripe : stripes_) bytes_ -= stripe.bytes();
-        stripes_.clear();
-        free_stripes_.clear();
-        for (int t = 0; t < threads_->count(); t++) {
-            stripes_.push_back(Memory::of<float>(size_t(height * row)));
-            free_stripes_.push_back(stripes_.back().as<float>());
-            bytes_ += stripes_.back().bytes();
-        }
-    }
+    reserve_pieces(size_t(height * row) * 4);
     std::vector<std::pair<int32_t, int32_t>> tasks;
     const int32_t each = threads_->count() == 1 ? pool.op->h : std::max(1, pool.op->h / (threads_->count() * 4));
     for (const auto& [first, last] : spans)
         for (int32_t y = first; y < last; y += each) tasks.emplace_back(y, std::min(last, y + each));
     threads_->run(int64_t(tasks.size()), [&](int64_t task) {
-        float* stripe;
-        {
-            std::lock_guard<std::mutex> lock(stripes_mutex_);
-            stripe = free_stripes_.back();
-            free_stripes_.pop_back();
-        }
+        const Scratch::Loan loan(pieces_);
+        float* stripe = loan.as<float>();
         std::vector<Step> steps = conv.steps;
         Conv c = conv.convs[0];
         c.program.steps = steps.data();
@@ -77,8 +62,6 @@ void Session::run_joined(Bound& conv, Bound& pool, const std::vector<std::pair<i
             have = from;
             end = to;
         }
-        std::lock_guard<std::mutex> lock(stripes_mutex_);
-        free_stripes_.push_back(stripe);
     });
 }
 

@@ -12,15 +12,20 @@ constexpr int delta_pixels[5] = {0, 4, 4, 4, 4};     // 8 accumulators, 4 vector
 constexpr int wide_columns = 512;  // input values of each pixel that are widened at a time: 12 KiB for all
 constexpr int pitch = wide_columns + 16;
 
-// out[m][8 · H] = start[m][8 · H] + Σ over columns, for M rows of 16-bit numbers; weights: [column / 2][16 channels][2].
-template <int M, int H>
-static __attribute__((noinline)) void multiply(const int16_t* rows, int columns, const int16_t* weights,
+// out[m][8 · H] = start[m][8 · H] + Σ over columns, for M rows of 16-bit numbers, `pitch` apart; without `Start` the
+// sums begin at 0. weights: [column / 2][16 channels][2].
+template <int M, int H, bool Start = true>
+static __attribute__((noinline)) void multiply(const int16_t* rows, int64_t pitch, int columns, const int16_t* weights,
                                                const int32_t* const* start, int32_t* const* out) {
     __m256i acc[M][H];
+    const int16_t* row[M];
 #pragma GCC unroll 12
-    for (int m = 0; m < M; m++)
+    for (int m = 0; m < M; m++) {
+        row[m] = rows + m * pitch;
 #pragma GCC unroll 2
-        for (int h = 0; h < H; h++) acc[m][h] = _mm256_loadu_si256((const __m256i*)(start[m] + 8 * h));
+        for (int h = 0; h < H; h++)
+            acc[m][h] = Start ? _mm256_loadu_si256((const __m256i*)(start[m] + 8 * h)) : _mm256_setzero_si256();
+    }
     for (int k = 0; k < columns; k += 2, weights += 32) {
         __m256i w[H];
 #pragma GCC unroll 2
@@ -28,7 +33,7 @@ static __attribute__((noinline)) void multiply(const int16_t* rows, int columns,
 #pragma GCC unroll 12
         for (int m = 0; m < M; m++) {
             int32_t two;
-            __builtin_memcpy(&two, rows + m * pitch + k, 4);
+            __builtin_memcpy(&two, row[m] + k, 4);
             const __m256i x = _mm256_set1_epi32(two);
 #pragma GCC unroll 2
             for (int h = 0; h < H; h++) acc[m][h] = _mm256_add_epi32(acc[m][h], _mm256_madd_epi16(w[h], x));
@@ -44,11 +49,11 @@ static __attribute__((noinline)) void multiply(const int16_t* rows, int columns,
 template <int M>
 inline void multiply_rows(const int16_t* rows, int columns, const int16_t* weights, int channels,
                           const int32_t* const* start, int32_t* const* out) {
-    if (channels <= 8) return multiply<M, 1>(rows, columns, weights, start, out);
+    if (channels <= 8) return multiply<M, 1>(rows, pitch, columns, weights, start, out);
     constexpr int part = M < at_once ? M : at_once;
-    multiply<part, 2>(rows, columns, weights, start, out);
+    multiply<part, 2>(rows, pitch, columns, weights, start, out);
     if constexpr (M > part)
-        multiply<M - part, 2>(rows + part * pitch, columns, weights, start + part, out + part);
+        multiply<M - part, 2>(rows + part * pitch, pitch, columns, weights, start + part, out + part);
 }
 
 // acc[m][64] = start + Σ over taps and channel groups; pointers[tap · M + m] is the first byte of the pixel.

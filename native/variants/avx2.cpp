@@ -11,6 +11,7 @@
 #include "../kernels/sparse_generic.h"
 #include "../kernels/sparse_taps.h"
 #include "../kernels/conv.h"
+#include "../kernels/winograd_avx2.h"
 #include "../kernels/depthwise.h"
 #include "../kernels/depthwise_avx2.h"
 #include "../kernels/others.h"
@@ -20,7 +21,7 @@
 
 namespace vq {
 extern const Kernels kernels_avx2;
-const Kernels kernels_avx2 = {"avx2", true, avx2::conv, avx2::conv_residual, avx2::depthwise_pairs,
+const Kernels kernels_avx2 = {"avx2", true, avx2::conv, avx2::winograd, avx2::conv_residual, avx2::depthwise_pairs,
                                   VQ_OTHER_KERNELS(avx2), avx2::quantize_input_vector, avx2::finite, avx2::window_map,
                                   avx2::split, avx2::lane_sums, avx2::between, avx2::order,
                                   avx2::peak};

@@ -18,7 +18,7 @@
 
 namespace vq {
 extern const Kernels kernels_avx512;
-const Kernels kernels_avx512 = {"avx512", false, avx512::conv, avx512::conv_residual, avx512::depthwise_vnni,
+const Kernels kernels_avx512 = {"avx512", false, avx512::conv, nullptr, avx512::conv_residual, avx512::depthwise_vnni,
                                 VQ_OTHER_KERNELS(avx512), avx512::quantize_input_vector, avx512::finite,
                                 avx512::window_map, avx512::split_vector, avx512::lane_sums,
                                 avx512::between_vector, avx512::order, avx512::peak};

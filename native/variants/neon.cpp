@@ -17,7 +17,7 @@
 
 namespace vq {
 extern const Kernels kernels_neon;
-const Kernels kernels_neon = {"neon", false, neon::conv, neon::conv_residual, neon::depthwise,
+const Kernels kernels_neon = {"neon", false, neon::conv, nullptr, neon::conv_residual, neon::depthwise,
                                   VQ_OTHER_KERNELS(neon), neon::quantize_input, neon::finite, neon::window_map,
                                   neon::split, neon::lane_sums, neon::between, neon::order,
                                   neon::peak};
