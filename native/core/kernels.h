@@ -17,6 +17,8 @@ struct Block {
     int32_t in_offset = 0, groups = 0;
 };
 
+constexpr int delta_capacity = 256;  // changed groups in the residual kernel's list before it is worked off
+
 // What a convolution adds for the sparse part S of its input: scale · Σ S · weight. A weight is a whole number below 2⁸
 // and S has 11 bits, so no product is rounded, and it does not matter whether an instruction set rounds it once more.
 // Sums run over taps, by row and then column, and within a pixel over its channels.
@@ -55,11 +57,12 @@ struct Conv {
     Program program;
 };
 
-// Tiles that the Winograd kernel transforms at a time: what they become fits a typical L2 cache.
-inline int64_t winograd_batch(const Conv& conv) { return conv.blocks[0].groups <= 64 ? 24 : 12; }
+// Tiles that the Winograd kernel transforms at a time: few enough for an L2 cache, enough to repay the reading of all
+// weights for each batch.
+constexpr int64_t winograd_batch = 24;
 inline size_t winograd_bytes(const Conv& conv) {
     const int64_t inputs = 4 * conv.blocks[0].groups;  // 16-bit numbers; products of 64 output channels have 32 bits
-    return size_t(16 * winograd_batch(conv) * (inputs * 2 + 64 * 4));
+    return size_t(16 * winograd_batch * (inputs * 2 + 64 * 4));
 }
 
 // A depthwise convolution: weights packed for the instruction set's own kernel, as [tap][channel] int8.

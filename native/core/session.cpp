@@ -387,7 +387,7 @@ void Session::run_winograd(const Bound& b) {
     const Conv& conv = b.convs[0];
     reserve_pieces(winograd_bytes(conv));
     const int64_t tiles = int64_t((conv.out.h + 1) / 2) * ((conv.out.w + 1) / 2);
-    spread({nullptr, 0, tiles}, 24, [&](Pixels part) {
+    spread({nullptr, 0, tiles}, winograd_batch, [&](Pixels part) {
         const Scratch::Loan loan(pieces_);
         kernels_->winograd(conv, part.begin, part.end, loan.as<void>());
     });

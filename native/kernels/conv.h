@@ -278,10 +278,11 @@ static void conv(const Conv& conv, Pixels pixels) {
 }
 
 template <int V, int M>
-inline void gemm_delta_of(int m, const int32_t* deltas, const int8_t* const* weights, int count, int32_t* const* out) {
+inline void gemm_delta_of(int m, const int32_t* deltas, const int32_t* rows, int count, const Block& b, int taps,
+                          int32_t* const* out) {
     if constexpr (M > 0) {
-        if (m == M) gemm_delta<M, V>(deltas, weights, count, out);
-        else gemm_delta_of<V, M - 1>(m, deltas, weights, count, out);
+        if (m == M) gemm_delta<M, V>(deltas, rows, count, b, taps, out);
+        else gemm_delta_of<V, M - 1>(m, deltas, rows, count, b, taps, out);
     }
 }
 
@@ -290,9 +291,7 @@ inline void gemm_delta_of(int m, const int32_t* deltas, const int8_t* const* wei
 template <int V>
 inline void residual_block(const Conv& conv, const Taps& taps, Pixels pixels, const Block& b) {
     constexpr int most = delta_pixels[V];
-    constexpr int capacity = 256;  // groups in the list before it is worked off
-    int32_t deltas[capacity * most];
-    const int8_t* weights[capacity];
+    int32_t deltas[delta_capacity * most], rows[delta_capacity];
     for (int64_t i = pixels.begin; i < pixels.end;) {
         int32_t tile[most], ys[most], xs[most];
         int32_t* out[most];
@@ -326,7 +325,6 @@ inline void residual_block(const Conv& conv, const Taps& taps, Pixels pixels, co
                 any |= changed;
             }
             if (!any) continue;
-            const int8_t* weight = b.weight + int64_t(t) * b.groups * 64 * V;
             for (int first = 0; first < b.groups; first += 16) {
                 const int groups = b.groups - first < 16 ? b.groups - first : 16;
                 uint32_t mask = 0;
@@ -339,15 +337,15 @@ inline void residual_block(const Conv& conv, const Taps& taps, Pixels pixels, co
                         if (row[j]) __builtin_memcpy(&four, row[j] + 4 * group, 4);
                         deltas[count * m + j] = four;
                     }
-                    weights[count++] = weight + int64_t(group) * 64 * V;
-                    if (count == capacity) {
-                        gemm_delta_of<V, most>(m, deltas, weights, count, out);
+                    rows[count++] = t * b.groups + group;
+                    if (count == delta_capacity) {
+                        gemm_delta_of<V, most>(m, deltas, rows, count, b, conv.taps, out);
                         count = 0;
                     }
                 }
             }
         }
-        if (count) gemm_delta_of<V, most>(m, deltas, weights, count, out);
+        if (count) gemm_delta_of<V, most>(m, deltas, rows, count, b, conv.taps, out);
         for (int j = 0; j < m; j++) finish_tile<V>(conv, taps, out[j], tile + j, 1, b);
     }
 }

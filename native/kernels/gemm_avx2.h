@@ -8,7 +8,7 @@ namespace vq::avx2 {
 // 12 accumulators, 2 vectors of weights, a broadcast and a product: all 16 registers.
 constexpr int at_once = 6;
 constexpr int tile_pixels[5] = {0, 12, 12, 12, 12};  // weights that have come near serve all of them
-constexpr int delta_pixels[5] = {0, 4, 4, 4, 4};     // 8 accumulators, 4 vectors of weights, 2 broadcasts
+constexpr int delta_pixels[5] = {0, 6, 6, 6, 6};
 constexpr int wide_columns = 512;  // input values of each pixel that are widened at a time: 12 KiB for all
 constexpr int pitch = wide_columns + 16;
 
@@ -95,41 +95,39 @@ static void gemm(const uint8_t* const* pointers, int taps, const Block& block, c
     work_off();
 }
 
-// acc[m][…] += Σ over the listed groups of w · δ. deltas[i · M + m] are the 4 changes of group i in pixel m,
-// weights[i] its row of weights.
+// acc[m][…] += Σ over the listed groups of w · δ. deltas[i · M + m] are the 4 changes of group i in pixel m, rows[i] its
+// row of weights: tap · groups + group.
 template <int M, int V>
-static void gemm_delta(const int32_t* deltas, const int8_t* const* weights, int count, int32_t* const* out) {
+static __attribute__((noinline)) void gemm_delta(const int32_t* deltas, const int32_t* rows, int count, const Block& b,
+                                                 int taps, int32_t* const* out) {
+    alignas(32) int16_t widened[4 * (delta_capacity * M + 4)];
+    for (int i = 0; i < count * M; i += 4)  // may widen past the end
+        _mm256_store_si256((__m256i*)(widened + 4 * i),
+                           _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)(deltas + i))));
     for (int v = 0; v < V; v++) {
+        const int16_t* weights = b.pairs->as<int16_t>() + v * 64 * int64_t(taps) * b.groups;
         __m256i acc[M][2];
-#pragma GCC unroll 4
+#pragma GCC unroll 6
         for (int m = 0; m < M; m++)
 #pragma GCC unroll 2
             for (int h = 0; h < 2; h++) acc[m][h] = _mm256_loadu_si256((const __m256i*)(out[m] + 16 * v + 8 * h));
-        for (int i = 0; i < count; i++) {
-            // 4 weights of 4 channels in a vector: the pairs of 8 channels lie apart, and are brought together.
-            __m256i w[2][2];
+        const int16_t* x = widened;
+        for (int i = 0; i < count; i++, x += 4 * M) {
+            const __m256i* w = (const __m256i*)(weights + 64 * int64_t(rows[i]));
 #pragma GCC unroll 2
-            for (int h = 0; h < 2; h++) {
-                const __m128i* from = (const __m128i*)(weights[i] + 64 * v + 32 * h);
-                const __m256i a = _mm256_cvtepi8_epi16(_mm_load_si128(from)),
-                              b = _mm256_cvtepi8_epi16(_mm_load_si128(from + 1));
-                const __m256 first = _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), 0x88);
-                const __m256 second = _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), 0xDD);
-                w[h][0] = _mm256_permute4x64_epi64(_mm256_castps_si256(first), 0xD8);
-                w[h][1] = _mm256_permute4x64_epi64(_mm256_castps_si256(second), 0xD8);
-            }
-#pragma GCC unroll 4
-            for (int m = 0; m < M; m++) {
-                const __m128i four = _mm_cvtepi8_epi16(_mm_cvtsi32_si128(deltas[i * M + m]));
-                const __m256i x0 = _mm256_broadcastd_epi32(four),
-                              x1 = _mm256_broadcastd_epi32(_mm_srli_epi64(four, 32));
-#pragma GCC unroll 2
-                for (int h = 0; h < 2; h++)
-                    acc[m][h] = _mm256_add_epi32(acc[m][h], _mm256_add_epi32(_mm256_madd_epi16(w[h][0], x0),
-                                                                             _mm256_madd_epi16(w[h][1], x1)));
+            for (int pair = 0; pair < 2; pair++) {
+                const __m256i w0 = _mm256_load_si256(w + 2 * pair), w1 = _mm256_load_si256(w + 2 * pair + 1);
+#pragma GCC unroll 6
+                for (int m = 0; m < M; m++) {
+                    int32_t two;
+                    __builtin_memcpy(&two, x + 4 * m + 2 * pair, 4);
+                    const __m256i both = _mm256_set1_epi32(two);
+                    acc[m][0] = _mm256_add_epi32(acc[m][0], _mm256_madd_epi16(w0, both));
+                    acc[m][1] = _mm256_add_epi32(acc[m][1], _mm256_madd_epi16(w1, both));
+                }
             }
         }
-#pragma GCC unroll 4
+#pragma GCC unroll 6
         for (int m = 0; m < M; m++)
 #pragma GCC unroll 2
             for (int h = 0; h < 2; h++) _mm256_storeu_si256((__m256i*)(out[m] + 16 * v + 8 * h), acc[m][h]);

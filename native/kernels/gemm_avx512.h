@@ -53,11 +53,11 @@ static __attribute__((noinline)) void gemm(const uint8_t* const* pointers, int t
 }
 
 // acc[m][…] += Σ over the listed groups of (w + 128) · δ − 128 · Σδ = Σ w · δ: here the weights are the unsigned
-// operand and the changes the signed one. deltas[i · M + m] are the 4 changes of group i in pixel m, weights[i] its
-// row of weights.
+// operand and the changes the signed one. deltas[i · M + m] are the 4 changes of group i in pixel m, rows[i] its row
+// of weights: tap · groups + group.
 template <int M, int V>
-static __attribute__((noinline)) void gemm_delta(const int32_t* deltas, const int8_t* const* weights, int count,
-                                                 int32_t* const* out) {
+static __attribute__((noinline)) void gemm_delta(const int32_t* deltas, const int32_t* rows, int count,
+                                                 const Block& b, int, int32_t* const* out) {
     __m512i acc[M][V];
     __m512i sum[M];
 #pragma GCC unroll 12
@@ -70,7 +70,7 @@ static __attribute__((noinline)) void gemm_delta(const int32_t* deltas, const in
     for (int i = 0; i < count; i++) {
         __m512i w[V];
 #pragma GCC unroll 4
-        for (int v = 0; v < V; v++) w[v] = _mm512_xor_si512(_mm512_load_si512(weights[i] + 64 * v), high);
+        for (int v = 0; v < V; v++) w[v] = _mm512_xor_si512(_mm512_load_si512(b.weight + int64_t(rows[i]) * 64 * V + 64 * v), high);
 #pragma GCC unroll 12
         for (int m = 0; m < M; m++) {
             const __m512i four = _mm512_set1_epi32(deltas[i * M + m]);

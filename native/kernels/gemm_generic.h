@@ -23,16 +23,17 @@ static void gemm(const uint8_t* const* pointers, int taps, const Block& block, c
 }
 
 // acc[m][…] += Σ over the listed groups of w · δ. deltas[i · M + m] are the 4 changes of group i in pixel m,
-// weights[i] its row of weights.
+// rows[i] its row of weights: tap · groups + group.
 template <int M, int V>
-static void gemm_delta(const int32_t* deltas, const int8_t* const* weights, int count, int32_t* const* out) {
+static void gemm_delta(const int32_t* deltas, const int32_t* rows, int count, const Block& b, int,
+                       int32_t* const* out) {
     for (int m = 0; m < M; m++) {
         int32_t acc[16 * V];
         for (int c = 0; c < 16 * V; c++) acc[c] = out[m][c];
         for (int i = 0; i < count; i++) {
             int8_t d[4];
             __builtin_memcpy(d, &deltas[i * M + m], 4);
-            const int8_t* w = weights[i];
+            const int8_t* w = b.weight + int64_t(rows[i]) * 64 * V;
             for (int c = 0; c < 16 * V; c++)
                 acc[c] += d[0] * w[4 * c] + d[1] * w[4 * c + 1] + d[2] * w[4 * c + 2] + d[3] * w[4 * c + 3];
         }

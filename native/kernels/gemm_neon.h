@@ -51,9 +51,10 @@ static void gemm(const uint8_t* const* pointers, int taps, const Block& block, c
 }
 
 // acc[m][…] += Σ over the listed groups of w · δ. deltas[i · M + m] are the 4 changes of group i in pixel m,
-// weights[i] its row of weights.
+// rows[i] its row of weights: tap · groups + group.
 template <int M, int V>
-static void gemm_delta(const int32_t* deltas, const int8_t* const* weights, int count, int32_t* const* out) {
+static void gemm_delta(const int32_t* deltas, const int32_t* rows, int count, const Block& b, int,
+                       int32_t* const* out) {
     for (int v = 0; v < V; v++) {
         int32x4_t acc[M][4];
 #pragma GCC unroll 6
@@ -63,7 +64,7 @@ static void gemm_delta(const int32_t* deltas, const int8_t* const* weights, int 
         for (int i = 0; i < count; i++) {
             int8x16_t w[4];
 #pragma GCC unroll 4
-            for (int j = 0; j < 4; j++) w[j] = vld1q_s8(weights[i] + 64 * v + 16 * j);
+            for (int j = 0; j < 4; j++) w[j] = vld1q_s8(b.weight + int64_t(rows[i]) * 64 * V + 64 * v + 16 * j);
 #pragma GCC unroll 6
             for (int m = 0; m < M; m++) {
                 const int8x16_t four = broadcast4(&deltas[i * M + m]);

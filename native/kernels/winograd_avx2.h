@@ -71,15 +71,15 @@ inline void multiply_tiles(int m, const int16_t* rows, int64_t pitch, const int1
 template <int V>
 inline void winograd_block(const Conv& conv, const Taps& taps, const Block& b, const int16_t* inputs, int64_t first,
                            int count, int32_t* products) {
-    const int64_t batch = winograd_batch(conv), channels = 4 * int64_t(b.groups), panel = 16 * channels;
+    const int64_t channels = 4 * int64_t(b.groups), panel = 16 * channels;
     for (int place = 0; place < 16; place++)
         for (int v = 0; v < V; v++) {
             const int16_t* weights = conv.winograd + ((b.first / 16 + v) * 16 + place) * panel;
             for (int t = 0; t < count; t += at_once) {
                 int32_t* out[at_once];
-                for (int i = 0; i < at_once; i++) out[i] = products + (place * batch + t + i) * 64 + 16 * v;
+                for (int i = 0; i < at_once; i++) out[i] = products + (place * winograd_batch + t + i) * 64 + 16 * v;
                 multiply_tiles<at_once>(count - t < at_once ? count - t : at_once,
-                                        inputs + (place * batch + t) * channels, channels, weights, out);
+                                        inputs + (place * winograd_batch + t) * channels, channels, weights, out);
             }
         }
     constexpr int together = 3;  // tiles: 12 pixels
@@ -96,7 +96,7 @@ inline void winograd_block(const Conv& conv, const Taps& taps, const Block& b, c
                 to[i] = in ? acc + 64 * m : spare;
                 if (in) pixels[m++] = int32_t((y + i / 2) * conv.out.w + x + i % 2);
             }
-            transform_output<V>(products + 64 * k, batch * 64, conv.start + b.first, to);
+            transform_output<V>(products + 64 * k, winograd_batch * 64, conv.start + b.first, to);
         }
         if (!taps.codes.on) fetch_floats(conv.program, pixels, m, b);
         if (conv.accumulators)
@@ -109,12 +109,12 @@ inline void winograd_block(const Conv& conv, const Taps& taps, const Block& b, c
 
 static void winograd(const Conv& conv, int64_t first, int64_t last, void* scratch) {
     const Taps taps(conv);
-    const int64_t batch = winograd_batch(conv), channels = 4 * int64_t(conv.blocks[0].groups);
-    const int64_t across = (conv.out.w + 1) / 2, next = batch * channels;
+    const int64_t channels = 4 * int64_t(conv.blocks[0].groups);
+    const int64_t across = (conv.out.w + 1) / 2, next = winograd_batch * channels;
     int16_t* inputs = static_cast<int16_t*>(scratch);
     int32_t* products = reinterpret_cast<int32_t*>(inputs + 16 * next);
-    for (int64_t from = first; from < last; from += batch) {
-        const int count = int(last - from < batch ? last - from : batch);
+    for (int64_t from = first; from < last; from += winograd_batch) {
+        const int count = int(last - from < winograd_batch ? last - from : winograd_batch);
         for (int k = 0; k < count; k++) {
             const int64_t y = (from + k) / across * 2 + conv.dy[0], x = (from + k) % across * 2 + conv.dx[0];
             const uint8_t* d[16];

@@ -159,12 +159,16 @@ inline std::string size(const char* name, const Tensor& t) {
 
 // What all operators have: a program and pixels.
 template <class Args>
-Call finish_case(World& world, const Args& a, Random& r, void (*Kernels::*kernel)(const Args&, Pixels)) {
-    Args args = a;
+void add_program(World& world, Args& args, Random& r) {
     world.shape += size("out", args.out);
     args.program = random_program(world, world.own<std::vector<Step>>(), args.out, r);
     for (int i = 0; i < args.program.count; i++)
         world.shape += " step " + std::to_string(int(args.program.steps[i].kind));
+}
+template <class Args>
+Call finish_case(World& world, const Args& a, Random& r, void (*Kernels::*kernel)(const Args&, Pixels)) {
+    Args args = a;
+    add_program(world, args, r);
     const Pixels pixels = random_pixels(world, args.out, r);
     return [args, pixels, kernel](const Kernels& kernels) { (kernels.*kernel)(args, pixels); };
 }

@@ -59,7 +59,23 @@ void add_grid(World& world, Args& a, const Part& part, const Grid& grid, int roo
     a.bias = world.per_channel("bias", a.out.c, r);
 }
 
-// A quantized convolution whose weights the engine itself packed.
+// Weights that the engine itself packed, and what else a convolution of a.in's codes takes.
+inline Part& add_weights(World& world, Conv& a, int groups, const Grid& grid, Random& r) {
+    std::vector<int8_t> weight(size_t(a.out.c * (a.in.c / groups) * a.taps));
+    for (int8_t& w : weight) w = int8_t(r.between(-128, 127));
+    std::vector<int32_t> taps;
+    for (int t = 0; t < a.taps; t++) taps.push_back(t);
+    Part& part = world.own<Part>();
+    part.dy.assign(a.dy, a.dy + a.taps);
+    part.dx.assign(a.dx, a.dx + a.taps);
+    pack_conv(part, weight.data(), a.out.c, a.in.c, groups, a.taps, taps);
+    pack_pairs(part);
+    a.blocks = part.blocks.data();
+    a.block_count = int32_t(part.blocks.size());
+    add_grid(world, a, part, grid, a.out.c + 128, 1e-4f, r);
+    return part;
+}
+
 inline Conv random_conv(World& world, Random& r, int& groups) {
     Conv a;
     random_taps(world, a, r);
@@ -71,19 +87,7 @@ inline Conv random_conv(World& world, Random& r, int& groups) {
     a.in = world.codes("in", r.between(1, 7), r.between(1, 7), groups * in_each, grid, r);
     a.out = {nullptr, r.between(1, 7), r.between(1, 7), groups * out_each, 0};
     world.shape += size("in", a.in) + " groups " + std::to_string(groups);
-
-    std::vector<int8_t> weight(size_t(a.out.c) * size_t(in_each * a.taps));
-    for (int8_t& w : weight) w = int8_t(r.between(-128, 127));
-    std::vector<int32_t> taps;
-    for (int t = 0; t < a.taps; t++) taps.push_back(t);
-    Part& part = world.own<Part>();
-    part.dy.resize(taps.size());
-    pack_conv(part, weight.data(), a.out.c, a.in.c, groups, a.taps, taps);
-    pack_pairs(part);
-    a.blocks = part.blocks.data();
-    a.block_count = int32_t(part.blocks.size());
-
-    add_grid(world, a, part, grid, a.out.c + 128, 1e-4f, r);
+    add_weights(world, a, groups, grid, r);
     return a;
 }
 
@@ -109,6 +113,30 @@ inline Call conv_case(World& world, Random& r) {
     if (r.chance(30)) add_accumulators(world, a);
     if (r.chance(40)) add_sparse_taps(world, a, groups, r);
     return finish_conv(world, a, r, &Kernels::conv);
+}
+
+// The definition computes all pixels, the kernel all tiles, in two parts.
+inline Call winograd_case(World& world, Random& r) {
+    Conv a;
+    const int top = r.between(0, 3), left = r.between(0, 3);
+    auto &dy = world.own<std::vector<int32_t>>(), &dx = world.own<std::vector<int32_t>>();
+    for (int t = 0; t < 9; t++) dy.push_back(t / 3 - top), dx.push_back(t % 3 - left);
+    a.taps = 9;
+    a.dy = dy.data(), a.dx = dx.data();
+    const Grid grid = random_grid(r);
+    a.in = world.codes("in", r.between(1, 15), r.between(1, 15), 16 * r.between(1, 5), grid, r);
+    a.out = {nullptr, r.between(1, 15), r.between(1, 15), r.channels(), 0};
+    world.shape += size("in", a.in);
+    a.winograd = pack_winograd(add_weights(world, a, 1, grid, r));
+    if (r.chance(30)) add_accumulators(world, a);
+    add_program(world, a, r);
+    const int64_t tiles = int64_t((a.out.h + 1) / 2) * ((a.out.w + 1) / 2), split = r.between(0, int(tiles));
+    return [=](const Kernels& kernels) {
+        if (!kernels.winograd) return kernels.conv(a, {nullptr, 0, a.out.pixels()});
+        const Memory scratch(winograd_bytes(a));
+        kernels.winograd(a, 0, split, scratch.as<void>());
+        kernels.winograd(a, split, tiles, scratch.as<void>());
+    };
 }
 
 // The accumulators are those of earlier codes; some of these then change, and `delta` and `moved` say how.

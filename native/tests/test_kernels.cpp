@@ -18,6 +18,7 @@ struct Named {
 };
 const Named kernels[] = {
     {"conv", conv_case},
+    {"winograd", winograd_case},
     {"conv_residual", conv_residual_case},
     {"depthwise", depthwise_case},
     {"float_conv", float_conv_case},
