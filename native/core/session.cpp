@@ -108,7 +108,7 @@ void Session::bind(const Op& op, Bound& b) {
             b.scale = Memory::of<float>(size_t(op.c) + 128);
             b.zeros = Memory(size_t(in.stride) + 64);
             for (const Part& part : op.parts) {
-                const bool winograd = kernels_->winograd && op.sparse < 0 && takes_winograd(op);
+                const bool winograd = by_winograd(op);
                 if (kernels_->pairs && (incremental_ || !winograd)) pack_pairs(part);
                 b.starts.push_back(Memory::of<int32_t>(size_t(op.c) + 128));
                 Conv c;
