@@ -141,7 +141,7 @@ private:
     void count_cost(const Bound& bound, double share);
     bool grids_changed(const Bound& bound) const;
     // Whether an operator, where it computes all pixels, does so by Winograd's algorithm.
-    bool by_winograd(const Op& op) const { return kernels_->winograd && op.sparse < 0 && takes_winograd(op); }
+    bool by_winograd(const Op& op) const { return kernels_->winograd && takes_winograd(op); }
     bool joins_pool(const std::vector<Op>& ops, size_t i) const;
     void run_joined(Bound& conv, Bound& pool, const std::vector<std::pair<int32_t, int32_t>>& spans);
     std::pair<int64_t, How>& work_of(const Bound& bound);

@@ -129,6 +129,7 @@ inline Call winograd_case(World& world, Random& r) {
     world.shape += size("in", a.in);
     a.winograd = pack_winograd(add_weights(world, a, 1, grid, r));
     if (r.chance(30)) add_accumulators(world, a);
+    if (r.chance(40)) add_sparse_taps(world, a, 1, r);
     add_program(world, a, r);
     const int64_t tiles = int64_t((a.out.h + 1) / 2) * ((a.out.w + 1) / 2), split = r.between(0, int(tiles));
     return [=](const Kernels& kernels) {
