@@ -5,10 +5,11 @@ namespace vq {
 
 // Whether operator i is a convolution whose result goes to the pool behind it and nowhere else. Then the two run
 // together, a few rows at a time, and the whole map, often the largest of a network, is never stored. Where Winograd's
-// algorithm applies, it saves more.
+// algorithm applies, it saves more, in full frames: a stream that follows changes runs those in a session of their own,
+// and what it counts must not depend on the instruction set.
 bool Session::joins_pool(const std::vector<Op>& ops, size_t i) const {
     if (i + 1 >= ops.size() || ops[i].kind != Kind::conv || ops[i].parts.size() != 1 ||
-        ops[i].parts[0].step_y != 1 || by_winograd(ops[i]) || ops[i + 1].kind != Kind::pool ||
+        ops[i].parts[0].step_y != 1 || (!incremental_ && by_winograd(ops[i])) || ops[i + 1].kind != Kind::pool ||
         ops[i + 1].pool.dilation_y != 1 ||
         ops[i + 1].pool.kernel_h > 8 ||  // a window as high as the map would need all of it
         ops[i].steps.empty() || ops[i].steps.back().step.kind != Do::store)

@@ -111,28 +111,31 @@ struct Taps {
 };
 
 // Runs one step on a tile of m pixels × V · 16 channels, pixels 64 floats apart. One decision for the whole tile; the
-// steps that are not worth a loop of their own go pixel by pixel through the general program.
-template <int V>
+// steps that are not worth a loop of their own go pixel by pixel through the general program. vectors: those that hold
+// channels.
+template <int V, int vectors>
 inline void run_step(const Step& step, float* tile, const int32_t* pixels, int m, int c0, int n) {
-    constexpr int vectors = V * 16 / lanes;
     const auto width = [&](int i) { return n - i * lanes < lanes ? n - i * lanes : lanes; };
-    if (step.kind == Do::clamp) {
-        const F32 low = F32::set1(step.a), high = F32::set1(step.b);
+    // f(x, j, i) for vector i of pixel j
+    const auto each = [&](auto f) __attribute__((always_inline)) {
         for (int j = 0; j < m; j++)
 #pragma GCC unroll 8
             for (int i = 0; i < vectors; i++) {
                 float* x = tile + 64 * j + i * lanes;
-                F32::min(F32::max(F32::load(x), low), high).store(x);
+                f(F32::load(x), j, i).store(x);
             }
+    };
+    if (step.kind == Do::clamp) {
+        const F32 low = F32::set1(step.a), high = F32::set1(step.b);
+        each([&](F32 x, int, int) { return F32::min(F32::max(x, low), high); });
+    } else if (step.kind == Do::hardswish) {
+        each([&](F32 x, int, int) { return x * clamp(x + F32::set1(3), 0, 6) / F32::set1(6); });
+    } else if (step.kind == Do::prelu) {
+        const float* slopes = step.channel_a + c0;
+        each([&](F32 x, int, int i) { return F32::negative(x, x * F32::load(slopes + i * lanes), x); });
     } else if (step.kind == Do::add && step.operand_channel) {
-        for (int j = 0; j < m; j++) {
-            const float* other = step.operand + pixels[j] * step.operand_pixel + c0;
-#pragma GCC unroll 8
-            for (int i = 0; i < vectors; i++) {
-                float* x = tile + 64 * j + i * lanes;
-                (F32::load(x) + F32::load(other + i * lanes)).store(x);
-            }
-        }
+        const float* others = step.operand + c0;
+        each([&](F32 x, int j, int i) { return x + F32::load(others + pixels[j] * step.operand_pixel + i * lanes); });
     } else if (is_scalar(step.kind)) {  // without the lanes that hold no channel
         float packed[64 * 16];
         for (int j = 0; j < m; j++)
@@ -145,7 +148,7 @@ inline void run_step(const Step& step, float* tile, const int32_t* pixels, int m
             float* out = step.out.f32() + pixels[j] * step.out.stride + c0;
             if (n < 4)
                 for (int c = 0; c < n; c++) out[c] = tile[64 * j + c];
-            else if (n == V * 16)
+            else if (n == vectors * lanes)
 #pragma GCC unroll 8
                 for (int i = 0; i < vectors; i++) F32::load(tile + 64 * j + i * lanes).store(out + i * lanes);
             else
@@ -160,7 +163,7 @@ inline void run_step(const Step& step, float* tile, const int32_t* pixels, int m
             for (int i = 0; i < vectors; i += 2) {
                 if (width(i) <= 0) break;
                 float* x = tile + 64 * j + i * lanes;
-                if (vectors % 2 == 0) {
+                if constexpr (vectors % 2 == 0) {
                     F32 v[2] = {F32::load(x), F32::load(x + lanes)};
                     run_program<2>(one, v, pixels[j], c0 + i * lanes, n - i * lanes);
                     v[0].store(x), v[1].store(x + lanes);
@@ -174,14 +177,9 @@ inline void run_step(const Step& step, float* tile, const int32_t* pixels, int m
     }
 }
 
-// Accumulators of a tile become values and run through the program. acc, tile and sums: pixels 64 apart. sums: what
-// the sparse part of the input adds, before its scale; null where it has none.
-template <int V>
-inline void finish_tile(const Conv& conv, const Taps& taps, const int32_t* acc, const int32_t* pixels, int m,
-                        const Block& b, const float* sums = nullptr) {
-    if (taps.codes.on)
-        return store_tile<V>(taps.codes, acc, sums, pixels, m, conv, b);
-    constexpr int vectors = V * 16 / lanes;
+template <int V, int vectors>
+inline void finish_vectors(const Conv& conv, const int32_t* acc, const int32_t* pixels, int m, const Block& b,
+                           const float* sums) {
     alignas(64) float tile[64 * 16];
 #pragma GCC unroll 8
     for (int i = 0; i < vectors; i++) {
@@ -199,7 +197,18 @@ inline void finish_tile(const Conv& conv, const Taps& taps, const int32_t* acc, 
                 (F32::load(x) + scale * F32::load(sums + 64 * j + i * lanes)).store(x);
             }
     for (int s = 0; s < conv.program.count; s++)
-        run_step<V>(conv.program.steps[s], tile, pixels, m, b.first, b.channels);
+        run_step<V, vectors>(conv.program.steps[s], tile, pixels, m, b.first, b.channels);
+}
+
+// Accumulators of a tile become values and run through the program. acc and sums: pixels 64 apart. sums: what the
+// sparse part of the input adds, before its scale; null where it has none.
+template <int V>
+inline void finish_tile(const Conv& conv, const Taps& taps, const int32_t* acc, const int32_t* pixels, int m,
+                        const Block& b, const float* sums = nullptr) {
+    if (taps.codes.on) return store_tile<V>(taps.codes, acc, sums, pixels, m, conv, b);
+    if constexpr (V == 1 && lanes == 8)
+        if (b.channels <= lanes) return finish_vectors<1, 1>(conv, acc, pixels, m, b, sums);
+    finish_vectors<V, V * 16 / lanes>(conv, acc, pixels, m, b, sums);
 }
 
 // Calls gemm<m, V> for m pixels, 1 ≤ m ≤ M.

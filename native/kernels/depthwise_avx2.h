@@ -23,14 +23,14 @@ inline void pair_weights(const Depthwise& conv, int c, int16_t* out) {
         }
 }
 
-// Channels c … c + n − 1 of all places; 16 · N ≥ n.
+// Channels c … c + n − 1 of the places from `from` on; 16 · N ≥ n.
 template <int N>
 inline void depthwise_places(const Depthwise& conv, const Window& window, const Codes& codes, const Places& places,
-                             int c, int n) {
+                             int from, int c, int n) {
     alignas(32) int16_t weights[most_depthwise_taps * N * 16];
     pair_weights<N>(conv, c, weights);
     const CodeVectors vectors(codes);
-    for (int i = 0; i < places.count; i++) {
+    for (int i = from; i < places.count; i++) {
         const uint8_t* base = places.base[i] + c;
         if (i + 8 < places.count) fetch_codes(codes, places.pixel[i + 8], c);
         __m256i acc[2 * N];
@@ -64,15 +64,66 @@ inline void depthwise_places(const Depthwise& conv, const Window& window, const 
     }
 }
 
+// Up to 8 channels: two places share a vector. Returns how many places are done; the last may be left.
+inline int depthwise_twos(const Depthwise& conv, const Window& window, const Codes& codes, const Places& places) {
+    alignas(32) int16_t weights[most_depthwise_taps * 16];
+    for (int t = 0; t < conv.taps; t += 2) {
+        const auto widened = [&](int tap) {
+            if (tap >= conv.taps) return _mm256_setzero_si256();
+            const __m128i eight = _mm_loadl_epi64((const __m128i*)(conv.weight + tap * 64));
+            return _mm256_cvtepi8_epi16(_mm_unpacklo_epi64(eight, eight));
+        };
+        const __m256i a = widened(t), b = widened(t + 1);
+        _mm256_store_si256((__m256i*)(weights + 16 * t), _mm256_unpacklo_epi16(a, b));
+        _mm256_store_si256((__m256i*)(weights + 16 * t + 16), _mm256_unpackhi_epi16(a, b));
+    }
+    const CodeVectors vectors(codes);
+    const F32 scale = F32::load(conv.scale), bias = F32::load(conv.bias);
+    const I32 start = I32::load(conv.start);
+    const int n = conv.in.c;
+    int i = 0;
+    for (; i + 2 <= places.count; i += 2) {
+        if (i + 8 < places.count) fetch_codes(codes, places.pixel[i + 8], 0);
+        __m256i low = _mm256_setzero_si256(), high = low;  // channels 0–3 and 4–7 of both
+        const auto at = [&](int t) __attribute__((always_inline)) {
+            const auto eight = [&](int place) {
+                return _mm_loadl_epi64((const __m128i*)(places.base[place] + window.offset[t]));
+            };
+            return _mm256_cvtepu8_epi16(_mm_unpacklo_epi64(eight(i), eight(i + 1)));
+        };
+        for (int t = 0; t < conv.taps; t += 2) {
+            const __m256i a = at(t), b = at(t + 1);
+            const __m256i* pair = (const __m256i*)(weights + 16 * t);
+            low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), pair[0]));
+            high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), pair[1]));
+        }
+        const I32 sums[2] = {{_mm256_permute2x128_si256(low, high, 0x20)},
+                             {_mm256_permute2x128_si256(low, high, 0x31)}};
+        for (int k = 0; k < 2; k++) {
+            const F32 value = to_float(sums[k] + start) * scale + bias;
+            if (!codes.on) {
+                F32 one[1] = {value};
+                run_program<1>(conv.program, one, places.pixel[i + k], 0, n);
+                continue;
+            }
+            const F32 v[2] = {value, value};
+            if (codes.track.delta) store_codes<true>(codes, vectors, v, places.pixel[i + k], 0, n);
+            else store_codes<false>(codes, vectors, v, places.pixel[i + k], 0, n);
+        }
+    }
+    return i;
+}
+
 static void depthwise_pairs(const Depthwise& conv, Pixels pixels) {
     if (conv.sparse.input.begin || conv.taps > most_depthwise_taps) return depthwise(conv, pixels);
     const Window window(conv);
     const Codes codes(conv.program);
     by_places(conv, window, pixels, [&](const Places& places) {
-        for (int c = 0; c < conv.in.c; c += 32) {
+        const int from = conv.in.c <= 8 ? depthwise_twos(conv, window, codes, places) : 0;
+        for (int c = 0; c < conv.in.c && from < places.count; c += 32) {
             const int n = conv.in.c - c < 32 ? conv.in.c - c : 32;
-            if (n > 16) depthwise_places<2>(conv, window, codes, places, c, n);
-            else depthwise_places<1>(conv, window, codes, places, c, n);
+            if (n > 16) depthwise_places<2>(conv, window, codes, places, from, c, n);
+            else depthwise_places<1>(conv, window, codes, places, from, c, n);
         }
     });
 }

@@ -95,8 +95,8 @@ static void gemm(const uint8_t* const* pointers, int taps, const Block& block, c
     work_off();
 }
 
-// acc[m][…] += Σ over the listed groups of w · δ. deltas[i · M + m] are the 4 changes of group i in pixel m, rows[i] its
-// row of weights: tap · groups + group.
+// acc[m][…] += Σ over the listed groups of w · δ. deltas[i · M + m] are the 4 changes of group i in pixel m,
+// rows[i] its row of weights: tap · groups + group.
 template <int M, int V>
 static __attribute__((noinline)) void gemm_delta(const int32_t* deltas, const int32_t* rows, int count, const Block& b,
                                                  int taps, int32_t* const* out) {

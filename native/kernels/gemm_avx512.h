@@ -68,9 +68,10 @@ static __attribute__((noinline)) void gemm_delta(const int32_t* deltas, const in
     }
     const __m512i high = _mm512_set1_epi8(char(0x80));
     for (int i = 0; i < count; i++) {
+        const int8_t* weight = b.weight + int64_t(rows[i]) * 64 * V;
         __m512i w[V];
 #pragma GCC unroll 4
-        for (int v = 0; v < V; v++) w[v] = _mm512_xor_si512(_mm512_load_si512(b.weight + int64_t(rows[i]) * 64 * V + 64 * v), high);
+        for (int v = 0; v < V; v++) w[v] = _mm512_xor_si512(_mm512_load_si512(weight + 64 * v), high);
 #pragma GCC unroll 12
         for (int m = 0; m < M; m++) {
             const __m512i four = _mm512_set1_epi32(deltas[i * M + m]);

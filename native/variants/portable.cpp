@@ -17,7 +17,8 @@
 
 namespace vq {
 extern const Kernels kernels_portable;
-const Kernels kernels_portable = {"portable", false, portable::conv, nullptr, portable::conv_residual, portable::depthwise,
+const Kernels kernels_portable = {"portable", false, portable::conv, nullptr, portable::conv_residual,
+                                  portable::depthwise,
                                   VQ_OTHER_KERNELS(portable), portable::quantize_input, portable::finite,
                                   portable::window_map, portable::split, portable::lane_sums,
                                   portable::between, portable::order, portable::peak};

@@ -110,7 +110,23 @@ class Ends(nn.Module):
         }
 
 
-ZOO = (Activations, Arithmetic, Pools, Moves, Layers, Ends)
+class Wide(nn.Module):
+    """3×3 layers of many channels: alone, under a skip connection, before a pool; odd sizes, no padding at the end."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 32, 2)
+        self.second = nn.Conv2d(32, 48, 3, padding=1)
+        self.third = nn.Conv2d(48, 48, 3, padding=(0, 2))
+        self.last = nn.Conv2d(48, 70, 3)
+
+    def forward(self, x):
+        x = torch.relu(self.second(torch.relu(self.first(x))))
+        y = self.third(x)
+        return {"last": self.last(F.max_pool2d(y, 2)), "skip": torch.relu(x[..., 1:-1, :] + y[..., 1:-1])}
+
+
+ZOO = (Activations, Arithmetic, Pools, Moves, Layers, Ends, Wide)
 
 
 @cache
