@@ -111,7 +111,7 @@ class Ends(nn.Module):
 
 
 class Wide(nn.Module):
-    """3×3 layers of many channels: alone, under a skip connection, before a pool; odd sizes, no padding at the end."""
+    """3×3 layers of many channels: alone, under a skip connection, before a pool; odd sizes, uneven padding."""
 
     def __init__(self):
         super().__init__()
