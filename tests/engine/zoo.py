@@ -111,7 +111,7 @@ class Ends(nn.Module):
 
 
 class Wide(nn.Module):
-    """3×3 layers of many channels: alone, under a skip connection, before a pool; odd sizes, uneven padding."""
+    """3×3 layers of many channels: alone, under a skip connection, before a pool; odd sizes."""
 
     def __init__(self):
         super().__init__()
