@@ -393,10 +393,4 @@ void Session::run_winograd(const Bound& b) {
     });
 }
 
-void Session::reserve_pieces(size_t bytes) {
-    bytes_ -= pieces_.bytes();
-    pieces_.reserve(threads_->count(), bytes);
-    bytes_ += pieces_.bytes();
-}
-
 }  // namespace vq

@@ -80,4 +80,11 @@ void Session::place_slots() {
     for (const Memory& memory : memory_) bytes_ += memory.bytes();
 }
 
+// What tasks use while they run.
+void Session::reserve_pieces(size_t bytes) {
+    bytes_ -= pieces_.bytes();
+    pieces_.reserve(threads_->count(), bytes);
+    bytes_ += pieces_.bytes();
+}
+
 }  // namespace vq

@@ -9,7 +9,7 @@ static void quantize_input_vector(const Map& map, Pixels pixels) {
     const Codes codes(map.program);
     const CodeVectors vectors(codes);
     const __m256i spread = _mm256_setr_epi32(0, 1, 2, 2, 3, 4, 5, 5);  // 2 pixels, 4 lanes each
-    const __m256i used = _mm256_set1_epi32(0x00FFFFFF), none = _mm256_setzero_si256();
+    const __m256i used = _mm256_set1_epi32(0x00FFFFFF);
     int64_t i = pixels.begin;
     // 2 floats are read past the 8th pixel.
     for (; i + 9 <= pixels.end; i += 8) {
@@ -22,20 +22,12 @@ static void quantize_input_vector(const Map& map, Pixels pixels) {
             _mm256_storeu_si256((__m256i*)out, bytes);
             continue;
         }
-        const __m256i old = _mm256_loadu_si256((const __m256i*)out);
-        const __m256i size = _mm256_or_si256(_mm256_subs_epu8(bytes, old), _mm256_subs_epu8(old, bytes));
-        const __m256i stays = _mm256_cmpeq_epi8(_mm256_subs_epu8(size, vectors.tau), none);
-        const __m256i change = _mm256_andnot_si256(stays, _mm256_sub_epi8(bytes, old));
-        _mm256_storeu_si256((__m256i*)out, _mm256_blendv_epi8(bytes, old, stays));
-        _mm256_storeu_si256((__m256i*)(step.track.delta + 4 * i), change);
-        const __m256i top = _mm256_set1_epi8(char(0x80));
-        const __m256i over = _mm256_and_si256(_mm256_andnot_si256(stays, size), top);  // above 127
-        const auto pixels_of = [&](__m256i x) {
-            return ~unsigned(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(x, none))));
-        };
-        const unsigned moved = pixels_of(change), overs = pixels_of(over);
+        const Met met(bytes, _mm256_loadu_si256((const __m256i*)out), vectors.tau, used);
+        _mm256_storeu_si256((__m256i*)out, met.held);
+        _mm256_storeu_si256((__m256i*)(step.track.delta + 4 * i), met.change);
+        const unsigned moved = met.groups(), overs = unsigned(_mm256_movemask_epi8(met.over));
         for (int p = 0; p < 8; p++)
-            step.track.moved[i + p] = uint16_t((moved >> p & 1) | (overs >> p & 1 ? wide : 0));
+            step.track.moved[i + p] = uint16_t((moved >> p & 1) | (overs >> 4 * p & 15 ? wide : 0));
     }
     if (i < pixels.end) quantize_input(map, {nullptr, i, pixels.end});
 }

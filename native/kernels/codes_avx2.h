@@ -52,22 +52,37 @@ struct CodeVectors {
     }
 };
 
+// 32 codes meet those that a stream holds; only those that `counts` has bits of may move.
+struct Met {
+    __m256i held, change;  // afterwards
+    __m256i over;          // top bits: changes that leave int8
+
+    Met(__m256i bytes, __m256i old, __m256i tau, __m256i counts) {
+        const __m256i size = _mm256_or_si256(_mm256_subs_epu8(bytes, old), _mm256_subs_epu8(old, bytes));
+        const __m256i stays = _mm256_cmpeq_epi8(_mm256_subs_epu8(size, tau), _mm256_setzero_si256());
+        const __m256i moved = _mm256_andnot_si256(stays, counts);
+        held = _mm256_blendv_epi8(old, bytes, moved);
+        change = _mm256_and_si256(_mm256_sub_epi8(bytes, old), moved);
+        over = _mm256_and_si256(size, moved);
+    }
+    // Bit g: whether any of the 4 changes of group g is not 0.
+    unsigned groups() const {
+        const __m256i same = _mm256_cmpeq_epi32(change, _mm256_setzero_si256());
+        return ~unsigned(_mm256_movemask_ps(_mm256_castsi256_ps(same))) & 0xFF;
+    }
+};
+
 // 32 codes of one pixel, of which the first n count, from channel c0.
 template <bool Tracked>
 inline __attribute__((always_inline)) void store_bytes32(const Codes& codes, const CodeVectors& vectors, __m256i bytes,
                                                          int64_t pixel, int c0, int n) {
     uint8_t* out = codes.out + pixel * codes.stride + c0;
     if (!Tracked) return store_first(out, bytes, n);
-    const __m256i none = _mm256_setzero_si256(), old = _mm256_loadu_si256((const __m256i*)out);
-    const __m256i size = _mm256_or_si256(_mm256_subs_epu8(bytes, old), _mm256_subs_epu8(old, bytes));
-    const __m256i stays = _mm256_cmpeq_epi8(_mm256_subs_epu8(size, vectors.tau), none);
-    const __m256i moved = _mm256_andnot_si256(stays, first_bytes(n));
-    const bool over = _mm256_movemask_epi8(_mm256_and_si256(size, moved)) != 0;  // the top bits: above 127
-    const __m256i change = _mm256_and_si256(_mm256_sub_epi8(bytes, old), moved);
-    store_first(out, _mm256_blendv_epi8(old, bytes, moved), n);
-    if (codes.track.changes) store_first(codes.track.delta + pixel * codes.stride + c0, change, n);
-    const __m256i same = _mm256_cmpeq_epi32(change, none);
-    const int groups = 8 - __builtin_popcount(unsigned(_mm256_movemask_ps(_mm256_castsi256_ps(same))));
+    const Met met(bytes, _mm256_loadu_si256((const __m256i*)out), vectors.tau, first_bytes(n));
+    store_first(out, met.held, n);
+    if (codes.track.changes) store_first(codes.track.delta + pixel * codes.stride + c0, met.change, n);
+    const int groups = __builtin_popcount(met.groups());
+    const bool over = _mm256_movemask_epi8(met.over) != 0;
     uint16_t& count = codes.track.moved[pixel];
     count = uint16_t(((c0 == 0 ? 0 : count) + groups) | (over ? wide : 0));
 }

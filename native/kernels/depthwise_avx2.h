@@ -7,17 +7,14 @@ namespace vq::avx2 {
 
 constexpr int most_depthwise_taps = 64;
 
-// The weights of 16 · N channels from c: for two taps and 16 channels 32 numbers, interleaved as the inputs are.
-template <int N>
-inline void pair_weights(const Depthwise& conv, int c, int16_t* out) {
-    const int64_t row = (conv.in.c + 63) / 64 * 64;
-    for (int t = 0; t < conv.taps; t += 2)
+// The weights of 16 · N channels: for two taps and 16 channels 32 numbers, interleaved as the inputs are.
+// load(tap, k): the 16 bytes of a tap from channel 16 · k on.
+template <int N, class Load>
+inline void pair_weights(int taps, const Load& load, int16_t* out) {
+    for (int t = 0; t < taps; t += 2)
         for (int k = 0; k < N; k++, out += 32) {
-            const auto widened = [&](int tap) {
-                if (tap >= conv.taps) return _mm256_setzero_si256();
-                return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)(conv.weight + tap * row + c + 16 * k)));
-            };
-            const __m256i a = widened(t), b = widened(t + 1);
+            const __m256i a = _mm256_cvtepi8_epi16(load(t, k));
+            const __m256i b = t + 1 < taps ? _mm256_cvtepi8_epi16(load(t + 1, k)) : _mm256_setzero_si256();
             _mm256_store_si256((__m256i*)out, _mm256_unpacklo_epi16(a, b));
             _mm256_store_si256((__m256i*)(out + 16), _mm256_unpackhi_epi16(a, b));
         }
@@ -28,7 +25,10 @@ template <int N>
 inline void depthwise_places(const Depthwise& conv, const Window& window, const Codes& codes, const Places& places,
                              int from, int c, int n) {
     alignas(32) int16_t weights[most_depthwise_taps * N * 16];
-    pair_weights<N>(conv, c, weights);
+    const int64_t row = (conv.in.c + 63) / 64 * 64;
+    pair_weights<N>(conv.taps, [&](int tap, int k) {
+        return _mm_loadu_si128((const __m128i*)(conv.weight + tap * row + c + 16 * k));
+    }, weights);
     const CodeVectors vectors(codes);
     for (int i = from; i < places.count; i++) {
         const uint8_t* base = places.base[i] + c;
@@ -67,16 +67,10 @@ inline void depthwise_places(const Depthwise& conv, const Window& window, const 
 // Up to 8 channels: two places share a vector. Returns how many places are done; the last may be left.
 inline int depthwise_twos(const Depthwise& conv, const Window& window, const Codes& codes, const Places& places) {
     alignas(32) int16_t weights[most_depthwise_taps * 16];
-    for (int t = 0; t < conv.taps; t += 2) {
-        const auto widened = [&](int tap) {
-            if (tap >= conv.taps) return _mm256_setzero_si256();
-            const __m128i eight = _mm_loadl_epi64((const __m128i*)(conv.weight + tap * 64));
-            return _mm256_cvtepi8_epi16(_mm_unpacklo_epi64(eight, eight));
-        };
-        const __m256i a = widened(t), b = widened(t + 1);
-        _mm256_store_si256((__m256i*)(weights + 16 * t), _mm256_unpacklo_epi16(a, b));
-        _mm256_store_si256((__m256i*)(weights + 16 * t + 16), _mm256_unpackhi_epi16(a, b));
-    }
+    pair_weights<1>(conv.taps, [&](int tap, int) {
+        const __m128i eight = _mm_loadl_epi64((const __m128i*)(conv.weight + tap * 64));
+        return _mm_unpacklo_epi64(eight, eight);
+    }, weights);
     const CodeVectors vectors(codes);
     const F32 scale = F32::load(conv.scale), bias = F32::load(conv.bias);
     const I32 start = I32::load(conv.start);

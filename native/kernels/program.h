@@ -47,13 +47,7 @@ inline void scalar_step(const Step& step, float* x, int n) {
     }
 }
 
-inline bool is_scalar(Do kind) {
-    switch (kind) {
-        case Do::sigmoid: case Do::silu: case Do::tanh: case Do::elu: case Do::erf: case Do::gelu: case Do::gelu_tanh:
-            return true;
-        default: return false;
-    }
-}
+inline bool is_scalar(Do kind) { return kind >= Do::sigmoid && kind <= Do::erf; }
 
 inline F32 clamp(F32 x, float low, float high) { return F32::min(F32::max(x, F32::set1(low)), F32::set1(high)); }
 
