@@ -51,8 +51,8 @@ constexpr int few_elements = 4;
 // S of a tensor, pixel after pixel: the elements of pixel p are begin[p] … begin[p + 1] − 1. Vectors may read past the
 // end.
 struct SparseElement {
-    uint32_t place;  // in its row: column · c + channel
-    float value;     // with at most 11 significant bits
+    uint16_t channel, column;
+    float value;  // with at most 11 significant bits
 };
 struct Sparse {
     const int32_t* begin = nullptr;  // h · w + 1 of them

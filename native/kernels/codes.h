@@ -12,9 +12,8 @@ struct Codes {
     uint8_t* out = nullptr;
     int64_t stride = 0;
     Track track;
-    // Dense + Sparse: the step that has a sparse part, or null; the ends of the clamp before it.
-    const Step* staged = nullptr;
-    float from = -INFINITY, to = INFINITY;
+    // Dense + Sparse: the step that has a sparse part, or null; the clamp before it, or null.
+    const Step *staged = nullptr, *clamp = nullptr;
 
     explicit Codes(const Program& program) {
         const int count = program.count;
@@ -26,8 +25,8 @@ struct Codes {
         if (count == 2) {
             const Step& first = program.steps[0];
             if (first.kind != Do::clamp || first.a > first.b) return;
-            from = first.a, to = first.b;
-            const float begin = from * inverse, end = to * inverse;
+            clamp = &first;
+            const float begin = first.a * inverse, end = first.b * inverse;
             // The grid's clamp comes last, so its ends win.
             low = begin > low ? (begin < high ? begin : high) : low;
             high = end < high ? (end > low ? end : low) : high;
@@ -37,9 +36,37 @@ struct Codes {
         stride = store.out.stride;
         track = store.track;
         if (store.staged.counts) staged = &store;
-        on = codes_are_staged || !staged;
+        on = true;
     }
 };
+
+// Dense + Sparse: bit i is whether value i of up to 64 lies outside the grid, after the clamp; `values` gets them.
+template <int N>
+inline __attribute__((always_inline)) uint64_t outside_bits(const Codes& codes, const Outside& outside,
+                                                            const F32 (&v)[N], int n, float* values) {
+    uint64_t mask = 0;
+#pragma GCC unroll 8
+    for (int i = 0; i < N; i++) {
+        const F32 x = codes.clamp ? clamp(v[i], codes.clamp->a, codes.clamp->b) : v[i];
+        x.store(values + lanes * i);
+        mask |= uint64_t(mask_outside(x, outside)) << lanes * i;
+    }
+    return n < 64 ? mask & ((uint64_t(1) << n) - 1) : mask;
+}
+
+// They are few: one at a time. Their codes are stored already.
+inline void stage_few(const Codes& codes, uint64_t mask, const float* values, int64_t pixel, int c0) {
+    const Step& step = *codes.staged;
+    const uint8_t* bytes = codes.out + pixel * codes.stride + c0;
+    int count = c0 == 0 ? 0 : step.staged.counts[pixel];
+    for (; mask; mask &= mask - 1) {
+        const int c = __builtin_ctzll(mask);
+        const float dense = float(bytes[c] - codes.zero) * step.grid.scale;
+        const uint32_t element = nearest_half(values[c] - dense) << 16 | uint32_t(c0 + c);
+        keep_elements(step, pixel, count, &element, 1);
+    }
+    step.staged.counts[pixel] = uint16_t(count);
+}
 
 // Followed codes are compared with what is held, in buffers that no cache keeps from frame to frame: 64 channels of a
 // pixel that comes soon.

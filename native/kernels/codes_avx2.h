@@ -89,8 +89,8 @@ inline __attribute__((always_inline)) void store_bytes32(const Codes& codes, con
 
 // Vectors of 8 channels each, 2 or 4 at a time, from channel c0; the first n channels count.
 template <bool Tracked, int N>
-inline __attribute__((always_inline)) void store_codes(const Codes& codes, const CodeVectors& vectors,
-                                                       const F32 (&v)[N], int64_t pixel, int c0, int n) {
+inline __attribute__((always_inline)) void store_vectors(const Codes& codes, const CodeVectors& vectors,
+                                                         const F32 (&v)[N], int64_t pixel, int c0, int n) {
     for (int i = 0; i < N && 8 * i < n; i += 4) {
         const bool four = i + 2 < N;
         const __m256i bytes = vectors.bytes(v[i], v[i + 1], four ? v[i + 2] : v[i], four ? v[i + 3] : v[i + 1]);
@@ -99,10 +99,22 @@ inline __attribute__((always_inline)) void store_codes(const Codes& codes, const
     }
 }
 
-template <int V, bool Tracked, bool Summed>
+// Channels c0 … c0 + n − 1 of one pixel.
+template <int N>
+inline __attribute__((always_inline)) void store_codes(const Codes& codes, const CodeVectors& vectors,
+                                                       const F32 (&v)[N], int64_t pixel, int c0, int n) {
+    if (codes.track.delta) store_vectors<true>(codes, vectors, v, pixel, c0, n);
+    else store_vectors<false>(codes, vectors, v, pixel, c0, n);
+    if (!codes.staged) return;
+    float values[8 * N];
+    stage_few(codes, outside_bits<N>(codes, Outside(codes.staged->grid), v, n, values), values, pixel, c0);
+}
+
+template <int V, bool Tracked, bool Summed, bool Staged>
 static __attribute__((noinline)) void store_tile_of(const Codes& codes, const int32_t* acc, const float* sums,
                                                     const int32_t* pixels, int m, const Conv& conv, const Block& b) {
     const CodeVectors vectors(codes);
+    const Outside outside(Staged ? codes.staged->grid : Grid());
     for (int j = 0; j < m; j++, acc += 64) {
         F32 v[2 * V];
 #pragma GCC unroll 8
@@ -112,7 +124,11 @@ static __attribute__((noinline)) void store_tile_of(const Codes& codes, const in
             if (Summed)
                 v[i] = v[i] + F32::load(conv.sparse.scale + b.first + 8 * i) * F32::load(sums + 64 * j + 8 * i);
         }
-        store_codes<Tracked, 2 * V>(codes, vectors, v, pixels[j], b.first, b.channels);
+        store_vectors<Tracked>(codes, vectors, v, pixels[j], b.first, b.channels);
+        if (!Staged) continue;
+        float values[16 * V];
+        const uint64_t mask = outside_bits<2 * V>(codes, outside, v, b.channels, values);
+        stage_few(codes, mask, values, pixels[j], b.first);
     }
 }
 
@@ -120,27 +136,26 @@ static __attribute__((noinline)) void store_tile_of(const Codes& codes, const in
 template <int V>
 inline void store_tile(const Codes& codes, const int32_t* acc, const float* sums, const int32_t* pixels, int m,
                        const Conv& conv, const Block& b) {
-    const auto store = [&](auto tracked, auto summed) {
-        store_tile_of<V, tracked, summed>(codes, acc, sums, pixels, m, conv, b);
+    const auto store = [&](auto tracked, auto summed, auto staged) {
+        store_tile_of<V, tracked, summed, staged>(codes, acc, sums, pixels, m, conv, b);
     };
     const std::true_type yes;
     const std::false_type no;
-    if (codes.track.delta) sums ? store(yes, yes) : store(yes, no);
-    else sums ? store(no, yes) : store(no, no);
+    if (codes.track.delta) sums ? store(yes, yes, no) : store(yes, no, no);
+    else if (codes.staged) sums ? store(no, yes, yes) : store(no, no, yes);
+    else sums ? store(no, yes, no) : store(no, no, no);
 }
 
 // One store_codes step on a tile of values.
 template <int V>
 inline bool store_tile_codes(const Step& step, const float* tile, const int32_t* pixels, int m, int c0, int n) {
     const Codes codes(Program{&step, 1, 0});
-    if (!codes.on) return false;
     const CodeVectors vectors(codes);
     for (int j = 0; j < m; j++, tile += 64) {
         F32 v[2 * V];
 #pragma GCC unroll 8
         for (int i = 0; i < 2 * V; i++) v[i] = F32::load(tile + 8 * i);
-        if (codes.track.delta) store_codes<true, 2 * V>(codes, vectors, v, pixels[j], c0, n);
-        else store_codes<false, 2 * V>(codes, vectors, v, pixels[j], c0, n);
+        store_codes<2 * V>(codes, vectors, v, pixels[j], c0, n);
     }
     return true;
 }

@@ -88,35 +88,6 @@ inline __attribute__((always_inline)) void store_bytes64(const Codes& codes, con
     count = uint16_t(((c0 == 0 ? 0 : count) + groups) | (over ? wide : 0));
 }
 
-// Dense + Sparse: bit i is whether value i of up to 64 lies outside the grid, after the clamp; `values` gets them.
-template <int N>
-inline __attribute__((always_inline)) uint64_t outside64(const Codes& codes, const Outside& outside, const F32 (&v)[N],
-                                                         int n, float* values) {
-    uint64_t mask = 0;
-#pragma GCC unroll 4
-    for (int i = 0; i < N; i++) {
-        const F32 x = F32::min(F32::max(v[i], F32::set1(codes.from)), F32::set1(codes.to));
-        x.store(values + 16 * i);
-        mask |= uint64_t(mask_outside(x, outside)) << 16 * i;
-    }
-    return n < 64 ? mask & ((uint64_t(1) << n) - 1) : mask;
-}
-
-// They are few: one at a time. Their codes are stored already.
-inline void stage_few(const Codes& codes, uint64_t mask, const float* values, int64_t pixel, int c0) {
-    const Step& step = *codes.staged;
-    const uint8_t* bytes = codes.out + pixel * codes.stride + c0;
-    int count = c0 == 0 ? 0 : step.staged.counts[pixel];
-    for (; mask; mask &= mask - 1) {
-        const int c = __builtin_ctzll(mask);
-        const float dense = float(bytes[c] - codes.zero) * step.grid.scale;
-        const __m256i half = to_half(F32::set1(values[c] - dense));
-        const uint32_t element = uint32_t(_mm256_cvtsi256_si32(half)) << 16 | uint32_t(c0 + c);
-        keep_elements(step, pixel, count, &element, 1);
-    }
-    step.staged.counts[pixel] = uint16_t(count);
-}
-
 // Channels c0 … c0 + n − 1 of one pixel; N · 16 ≥ n.
 template <int N>
 inline __attribute__((always_inline)) void store_codes(const Codes& codes, const CodeVectors& vectors,
@@ -126,7 +97,7 @@ inline __attribute__((always_inline)) void store_codes(const Codes& codes, const
     else store_bytes64<false>(codes, vectors, bytes, pixel, c0, n);
     if (!codes.staged) return;
     float values[16 * N];
-    stage_few(codes, outside64<N>(codes, Outside(codes.staged->grid), v, n, values), values, pixel, c0);
+    stage_few(codes, outside_bits<N>(codes, Outside(codes.staged->grid), v, n, values), values, pixel, c0);
 }
 
 template <int V, bool Tracked, bool Summed, bool Staged>
@@ -151,7 +122,7 @@ static __attribute__((noinline)) void store_tile_of(const Codes& codes, const in
                 v[i] = v[i] + F32::load(conv.sparse.scale + b.first + 16 * i) * F32::load(sums + 64 * j + 16 * i);
         }
         store_bytes64<Tracked>(codes, vectors, vectors.bytes<V>(v), pixels[j], b.first, b.channels);
-        if (Staged) masks[j] = outside64<V>(codes, outside, v, b.channels, values + 64 * j);
+        if (Staged) masks[j] = outside_bits<V>(codes, outside, v, b.channels, values + 64 * j);
     }
     if (Staged)
         for (int j = 0; j < m; j++) stage_few(codes, masks[j], values + 64 * j, pixels[j], b.first);

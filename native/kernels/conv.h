@@ -238,50 +238,52 @@ inline void fetch_floats(const Program& program, const int32_t* pixels, int m, c
 }
 
 template <int V>
-inline void conv_block(const Conv& conv, const Taps& taps, const SparseWindow& window, Pixels pixels, const Block& b,
-                       const uint8_t** pointers) {
-    constexpr int most = tile_pixels[V];
+inline void conv_block(const Conv& conv, const Taps& taps, Pixels pixels, const Block& b, const uint8_t** pointers) {
+    constexpr int most = tile_pixels[V], together = 4 * most;
     alignas(64) int32_t acc[64 * most];
-    int32_t tile[most];
+    alignas(64) float sums[64 * together];
+    int32_t tiles[together];
     for (int64_t i = pixels.begin; i < pixels.end;) {
-        const int m = taps.take(pixels, i, tile, most);
-        if (m == 0) break;
-        if (!taps.codes.on) fetch_floats(conv.program, tile, m, b);
-        else
-            for (int j = 0; j < m; j++) fetch_codes(taps.codes, tile[j], b.first);
-        if (pixels.list && taps.pointwise && b.first == 0)  // scattered: nothing else foresees what comes next
-            for (int64_t next = i; next < pixels.end && next < i + m; next++)
-                for (int64_t c = 0; c < conv.in.stride; c += 64)
-                    __builtin_prefetch(conv.in.u8() + pixels.list[next] * conv.in.stride + c);
-        const int each = taps.fill(tile, m, pointers);
-        Block merged = b;
-        merged.groups *= each;
-        gemm_of<V, most>(m, pointers, conv.taps / each, merged, conv.start + b.first, acc);
-        if (conv.accumulators)
-            for (int j = 0; j < m; j++)
-                __builtin_memcpy(conv.accumulators + int64_t(tile[j]) * conv.accumulator_stride + b.first, acc + 64 * j,
-                                 64 * size_t(V));
+        const int all = taps.take(pixels, i, tiles, together);
+        bool any = false;
         if (conv.sparse.input.begin) {
-            alignas(64) float sums[64 * most];
-            int32_t ys[most], xs[most];
-            for (int j = 0; j < m; j++) taps.place(tile[j], ys[j], xs[j]);
-            const bool any = sparse_sums<V>(conv, window, b, ys, xs, m, sums);
-            finish_tile<V>(conv, taps, acc, tile, m, b, any ? sums : nullptr);
-        } else finish_tile<V>(conv, taps, acc, tile, m, b);
+            int32_t ys[together], xs[together];
+            for (int j = 0; j < all; j++) taps.place(tiles[j], ys[j], xs[j]);
+            any = sparse_sums<V>(conv, b, ys, xs, all, sums);
+        }
+        for (int from = 0; from < all; from += most) {
+            const int32_t* tile = tiles + from;
+            const int m = all - from < most ? all - from : most;
+            if (!taps.codes.on) fetch_floats(conv.program, tile, m, b);
+            else
+                for (int j = 0; j < m; j++) fetch_codes(taps.codes, tile[j], b.first);
+            if (pixels.list && taps.pointwise && b.first == 0)  // scattered: nothing else foresees what comes next
+                for (int next = from + m; next < all && next < from + 2 * m; next++)
+                    for (int64_t c = 0; c < conv.in.stride; c += 64)
+                        __builtin_prefetch(conv.in.u8() + tiles[next] * conv.in.stride + c);
+            const int each = taps.fill(tile, m, pointers);
+            Block merged = b;
+            merged.groups *= each;
+            gemm_of<V, most>(m, pointers, conv.taps / each, merged, conv.start + b.first, acc);
+            if (conv.accumulators)
+                for (int j = 0; j < m; j++)
+                    __builtin_memcpy(conv.accumulators + int64_t(tile[j]) * conv.accumulator_stride + b.first,
+                                     acc + 64 * j, 64 * size_t(V));
+            finish_tile<V>(conv, taps, acc, tile, m, b, any ? sums + 64 * from : nullptr);
+        }
     }
 }
 
 static void conv(const Conv& conv, Pixels pixels) {
     const Taps taps(conv);
-    const SparseWindow window(conv);
     const uint8_t* pointers[max_taps * 16];
     for (int k = 0; k < conv.block_count; k++) {
         const Block& b = conv.blocks[k];
         switch (b.vectors) {
-            case 1: conv_block<1>(conv, taps, window, pixels, b, pointers); break;
-            case 2: conv_block<2>(conv, taps, window, pixels, b, pointers); break;
-            case 3: conv_block<3>(conv, taps, window, pixels, b, pointers); break;
-            default: conv_block<4>(conv, taps, window, pixels, b, pointers);
+            case 1: conv_block<1>(conv, taps, pixels, b, pointers); break;
+            case 2: conv_block<2>(conv, taps, pixels, b, pointers); break;
+            case 3: conv_block<3>(conv, taps, pixels, b, pointers); break;
+            default: conv_block<4>(conv, taps, pixels, b, pointers);
         }
     }
 }

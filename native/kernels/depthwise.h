@@ -51,7 +51,7 @@ inline void depthwise_sparse(const Depthwise& conv, int32_t pixel, int c0, int c
         if (uint32_t(iy) >= uint32_t(conv.in.h) || uint32_t(ix) >= uint32_t(conv.in.w)) continue;
         const int32_t* begin = s.input.begin + int64_t(iy) * conv.in.w + ix;
         for (int32_t e = begin[0]; e < begin[1]; e++) {
-            const int32_t c = int32_t(s.input.elements[e].place) - ix * conv.in.c - c0;
+            const int32_t c = int32_t(s.input.elements[e].channel) - c0;
             if (uint32_t(c) >= uint32_t(channels)) continue;
             sums[c] = sums[c] + s.input.elements[e].value * s.weight[int64_t(t) * conv.in.c + c0 + c];
             any = true;

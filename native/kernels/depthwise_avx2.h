@@ -59,8 +59,7 @@ inline void depthwise_places(const Depthwise& conv, const Window& window, const 
                    F32::load(conv.bias + c + 8 * j);
         }
         if (!codes.on) run_program<2 * N>(conv.program, v, places.pixel[i], c, n);
-        else if (codes.track.delta) store_codes<true>(codes, vectors, v, places.pixel[i], c, n);
-        else store_codes<false>(codes, vectors, v, places.pixel[i], c, n);
+        else store_codes<2 * N>(codes, vectors, v, places.pixel[i], c, n);
     }
 }
 
@@ -101,8 +100,7 @@ inline int depthwise_twos(const Depthwise& conv, const Window& window, const Cod
                 continue;
             }
             const F32 v[2] = {value, value};
-            if (codes.track.delta) store_codes<true>(codes, vectors, v, places.pixel[i + k], 0, n);
-            else store_codes<false>(codes, vectors, v, places.pixel[i + k], 0, n);
+            store_codes<2>(codes, vectors, v, places.pixel[i + k], 0, n);
         }
     }
     return i;

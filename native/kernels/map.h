@@ -13,12 +13,12 @@ static void map(const Map& a, Pixels pixels) {
     }
 }
 
-// Adds S of a pixel to the channels from c; place: of channel 0.
-inline F32 with_sparse(F32 dense, const Sparse& sparse, int64_t pixel, int c, int place) {
+// Adds S of a pixel to the channels from c.
+inline F32 with_sparse(F32 dense, const Sparse& sparse, int64_t pixel, int c) {
     float values[lanes];
     dense.store(values);
     for (int32_t e = sparse.begin[pixel]; e < sparse.begin[pixel + 1]; e++) {
-        const int lane = int(sparse.elements[e].place) - place - c;
+        const int lane = int(sparse.elements[e].channel) - c;
         if (lane >= 0 && lane < lanes) values[lane] = values[lane] + sparse.elements[e].value;
     }
     return F32::load(values);
@@ -33,7 +33,7 @@ static void dequantize(const Dequantize& a, Pixels pixels) {
         const uint8_t* in = a.in.u8() + p * a.in.stride;
         run.pixel(p, [&](int c) {
             const F32 dense = to_float(I32::load_u8(in + c) - zero) * scale;
-            return a.sparse.begin ? with_sparse(dense, a.sparse, p, c, int(p % a.in.w) * a.in.c) : dense;
+            return a.sparse.begin ? with_sparse(dense, a.sparse, p, c) : dense;
         });
     }
 }

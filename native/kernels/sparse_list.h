@@ -4,15 +4,15 @@
 namespace vq::VQ_ISA {
 
 static void copy_sparse(const SparseCopy& a, int64_t first, int64_t last) {
-    uint32_t place = uint32_t(first % a.w * a.c);
+    uint32_t column = uint32_t(first % a.w);
     for (int64_t p = first; p < last; p++) {
         SparseElement* to = a.elements + a.begin[p];
         const int n = a.begin[p + 1] - a.begin[p];
-        copy_elements(a.staged.few + p * few_elements, n < few_elements ? n : few_elements, place, uint32_t(a.c - 1),
+        copy_elements(a.staged.few + p * few_elements, n < few_elements ? n : few_elements, column, uint32_t(a.c - 1),
                       to);
         for (int k = few_elements; k < n; k += copied_at_once)
-            copy_elements(a.staged.more + p * a.c + k, n - k, place, uint32_t(a.c - 1), to + k);
-        place = place + uint32_t(a.c) == uint32_t(a.w) * uint32_t(a.c) ? 0 : place + uint32_t(a.c);
+            copy_elements(a.staged.more + p * a.c + k, n - k, column, uint32_t(a.c - 1), to + k);
+        if (++column == uint32_t(a.w)) column = 0;
     }
 }
 

@@ -69,8 +69,8 @@ inline void multiply_tiles(int m, const int16_t* rows, int64_t pitch, const int1
 
 // One block of output channels of `count` transformed tiles from `first` on.
 template <int V>
-inline void winograd_block(const Conv& conv, const Taps& taps, const SparseWindow& window, const Block& b,
-                           const int16_t* inputs, int64_t first, int count, int32_t* products) {
+inline void winograd_block(const Conv& conv, const Taps& taps, const Block& b, const int16_t* inputs, int64_t first,
+                           int count, int32_t* products) {
     const int64_t channels = 4 * int64_t(b.groups), panel = 16 * channels;
     for (int place = 0; place < 16; place++)
         for (int v = 0; v < V; v++) {
@@ -82,41 +82,52 @@ inline void winograd_block(const Conv& conv, const Taps& taps, const SparseWindo
                                         inputs + (place * winograd_batch + t) * channels, channels, weights, out);
             }
         }
-    constexpr int together = 3;  // tiles: 12 pixels
-    alignas(64) int32_t acc[64 * 4 * together];
-    const int64_t across = (conv.out.w + 1) / 2;
+    constexpr int together = 6;  // tiles: 12 pixels of the upper row of outputs, and 12 of the lower one
+    constexpr int across = 2 * int(winograd_batch);
+    const int64_t tiles = (conv.out.w + 1) / 2;
+    int32_t pixels[2][across], ys[2][across], xs[2][across], spare[64];
+    int begin[2][winograd_batch + 1] = {};
+    for (int k = 0; k < count; k++)
+        for (int row = 0; row < 2; row++) {
+            const int32_t y = int32_t((first + k) / tiles) * 2 + row;
+            int m = begin[row][k];
+            for (int32_t x = int32_t((first + k) % tiles) * 2, end = x + 2; x < end; x++) {
+                if (y >= conv.out.h || x >= conv.out.w) continue;
+                pixels[row][m] = y * conv.out.w + x;
+                ys[row][m] = y, xs[row][m++] = x;
+            }
+            begin[row][k + 1] = m;
+        }
+    alignas(64) float sums[2][64 * across];
+    bool any[2] = {};
+    for (int row = 0; row < 2 && conv.sparse.input.begin; row++)
+        any[row] = sparse_sums<V>(conv, b, ys[row], xs[row], begin[row][count], sums[row]);
+    alignas(64) int32_t acc[2][64 * 2 * together];
     for (int t = 0; t < count; t += together) {
-        int32_t pixels[4 * together], ys[4 * together], xs[4 * together], spare[64];
-        int m = 0;
-        for (int k = t; k < count && k < t + together; k++) {
-            const int64_t y = (first + k) / across * 2, x = (first + k) % across * 2;
+        const int last = count < t + together ? count : t + together;
+        for (int k = t; k < last; k++) {
             int32_t* to[4];
             for (int i = 0; i < 4; i++) {
-                const bool in = y + i / 2 < conv.out.h && x + i % 2 < conv.out.w;
-                to[i] = in ? acc + 64 * m : spare;
-                if (!in) continue;
-                ys[m] = int32_t(y) + i / 2, xs[m] = int32_t(x) + i % 2;
-                pixels[m] = ys[m] * conv.out.w + xs[m];
-                m++;
+                const int *from = begin[i / 2], j = from[k] + i % 2;
+                to[i] = j < from[k + 1] ? acc[i / 2] + 64 * (j - from[t]) : spare;
             }
             transform_output<V>(products + 64 * k, winograd_batch * 64, conv.start + b.first, to);
         }
-        if (!taps.codes.on) fetch_floats(conv.program, pixels, m, b);
-        if (conv.accumulators)
-            for (int j = 0; j < m; j++)
-                __builtin_memcpy(conv.accumulators + int64_t(pixels[j]) * conv.accumulator_stride + b.first,
-                                 acc + 64 * j, 64 * size_t(V));
-        if (conv.sparse.input.begin) {
-            alignas(64) float sums[64 * 4 * together];
-            const bool any = sparse_sums<V>(conv, window, b, ys, xs, m, sums);
-            finish_tile<V>(conv, taps, acc, pixels, m, b, any ? sums : nullptr);
-        } else finish_tile<V>(conv, taps, acc, pixels, m, b);
+        for (int row = 0; row < 2; row++) {
+            const int from = begin[row][t], m = begin[row][last] - from;
+            const int32_t* tile = pixels[row] + from;
+            if (!taps.codes.on) fetch_floats(conv.program, tile, m, b);
+            if (conv.accumulators)
+                for (int j = 0; j < m; j++)
+                    __builtin_memcpy(conv.accumulators + int64_t(tile[j]) * conv.accumulator_stride + b.first,
+                                     acc[row] + 64 * j, 64 * size_t(V));
+            finish_tile<V>(conv, taps, acc[row], tile, m, b, any[row] ? sums[row] + 64 * from : nullptr);
+        }
     }
 }
 
 static void winograd(const Conv& conv, int64_t first, int64_t last, void* scratch) {
     const Taps taps(conv);
-    const SparseWindow window(conv);
     const int64_t channels = 4 * int64_t(conv.blocks[0].groups);
     const int64_t across = (conv.out.w + 1) / 2, next = winograd_batch * channels;
     int16_t* inputs = static_cast<int16_t*>(scratch);
@@ -136,10 +147,10 @@ static void winograd(const Conv& conv, int64_t first, int64_t last, void* scratc
         for (int k = 0; k < conv.block_count; k++) {
             const Block& b = conv.blocks[k];
             switch (b.vectors) {
-                case 1: winograd_block<1>(conv, taps, window, b, inputs, from, count, products); break;
-                case 2: winograd_block<2>(conv, taps, window, b, inputs, from, count, products); break;
-                case 3: winograd_block<3>(conv, taps, window, b, inputs, from, count, products); break;
-                default: winograd_block<4>(conv, taps, window, b, inputs, from, count, products);
+                case 1: winograd_block<1>(conv, taps, b, inputs, from, count, products); break;
+                case 2: winograd_block<2>(conv, taps, b, inputs, from, count, products); break;
+                case 3: winograd_block<3>(conv, taps, b, inputs, from, count, products); break;
+                default: winograd_block<4>(conv, taps, b, inputs, from, count, products);
             }
         }
     }

@@ -136,8 +136,7 @@ nb::object slot_view(nb::handle self, int64_t index) {
     return nb::cast(nb::ndarray<nb::numpy, float>(s.data(int32_t(i)), 3, shape, self, strides));
 }
 
-// The list of a sparse slot: where each pixel's elements begin (h · w + 1), their places in the row (column · c +
-// channel), and values.
+// The list of a sparse slot: where each pixel's elements begin (h · w + 1), their channels, and values.
 nb::object sparse_view(nb::handle self, int64_t index) {
     const Session& s = nb::cast<const Session&>(self);
     const size_t i = slot_index(s, index);
@@ -145,10 +144,10 @@ nb::object sparse_view(nb::handle self, int64_t index) {
     const SparseList& list = s.sparse(int32_t(i));
     const Sparse view = list.view();
     const size_t pixels[1] = {size_t(s.plan().slots[i].pixels()) + 1}, count[1] = {size_t(list.size())};
-    const int64_t every[1] = {2};
+    const int64_t channels[1] = {sizeof(SparseElement) / 2}, values[1] = {sizeof(SparseElement) / 4};
     return nb::make_tuple(nb::ndarray<nb::numpy, const int32_t>(view.begin, 1, pixels, self),
-                          nb::ndarray<nb::numpy, const uint32_t>(&view.elements->place, 1, count, self, every),
-                          nb::ndarray<nb::numpy, const float>(&view.elements->value, 1, count, self, every));
+                          nb::ndarray<nb::numpy, const uint16_t>(&view.elements->channel, 1, count, self, channels),
+                          nb::ndarray<nb::numpy, const float>(&view.elements->value, 1, count, self, values));
 }
 
 nb::object moved_view(nb::handle self, int64_t index) {

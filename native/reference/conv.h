@@ -27,7 +27,7 @@ inline float sparse_sum(const SparseTaps& s, const Tensor& in, int32_t y, int32_
         if (iy < 0 || iy >= in.h || ix < 0 || ix >= in.w) continue;
         const int64_t at = int64_t(iy) * in.w + ix;
         for (int32_t e = s.input.begin[at]; e < s.input.begin[at + 1]; e++) {
-            const int32_t channel = int32_t(s.input.elements[e].place) % in.c;
+            const int32_t channel = s.input.elements[e].channel;
             if (channel / s.in_each == group)
                 sum =
                     sum + s.input.elements[e].value * s.weight[(int64_t(t) * in.c + channel) * s.row + c % s.out_each];

@@ -18,7 +18,7 @@ static void dequantize(const Dequantize& a, Pixels pixels) {
             float value = float(code - a.grid.zero) * a.grid.scale;
             if (a.sparse.begin)
                 for (int32_t e = a.sparse.begin[p]; e < a.sparse.begin[p + 1]; e++)
-                    if (int(a.sparse.elements[e].place) % a.in.c == c) value = value + a.sparse.elements[e].value;
+                    if (a.sparse.elements[e].channel == c) value = value + a.sparse.elements[e].value;
             run_program(a.program, value, p, c);
         }
     }

@@ -16,7 +16,7 @@ static void copy_sparse(const SparseCopy& a, int64_t first, int64_t last) {
             const int64_t k = e - a.begin[p];
             const uint32_t element = k < few_elements ? a.staged.few[p * few_elements + k] : a.staged.more[p * a.c + k];
             const uint32_t channel = std::min(element & 0xFFFF, uint32_t(a.c - 1));
-            a.elements[e] = {uint32_t(p % a.w * a.c) + channel, from_half(element >> 16)};
+            a.elements[e] = {uint16_t(channel), uint16_t(p % a.w), from_half(element >> 16)};
         }
 }
 

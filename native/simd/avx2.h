@@ -6,7 +6,6 @@
 namespace vq::avx2 {
 
 constexpr int lanes = 8;
-constexpr bool codes_are_staged = false;  // whether the quick way to codes (codes.h) keeps a sparse part too
 
 struct I32 {
     __m256i v;
@@ -52,6 +51,12 @@ inline void store_bytes(uint8_t* p, I32 a, int n) {
         _mm_or_si128(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1)));
     if (n == lanes) __builtin_memcpy(p, &eight, 8);
     else __builtin_memcpy(p, &eight, size_t(n));
+}
+
+// Dense + Sparse: bit i is whether value i lies outside.
+inline unsigned mask_outside(F32 x, const Outside& outside) {
+    return unsigned(_mm256_movemask_ps(_mm256_or_ps(_mm256_cmp_ps(x.v, _mm256_set1_ps(outside.top), _CMP_GT_OQ),
+                                                    _mm256_cmp_ps(x.v, _mm256_set1_ps(outside.bottom), _CMP_LT_OQ))));
 }
 
 }  // namespace vq::avx2

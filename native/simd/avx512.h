@@ -6,7 +6,6 @@
 namespace vq::avx512 {
 
 constexpr int lanes = 16;
-constexpr bool codes_are_staged = true;  // whether the quick way to codes (codes.h) keeps a sparse part too
 
 struct I32 {
     __m512i v;
@@ -109,6 +108,7 @@ inline __m256i to_half(F32 x) {
     const F32 s = F32::min(F32::max(x, F32::set1(-largest_half)), F32::set1(largest_half));
     return _mm512_cvtps_ph(s.v, _MM_FROUND_TO_NEAREST_INT);
 }
+inline uint32_t nearest_half(float x) { return uint32_t(_mm256_cvtsi256_si32(to_half(F32::set1(x)))); }
 inline F32 sparse_part(F32 x, F32 dense, const Outside& outside) {
     return {_mm512_maskz_mov_ps(mask_outside(x, outside), _mm512_cvtph_ps(to_half(x - dense)))};
 }
@@ -126,13 +126,13 @@ inline int outside_elements(F32 x, F32 dense, const Outside& outside, int n, int
     return __builtin_popcount(mask);
 }
 constexpr int copied_at_once = 8;
-inline void copy_elements(const uint32_t* staged, int n, uint32_t place, uint32_t last_channel,
+inline void copy_elements(const uint32_t* staged, int n, uint32_t column, uint32_t last_channel,
                           SparseElement* elements) {
     const __mmask8 mask = n < 8 ? __mmask8((1u << n) - 1) : __mmask8(0xFF);
     const __m256i element = _mm256_maskz_loadu_epi32(mask, staged);
     const __m256i channel = _mm256_min_epu32(_mm256_and_si256(element, _mm256_set1_epi32(0xFFFF)),
                                              _mm256_set1_epi32(int(last_channel)));
-    const __m512i places = _mm512_cvtepu32_epi64(_mm256_add_epi32(channel, _mm256_set1_epi32(int(place))));
+    const __m512i places = _mm512_cvtepu32_epi64(_mm256_or_si256(channel, _mm256_set1_epi32(int(column << 16))));
     const __m128i halves = _mm256_cvtepi32_epi16(_mm256_srli_epi32(element, 16));
     const __m512i values = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(_mm512_castps_si512(
         _mm512_cvtph_ps(_mm256_castsi128_si256(halves)))));

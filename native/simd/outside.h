@@ -19,6 +19,11 @@ inline uint32_t to_half(float x) {
     return sign >> 16 | bits;
 }
 
+// The same for any x but NaN.
+inline uint32_t nearest_half(float x) {
+    return to_half(x < -largest_half ? -largest_half : x > largest_half ? largest_half : x);
+}
+
 inline float from_half(uint32_t half) {
     const uint32_t sign = (half & 0x8000) << 16, size = half & 0x7FFF;
     float x = float(size) * 0x1p-24f;
@@ -33,13 +38,14 @@ inline float from_half(uint32_t half) {
     return x;
 }
 
-// The first n staged elements of a pixel, whose channel 0 is at `place`.
+// The first n staged elements of a pixel in this column.
 constexpr int copied_at_once = 8;
-inline void copy_elements(const uint32_t* staged, int n, uint32_t place, uint32_t last_channel,
+inline void copy_elements(const uint32_t* staged, int n, uint32_t column, uint32_t last_channel,
                           SparseElement* elements) {
     for (int i = 0; i < n && i < copied_at_once; i++) {
         const uint32_t channel = staged[i] & 0xFFFF;
-        elements[i] = {place + (channel < last_channel ? channel : last_channel), from_half(staged[i] >> 16)};
+        elements[i] = {uint16_t(channel < last_channel ? channel : last_channel), uint16_t(column),
+                       from_half(staged[i] >> 16)};
     }
 }
 

@@ -55,7 +55,7 @@ inline Sparse random_sparse(World& world, const Tensor& t, Random& r) {
         for (int c = 0; c < t.c; c++) {
             if (!r.chance(density)) continue;
             const float value = std::ldexp(float(r.between(-2047, 2047)), r.chance(80) ? -8 : r.between(-24, 4));
-            elements.as<SparseElement>()[count++] = {uint32_t(p % t.w * t.c + c), value};
+            elements.as<SparseElement>()[count++] = {uint16_t(c), uint16_t(p % t.w), value};
         }
     }
     begin.push_back(count);

@@ -8,7 +8,6 @@
 #include "../kernels/codes.h"
 #include "../kernels/codes_avx2.h"
 #include "../kernels/gemm_avx2.h"
-#include "../kernels/sparse_generic.h"
 #include "../kernels/sparse_taps.h"
 #include "../kernels/conv.h"
 #include "../kernels/winograd_avx2.h"

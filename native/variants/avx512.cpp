@@ -6,7 +6,7 @@
 #include "../kernels/codes.h"
 #include "../kernels/codes_avx512.h"
 #include "../kernels/gemm_avx512.h"
-#include "../kernels/sparse_avx512.h"
+#include "../kernels/sparse_taps.h"
 #include "../kernels/conv.h"
 #include "../kernels/depthwise.h"
 #include "../kernels/depthwise_avx512.h"

@@ -7,7 +7,6 @@
 #include "../kernels/program.h"
 #include "../kernels/codes_generic.h"
 #include "../kernels/gemm_generic.h"
-#include "../kernels/sparse_generic.h"
 #include "../kernels/sparse_taps.h"
 #include "../kernels/conv.h"
 #include "../kernels/depthwise.h"

@@ -45,8 +45,8 @@ class Session(Protocol):
     def slot(self, index: int) -> NDArray[Any]:
         """A slot's memory, h×w×c; what is in it until the next run."""
 
-    def sparse(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.uint32], NDArray[np.float32]]:
-        """A sparse slot's elements: where a pixel's begin (h · w + 1), column · c + channel, and values."""
+    def sparse(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.float32]]:
+        """A sparse slot's elements: where a pixel's begin (h · w + 1), channels, and values."""
 
     def set_grid(self, index: int, scale: float, zero: int, low: int, high: int) -> None: ...
 
