@@ -151,7 +151,19 @@ template <int V>
 inline bool store_tile_codes(const Step& step, const float* tile, const int32_t* pixels, int m, int c0, int n) {
     const Codes codes(Program{&step, 1, 0});
     const CodeVectors vectors(codes);
-    for (int j = 0; j < m; j++, tile += 64) {
+    int j = 0;
+    if (n <= 8 && !codes.track.delta && !codes.staged)  // 4 pixels share a vector
+        for (; j + 4 <= m; j += 4, tile += 256) {
+            alignas(32) uint8_t bytes[32];
+            _mm256_store_si256((__m256i*)bytes, vectors.bytes(F32::load(tile), F32::load(tile + 64),
+                                                              F32::load(tile + 128), F32::load(tile + 192)));
+            for (int k = 0; k < 4; k++) {
+                uint8_t* out = codes.out + pixels[j + k] * codes.stride + c0;
+                if (n == 8) __builtin_memcpy(out, bytes + 8 * k, 8);
+                else __builtin_memcpy(out, bytes + 8 * k, size_t(n));
+            }
+        }
+    for (; j < m; j++, tile += 64) {
         F32 v[2 * V];
 #pragma GCC unroll 8
         for (int i = 0; i < 2 * V; i++) v[i] = F32::load(tile + 8 * i);

@@ -14,6 +14,7 @@ struct Taps {
     bool pointwise;  // output pixel p reads input pixel p alone
     // Taps side by side in a row read one run of bytes: inside the input `run` taps are one with as many more groups.
     int32_t run = 1;
+    int32_t row_end;  // behind the input columns of a row of outputs
 
     explicit Taps(const Conv& c)
         : conv(c), codes(c.program), row(ptrdiff_t(c.in.w) * c.in.stride), column(c.in.stride) {
@@ -33,6 +34,7 @@ struct Taps {
             runs = c.dy[t] == c.dy[t / run * run] && c.dx[t] == c.dx[t / run * run] + t % run;
         for (int k = 0; k < c.block_count; k++) runs &= c.in.stride == 4 * c.blocks[k].groups;
         if (!runs) run = 1;
+        row_end = (c.out.w - c.phase_x + c.step_x - 1) / c.step_x * c.stride_x;
     }
 
     // The input place of the tap (0, 0) of an output pixel, in the convolution's own grid.
@@ -87,8 +89,19 @@ struct Taps {
         }
         const uint8_t* base[16];
         int32_t ys[16], xs[16];
+        place(pixels[0], ys[0], xs[0]);
+        // Most tiles are neighbours in one row, away from the edges.
+        const int32_t last = xs[0] + (m - 1) * conv.stride_x;
+        if (pixels[m - 1] - pixels[0] == (m - 1) * conv.step_x && last < row_end && inside(ys[0], xs[0]) &&
+            inside(ys[0], last)) {
+            const uint8_t* first = conv.in.u8() + ys[0] * row + xs[0] * column;
+            for (int t = 0; t < conv.taps; t += run, pointers += m) {
+                const uint8_t* p = first + (conv.dy[t] * row + conv.dx[t] * column);
+                for (int i = 0; i < m; i++, p += conv.stride_x * column) pointers[i] = p;
+            }
+            return run;
+        }
         bool all = true;
-        const int32_t row_end = (conv.out.w - conv.phase_x + conv.step_x - 1) / conv.step_x * conv.stride_x;
         for (int i = 0; i < m; i++) {
             // Most pixels follow their neighbour in the same row: no division then.
             if (i && pixels[i] == pixels[i - 1] + conv.step_x && xs[i - 1] + conv.stride_x < row_end) {

@@ -5,8 +5,6 @@
 
 namespace vq::avx2 {
 
-constexpr int most_depthwise_taps = 64;
-
 // The weights of 16 · N channels: for two taps and 16 channels 32 numbers, interleaved as the inputs are.
 // load(tap, k): the 16 bytes of a tap from channel 16 · k on.
 template <int N, class Load>
@@ -22,9 +20,8 @@ inline void pair_weights(int taps, const Load& load, int16_t* out) {
 
 // Channels c … c + n − 1 of the places from `from` on; 16 · N ≥ n.
 template <int N>
-inline void depthwise_places(const Depthwise& conv, const Window& window, const Codes& codes, const Places& places,
-                             int from, int c, int n) {
-    alignas(32) int16_t weights[most_depthwise_taps * N * 16];
+inline void depthwise_places(const Depthwise& conv, const Codes& codes, const Places& places, int from, int c, int n) {
+    alignas(32) int16_t weights[Edges::taps * N * 16];
     const int64_t row = (conv.in.c + 63) / 64 * 64;
     pair_weights<N>(conv.taps, [&](int tap, int k) {
         return _mm_loadu_si128((const __m128i*)(conv.weight + tap * row + c + 16 * k));
@@ -32,13 +29,14 @@ inline void depthwise_places(const Depthwise& conv, const Window& window, const 
     const CodeVectors vectors(codes);
     for (int i = from; i < places.count; i++) {
         const uint8_t* base = places.base[i] + c;
+        const ptrdiff_t* offset = places.offset + i * places.next;
         if (i + 8 < places.count) fetch_codes(codes, places.pixel[i + 8], c);
         __m256i acc[2 * N];
 #pragma GCC unroll 4
         for (int j = 0; j < 2 * N; j++) acc[j] = _mm256_setzero_si256();
         const int16_t* w = weights;
         for (int t = 0; t < conv.taps; t += 2, w += 32 * N) {
-            const uint8_t *first = base + window.offset[t], *second = base + window.offset[t + 1];
+            const uint8_t *first = base + offset[t], *second = base + offset[t + 1];
 #pragma GCC unroll 2
             for (int k = 0; k < N; k++) {
                 const __m256i a = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i*)(first + 16 * k)));
@@ -64,8 +62,8 @@ inline void depthwise_places(const Depthwise& conv, const Window& window, const 
 }
 
 // Up to 8 channels: two places share a vector. Returns how many places are done; the last may be left.
-inline int depthwise_twos(const Depthwise& conv, const Window& window, const Codes& codes, const Places& places) {
-    alignas(32) int16_t weights[most_depthwise_taps * 16];
+inline int depthwise_twos(const Depthwise& conv, const Codes& codes, const Places& places) {
+    alignas(32) int16_t weights[Edges::taps * 16];
     pair_weights<1>(conv.taps, [&](int tap, int) {
         const __m128i eight = _mm_loadl_epi64((const __m128i*)(conv.weight + tap * 64));
         return _mm_unpacklo_epi64(eight, eight);
@@ -78,11 +76,12 @@ inline int depthwise_twos(const Depthwise& conv, const Window& window, const Cod
     for (; i + 2 <= places.count; i += 2) {
         if (i + 8 < places.count) fetch_codes(codes, places.pixel[i + 8], 0);
         __m256i low = _mm256_setzero_si256(), high = low;  // channels 0–3 and 4–7 of both
+        const uint8_t *first = places.base[i], *second = places.base[i + 1];
+        const ptrdiff_t *of_first = places.offset + i * places.next, *of_second = of_first + places.next;
         const auto at = [&](int t) __attribute__((always_inline)) {
-            const auto eight = [&](int place) {
-                return _mm_loadl_epi64((const __m128i*)(places.base[place] + window.offset[t]));
-            };
-            return _mm256_cvtepu8_epi16(_mm_unpacklo_epi64(eight(i), eight(i + 1)));
+            const __m128i x = _mm_loadl_epi64((const __m128i*)(first + of_first[t]));
+            const __m128i y = _mm_loadl_epi64((const __m128i*)(second + of_second[t]));
+            return _mm256_cvtepu8_epi16(_mm_unpacklo_epi64(x, y));
         };
         for (int t = 0; t < conv.taps; t += 2) {
             const __m256i a = at(t), b = at(t + 1);
@@ -92,30 +91,37 @@ inline int depthwise_twos(const Depthwise& conv, const Window& window, const Cod
         }
         const I32 sums[2] = {{_mm256_permute2x128_si256(low, high, 0x20)},
                              {_mm256_permute2x128_si256(low, high, 0x31)}};
-        for (int k = 0; k < 2; k++) {
-            const F32 value = to_float(sums[k] + start) * scale + bias;
-            if (!codes.on) {
-                F32 one[1] = {value};
-                run_program<1>(conv.program, one, places.pixel[i + k], 0, n);
-                continue;
+        F32 v[2];
+        for (int k = 0; k < 2; k++) v[k] = to_float(sums[k] + start) * scale + bias;
+        if (codes.on && !codes.staged) {
+            const __m256i bytes = vectors.bytes(v[0], v[1], v[0], v[1]), next = _mm256_srli_si256(bytes, 8);
+            if (codes.track.delta) {
+                store_bytes32<true>(codes, vectors, bytes, places.pixel[i], 0, n);
+                store_bytes32<true>(codes, vectors, next, places.pixel[i + 1], 0, n);
+            } else {
+                store_bytes32<false>(codes, vectors, bytes, places.pixel[i], 0, n);
+                store_bytes32<false>(codes, vectors, next, places.pixel[i + 1], 0, n);
             }
-            const F32 v[2] = {value, value};
-            store_codes<2>(codes, vectors, v, places.pixel[i + k], 0, n);
+            continue;
+        }
+        for (int k = 0; k < 2; k++) {
+            F32 one[1] = {v[k]};
+            run_program<1>(conv.program, one, places.pixel[i + k], 0, n);
         }
     }
     return i;
 }
 
 static void depthwise_pairs(const Depthwise& conv, Pixels pixels) {
-    if (conv.sparse.input.begin || conv.taps > most_depthwise_taps) return depthwise(conv, pixels);
+    if (conv.sparse.input.begin || conv.taps > Edges::taps) return depthwise(conv, pixels);
     const Window window(conv);
     const Codes codes(conv.program);
     by_places(conv, window, pixels, [&](const Places& places) {
-        const int from = conv.in.c <= 8 ? depthwise_twos(conv, window, codes, places) : 0;
+        const int from = conv.in.c <= 8 ? depthwise_twos(conv, codes, places) : 0;
         for (int c = 0; c < conv.in.c && from < places.count; c += 32) {
             const int n = conv.in.c - c < 32 ? conv.in.c - c : 32;
-            if (n > 16) depthwise_places<2>(conv, window, codes, places, from, c, n);
-            else depthwise_places<1>(conv, window, codes, places, from, c, n);
+            if (n > 16) depthwise_places<2>(conv, codes, places, from, c, n);
+            else depthwise_places<1>(conv, codes, places, from, c, n);
         }
     });
 }

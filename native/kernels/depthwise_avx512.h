@@ -28,8 +28,7 @@ inline __attribute__((always_inline)) void order_channels(const __m512i (&a)[4],
 
 // 64 channels from c of all places, the weights in registers. N: vectors of 16 channels that are used.
 template <int Groups, int N>
-inline void depthwise_places(const Depthwise& conv, const Window& window, const Codes& codes, const Places& places,
-                             int from, int c, int n) {
+inline void depthwise_places(const Depthwise& conv, const Codes& codes, const Places& places, int from, int c, int n) {
     const int groups = Groups ? Groups : (conv.taps + 3) / 4;
     const int8_t* packed = conv.interleaved + int64_t(c) * 4 * groups;
     __m512i weight[Groups ? 4 * Groups : 1];
@@ -38,9 +37,10 @@ inline void depthwise_places(const Depthwise& conv, const Window& window, const 
     const CodeVectors vectors(codes);
     for (int i = from; i < places.count; i++) {
         const uint8_t* base = places.base[i] + c;
+        const ptrdiff_t* offset = places.offset + i * places.next;
         if (codes.on && i + 8 < places.count) fetch_codes(codes, places.pixel[i + 8], c);
         __m512i acc[4] = {};
-        const auto at = [&](int t) { return _mm512_loadu_si512(base + window.offset[t]); };
+        const auto at = [&](int t) { return _mm512_loadu_si512(base + offset[t]); };
         for (int g = 0; g < groups; g++) {
             if (Groups) four_taps(at(4 * g), at(4 * g + 1), at(4 * g + 2), at(4 * g + 3), weight + 4 * g, acc);
             else {
@@ -61,10 +61,10 @@ inline void depthwise_places(const Depthwise& conv, const Window& window, const 
     }
 }
 
-// Few channels leave most of a vector empty: then P = 2 or 4 places share it, 64 / P channels each. Returns how many
-// places are done; the last few may not fill a vector.
+// Few channels leave most of a vector empty: then P = 2 or 4 places inside share it, 64 / P channels each. Returns how
+// many places are done; the last few may not fill a vector.
 template <int Groups, int P>
-inline int depthwise_packed(const Depthwise& conv, const Window& window, const Codes& codes, const Places& places) {
+inline int depthwise_packed(const Depthwise& conv, const Codes& codes, const Places& places) {
     constexpr int N = 4 / P;  // vectors of each pixel
     const int groups = Groups ? Groups : (conv.taps + 3) / 4, n = conv.in.c;
     __m512i own[Groups ? 4 * Groups : 1];
@@ -86,7 +86,7 @@ inline int depthwise_packed(const Depthwise& conv, const Window& window, const C
         if (codes.on && i + 4 * P < places.count) fetch_codes(codes, places.pixel[i + 4 * P], 0);
         __m512i acc[4] = {};
         const auto at = [&](int t) __attribute__((always_inline)) {
-            const ptrdiff_t offset = window.offset[t];
+            const ptrdiff_t offset = places.offset[t];
             if (P == 2)
                 return _mm512_inserti64x4(
                     _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i*)(places.base[i] + offset))),
@@ -128,17 +128,17 @@ inline int depthwise_packed(const Depthwise& conv, const Window& window, const C
 }
 
 template <int Groups>
-inline void depthwise_all(const Depthwise& conv, const Window& window, const Codes& codes, const Places& places) {
+inline void depthwise_all(const Depthwise& conv, const Codes& codes, const Places& places) {
     int from = 0;
-    if (conv.in.c <= 16) from = depthwise_packed<Groups, 4>(conv, window, codes, places);
-    else if (conv.in.c <= 32) from = depthwise_packed<Groups, 2>(conv, window, codes, places);
+    if (conv.in.c <= 16 && !places.next) from = depthwise_packed<Groups, 4>(conv, codes, places);
+    else if (conv.in.c <= 32 && !places.next) from = depthwise_packed<Groups, 2>(conv, codes, places);
     if (from == places.count) return;
     for (int c = 0; c < conv.in.c; c += 64) {
         const int n = conv.in.c - c < 64 ? conv.in.c - c : 64;
-        if (n > 48) depthwise_places<Groups, 4>(conv, window, codes, places, from, c, n);
-        else if (n > 32) depthwise_places<Groups, 3>(conv, window, codes, places, from, c, n);
-        else if (n > 16) depthwise_places<Groups, 2>(conv, window, codes, places, from, c, n);
-        else depthwise_places<Groups, 1>(conv, window, codes, places, from, c, n);
+        if (n > 48) depthwise_places<Groups, 4>(conv, codes, places, from, c, n);
+        else if (n > 32) depthwise_places<Groups, 3>(conv, codes, places, from, c, n);
+        else if (n > 16) depthwise_places<Groups, 2>(conv, codes, places, from, c, n);
+        else depthwise_places<Groups, 1>(conv, codes, places, from, c, n);
     }
 }
 
@@ -147,8 +147,8 @@ static void depthwise_vnni(const Depthwise& conv, Pixels pixels) {
     const Window window(conv);
     const Codes codes(conv.program);
     by_places(conv, window, pixels, [&](const Places& places) {
-        if (conv.taps > 8 && conv.taps <= 12) depthwise_all<3>(conv, window, codes, places);
-        else depthwise_all<0>(conv, window, codes, places);
+        if (conv.taps > 8 && conv.taps <= 12) depthwise_all<3>(conv, codes, places);
+        else depthwise_all<0>(conv, codes, places);
     });
 }
 

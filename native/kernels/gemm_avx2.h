@@ -56,9 +56,49 @@ inline void multiply_rows(const int16_t* rows, int columns, const int16_t* weigh
         multiply<M - part, 2>(rows + part * pitch, pitch, columns, weights, start + part, out + part);
 }
 
+inline int32_t sum_of(__m256i x) {
+    const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    const __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
+    return _mm_cvtsi128_si32(two) + _mm_extract_epi32(two, 1);
+}
+
+// As gemm, for few output channels, one after the other: lanes hold columns then.
+constexpr int few_channels = 4;
+template <int M>
+static __attribute__((noinline)) void gemm_few(const uint8_t* const* pointers, int taps, const Block& block,
+                                               const int32_t* start, int32_t* out) {
+    const int64_t each = 4 * int64_t(block.groups);
+    for (int c = 0; c < block.channels; c++) {
+        __m256i acc[M];
+        for (__m256i& a : acc) a = _mm256_setzero_si256();
+        const int16_t* weights = block.pairs->as<int16_t>() + 2 * c;
+        for (int tap = 0; tap < taps; tap++)
+            for (int64_t at = 0; at < each; at += wide_columns) {
+                const int columns = int(each - at < wide_columns ? each - at : wide_columns);
+                alignas(32) int16_t own[wide_columns];
+                int k = 0;
+                for (; k < columns; k += 2, weights += 32) __builtin_memcpy(own + k, weights, 4);
+                for (; k % 16; k += 2) __builtin_memset(own + k, 0, 4);  // these meet what lies past the last column
+                for (int m = 0; m < M; m++) {
+                    const uint8_t* x = pointers[tap * M + m] + block.in_offset + at;
+                    __m256i sum = acc[m];
+                    for (int i = 0; i < columns; i += 16) {
+                        const __m256i wide = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i*)(x + i)));
+                        const __m256i w = _mm256_load_si256((const __m256i*)(own + i));
+                        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(wide, w));
+                    }
+                    acc[m] = sum;
+                }
+            }
+        for (int m = 0; m < M; m++) out[64 * m + c] = start[c] + sum_of(acc[m]);
+    }
+}
+
 // acc[m][64] = start + Σ over taps and channel groups; pointers[tap · M + m] is the first byte of the pixel.
 template <int M, int V>
 static void gemm(const uint8_t* const* pointers, int taps, const Block& block, const int32_t* start, int32_t* out) {
+    if constexpr (V == 1)
+        if (block.channels <= few_channels) return gemm_few<M>(pointers, taps, block, start, out);
     alignas(64) int16_t rows[M * pitch];
     const int16_t* weights = block.pairs->as<int16_t>();
     const int64_t each = 4 * int64_t(block.groups), next = 16 * taps * each;  // of a tap; from a vector to the next

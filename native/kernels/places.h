@@ -3,20 +3,51 @@
 
 namespace vq::VQ_ISA {
 
-// Output pixels whose windows lie inside the input, in any order, and where in the input each window's tap (0, 0) is.
+// Output pixels in any order, and where in the input each window's tap (0, 0) is. Tap t of place i lies at
+// base[i] + offset[i · next + t]: at the same distances for all where windows lie inside the input (next = 0), and
+// where they reach over its edge, some taps lie in a pixel of zeros.
 struct Places {
     static constexpr int most = 128;
     int count = 0;
+    const ptrdiff_t* offset;
+    ptrdiff_t next;
     int32_t pixel[most];
     const uint8_t* base[most];
+    Places(const ptrdiff_t* offset, ptrdiff_t next) : offset(offset), next(next) {}
+};
+
+// Places at the edge; up to `taps` taps.
+class Edges {
+public:
+    static constexpr int taps = 64;
+    Places places{offset_, taps};
+
+    void add(const Depthwise& conv, const Window& window, int32_t pixel, int32_t in_y, int32_t in_x) {
+        const uintptr_t base = uintptr_t(conv.in.u8()) + (int64_t(in_y) * conv.in.w + in_x) * conv.in.stride;
+        ptrdiff_t* offset = offset_ + places.count * taps;
+        for (int t = 0; t < conv.taps; t++) {
+            const int32_t y = in_y + conv.dy[t], x = in_x + conv.dx[t];
+            const bool in = uint32_t(y) < uint32_t(conv.in.h) && uint32_t(x) < uint32_t(conv.in.w);
+            offset[t] = in ? window.offset[t] : ptrdiff_t(uintptr_t(conv.zeros) - base);
+        }
+        for (int t = conv.taps; t < (conv.taps + 3) / 4 * 4; t++) offset[t] = offset[0];  // met by weights of 0
+        places.base[places.count] = reinterpret_cast<const uint8_t*>(base);
+        places.pixel[places.count++] = pixel;
+    }
+    bool full() const { return places.count == most; }
+
+private:
+    static constexpr int most = 32;
+    ptrdiff_t offset_[most * taps];
 };
 
 inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// Calls work(places) until all pixels are done; those whose windows reach over the edge are done one by one.
+// Calls work(places) until all pixels are done, with places inside and with places at the edge.
 template <class Work>
 inline void by_places(const Depthwise& conv, const Window& window, Pixels pixels, const Work& work) {
-    Places places;
+    Places places(window.offset, 0);
+    Edges edges;
     // The columns of the output whose windows lie inside.
     const int32_t first = (-window.left + conv.stride_x - 1) / conv.stride_x;
     const int32_t left = window.left < 0 ? first : 0;
@@ -32,7 +63,12 @@ inline void by_places(const Depthwise& conv, const Window& window, Pixels pixels
         }
         const int32_t in_y = y * conv.stride_y, x = pixel - row;
         if (in_y + window.top < 0 || in_y + window.bottom >= conv.in.h || x < left || x >= right) {
-            depthwise(conv, {pixels.list, i, i + 1});
+            if (conv.taps > Edges::taps) depthwise(conv, {pixels.list, i, i + 1});
+            else edges.add(conv, window, pixel, in_y, x * conv.stride_x);
+            if (edges.full()) {
+                work(edges.places);
+                edges.places.count = 0;
+            }
             i++;
             continue;
         }
@@ -57,6 +93,7 @@ inline void by_places(const Depthwise& conv, const Window& window, Pixels pixels
         }
     }
     work(places);
+    work(edges.places);
 }
 
 }  // namespace
