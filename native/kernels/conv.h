@@ -52,7 +52,13 @@ struct Taps {
     // asked for, those of other phases are stepped over, not looked at.
     int take(Pixels pixels, int64_t& i, int32_t* tile, int most) const {
         int m = 0;
-        if (pixels.list || (conv.step_y == 1 && conv.step_x == 1)) {
+        if (!pixels.list && conv.step_y == 1 && conv.step_x == 1) {
+            m = pixels.end - i < most ? int(pixels.end - i) : most;
+            for (int j = 0; j < m; j++) tile[j] = int32_t(i) + j;
+            i += m;
+            return m;
+        }
+        if (pixels.list) {
             for (; i < pixels.end && m < most; i++)
                 if (mine(pixels.at(i))) tile[m++] = pixels.at(i);
             return m;

@@ -11,6 +11,7 @@ from tests.networks import moving_frames, small_network
 from videoquant.bench import field, onnxruntime_engine, openvino_engine
 from videoquant.bench.contender import MissingPackageError
 from videoquant.data.video import Frame
+from videoquant.engine.session import MODES
 from videoquant.network.onnx_writer import write_onnx
 from videoquant.schemes import Scheme
 
@@ -30,7 +31,7 @@ def inputs():
 
 
 def build(engine, network, inputs, folder):
-    given = field.Assignment(network, inputs, FOLLOWING, Scheme.parse("w8a8"), 0.02, 1, folder)
+    given = field.Assignment(network, inputs, FOLLOWING, Scheme.parse("w8a8"), MODES, 0.02, 1, folder)
     return field.build([engine], given)
 
 
@@ -40,10 +41,11 @@ def check(network, contenders, inputs):
         runner = contender.open()
         outputs = runner.run(inputs[3].contiguous(memory_format=runner.layout))
         assert list(outputs) == list(expected)
-        tolerance = 1e-4 if contender.precision == "fp32" else 0.1
+        # OpenVINO's int8 is 0.043 off on CPUs with AVX2 alone, where its sums of bytes may saturate.
+        tolerance = 1e-6 if contender.precision == "fp32" else 0.05
         for name, y in outputs.items():
             assert y.shape == expected[name].shape and y.dtype == torch.float32
-            error = (y - expected[name]).abs().max() / expected[name].abs().max()
+            error = (y - expected[name]).norm() / expected[name].norm()
             assert error < tolerance, (contender.label, name, float(error))
             assert contender.precision == "fp32" or error > 0  # int8 in fact
 
@@ -95,7 +97,7 @@ def test_the_search_for_thresholds_has_a_bar(network, inputs, tmp_path):
 
         yield advance
 
-    given = field.Assignment(network, inputs, FOLLOWING, Scheme.parse("w8a8"), 0.02, 1, tmp_path, bar)
+    given = field.Assignment(network, inputs, FOLLOWING, Scheme.parse("w8a8"), MODES, 0.02, 1, tmp_path, bar)
     field.build(["videoquant"], given)
     ((text, total, trials),) = shown
     assert text == "finding thresholds" and total is None and trials > 1

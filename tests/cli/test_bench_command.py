@@ -75,6 +75,17 @@ def test_several_clips_give_a_set_of_rows_each(small, command, clip, tmp_path, q
     assert {path.name for path in folder.iterdir()} == {"bench.json", "bench-disc.png", "bench-other.png"}
 
 
+def test_modes_left_out_are_not_prepared(small, command, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(field, "calibrate_thresholds", None)
+    code, out, _ = command(
+        *("bench", small, "--video", clip, "--frames", "2"),
+        *("--engines", "videoquant", "--modes", "exact, frame"),
+    )
+    assert code == 0 and "bounded" not in out
+    rows = json.loads((tmp_path / "videoquant-bench" / "bench.json").read_text())["rows"]
+    assert [row["mode"] for row in rows] == ["frame", "exact"]
+
+
 BAD = {
     "no threads": (["--threads", "0"], "--threads"),
     "unknown engine": (["--engines", "tvm"], "tvm: no such engine"),
@@ -83,6 +94,8 @@ BAD = {
     "two sources": (["--dataset", "camvid:x"], "give one of"),
     "output": (["--output", "again/disc.mp4"], "is a file; a folder is needed here"),
     "scheme": (["--scheme", "w8a9"], "9"),
+    "unknown mode": (["--modes", "frame,fast"], "fast: no such mode; there are frame, exact, bounded"),
+    "mode of other schemes": (["--modes", "exact", "--scheme", "w8a8 ds=1%"], "runs in mode frame only"),
 }
 
 

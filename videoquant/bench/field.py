@@ -32,7 +32,7 @@ class Assignment:
     """What all engines are given.
 
     network: the captured graph, which they all run. inputs: N×C×H×W, calibrate every int8 form. following:
-    runs of consecutive frames, calibrate skip thresholds. scheme, budget: of videoquant's own engine.
+    runs of consecutive frames, calibrate skip thresholds. scheme, modes, budget: of videoquant's own engine.
     folder: where their files are written. bar: shows the search for those thresholds.
     """
 
@@ -40,6 +40,7 @@ class Assignment:
     inputs: Sequence[Tensor]
     following: Sequence[Frame]
     scheme: Scheme
+    modes: Sequence[str]
     budget: float
     threads: int
     folder: Path
@@ -105,7 +106,7 @@ def _videoquant(given: Assignment) -> list[Contender]:
     file = given.folder / "videoquant.plan"
     plan = own_engine.write_plan(given.network, given.scheme, given.inputs, file)
     contenders = []
-    for mode in own_engine.modes(given.scheme):
+    for mode in given.modes:
         thresholds: dict[str, int] = {}
         if mode == "bounded":
             task = task_for(given.network)

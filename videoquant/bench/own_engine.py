@@ -12,14 +12,27 @@ from torch import Tensor
 from videoquant.api import quantize
 from videoquant.bench.contender import Runner
 from videoquant.engine import Plan, load_plan, lower
-from videoquant.engine.session import frame_only
+from videoquant.engine.session import MODES, frame_only
+from videoquant.errors import SchemeError
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
 
 
-def modes(scheme: Scheme) -> tuple[str, ...]:
-    """Those that a scheme runs in."""
-    return ("frame",) if frame_only(scheme) else ("frame", "exact", "bounded")
+def choose_modes(scheme: Scheme, wanted: Sequence[str] | None) -> tuple[str, ...]:
+    """Those of the wanted modes that a scheme runs in, in the order of `MODES`; None wants all of them.
+
+    Raises `SchemeError` for an unknown mode and where none is left.
+    """
+    runs = ("frame",) if frame_only(scheme) else MODES
+    if wanted is None:
+        return runs
+    for mode in wanted:
+        if mode not in MODES:
+            raise SchemeError(f"{mode}: no such mode; there are {', '.join(MODES)}")
+    chosen = tuple(mode for mode in runs if mode in wanted)
+    if not chosen:
+        raise SchemeError(f"scheme {scheme} runs in mode {' and '.join(runs)} only")
+    return chosen
 
 
 def write_plan(network: Network, scheme: Scheme, inputs: Sequence[Tensor], target: Path) -> Plan:

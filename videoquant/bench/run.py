@@ -24,6 +24,7 @@ def bench_clip(
     network: Network,
     engines: Sequence[str],
     scheme: Scheme,
+    modes: Sequence[str],
     clip: Clip,
     spans: Spans,
     say: Callable[[str], None],
@@ -31,7 +32,8 @@ def bench_clip(
 ) -> None:
     """Measure the engines on the spans of a clip and add their rows to the benchmark.
 
-    say: called with a line as each part of the work begins. bar: shows the parts that take long.
+    modes: those of videoquant's own engine. say: called with a line as each part of the work begins.
+    bar: shows the parts that take long.
     """
     threads = benchmark.threads
     inputs = [network.prepare(frame) for frame in clip.runs(spans.ranges)]
@@ -39,7 +41,7 @@ def bench_clip(
         say(f"{clip.name}: quantizing for {', '.join(engines)}")
         following = list(clip.runs(spans.thresholds))
         assignment = Assignment(
-            network, inputs, following, scheme, benchmark.budget, threads, Path(folder), bar
+            network, inputs, following, scheme, modes, benchmark.budget, threads, Path(folder), bar
         )
         contenders = build(engines, assignment)
         say(f"{clip.name}: timing")

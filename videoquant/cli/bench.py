@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from videoquant.bench.field import PACKAGES, choose
 from videoquant.bench.machine import this_machine
+from videoquant.bench.own_engine import choose_modes
 from videoquant.bench.result import Benchmark
 from videoquant.bench.run import bench_clip
 from videoquant.bench.spans import TIMED_FRAMES, plan_spans
@@ -33,6 +34,7 @@ from videoquant.cli.options import (
 )
 from videoquant.data.video import Clip
 from videoquant.engine import vnni_ceiling
+from videoquant.engine.session import MODES
 from videoquant.errors import DataError
 from videoquant.files import atomic_write, check_folder, output_folder
 from videoquant.report.bench_plot import write_bench_plot
@@ -80,6 +82,14 @@ def command(
             help=f"Engines, separated by commas: {', '.join(PACKAGES)}. Default: those that are installed.",
         ),
     ] = None,
+    modes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help=f"Modes of videoquant's own engine, separated by commas: {', '.join(MODES)} (which takes "
+            "long to prepare). Default: those that the scheme runs in.",
+        ),
+    ] = None,
     threads: ThreadsOption = 2,
     count: Annotated[
         int | None,
@@ -104,7 +114,8 @@ def command(
     Every engine runs a frame before any runs the next one, so that all meet the same machine.
     """
     parsed = Scheme.parse(scheme)
-    chosen, notes = choose(None if engines is None else [name.strip() for name in engines.split(",")])
+    own_modes = choose_modes(parsed, _names(modes))
+    chosen, notes = choose(_names(engines))
     clips = open_clips(video, dataset)
     captured = open_network(network, checkpoint, size, clips[0], mean, std, scale, color, fit, task)
     channels_match(captured)
@@ -128,7 +139,7 @@ def command(
         status.print(note, highlight=False, soft_wrap=True)
     folder = output_folder(output)
     for clip, plan in zip(clips, spans, strict=True):
-        bench_clip(benchmark, captured, chosen, parsed, clip, plan, _say, progress_bar)
+        bench_clip(benchmark, captured, chosen, parsed, own_modes, clip, plan, _say, progress_bar)
     for clip in clips:
         console.print(bench_table(benchmark, clip.name))
         write_bench_plot(benchmark, clip.name, folder / f"bench-{Path(clip.name).stem}.png")
@@ -136,6 +147,10 @@ def command(
         text = json.dumps(benchmark.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
     console.print(f"results: {folder / 'bench.json'}", highlight=False, soft_wrap=True)
+
+
+def _names(option: str | None) -> list[str] | None:
+    return None if option is None else [name.strip() for name in option.split(",")]
 
 
 def open_clips(videos: list[str] | None, dataset: str | None) -> list[Clip]:
