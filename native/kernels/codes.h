@@ -54,18 +54,29 @@ inline __attribute__((always_inline)) uint64_t outside_bits(const Codes& codes, 
     return n < 64 ? mask & ((uint64_t(1) << n) - 1) : mask;
 }
 
-// They are few: one at a time. Their codes are stored already.
-inline void stage_few(const Codes& codes, uint64_t mask, const float* values, int64_t pixel, int c0) {
+// Stages those of m ≤ 16 pixels, whose codes are stored already; masks lose their bits. values: pixels 64 apart. How
+// many a pixel has is anyone's guess, so one loop goes over them all, without a branch between pixels.
+inline void stage_few(const Codes& codes, uint64_t* masks, const float* values, const int32_t* pixels, int m, int c0) {
     const Step& step = *codes.staged;
-    const uint8_t* bytes = codes.out + pixel * codes.stride + c0;
-    int count = c0 == 0 ? 0 : step.staged.counts[pixel];
-    for (; mask; mask &= mask - 1) {
-        const int c = __builtin_ctzll(mask);
-        const float dense = float(bytes[c] - codes.zero) * step.grid.scale;
-        const uint32_t element = nearest_half(values[c] - dense) << 16 | uint32_t(c0 + c);
-        keep_elements(step, pixel, count, &element, 1);
+    int holding[16], holders = 0, all = 0;
+    for (int j = 0; j < m; j++) {
+        if (c0 == 0) step.staged.counts[pixels[j]] = 0;
+        holding[holders] = j;
+        holders += masks[j] != 0;
+        all += __builtin_popcountll(masks[j]);
     }
-    step.staged.counts[pixel] = uint16_t(count);
+    for (const int* j = holding; all > 0; all--) {
+        uint64_t& mask = masks[*j];
+        const int c = __builtin_ctzll(mask);
+        const int64_t pixel = pixels[*j];
+        const float dense = float(codes.out[pixel * codes.stride + c0 + c] - codes.zero) * step.grid.scale;
+        const uint32_t element = nearest_half(values[64 * *j + c] - dense) << 16 | uint32_t(c0 + c);
+        int count = step.staged.counts[pixel];
+        keep_elements(step, pixel, count, &element, 1);
+        step.staged.counts[pixel] = uint16_t(count);
+        mask &= mask - 1;
+        j += mask == 0;
+    }
 }
 
 // Followed codes are compared with what is held, in buffers that no cache keeps from frame to frame: 64 channels of a

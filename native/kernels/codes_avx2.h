@@ -107,7 +107,9 @@ inline __attribute__((always_inline)) void store_codes(const Codes& codes, const
     else store_vectors<false>(codes, vectors, v, pixel, c0, n);
     if (!codes.staged) return;
     float values[8 * N];
-    stage_few(codes, outside_bits<N>(codes, Outside(codes.staged->grid), v, n, values), values, pixel, c0);
+    uint64_t mask = outside_bits<N>(codes, Outside(codes.staged->grid), v, n, values);
+    const int32_t number = int32_t(pixel);
+    stage_few(codes, &mask, values, &number, 1, c0);
 }
 
 template <int V, bool Tracked, bool Summed, bool Staged>
@@ -115,6 +117,8 @@ static __attribute__((noinline)) void store_tile_of(const Codes& codes, const in
                                                     const int32_t* pixels, int m, const Conv& conv, const Block& b) {
     const CodeVectors vectors(codes);
     const Outside outside(Staged ? codes.staged->grid : Grid());
+    float values[Staged ? 64 * 16 : 1];
+    uint64_t masks[16];
     for (int j = 0; j < m; j++, acc += 64) {
         F32 v[2 * V];
 #pragma GCC unroll 8
@@ -125,11 +129,9 @@ static __attribute__((noinline)) void store_tile_of(const Codes& codes, const in
                 v[i] = v[i] + F32::load(conv.sparse.scale + b.first + 8 * i) * F32::load(sums + 64 * j + 8 * i);
         }
         store_vectors<Tracked>(codes, vectors, v, pixels[j], b.first, b.channels);
-        if (!Staged) continue;
-        float values[16 * V];
-        const uint64_t mask = outside_bits<2 * V>(codes, outside, v, b.channels, values);
-        stage_few(codes, mask, values, pixels[j], b.first);
+        if (Staged) masks[j] = outside_bits<2 * V>(codes, outside, v, b.channels, values + 64 * j);
     }
+    if (Staged) stage_few(codes, masks, values, pixels, m, b.first);
 }
 
 // A whole tile of accumulators, 64 apart, and what the sparse part of the input adds to them, or null.

@@ -97,7 +97,9 @@ inline __attribute__((always_inline)) void store_codes(const Codes& codes, const
     else store_bytes64<false>(codes, vectors, bytes, pixel, c0, n);
     if (!codes.staged) return;
     float values[16 * N];
-    stage_few(codes, outside_bits<N>(codes, Outside(codes.staged->grid), v, n, values), values, pixel, c0);
+    uint64_t mask = outside_bits<N>(codes, Outside(codes.staged->grid), v, n, values);
+    const int32_t number = int32_t(pixel);
+    stage_few(codes, &mask, values, &number, 1, c0);
 }
 
 template <int V, bool Tracked, bool Summed, bool Staged>
@@ -124,8 +126,7 @@ static __attribute__((noinline)) void store_tile_of(const Codes& codes, const in
         store_bytes64<Tracked>(codes, vectors, vectors.bytes<V>(v), pixels[j], b.first, b.channels);
         if (Staged) masks[j] = outside_bits<V>(codes, outside, v, b.channels, values + 64 * j);
     }
-    if (Staged)
-        for (int j = 0; j < m; j++) stage_few(codes, masks[j], values + 64 * j, pixels[j], b.first);
+    if (Staged) stage_few(codes, masks, values, pixels, m, b.first);
 }
 
 // A whole tile of accumulators, 64 apart, and what the sparse part of the input adds to them, or null.
