@@ -59,7 +59,7 @@ def interrupted_after(monkeypatch):
         def interrupted_step(self, *batch):
             step(self, *batch)
             if self.progress.step == count:
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
 
         with monkeypatch.context() as patch:
             patch.setattr(Trainer, "_step", interrupted_step)
