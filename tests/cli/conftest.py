@@ -1,6 +1,5 @@
 """A clip, a small network, and the command run in-process."""
 
-import os
 import signal
 import sys
 from contextlib import contextmanager
