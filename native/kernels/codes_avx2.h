@@ -1,9 +1,10 @@
 // The commonest program by far, an activation's clamp and then codes, without the general program's passes: 32
 // channels at a time, and where a stream follows changes, compared as bytes.
 #pragma once
-#include <type_traits>
 
 namespace vq::avx2 {
+
+inline void store_all(void* to, __m256i bytes) { _mm256_store_si256(static_cast<__m256i*>(to), bytes); }
 
 // The first n ≤ 32 bytes.
 inline __attribute__((always_inline)) void store_first(void* to, __m256i bytes, int n) {
@@ -45,6 +46,7 @@ struct CodeVectors {
         return _mm256_add_epi32(_mm256_cvtps_epi32(t), zero);
     }
     // Packing works within 128-bit blocks: dword 4·L + i of the result belongs to place 2·i + L.
+    __attribute__((always_inline)) __m256i bytes(const F32 (&v)[4]) const { return bytes(v[0], v[1], v[2], v[3]); }
     __attribute__((always_inline)) __m256i bytes(F32 a, F32 b, F32 c, F32 d) const {
         const __m256i packed = _mm256_packus_epi16(_mm256_packs_epi32(steps(a), steps(b)),
                                                    _mm256_packs_epi32(steps(c), steps(d)));
@@ -99,19 +101,6 @@ inline __attribute__((always_inline)) void store_vectors(const Codes& codes, con
     }
 }
 
-// Channels c0 … c0 + n − 1 of one pixel.
-template <int N>
-inline __attribute__((always_inline)) void store_codes(const Codes& codes, const CodeVectors& vectors,
-                                                       const F32 (&v)[N], int64_t pixel, int c0, int n) {
-    if (codes.track.delta) store_vectors<true>(codes, vectors, v, pixel, c0, n);
-    else store_vectors<false>(codes, vectors, v, pixel, c0, n);
-    if (!codes.staged) return;
-    float values[8 * N];
-    uint64_t mask = outside_bits<N>(codes, Outside(codes.staged->grid), v, n, values);
-    const int32_t number = int32_t(pixel);
-    stage_few(codes, &mask, values, &number, 1, c0);
-}
-
 template <int V, bool Tracked, bool Summed, bool Staged>
 static __attribute__((noinline)) void store_tile_of(const Codes& codes, const int32_t* acc, const float* sums,
                                                     const int32_t* pixels, int m, const Conv& conv, const Block& b) {
@@ -132,46 +121,6 @@ static __attribute__((noinline)) void store_tile_of(const Codes& codes, const in
         if (Staged) masks[j] = outside_bits<2 * V>(codes, outside, v, b.channels, values + 64 * j);
     }
     if (Staged) stage_few(codes, masks, values, pixels, m, b.first);
-}
-
-// A whole tile of accumulators, 64 apart, and what the sparse part of the input adds to them, or null.
-template <int V>
-inline void store_tile(const Codes& codes, const int32_t* acc, const float* sums, const int32_t* pixels, int m,
-                       const Conv& conv, const Block& b) {
-    const auto store = [&](auto tracked, auto summed, auto staged) {
-        store_tile_of<V, tracked, summed, staged>(codes, acc, sums, pixels, m, conv, b);
-    };
-    const std::true_type yes;
-    const std::false_type no;
-    if (codes.track.delta) sums ? store(yes, yes, no) : store(yes, no, no);
-    else if (codes.staged) sums ? store(no, yes, yes) : store(no, no, yes);
-    else sums ? store(no, yes, no) : store(no, no, no);
-}
-
-// One store_codes step on a tile of values.
-template <int V>
-inline bool store_tile_codes(const Step& step, const float* tile, const int32_t* pixels, int m, int c0, int n) {
-    const Codes codes(Program{&step, 1, 0});
-    const CodeVectors vectors(codes);
-    int j = 0;
-    if (n <= 8 && !codes.track.delta && !codes.staged)  // 4 pixels share a vector
-        for (; j + 4 <= m; j += 4, tile += 256) {
-            alignas(32) uint8_t bytes[32];
-            _mm256_store_si256((__m256i*)bytes, vectors.bytes(F32::load(tile), F32::load(tile + 64),
-                                                              F32::load(tile + 128), F32::load(tile + 192)));
-            for (int k = 0; k < 4; k++) {
-                uint8_t* out = codes.out + pixels[j + k] * codes.stride + c0;
-                if (n == 8) __builtin_memcpy(out, bytes + 8 * k, 8);
-                else __builtin_memcpy(out, bytes + 8 * k, size_t(n));
-            }
-        }
-    for (; j < m; j++, tile += 64) {
-        F32 v[2 * V];
-#pragma GCC unroll 8
-        for (int i = 0; i < 2 * V; i++) v[i] = F32::load(tile + 8 * i);
-        store_codes<2 * V>(codes, vectors, v, pixels[j], c0, n);
-    }
-    return true;
 }
 
 }  // namespace vq::avx2

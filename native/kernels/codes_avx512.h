@@ -1,9 +1,10 @@
 // The commonest program by far, an activation's clamp and then codes, without the general program's passes: 64
 // channels at a time, and where a stream follows changes, compared as bytes.
 #pragma once
-#include <type_traits>
 
 namespace vq::avx512 {
+
+inline void store_all(void* to, __m512i bytes) { _mm512_store_si512(to, bytes); }
 
 // The first n ≤ 64 bytes. Masked stores of bytes are slow on some CPUs; these are not.
 inline __attribute__((always_inline)) void store_first(void* to, __m512i bytes, int n) {
@@ -89,17 +90,10 @@ inline __attribute__((always_inline)) void store_bytes64(const Codes& codes, con
 }
 
 // Channels c0 … c0 + n − 1 of one pixel; N · 16 ≥ n.
-template <int N>
-inline __attribute__((always_inline)) void store_codes(const Codes& codes, const CodeVectors& vectors,
-                                                       const F32 (&v)[N], int64_t pixel, int c0, int n) {
-    const __m512i bytes = vectors.bytes<N>(v);
-    if (codes.track.delta) store_bytes64<true>(codes, vectors, bytes, pixel, c0, n);
-    else store_bytes64<false>(codes, vectors, bytes, pixel, c0, n);
-    if (!codes.staged) return;
-    float values[16 * N];
-    uint64_t mask = outside_bits<N>(codes, Outside(codes.staged->grid), v, n, values);
-    const int32_t number = int32_t(pixel);
-    stage_few(codes, &mask, values, &number, 1, c0);
+template <bool Tracked, int N>
+inline __attribute__((always_inline)) void store_vectors(const Codes& codes, const CodeVectors& vectors,
+                                                         const F32 (&v)[N], int64_t pixel, int c0, int n) {
+    store_bytes64<Tracked>(codes, vectors, vectors.bytes<N>(v), pixel, c0, n);
 }
 
 template <int V, bool Tracked, bool Summed, bool Staged>
@@ -123,38 +117,10 @@ static __attribute__((noinline)) void store_tile_of(const Codes& codes, const in
             if (Summed)
                 v[i] = v[i] + F32::load(conv.sparse.scale + b.first + 16 * i) * F32::load(sums + 64 * j + 16 * i);
         }
-        store_bytes64<Tracked>(codes, vectors, vectors.bytes<V>(v), pixels[j], b.first, b.channels);
+        store_vectors<Tracked>(codes, vectors, v, pixels[j], b.first, b.channels);
         if (Staged) masks[j] = outside_bits<V>(codes, outside, v, b.channels, values + 64 * j);
     }
     if (Staged) stage_few(codes, masks, values, pixels, m, b.first);
-}
-
-// A whole tile of accumulators, 64 apart, and what the sparse part of the input adds to them, or null.
-template <int V>
-inline void store_tile(const Codes& codes, const int32_t* acc, const float* sums, const int32_t* pixels, int m,
-                       const Conv& conv, const Block& b) {
-    const auto store = [&](auto tracked, auto summed, auto staged) {
-        store_tile_of<V, tracked, summed, staged>(codes, acc, sums, pixels, m, conv, b);
-    };
-    const std::true_type yes;
-    const std::false_type no;
-    if (codes.track.delta) sums ? store(yes, yes, no) : store(yes, no, no);
-    else if (codes.staged) sums ? store(no, yes, yes) : store(no, no, yes);
-    else sums ? store(no, yes, no) : store(no, no, no);
-}
-
-// One store_codes step on a tile of values.
-template <int V>
-inline bool store_tile_codes(const Step& step, const float* tile, const int32_t* pixels, int m, int c0, int n) {
-    const Codes codes(Program{&step, 1, 0});
-    const CodeVectors vectors(codes);
-    for (int j = 0; j < m; j++, tile += 64) {
-        F32 v[V];
-#pragma GCC unroll 4
-        for (int i = 0; i < V; i++) v[i] = F32::load(tile + 16 * i);
-        store_codes<V>(codes, vectors, v, pixels[j], c0, n);
-    }
-    return true;
 }
 
 }  // namespace vq::avx512

@@ -5,6 +5,7 @@
 #include "../kernels/program.h"
 #include "../kernels/codes.h"
 #include "../kernels/codes_avx512.h"
+#include "../kernels/codes_tile.h"
 #include "../kernels/gemm_avx512.h"
 #include "../kernels/sparse_taps.h"
 #include "../kernels/conv.h"
