@@ -113,7 +113,7 @@ struct Taps {
             if (i && pixels[i] == pixels[i - 1] + conv.step_x && xs[i - 1] + conv.stride_x < row_end) {
                 ys[i] = ys[i - 1];
                 xs[i] = xs[i - 1] + conv.stride_x;
-            } else place(pixels[i], ys[i], xs[i]);
+            } else if (i) place(pixels[i], ys[i], xs[i]);
             all &= inside(ys[i], xs[i]);
             base[i] = conv.in.u8() + ys[i] * row + xs[i] * column;
         }
@@ -256,6 +256,15 @@ inline void fetch_floats(const Program& program, const int32_t* pixels, int m, c
     }
 }
 
+// What the residual kernel adds to later, where it is kept; acc: pixels 64 apart.
+template <int V>
+inline void keep_accumulators(const Conv& conv, const int32_t* acc, const int32_t* pixels, int m, const Block& b) {
+    if (!conv.accumulators) return;
+    for (int j = 0; j < m; j++)
+        __builtin_memcpy(conv.accumulators + int64_t(pixels[j]) * conv.accumulator_stride + b.first, acc + 64 * j,
+                         64 * size_t(V));
+}
+
 template <int V>
 inline void conv_block(const Conv& conv, const Taps& taps, Pixels pixels, const Block& b, const uint8_t** pointers) {
     constexpr int most = tile_pixels[V], together = 4 * most;
@@ -276,18 +285,17 @@ inline void conv_block(const Conv& conv, const Taps& taps, Pixels pixels, const 
             if (!taps.codes.on) fetch_floats(conv.program, tile, m, b);
             else
                 for (int j = 0; j < m; j++) fetch_codes(taps.codes, tile[j], b.first);
-            if (pixels.list && taps.pointwise && b.first == 0)  // scattered: nothing else foresees what comes next
-                for (int next = from + m; next < all && next < from + 2 * m; next++)
+            if (pixels.list && taps.pointwise && b.first == 0) {  // scattered: nothing else foresees what comes next
+                const int64_t behind = i - all + from + m;
+                for (int64_t next = behind; next < pixels.end && next < behind + m; next++)
                     for (int64_t c = 0; c < conv.in.stride; c += 64)
-                        __builtin_prefetch(conv.in.u8() + tiles[next] * conv.in.stride + c);
+                        __builtin_prefetch(conv.in.u8() + pixels.list[next] * conv.in.stride + c);
+            }
             const int each = taps.fill(tile, m, pointers);
             Block merged = b;
             merged.groups *= each;
             gemm_of<V, most>(m, pointers, conv.taps / each, merged, conv.start + b.first, acc);
-            if (conv.accumulators)
-                for (int j = 0; j < m; j++)
-                    __builtin_memcpy(conv.accumulators + int64_t(tile[j]) * conv.accumulator_stride + b.first,
-                                     acc + 64 * j, 64 * size_t(V));
+            keep_accumulators<V>(conv, acc, tile, m, b);
             finish_tile<V>(conv, taps, acc, tile, m, b, any ? sums + 64 * from : nullptr);
         }
     }

@@ -3,7 +3,7 @@
 
 namespace vq::VQ_ISA {
 
-// Output pixels in any order, and where in the input each window's tap (0, 0) is. Tap t of place i lies at
+// Output pixels in any order, and where in the input their windows lie. Tap t of place i lies at
 // base[i] + offset[i · next + t]: at the same distances for all where windows lie inside the input (next = 0), and
 // where they reach over its edge, some taps lie in a pixel of zeros.
 struct Places {
@@ -22,16 +22,15 @@ public:
     static constexpr int taps = 64;
     Places places{offset_, taps};
 
-    void add(const Depthwise& conv, const Window& window, int32_t pixel, int32_t in_y, int32_t in_x) {
-        const uintptr_t base = uintptr_t(conv.in.u8()) + (int64_t(in_y) * conv.in.w + in_x) * conv.in.stride;
+    void add(const Window& window, int32_t pixel) {
+        const uint8_t* pointers[taps];
+        window.fill(pixel, pointers);
+        const int count = window.conv.taps;
+        const uint8_t* base = window.conv.in.u8();
         ptrdiff_t* offset = offset_ + places.count * taps;
-        for (int t = 0; t < conv.taps; t++) {
-            const int32_t y = in_y + conv.dy[t], x = in_x + conv.dx[t];
-            const bool in = uint32_t(y) < uint32_t(conv.in.h) && uint32_t(x) < uint32_t(conv.in.w);
-            offset[t] = in ? window.offset[t] : ptrdiff_t(uintptr_t(conv.zeros) - base);
-        }
-        for (int t = conv.taps; t < (conv.taps + 3) / 4 * 4; t++) offset[t] = offset[0];  // met by weights of 0
-        places.base[places.count] = reinterpret_cast<const uint8_t*>(base);
+        for (int t = 0; t < count; t++) offset[t] = ptrdiff_t(uintptr_t(pointers[t]) - uintptr_t(base));
+        for (int t = count; t < (count + 3) / 4 * 4; t++) offset[t] = offset[0];  // met by weights of 0
+        places.base[places.count] = base;
         places.pixel[places.count++] = pixel;
     }
     bool full() const { return places.count == most; }
@@ -64,7 +63,7 @@ inline void by_places(const Depthwise& conv, const Window& window, Pixels pixels
         const int32_t in_y = y * conv.stride_y, x = pixel - row;
         if (in_y + window.top < 0 || in_y + window.bottom >= conv.in.h || x < left || x >= right) {
             if (conv.taps > Edges::taps) depthwise(conv, {pixels.list, i, i + 1});
-            else edges.add(conv, window, pixel, in_y, x * conv.stride_x);
+            else edges.add(window, pixel);
             if (edges.full()) {
                 work(edges.places);
                 edges.places.count = 0;

@@ -5,7 +5,7 @@
 
 namespace vq::VQ_ISA {
 
-// The same for n pixels side by side, from input place (y, x) on; sums hold zeros, or anything where `any` is false.
+// As sparse_sums, for n pixels side by side, the first one's tap (0, 0) at (y, x); without S the sums stay as they are.
 template <int V>
 inline bool add_sparse_run(const Conv& conv, const Block& b, int32_t y, int32_t x, int n, float* sums) {
     constexpr int vectors = V * 16 / lanes;

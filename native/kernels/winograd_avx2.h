@@ -117,10 +117,7 @@ inline void winograd_block(const Conv& conv, const Taps& taps, const Block& b, c
             const int from = begin[row][t], m = begin[row][last] - from;
             const int32_t* tile = pixels[row] + from;
             if (!taps.codes.on) fetch_floats(conv.program, tile, m, b);
-            if (conv.accumulators)
-                for (int j = 0; j < m; j++)
-                    __builtin_memcpy(conv.accumulators + int64_t(tile[j]) * conv.accumulator_stride + b.first,
-                                     acc[row] + 64 * j, 64 * size_t(V));
+            keep_accumulators<V>(conv, acc[row], tile, m, b);
             finish_tile<V>(conv, taps, acc[row], tile, m, b, any[row] ? sums[row] + 64 * from : nullptr);
         }
     }

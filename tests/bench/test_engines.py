@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.networks import moving_frames, small_network
+from videoquant._native import isas
 from videoquant.bench import field, onnxruntime_engine, openvino_engine
 from videoquant.bench.contender import MissingPackageError
 from videoquant.data.video import Frame
@@ -41,12 +42,15 @@ def check(network, contenders, inputs):
         runner = contender.open()
         outputs = runner.run(inputs[3].contiguous(memory_format=runner.layout))
         assert list(outputs) == list(expected)
-        # OpenVINO's int8 is 0.043 off on CPUs with AVX2 alone, where its sums of bytes may saturate.
-        tolerance = 1e-6 if contender.precision == "fp32" else 0.05
+        largest, whole = (1e-4, 1e-6) if contender.precision == "fp32" else (0.1, 0.05)
+        # On CPUs with AVX2 alone OpenVINO's sums of bytes may saturate: single values are further off then.
+        saturates = contender.label == "openvino int8" and "avx2" in isas() and "avx512" not in isas()
         for name, y in outputs.items():
             assert y.shape == expected[name].shape and y.dtype == torch.float32
-            error = (y - expected[name]).norm() / expected[name].norm()
-            assert error < tolerance, (contender.label, name, float(error))
+            error = (y - expected[name]).abs().max() / expected[name].abs().max()
+            assert error < largest or saturates, (contender.label, name, float(error))
+            distance = (y - expected[name]).norm() / expected[name].norm()
+            assert distance < whole, (contender.label, name, float(distance))
             assert contender.precision == "fp32" or error > 0  # int8 in fact
 
 
