@@ -358,7 +358,7 @@ void Session::run_dense(Bound& b, Pixels pixels) {
             for (const Conv& c : b.convs)
                 spread(pixels, least_pixels(*b.op), [&](Pixels part) { kernels_->conv(c, part); });
             break;
-        case Kind::depthwise: spread(pixels, 48, [&](Pixels part) { kernels_->depthwise(b.depthwise, part); }); break;
+        case Kind::depthwise: spread(pixels, 96, [&](Pixels part) { kernels_->depthwise(b.depthwise, part); }); break;
         case Kind::float_conv:
             for (const FloatConv& c : b.float_convs)
                 spread(pixels, 24, [&](Pixels part) { kernels_->float_conv(c, part); });

@@ -18,17 +18,18 @@ inline int64_t least_pixels(const Op& op) {
     return bytes < (size_t(64) << 10) ? 48 : bytes < (size_t(512) << 10) ? 120 : 264;
 }
 
-// Cuts pixels into tasks for the threads.
+// Cuts pixels into equal tasks, as many for each thread: up to 8, where they then have `least` pixels.
 template <class Call>
 void Session::spread(Pixels pixels, int64_t least, const Call& call) {
-    const int64_t count = pixels.end - pixels.begin;
+    const int64_t count = pixels.end - pixels.begin, threads = threads_->count();
     if (count <= 0) return;
-    const int64_t tasks = threads_->count() == 1 ? 1 : threads_->count() * 8;
-    const int64_t size = std::max(round_up((count + tasks - 1) / tasks, grain), round_up(least, grain));
-    threads_->run((count + size - 1) / size, [&](int64_t i) {
+    const int64_t each = std::clamp<int64_t>(count / (least * threads), 1, 8);
+    const int64_t tasks = threads == 1 || count <= grain ? 1 : each * threads;
+    const auto cut = [&](int64_t i) { return i == tasks ? count : count * i / tasks / grain * grain; };
+    threads_->run(tasks, [&](int64_t i) {
         Pixels part = pixels;
-        part.begin = pixels.begin + i * size;
-        part.end = std::min(part.begin + size, pixels.end);
+        part.begin = pixels.begin + cut(i);
+        part.end = pixels.begin + cut(i + 1);
         call(part);
     });
 }

@@ -44,14 +44,22 @@ static void window_map(const WindowMap& m) {
 static void split(const uint16_t* map, int32_t begin, int32_t end, uint16_t limit, int32_t* low, int64_t& low_count,
                   int32_t* high, int64_t& high_count, int64_t& total) {
     int64_t lows = 0, highs = 0, sum = 0;
-    for (int32_t p = begin; p < end; p++) {
+    const auto take = [&](int32_t p) {
         const uint16_t value = map[p];
         const bool is_low = value && value < limit, is_high = value && value >= limit;
         low[lows] = high[highs] = p;
         lows += is_low;
         highs += is_high;
         sum += is_low ? value : 0;
+    };
+    int32_t p = begin;
+    for (; p + 16 <= end; p += 16) {  // most are 0
+        uint64_t some[4];
+        __builtin_memcpy(some, map + p, sizeof some);
+        if ((some[0] | some[1] | some[2] | some[3]) == 0) continue;
+        for (int32_t q = p; q < p + 16; q++) take(q);
     }
+    for (; p < end; p++) take(p);
     low_count = lows;
     high_count = highs;
     total = sum;

@@ -24,10 +24,8 @@ static void quantize_input_vector(const Map& map, Pixels pixels) {
         }
         const Met met(bytes, _mm256_loadu_si256((const __m256i*)out), vectors.tau, used);
         _mm256_storeu_si256((__m256i*)out, met.held);
-        _mm256_storeu_si256((__m256i*)(step.track.delta + 4 * i), met.change);
-        const unsigned moved = met.groups(), overs = unsigned(_mm256_movemask_epi8(met.over));
-        for (int p = 0; p < 8; p++)
-            step.track.moved[i + p] = uint16_t((moved >> p & 1) | (overs >> 4 * p & 15 ? wide : 0));
+        if (step.track.changes) _mm256_storeu_si256((__m256i*)(step.track.delta + 4 * i), met.change);
+        _mm_storeu_si128((__m128i*)(step.track.moved + i), met.counts());
     }
     if (i < pixels.end) quantize_input(map, {nullptr, i, pixels.end});
 }

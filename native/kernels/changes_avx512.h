@@ -19,18 +19,18 @@ inline __m512i quantize_rgb(const float* in, const Step& step) {
 }
 
 // 16 pixels of 4 bytes meet what the stream holds.
-inline void follow_pixels(__m512i bytes, uint8_t* out, int8_t* delta, uint16_t* moved, __m512i tau) {
+inline void follow_pixels(__m512i bytes, uint8_t* out, const Track& track, int64_t pixel, __m512i tau) {
     const __m512i old = _mm512_loadu_si512(out);
     const __m512i size = _mm512_or_si512(_mm512_subs_epu8(bytes, old), _mm512_subs_epu8(old, bytes));
     const __mmask64 changed = _mm512_cmpgt_epu8_mask(size, tau);
     const __mmask64 over = _mm512_mask_cmpgt_epu8_mask(changed, size, _mm512_set1_epi8(127));
     const __m512i change = _mm512_maskz_sub_epi8(changed, bytes, old);
     _mm512_storeu_si512(out, _mm512_mask_mov_epi8(old, changed, bytes));
-    _mm512_storeu_si512(delta, change);
+    if (track.changes) _mm512_storeu_si512(track.delta + 4 * pixel, change);
     const __m512i overs = _mm512_movm_epi8(over);
     const __m256i counts = _mm256_maskz_set1_epi16(_mm512_test_epi32_mask(change, change), 1);
     const __m256i wides = _mm256_maskz_set1_epi16(_mm512_test_epi32_mask(overs, overs), short(wide));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(moved), _mm256_or_si256(counts, wides));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(track.moved + pixel), _mm256_or_si256(counts, wides));
 }
 
 // Pixels of one channel, 16 at a time: a code takes the lowest of a pixel's 4 bytes, so it is a 32-bit number. Returns
@@ -76,8 +76,7 @@ static void quantize_input_vector(const Map& map, Pixels pixels) {
             const __m512i bytes = quantize_rgb(map.in.f32() + i * 3, step);
             uint8_t* out = step.out.u8() + 4 * i;
             if (step.track.delta)
-                follow_pixels(bytes, out, step.track.delta + 4 * i, step.track.moved + i,
-                              _mm512_set1_epi8(char(step.track.tau)));
+                follow_pixels(bytes, out, step.track, i, _mm512_set1_epi8(char(step.track.tau)));
             else _mm512_storeu_si512(out, bytes);
         }
     const __mmask16 loaded = __mmask16((1u << 4 * channels) - 1);

@@ -72,6 +72,15 @@ struct Met {
         const __m256i same = _mm256_cmpeq_epi32(change, _mm256_setzero_si256());
         return ~unsigned(_mm256_movemask_ps(_mm256_castsi256_ps(same))) & 0xFF;
     }
+    // What `moved` says of 8 pixels of one group each.
+    __m128i counts() const {
+        const __m256i zero = _mm256_setzero_si256();
+        const __m256i overs = _mm256_and_si256(over, _mm256_set1_epi8(-128));
+        const __m256i moved = _mm256_andnot_si256(_mm256_cmpeq_epi32(change, zero), _mm256_set1_epi32(1));
+        const __m256i past = _mm256_andnot_si256(_mm256_cmpeq_epi32(overs, zero), _mm256_set1_epi32(wide));
+        const __m256i both = _mm256_or_si256(moved, past);
+        return _mm_packus_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
+    }
 };
 
 // 32 codes of one pixel, of which the first n count, from channel c0.

@@ -59,8 +59,9 @@ inline Call window_map_case(World& world, Random& r) {
 inline Call split_case(World& world, Random& r) {
     const int count = r.between(1, 200), begin = r.between(0, count - 1), end = r.between(begin, count);
     auto* map = world.array<uint16_t>("map", count);
+    const int still = r.chance(50) ? 60 : 98;  // per cent: long runs of them are left out at once
     for (int i = 0; i < count; i++)
-        map[i] = uint16_t(r.chance(60) ? 0 : r.chance(80) ? r.between(1, 30) : r.between(0, 0xFFFF));
+        map[i] = uint16_t(r.chance(still) ? 0 : r.chance(80) ? r.between(1, 30) : r.between(0, 0xFFFF));
     const uint16_t limit = uint16_t(r.between(1, 40));
     auto &low = world.own(Memory::of<int32_t>(size_t(count) + 16)),
          &high = world.own(Memory::of<int32_t>(size_t(count) + 16));

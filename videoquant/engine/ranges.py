@@ -104,4 +104,4 @@ class Ranges:
 
 def as_value(array: NDArray[np.float32], shape: Sequence[int]) -> Tensor:
     """An array h×w×c as the network has the value, 1×C×H×W or 1×C, mostly on the same memory."""
-    return torch.from_numpy(array).permute(2, 0, 1).reshape(tuple(shape))
+    return torch.from_numpy(array.transpose(2, 0, 1).reshape(tuple(shape)))
