@@ -30,13 +30,21 @@ static void window_map(const WindowMap& m) {
             const uint16_t* in = m.in + int64_t(from) * m.in_w;
             for (int32_t x = 0; x < m.in_w; x++) row[x] = add(row[x], in[x]);
         }
-        for (int32_t x = 0; x < m.out_w; x++) out[x] = 0;
-        for (int32_t c = 0; c < m.column_count; c++) {
-            const uint16_t* from = row + m.columns[c];
+        // Along the row at full width, then every stride_x-th: only neighbours can be added as vectors.
+        constexpr int32_t most = 512;
+        uint16_t sums[most];
+        const int32_t each = (most - 1) / m.stride_x + 1;
+        for (int32_t first = 0; first < m.out_w; first += each) {
+            const int32_t count = m.out_w - first < each ? m.out_w - first : each;
+            const int32_t width = (count - 1) * m.stride_x + 1;
+            for (int32_t c = 0; c < m.column_count; c++) {
+                const uint16_t* from = row + m.columns[c] + first * m.stride_x;
+                for (int32_t x = 0; x < width; x++) sums[x] = c == 0 ? from[x] : add(sums[x], from[x]);
+            }
             if (m.stride_x == 1)
-                for (int32_t x = 0; x < m.out_w; x++) out[x] = add(out[x], from[x]);
+                for (int32_t x = 0; x < count; x++) out[first + x] = sums[x];
             else
-                for (int32_t x = 0; x < m.out_w; x++) out[x] = add(out[x], from[x * m.stride_x]);
+                for (int32_t x = 0; x < count; x++) out[first + x] = sums[x * m.stride_x];
         }
     }
 }
@@ -57,7 +65,8 @@ static void split(const uint16_t* map, int32_t begin, int32_t end, uint16_t limi
         uint64_t some[4];
         __builtin_memcpy(some, map + p, sizeof some);
         if ((some[0] | some[1] | some[2] | some[3]) == 0) continue;
-        for (int32_t q = p; q < p + 16; q++) take(q);
+        for (int32_t q = p, i = 0; i < 4; i++, q += 4)
+            if (some[i]) take(q), take(q + 1), take(q + 2), take(q + 3);
     }
     for (; p < end; p++) take(p);
     low_count = lows;
