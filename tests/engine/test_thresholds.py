@@ -8,7 +8,7 @@ import videoquant as vq
 from tests.networks import small_network
 from videoquant.data.video import Frame
 from videoquant.engine import calibrate_thresholds, lower
-from videoquant.engine.thresholds import _Bench
+from videoquant.engine.thresholds import LEVELS, Trial, _Bench, _two_levels
 from videoquant.errors import CalibrationWarning, DataError, SchemeError
 from videoquant.tasks.base import Mean, Measure, Task
 
@@ -79,6 +79,27 @@ def test_flicker_everywhere_is_passed_over(plan, frames):
     bench = _Bench(plan, flicker, None, threads=1)
     trial = bench.run(calibrate_thresholds(plan, flicker, 0.2))
     assert trial.cost < 0.3 * bench.run({}).cost and trial.loss <= 0.2
+
+
+def test_noise_is_met_where_it_comes_in():
+    """Two values, tried along the line where the budget ends: the cheapest pair wins."""
+    tried = []
+
+    def attempt(levels):
+        at_input, others = levels["input"], levels["layer"]
+        assert levels["head"] == others
+        tried.append((at_input, others))
+        cost = 1 - 0.03 * at_input - 0.1 * min(others, 1)
+        return Trial(cost, noise=0.0, loss=0.01 * at_input + 0.04 * others)
+
+    points = ["input", "layer", "head"]
+    levels, trial = _two_levels(points, ["input"], attempt, budget=0.105)
+    assert levels == {"input": 6, "layer": 1, "head": 1} and trial.loss <= 0.105
+    assert len(tried) == len(set(tried)) <= 2 * len(LEVELS)
+    levels, trial = _two_levels(points, ["input"], attempt, budget=0)
+    assert levels == dict.fromkeys(points, 0) and trial.cost == 1
+    levels, _ = _two_levels(points[1:], [], lambda t: attempt(t | {"input": 0}), budget=0.1)
+    assert levels == {"layer": 1, "head": 1}  # the second saves nothing more
 
 
 class Constant(Task):

@@ -2,9 +2,10 @@
 
 The engine then takes a code over only where it moved by more than the threshold τ of its quantizer point. A
 larger τ saves work and costs accuracy, and where it does which depends on the network and the clip. So τ is
-found on unlabelled frames. First all points are raised together, as far as the task's measure of what the
-outputs move stays within the budget: where everything flickers, no point alone saves much. Then greedily: of
-all points the one is raised that saves most work for what the outputs move, as long as that stays within it.
+found on unlabelled frames. First as two values, one for the network's input and one for all other points: a
+camera's noise is best met where it comes in, and where everything flickers no point alone saves much. Then
+greedily: of all points the one is raised that saves most work for what the outputs move, as long as the task's
+measure of that stays within the budget.
 
 What the outputs move is measured twice: by the root of noise over signal, which is smooth and so tells good
 steps from bad ones, and by the task's own measure, which is what the budget is for.
@@ -80,21 +81,13 @@ def calibrate_thresholds(
         )
         warnings.warn(message, CalibrationWarning, stacklevel=2)
     points = _points(plan)
-    level = dict.fromkeys(points, 0)
 
     def attempt(levels: dict[str, int]) -> Trial:
         trial = bench.run(_thresholds(levels))
         progress()
         return trial
 
-    now = attempt(level)
-    for index in range(1, len(LEVELS)):
-        tried = dict.fromkeys(points, index)
-        trial = attempt(tried)
-        if trial.loss <= budget and trial.cost < now.cost:
-            level, now = tried, trial
-        elif level[points[0]] < index - 1:  # the second in a row that does not do
-            break
+    level, now = _two_levels(points, _input_points(plan), attempt, budget)
     # A point that promised little is looked at again only when no other promises more (lazy greedy).
     promise = dict.fromkeys(points, math.inf)
     while promise:
@@ -124,6 +117,32 @@ def calibrate_thresholds(
     return _thresholds(level)
 
 
+def _two_levels(
+    points: Sequence[str],
+    inputs: Sequence[str],
+    attempt: Callable[[dict[str, int]], Trial],
+    budget: float,
+) -> tuple[dict[str, int], Trial]:
+    """The cheapest levels within the budget of which there are two: of the input's points, and of the others.
+
+    They are tried along the line where the budget ends: from the highest level of the input on, a trial
+    within the budget raises the others', and one that exceeds it lowers the input's.
+    """
+    best = dict.fromkeys(points, 0)
+    now = attempt(best)
+    at_input, others = (len(LEVELS) - 1, 0) if inputs else (0, 1)
+    while at_input >= 0 and others < len(LEVELS):
+        tried = {point: at_input if point in inputs else others for point in points}
+        trial = attempt(tried)
+        if trial.loss > budget:
+            at_input -= 1
+            continue
+        if trial.cost < now.cost:
+            best, now = tried, trial
+        others += 1
+    return best, now
+
+
 def _thresholds(levels: dict[str, int]) -> dict[str, int]:
     return {point: LEVELS[level] for point, level in levels.items() if level}
 
@@ -133,6 +152,13 @@ def _points(plan: Plan) -> list[str]:
     slots = plan.spec["slots"]
     read = {slot for op in plan.spec["programs"]["key"] for slot in op["inputs"]}
     return [slot["name"] for index, slot in enumerate(slots) if slot["type"] == "u8" and index in read]
+
+
+def _input_points(plan: Plan) -> list[str]:
+    """Those of them that quantize the network's input itself."""
+    steps = [step for op in plan.spec["programs"]["key"] if 0 in op["inputs"] for step in op["steps"]]
+    stored = {plan.spec["slots"][step["slot"]]["name"] for step in steps if "slot" in step}
+    return [point for point in _points(plan) if point in stored]
 
 
 def _depthwise(op: dict[str, Any]) -> bool:
