@@ -4,8 +4,8 @@ The engine then takes a code over only where it moved by more than the threshold
 larger τ saves work and costs accuracy, and where it does which depends on the network and the clip. So τ is
 found on unlabelled frames. First as two values, one for the network's input and one for all other points: a
 camera's noise is best met where it comes in, and where everything flickers no point alone saves much. Then
-greedily: of all points the one is raised that saves most work for what the outputs move, as long as the task's
-measure of that stays within the budget.
+greedily: of all points the one is raised that saves most work for what the outputs move, as long as the
+task's measure of that stays within the budget.
 
 What the outputs move is measured twice: by the root of noise over signal, which is smooth and so tells good
 steps from bad ones, and by the task's own measure, which is what the budget is for.
