@@ -36,7 +36,8 @@ inline Call finite_case(World& world, Random& r) {
 
 inline Call window_map_case(World& world, Random& r) {
     WindowMap m;
-    m.in_h = r.between(1, 9), m.in_w = r.between(1, 70), m.out_last = r.between(1, 9);
+    m.in_h = r.between(1, 9), m.in_w = r.chance(90) ? r.between(1, 70) : r.between(500, 1300);
+    m.out_last = r.between(1, 9);
     m.out_first = r.between(0, m.out_last);
     m.stride_y = r.between(1, 3), m.stride_x = r.between(1, 3);
     m.out_w = r.between(1, (m.in_w + m.stride_x - 1) / m.stride_x);
