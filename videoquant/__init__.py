@@ -15,6 +15,7 @@ from videoquant.calibration.alpha import AlphaCurve, search_alpha
 from videoquant.comparison import compare
 from videoquant.data.video import Clip, frames
 from videoquant.errors import DataError, NetworkError, OutputError, SchemeError, VideoQuantError
+from videoquant.limits import size_limit
 from videoquant.network.capture import capture
 from videoquant.network.graph import Network, Node
 from videoquant.network.preprocessing import Preprocessing
@@ -59,4 +60,5 @@ __all__ = [
     "quantize",
     "save",
     "search_alpha",
+    "size_limit",
 ]

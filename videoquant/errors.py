@@ -1,5 +1,10 @@
 """Errors a user can cause and mend. Each message is one line: what was wrong, where, what to do."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class VideoQuantError(ValueError):
     """Base of every error that `videoquant` raises for bad input. The commands print it and exit with 2."""
@@ -27,3 +32,22 @@ class OutputError(VideoQuantError):
 
 class CalibrationWarning(UserWarning):
     """Calibration that cannot do as asked, and what it does instead."""
+
+
+@contextmanager
+def refused_as(error: type[VideoQuantError], what: str) -> Iterator[None]:
+    """The boundary around reading what somebody else made: whatever the block raises becomes one line.
+
+    The package's own errors pass. Any other exception becomes `error`, "`what` (the exception's words)". It
+    stands *behind* checks that say what is wrong, for what they did not foresee; it does not replace them.
+    what: the file and what is thought of it, such as "pose.onnx: not an ONNX file, or damaged".
+    """
+    try:
+        yield
+    except VideoQuantError:
+        raise
+    except MemoryError:
+        raise error(f"{what} (it needs more memory than there is)") from None
+    except Exception as unforeseen:
+        words = " ".join(str(unforeseen).split()) or type(unforeseen).__name__
+        raise error(f"{what} ({words[:200]})") from unforeseen

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
 from videoquant.cli import alpha, bench, chips, compare, inspect, quantize, run, train
 from videoquant.errors import VideoQuantError
+from videoquant.limits import DEFAULT_GIB, size_limit
 
 
 class _Commands(TyperGroup):
@@ -27,12 +28,27 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Quantize vision networks for video: what each bit-width and scheme costs, and what it loses.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    size_gib: Annotated[
+        float,
+        typer.Option(
+            "--size-limit", metavar="GIB", min=0, help="How much memory a file may ask for, in GiB."
+        ),
+    ] = DEFAULT_GIB,
+) -> None:
+    """Quantize vision networks for video: what each bit-width and scheme costs, and what it loses."""
+    context.with_resource(size_limit(size_gib))
+
+
 app.command("alpha")(alpha.command)
 app.add_typer(bench.app, name="bench")
 app.add_typer(chips.app, name="chips")
