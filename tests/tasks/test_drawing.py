@@ -10,6 +10,7 @@ from videoquant.tasks.drawing import (
     RIGHT,
     Canvas,
     Window,
+    fitted,
     palette,
     tint,
     tint_changed,
@@ -134,3 +135,26 @@ def test_where_an_engine_worked_is_tinted_in_the_frame_and_in_a_larger_picture()
         assert tinted.shape == (40 * scale, 40 * scale, 3)
         assert (tinted[: 10 * scale, 30 * scale :] != 128).any(-1).all()
         assert (tinted[30 * scale :, : 10 * scale] == 128).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "columns"),
+    [
+        ((48, 64), (0, 48), (0, 64)),  # of the same shape, larger
+        ((24, 64), (0, 24), (16, 48)),
+        ((64, 32), (20, 44), (0, 32)),
+        ((2, 900), (0, 2), (448, 451)),
+    ],
+)
+def test_a_picture_is_fitted_into_another_size(size, rows, columns):
+    fitted_picture = fitted(grey(24, 32), size)
+    inside = np.zeros(size, bool)
+    inside[slice(*rows), slice(*columns)] = True
+    assert fitted_picture.shape == (*size, 3) and fitted_picture.dtype == np.uint8
+    assert (fitted_picture[inside] == 128).all() and (fitted_picture[~inside] == 0).all()
+
+
+def test_fitting_keeps_a_picture_of_the_right_size_and_never_loses_a_thin_one():
+    picture = grey(24, 32)
+    assert fitted(picture, (24, 32)) is picture
+    assert (fitted(grey(1, 1000), (48, 64)) == 128).any(-1).sum() == 64

@@ -30,12 +30,12 @@ from videoquant.cli.options import (
 )
 from videoquant.data.writer import VideoWriter
 from videoquant.engine import Stream
-from videoquant.errors import NetworkError, SchemeError
+from videoquant.errors import DataError, NetworkError, SchemeError, VideoQuantError
 from videoquant.files import check_writable
 from videoquant.interrupt import deferred_interrupt
 from videoquant.storage import load_quantized
 from videoquant.tasks import task_for
-from videoquant.tasks.drawing import tint_changed
+from videoquant.tasks.drawing import fitted, tint_changed
 
 
 def command(
@@ -69,7 +69,10 @@ def command(
     ] = None,
     paint: Annotated[bool, typer.Option("--paint", help="Tint where the engine computed.")] = False,
 ) -> None:
-    """Run a quantized network over a stream and write the annotated video. Ctrl-C keeps what is done."""
+    """Run a quantized network over a stream and write the annotated video. Ctrl-C keeps what is done.
+
+    So does a frame that cannot be read or run: it ends the film, and the command with exit code 2.
+    """
     check_engine(engine)
     only_bounded = {"--budget": budget, "--calibrate-on": calibrate_on, "--refresh": refresh}
     for option, value in only_bounded.items():
@@ -89,6 +92,8 @@ def command(
         raise SchemeError("--paint shows where an engine computed; simulation computes everything")
     total = count if clip.is_live else min(len(clip), count or len(clip))
     done, seconds, work = 0, 0.0, 0.0
+    first: tuple[int, int] | None = None
+    failure: VideoQuantError | None = None
     with one_thread_of_pytorch(plan is not None):
         thresholds = None
         if plan is not None and mode == "bounded":
@@ -100,23 +105,32 @@ def command(
             VideoWriter(output, clip.rate) as writer,
             progress_bar("running", total) as advance,
         ):
-            for frame in itertools.islice(clip, count):
-                start = time.perf_counter()
-                outputs = stream.run(frame)
-                seconds += time.perf_counter() - start
-                picture = task.draw(frame.pixels, outputs)
-                if isinstance(stream, Stream):
-                    work += stream.work_share
-                    if paint:
-                        size = (frame.pixels.shape[0], frame.pixels.shape[1])
-                        picture = tint_changed(picture, stream.changed, size, stream.plan.preprocessing)
-                writer.write(picture)
-                done += 1
-                advance()
-                if interrupted():
-                    break
+            try:
+                for frame in itertools.islice(clip, count):
+                    start = time.perf_counter()
+                    outputs = stream.run(frame)
+                    seconds += time.perf_counter() - start
+                    picture = task.draw(frame.pixels, outputs)
+                    if isinstance(stream, Stream):
+                        work += stream.work_share
+                        if paint:
+                            size = (frame.pixels.shape[0], frame.pixels.shape[1])
+                            picture = tint_changed(picture, stream.changed, size, stream.plan.preprocessing)
+                    # A film has one size: that of the first frame, also where the clip's changes.
+                    first = first or (picture.shape[0], picture.shape[1])
+                    writer.write(fitted(picture, first))
+                    done += 1
+                    advance()
+                    if interrupted():
+                        break
+            except (DataError, NetworkError) as error:
+                if not done:
+                    raise
+                failure = error
     rate = f"{done / seconds:.1f} frames per second" if seconds else "no frames"
     how = f"{rate} in simulation" if mode == SIMULATE else f"{rate} by engine {mode}"
     if done and mode != SIMULATE:
         how += f", {work / done:.0%} of the work of full frames"
     console.print(f"{output}: {done} frames, {quantized.scheme}, {how}", highlight=False, soft_wrap=True)
+    if failure:
+        raise DataError(f"{failure}; the {done} frames before it are in {output}")

@@ -156,6 +156,22 @@ def tint_mask(
     return tint(edged, border, color, 0.95)
 
 
+def fitted(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A picture as large as fits into `size` (height, width) with its aspect ratio, black around it.
+
+    pixels: uint8 RGB, H×W×3; they come back as they are where they have this size.
+    """
+    if pixels.shape[:2] == size:
+        return pixels
+    scale = min(size[0] / pixels.shape[0], size[1] / pixels.shape[1])
+    height, width = (max(1, round(part * scale)) for part in pixels.shape[:2])
+    whole = np.zeros((*size, 3), np.uint8)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    resized = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
+    whole[top : top + height, left : left + width] = resized
+    return whole
+
+
 def tint_changed(
     picture: NDArray[np.uint8],
     changed: NDArray[np.float32],
