@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from videoquant.text import printable
+
 
 class VideoQuantError(ValueError):
-    """Base of every error that `videoquant` raises for bad input. The commands print it and exit with 2."""
+    """Base of every error that `videoquant` raises for bad input. The commands print it and exit with 2.
+
+    The message is one line, whatever names it holds (`text.printable`).
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(str(message)))
 
 
 class NetworkError(VideoQuantError):

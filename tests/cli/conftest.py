@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from tests.camvid import write_camvid
 from videoquant.cli import main
-from videoquant.cli.options import console
+from videoquant.cli.console import console
 from videoquant.data.writer import VideoWriter
 from videoquant.training.trainer import Trainer
 

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from videoquant.cli import alpha, bench, chips, compare, inspect, quantize, run, train
+from videoquant.cli.console import note, unfailing_streams
 from videoquant.errors import VideoQuantError
 from videoquant.limits import DEFAULT_GIB, size_limit
 
@@ -62,11 +63,12 @@ app.command("train")(train.command)
 def main() -> None:
     """Entry point: a user's mistake ends in one line on stderr and exit code 2, never in a traceback."""
     warnings.showwarning = _show_warning
-    try:
-        app()
-    except VideoQuantError as error:
-        print(f"videoquant: error: {error}", file=sys.stderr)
-        sys.exit(2)
+    with unfailing_streams():
+        try:
+            app()
+        except VideoQuantError as error:
+            print(f"videoquant: error: {error}", file=sys.stderr)
+            sys.exit(2)
 
 
 def _show_warning(
@@ -78,4 +80,4 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     if Path(filename).is_relative_to(Path(__file__).parents[1]):
-        print(f"videoquant: warning: {message}", file=sys.stderr)
+        note(f"videoquant: warning: {message}")

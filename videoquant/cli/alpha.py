@@ -13,6 +13,7 @@ from rich.table import Table
 from videoquant.axes import Frame
 from videoquant.calibration.alpha import AlphaCurve, check_has_alpha, search_alpha
 from videoquant.calibration.sampling import calibration_clips
+from videoquant.cli.console import console, progress_bar, say
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     ColorOption,
@@ -26,9 +27,7 @@ from videoquant.cli.options import (
     VideoOption,
     are_stills,
     channels_match,
-    console,
     open_source,
-    progress_bar,
 )
 from videoquant.errors import SchemeError
 from videoquant.files import atomic_write, check_writable
@@ -86,12 +85,6 @@ def command(
     clips = calibration_clips(captured, source, wanted)
     with progress_bar("α", None) as advance:  # how many it takes shows on the way
         curve = search_alpha(captured, wanted, clips, advance, exhaustive)
-    console.print(curve_table(curve, captured))
-    for line in (
-        f"on {curve.frames} frames of {source.name}, those that `videoquant quantize` calibrates on",
-        f"scheme: {curve.scheme}",
-    ):
-        console.print(line, highlight=False, soft_wrap=True)
     if json_file:
         data = {"network": captured.name, "source": source.name, **to_dict(curve)}
         with atomic_write(json_file) as temporary:
@@ -99,7 +92,11 @@ def command(
             temporary.write_text(text + "\n", encoding="utf-8")
     if plot:
         write_alpha_plot(curve, captured, plot)
-        console.print(f"plot: {plot}", highlight=False, soft_wrap=True)
+    console.print(curve_table(curve, captured))
+    say(f"on {curve.frames} frames of {source.name}, those that `videoquant quantize` calibrates on")
+    say(f"scheme: {curve.scheme}")
+    if plot:
+        say(f"plot: {plot}")
 
 
 def curve_table(curve: AlphaCurve, network: Network) -> Table:

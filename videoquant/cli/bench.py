@@ -17,6 +17,7 @@ from videoquant.bench.result import Benchmark
 from videoquant.bench.run import bench_clip
 from videoquant.bench.spans import TIMED_FRAMES, plan_spans
 from videoquant.cli import bench_ranges
+from videoquant.cli.console import console, note, progress_bar, say
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     ColorOption,
@@ -27,10 +28,7 @@ from videoquant.cli.options import (
     StdOption,
     TaskOption,
     channels_match,
-    console,
     open_source,
-    progress_bar,
-    status,
 )
 from videoquant.data.video import Clip
 from videoquant.engine import vnni_ceiling
@@ -135,18 +133,19 @@ def command(
         known.measures if known else (),
         notes=notes,
     )
-    for note in notes:
-        status.print(note, highlight=False, soft_wrap=True)
+    for line in notes:
+        note(line)
     folder = output_folder(output)
     for clip, plan in zip(clips, spans, strict=True):
-        bench_clip(benchmark, captured, chosen, parsed, own_modes, clip, plan, _say, progress_bar)
+        bench_clip(benchmark, captured, chosen, parsed, own_modes, clip, plan, note, progress_bar)
     for clip in clips:
-        console.print(bench_table(benchmark, clip.name))
         write_bench_plot(benchmark, clip.name, folder / f"bench-{Path(clip.name).stem}.png")
     with atomic_write(folder / "bench.json") as temporary:
         text = json.dumps(benchmark.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
-    console.print(f"results: {folder / 'bench.json'}", highlight=False, soft_wrap=True)
+    for clip in clips:
+        console.print(bench_table(benchmark, clip.name))
+    say(f"results: {folder / 'bench.json'}")
 
 
 def _names(option: str | None) -> list[str] | None:
@@ -162,8 +161,3 @@ def open_clips(videos: list[str] | None, dataset: str | None) -> list[Clip]:
     if twice:
         raise DataError(f"two clips are named {twice[0]}; results are by name")
     return clips
-
-
-def _say(text: str) -> None:
-    if status.is_terminal:
-        status.print(text, highlight=False, soft_wrap=True)

@@ -13,7 +13,7 @@ import typer
 from videoquant.bench.layer import layer_jobs
 from videoquant.bench.machine import this_machine
 from videoquant.bench.ranges import SIZES, RangeRow, activation, race_ranges, range_jobs
-from videoquant.cli.options import console, progress_bar
+from videoquant.cli.console import console, progress_bar, say
 from videoquant.files import atomic_write, check_folder, output_folder
 from videoquant.report.ranges_table import ranges_table
 
@@ -37,7 +37,6 @@ def command(
             x = activation(size)
             rows += race_ranges(size, range_jobs(x) | layer_jobs(x, threads), repeats)
             advance()
-    console.print(ranges_table(rows))
     path = output_folder(output) / "ranges.json"
     data = {
         "format": 1,
@@ -48,4 +47,5 @@ def command(
     }
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    console.print(f"results: {path}", highlight=False, soft_wrap=True)
+    console.print(ranges_table(rows))
+    say(f"results: {path}")

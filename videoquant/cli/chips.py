@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from videoquant.cli.console import console, note, progress_bar, say
 from videoquant.cli.networks import open_network
-from videoquant.cli.options import console, progress_bar, status
 from videoquant.costs.bench_rows import PARAMETERS, measurements, read_bench, timed_chip
 from videoquant.costs.chip import Chip, precision_text
 from videoquant.costs.chip_file import chip_names, open_chip, write_chip
@@ -83,13 +83,13 @@ def fit(
         table.add_row(
             row.network, str(row.scheme), f"{row.ms:.2f}", simulated, f"{error:+.0%}", f"{without:+.0%}"
         )
-    console.print(table)
     write_chip(chip, output, "Fitted by `videoquant chips fit` to what `videoquant bench` measured.")
-    console.print(f"chip: {output}", highlight=False, soft_wrap=True)
+    console.print(table)
+    say(f"chip: {output}")
 
 
 def say_fallbacks(chip: Chip, costs: Iterable[SchemeCost]) -> None:
     """Notes on what the chip lacks of what the schemes need."""
     fallbacks = {wanted: found for cost in costs for wanted, found in cost.fallbacks.items()}
     for sentence in fallback_sentences(chip, fallbacks):
-        status.print(f"note: {sentence}", highlight=False, soft_wrap=True)
+        note(f"note: {sentence}")

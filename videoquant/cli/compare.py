@@ -21,6 +21,7 @@ from videoquant.calibration.sampling import (
     split,
 )
 from videoquant.cli.chips import ChipOption, say_fallbacks
+from videoquant.cli.console import console, note, progress_bar, say
 from videoquant.cli.engines import SIMULATE, ThreadsOption, comparable_stream, one_thread_of_pytorch
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
@@ -35,11 +36,8 @@ from videoquant.cli.options import (
     VideoOption,
     are_stills,
     channels_match,
-    console,
     open_clip,
     open_source,
-    progress_bar,
-    status,
 )
 from videoquant.comparison import (
     DEFAULT_IMAGE_SCHEMES,
@@ -168,18 +166,18 @@ def command(
             chip=target,
             files=[*("" for _ in wanted), *map(str, files or [])],
         )
+    if json_file:
+        write_json(result, json_file)
+    page = write_report(result, report)
     console.print(render_table(result))
     by_class = render_labels(result, console)
     if by_class:
         console.print(by_class)
     if target:
         say_fallbacks(target, [row.on_chip for row in result.rows if row.on_chip])
-    if json_file:
-        write_json(result, json_file)
-    page = write_report(result, report)
-    console.print(f"report: {page}", highlight=False, soft_wrap=True)
+    say(f"report: {page}")
     if not result.complete:
-        status.print(f"stopped after {result.frames} frames; the results hold those")
+        note(f"stopped after {result.frames} frames; the results hold those")
         raise typer.Exit(130)
 
 
@@ -212,7 +210,7 @@ def scorer(network: Network, source: Clip) -> Callable[[], Score] | None:
             raise DataError(f"the task of {network.name} is unknown (--task names it)")
         score_for(task, source.dataset)
     except DataError as error:
-        status.print(f"not scored against labels: {error}", highlight=False)
+        note(f"not scored against labels: {error}")
         return None
     return partial(score_for, task, source.dataset)
 

@@ -10,7 +10,7 @@ import torch
 import typer
 
 from videoquant.calibration.sampling import calibration_spans
-from videoquant.cli.options import progress_bar, status
+from videoquant.cli.console import note, progress_bar
 from videoquant.comparison import AnyStream
 from videoquant.data.video import Clip
 from videoquant.engine import Plan, calibrate_thresholds, lower
@@ -48,7 +48,7 @@ def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str,
         plan = lower(quantized)
     except (NetworkError, SchemeError) as error:
         if wanted is None:
-            status.print(f"simulated, since {error}", highlight=False, soft_wrap=True)
+            note(f"simulated, since {error}")
             return SIMULATE, None
         raise type(error)(f"{error}; --engine {SIMULATE} runs it") from None
     mode = wanted or ("frame" if frame_only(plan.scheme) else "exact")
@@ -69,7 +69,7 @@ def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) ->
         plan = lower(quantized)
         return plan.stream("frame" if frame_only(plan.scheme) else engine, threads)
     except (NetworkError, SchemeError) as error:
-        status.print(f"simulated: {scheme}: {error}", highlight=False, soft_wrap=True)
+        note(f"simulated: {scheme}: {error}")
         return quantized.stream()
 
 

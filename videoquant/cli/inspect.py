@@ -14,6 +14,7 @@ from rich.table import Table
 from videoquant.api import SHIPPED
 from videoquant.axes import Predicted
 from videoquant.cli.chips import ChipOption, say_fallbacks
+from videoquant.cli.console import console, say
 from videoquant.cli.networks import CheckpointOption, SizeOption, open_network
 from videoquant.cli.options import (
     ColorOption,
@@ -22,7 +23,6 @@ from videoquant.cli.options import (
     ScaleOption,
     StdOption,
     TaskOption,
-    console,
 )
 from videoquant.costs.bops import amortised_bops, frame_bops
 from videoquant.costs.chip import Chip, Precision
@@ -41,6 +41,7 @@ from videoquant.schemes import Scheme
 from videoquant.simulate.activations import DynamicGrid, PredictedGrid, StaticGrid
 from videoquant.simulate.parameters import Parameters, PointGrids
 from videoquant.storage import is_quantized_file, load_quantized
+from videoquant.text import printable
 
 
 def command(
@@ -90,15 +91,15 @@ def command(
     cost = frame_cost(target, work, shown, shown.period == 1) if target and work else None
     console.print(layer_table(graph, shown, calibrated, cost))
     for line in [*summary(graph, shown), *(prediction(calibrated) if calibrated else looks(graph, shown))]:
-        console.print(line, highlight=False)
+        console.print(printable(line))
     if target and work and cost:
         whole = scheme_cost(target, work, shown)
-        console.print(on_chip(target, shown, whole), highlight=False)
+        console.print(printable(on_chip(target, shown, whole)))
         say_fallbacks(target, [whole])
         if whole.ms is not None:
             drawn = roofs(target, work, shown)
             write_roofline_plot(f"{graph.name}, {shown}", target, cost, drawn, plot)
-            console.print(f"roofline       {plot}", highlight=False, soft_wrap=True)
+            say(f"roofline       {plot}")
 
 
 def layer_table(
@@ -124,7 +125,7 @@ def layer_table(
     for index, node in enumerate(network.layers):
         owned = network.node_tensors(node)
         table.add_row(
-            node.name,
+            printable(node.name),
             node.op,
             "×".join(map(str, owned["weight"].shape)),
             "×".join(map(str, network.shapes[node.name][1:])),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from videoquant.api import SHIPPED, capture_model, load
-from videoquant.cli.options import status
+from videoquant.cli.console import busy, note
 from videoquant.cli.sizes import parse_size
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, Stills
@@ -104,19 +102,9 @@ def _open_model(
     if size is None and source is not None:
         size = input_size(module.config, source)
     height, width = size or module.config.size
-    with _busy(f"capturing {name} at {height}×{width}"):
+    with busy(f"capturing {name} at {height}×{width}"):
         network = capture_model(name, module, (height, width))
     if checkpoint is None:
         taken = f"weights {weights}" if weights else "random weights; only its structure means anything"
-        status.print(f"{name}: {taken}", highlight=False, soft_wrap=True)
+        note(f"{name}: {taken}")
     return network
-
-
-@contextmanager
-def _busy(text: str) -> Iterator[None]:
-    """A line on stderr while the block runs, where that is a terminal."""
-    if not status.is_terminal:
-        yield
-        return
-    with status.status(text):
-        yield

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from videoquant.data import catalog
 from videoquant.data.dataset import LabelledClip
@@ -54,10 +49,6 @@ TaskOption = Annotated[
     ),
 ]
 
-# Results. A pipe has no width: there nothing is folded, so that names can be searched for.
-console = Console(width=None if sys.stdout.isatty() else 240)
-status = Console(stderr=True)  # progress and notes, so that results can be piped
-
 
 def open_source(video: str | None, images: Path | None, dataset: str | None) -> Clip:
     """The clip of --video, the stills of --images or the --dataset, exactly one of which must be given."""
@@ -88,12 +79,3 @@ def channels_match(network: Network) -> None:
     if channels != network.preprocessing.channels:
         hint = "; --color Y gives it luma" if channels == 1 else ""
         raise NetworkError(f"{network.name}: takes {channels} channels, not {color}{hint}")
-
-
-@contextmanager
-def progress_bar(text: str, total: int | None) -> Iterator[Any]:
-    """A progress bar on stderr; yields a function to call after each step."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=status, transient=True, disable=not status.is_terminal) as progress:
-        bar = progress.add_task(text, total=total)
-        yield lambda: progress.advance(bar)

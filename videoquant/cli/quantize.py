@@ -9,6 +9,7 @@ import typer
 
 from videoquant.api import quantize
 from videoquant.calibration.calibrate import walks
+from videoquant.cli.console import progress_bar, say
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     ColorOption,
@@ -21,9 +22,7 @@ from videoquant.cli.options import (
     TaskOption,
     VideoOption,
     channels_match,
-    console,
     open_source,
-    progress_bar,
 )
 from videoquant.files import check_writable
 from videoquant.schemes import Scheme
@@ -59,6 +58,4 @@ def command(
     save(quantized, output)
     megabytes = output.stat().st_size / 1e6
     floating = sum(tensor.numel() for tensor in captured.tensors.values()) * 4 / 1e6
-    console.print(
-        f"{output}: {wanted}, {megabytes:.2f} MB (fp32 {floating:.2f} MB)", highlight=False, soft_wrap=True
-    )
+    say(f"{output}: {wanted}, {megabytes:.2f} MB (fp32 {floating:.2f} MB)")

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from videoquant.cli.console import progress_bar, say
 from videoquant.cli.engines import (
     BUDGET,
     ENGINES,
@@ -23,10 +24,8 @@ from videoquant.cli.options import (
     DatasetOption,
     VideoOption,
     channels_match,
-    console,
     open_clip,
     open_source,
-    progress_bar,
 )
 from videoquant.data.writer import VideoWriter
 from videoquant.engine import Stream
@@ -87,6 +86,7 @@ def command(
     channels_match(quantized.network)
     clip = open_source(video, None, dataset)
     check_writable(output)
+    film = VideoWriter(output, clip.rate)  # here already, as it checks the suffix and the rate
     mode, plan = choose_engine(quantized, engine)
     if paint and plan is None:
         raise SchemeError("--paint shows where an engine computed; simulation computes everything")
@@ -102,7 +102,7 @@ def command(
         stream = quantized.stream() if plan is None else plan.stream(mode, threads, thresholds, refresh)
         with (
             deferred_interrupt() as interrupted,
-            VideoWriter(output, clip.rate) as writer,
+            film as writer,
             progress_bar("running", total) as advance,
         ):
             try:
@@ -131,6 +131,6 @@ def command(
     how = f"{rate} in simulation" if mode == SIMULATE else f"{rate} by engine {mode}"
     if done and mode != SIMULATE:
         how += f", {work / done:.0%} of the work of full frames"
-    console.print(f"{output}: {done} frames, {quantized.scheme}, {how}", highlight=False, soft_wrap=True)
+    say(f"{output}: {done} frames, {quantized.scheme}, {how}")
     if failure:
         raise DataError(f"{failure}; the {done} frames before it are in {output}")

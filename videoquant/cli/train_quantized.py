@@ -10,8 +10,9 @@ import torch
 
 from videoquant.api import capture_model, load
 from videoquant.calibration.calibrate import walks
+from videoquant.cli.console import progress_bar
 from videoquant.cli.networks import input_size
-from videoquant.cli.options import channels_match, open_clip, progress_bar
+from videoquant.cli.options import channels_match, open_clip
 from videoquant.cli.training_run import (
     CURVES_FILE,
     default_precision,

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 import typer
 
-from videoquant.cli.options import console, progress_bar, status
+from videoquant.cli.console import note, progress_bar, say
 from videoquant.data import catalog
 from videoquant.data.dataset import Dataset
 from videoquant.errors import DataError
@@ -79,7 +79,7 @@ def run(
         ended = trainer.run(validate, every, advance, on_epoch)
     if not ended:
         if first:
-            status.print(f"stopped in step {trainer.progress.step} of {trainer.steps}; --resume goes on")
+            note(f"stopped in step {trainer.progress.step} of {trainer.steps}; --resume goes on")
         raise typer.Exit(130)
 
 
@@ -92,7 +92,7 @@ def announce(what: str, scored: str | None, trainer: Trainer) -> None:
         f"scored on {scored}" if scored else "not scored: no --validation",
     ]
     for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
+        say(line)
 
 
 def write_history(progress: Progress, heading: str, folder: Path) -> None:
@@ -103,10 +103,10 @@ def write_history(progress: Progress, heading: str, folder: Path) -> None:
     if "validation" in row:
         write_training_plot(progress.history, heading, folder / CURVES_FILE)
         scores = ", ".join(f"{name} {value:.4f}" for name, value in row["validation"].items())
-        console.print(f"epoch {row['epoch']}: loss {row['loss']:.4f}, {scores}", highlight=False)
+        say(f"epoch {row['epoch']}: loss {row['loss']:.4f}, {scores}")
 
 
 def report_files(*files: Path) -> None:
     """Name what was written, a line each."""
     for file in files:
-        console.print(f"{file.name.partition('.')[0]}: {file}", highlight=False, soft_wrap=True)
+        say(f"{file.name.partition('.')[0]}: {file}")
