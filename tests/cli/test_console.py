@@ -14,7 +14,8 @@ from videoquant.cli.console import console, note, progress_bar, say, unfailing_s
 def said_to(encoding, speak, monkeypatch):
     """What arrives at a stdout of an encoding."""
     below = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(below, encoding))
+    stream = io.TextIOWrapper(below, encoding)  # which closes what is below when it goes
+    monkeypatch.setattr(sys, "stdout", stream)
     with unfailing_streams():
         speak()
     monkeypatch.undo()
@@ -24,7 +25,9 @@ def said_to(encoding, speak, monkeypatch):
 def test_signs_that_an_encoding_lacks_become_plain_ones(monkeypatch):
     text = "3×3 w8a8→w4a4 ↑ 5 µs 猫"
     assert said_to("ascii", lambda: say(text), monkeypatch) == b"3x3 w8a8>w4a4 ^ 5 us \\u732b\n"
-    assert said_to("cp1252", lambda: say(text), monkeypatch) == "3×3 w8a8>w4a4 ^ 5 µs \\u732b\n".encode("cp1252")
+    assert said_to("cp1252", lambda: say(text), monkeypatch) == "3×3 w8a8>w4a4 ^ 5 µs \\u732b\n".encode(
+        "cp1252"
+    )
     assert said_to("utf-8", lambda: say(text), monkeypatch) == f"{text}\n".encode()
 
 

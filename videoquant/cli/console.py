@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -36,11 +36,12 @@ class _Console(Console):
         width = None if stream is not None and stream.isatty() else PIPE_WIDTH
         super().__init__(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(_fit(text), **how)
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
-            text = segment.text
-            fit = text if segment.control else "\n".join(map(printable, text.split("\n")))
-            yield segment if fit == text else Segment(fit, segment.style)
+            yield segment if segment.control else Segment(_fit(segment.text), segment.style)
 
 
 console = _Console(stderr=False)  # results
@@ -151,6 +152,10 @@ def _replaced(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error("videoquant", _replaced)
+
+
+def _fit(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _draws() -> bool:

@@ -41,7 +41,6 @@ from videoquant.schemes import Scheme
 from videoquant.simulate.activations import DynamicGrid, PredictedGrid, StaticGrid
 from videoquant.simulate.parameters import Parameters, PointGrids
 from videoquant.storage import is_quantized_file, load_quantized
-from videoquant.text import printable
 
 
 def command(
@@ -91,10 +90,10 @@ def command(
     cost = frame_cost(target, work, shown, shown.period == 1) if target and work else None
     console.print(layer_table(graph, shown, calibrated, cost))
     for line in [*summary(graph, shown), *(prediction(calibrated) if calibrated else looks(graph, shown))]:
-        console.print(printable(line))
+        console.print(line)
     if target and work and cost:
         whole = scheme_cost(target, work, shown)
-        console.print(printable(on_chip(target, shown, whole)))
+        console.print(on_chip(target, shown, whole))
         say_fallbacks(target, [whole])
         if whole.ms is not None:
             drawn = roofs(target, work, shown)
@@ -125,7 +124,7 @@ def layer_table(
     for index, node in enumerate(network.layers):
         owned = network.node_tensors(node)
         table.add_row(
-            printable(node.name),
+            node.name,
             node.op,
             "×".join(map(str, owned["weight"].shape)),
             "×".join(map(str, network.shapes[node.name][1:])),
