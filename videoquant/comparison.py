@@ -193,7 +193,7 @@ class _Contender:
         self.meter = meter
         self.row = Row(str(quantized.scheme))
         self.primary = comparison.primary
-        self.agreement, self.score = agreement, score
+        self.agreement, self.score, self.scored = agreement, score, 0
         self.sqnr = Sqnr()
         self.layers: dict[str, Sqnr] = {}
         self.bops: dict[bool, list[float]] = {True: [], False: []}
@@ -249,6 +249,7 @@ class _Contender:
         if self.agreement:
             measured["agreement"] = self.agreement.update(reference, output)
         if self.score and target is not None:
+            self.scored += 1
             measured["accuracy"] = self.score.update(frame.pixels, output, target)
         self.row.per_frame.append(measured)
         return output
@@ -281,7 +282,7 @@ class _Contender:
         row.gbops_per_frame = amortised_bops(key, residual, self.scheme.period if seen_residual else 1) / 1e9
         row.sqnr_db = self.sqnr.result()
         row.agreement = self.agreement.result() if self.agreement else {}
-        if self.score and any("accuracy" in frame for frame in row.per_frame):
+        if self.score and self.scored:
             row.accuracy, row.accuracy_by_label = self.score.result(), self.score.per_label()
         row.layer_sqnr_db = {name: sqnr.result() for name, sqnr in self.layers.items()}
         frames = len(self.bops[False])

@@ -51,6 +51,14 @@ def test_a_long_clip_is_seen_from_end_to_end():
     assert spans[0].start < 300 and spans[-1].stop > 1000
 
 
+@given(st.integers(1, 60), st.integers(200, 2000), st.integers(1, 4))
+def test_few_frames_are_spread_over_the_clip_too(frames, count, period):
+    scored = split(count, frames, [1, period]).scored
+    assert total(scored) == frames
+    assert len(scored) >= min(5, math.ceil(frames / period))
+    assert scored[-1].start >= count * (len(scored) - 1) // len(scored)
+
+
 def test_predicted_ranges_calibrate_on_more_frames():
     runs = {
         text: calibration_runs(Scheme.parse(text)) for text in ("w8a4 qpp", "w8a4 T=3 qpp", "w8a4 qpp=40")

@@ -67,7 +67,14 @@ def test_peaks_match_within_one_cell_of_the_same_keypoint():
     assert f1(reference, heatmap((1, 3, 3), (6, 2, 2))) == 0.0
     assert f1(reference, heatmap((0, 3, 3))) == pytest.approx(2 / 3)
     assert f1(heatmap(), reference) == 0.0
-    assert f1(heatmap(), heatmap()) == 1.0
+
+
+def test_two_empty_heatmaps_agree_on_nothing():
+    agreement = PeakAgreement("heatmap", 0.0)
+    assert agreement.update({"heatmap": heatmap()[None]}, {"heatmap": heatmap()[None]}) == {}
+    assert agreement.result() == {}
+    agreement.update({"heatmap": heatmap()[None]}, {"heatmap": heatmap((0, 3, 3))[None]})
+    assert agreement.result() == {"keypoint_f1": 0.0}
 
 
 def test_each_peak_matches_once():
@@ -110,10 +117,11 @@ def test_counts_are_pooled_over_the_stream():
     frames = [
         (heatmap((0, 1, 1)), heatmap((0, 1, 1)), 1.0),
         (heatmap((0, 1, 1), (2, 4, 4), (3, 4, 4)), heatmap(), 0.0),
-        (heatmap(), heatmap(), 1.0),
+        (heatmap(), heatmap(), None),
     ]
     for a, b, expected in frames:
-        assert agreement.update({"heatmap": a[None]}, {"heatmap": b[None]}) == {"keypoint_f1": expected}
+        update = agreement.update({"heatmap": a[None]}, {"heatmap": b[None]})
+        assert update == ({} if expected is None else {"keypoint_f1": expected})
     assert agreement.result() == {"keypoint_f1": 2 / 5}
 
 

@@ -26,9 +26,17 @@ def one_hot(classes: torch.Tensor, count: int) -> dict[str, torch.Tensor]:
 def test_foreground_iou_pools_counts():
     agreement = MaskAgreement("mask", 1, 0.5)
     assert agreement.update(mask("##..", "##.."), mask("####", "....")) == {"mask_iou": 2 / 6}
-    assert agreement.update(mask("....", "...."), mask("....", "....")) == {"mask_iou": 1.0}
+    assert agreement.update(mask("....", "...."), mask("....", "....")) == {}
     assert agreement.update(mask("#...", "...."), mask("#...", "....")) == {"mask_iou": 1.0}
     assert agreement.result() == {"mask_iou": 3 / 7}
+
+
+def test_two_empty_masks_agree_on_nothing():
+    agreement = MaskAgreement("mask", 1, 0.5)
+    agreement.update(mask("....", "...."), mask("....", "...."))
+    assert agreement.result() == {}
+    agreement.update(mask("....", "...."), mask("#...", "...."))
+    assert agreement.result() == {"mask_iou": 0.0}
 
 
 def test_pixels_that_are_not_finite_are_wrong_one_by_one():

@@ -22,6 +22,7 @@ PREDICTION_FRAMES = 64  # to predict ranges, which is to learn a line and not a 
 PREDICTION_RUNS = 16
 SCORED_FRAMES = 60  # scored where the user names no number
 RUN = 12  # consecutive frames of one scored run: whole cycles of T = 2, 3, 4, 6 and 12
+RUNS = 5  # of few frames, shorter runs are scored rather than fewer: one place says little of a clip
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,20 @@ def split(count: int, frames: int | None, periods: Sequence[int]) -> Split:
     """Divide a clip of `count` frames for schemes of these periods.
 
     frames: how many to score; None scores `SCORED_FRAMES`, or two thirds of a shorter clip.
-    Scored runs hold whole cycles of every period and begin equal parts of the clip, so that they see all of
-    it; the rest of each part is free.
+    Scored runs hold whole cycles of every period, about `RUN` frames or, of few frames, what makes about
+    `RUNS` runs. They begin equal parts of the clip, so that they see all of it; the rest of each part is
+    free, and holds a cycle wherever the clip has room for that.
     """
     cycle = math.lcm(*periods)
-    run = RUN if RUN % cycle == 0 else cycle
     if frames is None:
         frames = min(SCORED_FRAMES, max(1, count * 2 // 3))
     frames = min(frames, count)
-    parts = math.ceil(frames / run)
+    longest = RUN if RUN % cycle == 0 else cycle
+    shortest = min(longest, max(1, frames // (RUNS * cycle)) * cycle)
+    for run in range(shortest, longest + 1, cycle):
+        parts = math.ceil(frames / run)
+        if count // parts >= run + max(periods):
+            break
     if parts * run > count:  # too short for runs of their own
         parts, run = 1, frames
     starts = [i * count // parts for i in range(parts)]

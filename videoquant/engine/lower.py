@@ -21,7 +21,7 @@ def lower(quantized: QuantizedNetwork) -> Plan:
     Raises `NetworkError`, naming the node, for a network that cannot be lowered, and `SchemeError` for a
     scheme that the engine does not run.
     """
-    _check(quantized.scheme)
+    check_scheme(quantized.scheme)
     network = quantized.network
     body = split(network)
     groups = fuse(body, network.input)
@@ -52,6 +52,7 @@ def lower(quantized: QuantizedNetwork) -> Plan:
     )
 
 
-def _check(scheme: Scheme) -> None:
+def check_scheme(scheme: Scheme) -> None:
+    """Raise `SchemeError` for a scheme that the engine does not run, whatever the network."""
     if getattr(scheme.time, "tolerance", 0):
         raise SchemeError(f"{scheme}: the engine runs adaptive widths without a tolerance (tau=) only")

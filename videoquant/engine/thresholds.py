@@ -181,10 +181,11 @@ class _Bench:
         self.costs = [_dense_cost(op) for op in plan.spec["programs"]["key"]]
 
     def is_blind(self) -> bool:
-        """Whether the task's measure takes every frame for the one half of them further on."""
+        """Whether the task's measure takes every frame for the one half of them further on, or sees none."""
         compare, half = _Loss(self.task), len(self.reference) // 2
         for reference, other in zip(self.reference, self.reference[half:], strict=False):
             compare.update(reference, other)
+            compare.update(other, reference)
         return compare.result() == 0
 
     def run(self, thresholds: dict[str, int]) -> Trial:
@@ -239,5 +240,5 @@ class _Loss:
         if self.task is None or self.agreement is None or self.equal is None:
             return self.noise()
         measure = self.task.measures[0]
-        difference = self.equal.result()[measure.name] - self.agreement.result()[measure.name]
-        return difference if measure.higher_is_better else -difference
+        equal, met = (part.result().get(measure.name) for part in (self.equal, self.agreement))
+        return 0.0 if equal is None or met is None else measure.gain(equal, met)

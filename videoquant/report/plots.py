@@ -96,7 +96,8 @@ def _fidelity_against(comparison: Comparison, costs: Sequence[float], label: str
 def lower_panel(comparison: Comparison) -> tuple[Measure, list[float]] | None:
     """What `fidelity_plot` draws below SQNR, and its values (NaN where a row has none).
 
-    The first measure against labels where there is one, else the task's first against fp32; None without.
+    The first measure against labels where there is one, else the task's first against fp32; None where
+    neither had anything to measure.
     """
     if comparison.accuracy:
         first = comparison.accuracy[0]
@@ -105,7 +106,9 @@ def lower_panel(comparison: Comparison) -> tuple[Measure, list[float]] | None:
             return against_labels(first), found
     if comparison.measures:
         first = comparison.measures[0]
-        return first, [row.agreement.get(first.name, math.nan) for row in comparison.rows]
+        found = [row.agreement.get(first.name, math.nan) for row in comparison.rows]
+        if any(map(math.isfinite, found)):
+            return first, found
     return None
 
 

@@ -1,99 +1,171 @@
-"""A comparison in a few plain sentences. Each is a statement about the rows, so it holds for any data."""
+"""A comparison in a few plain sentences. Each is a statement about the rows, so it holds for any data.
+
+What is recommended must run where the user wants it to: on the chip or the engine that the comparison is
+for, by that one's time; else on the integer engine, by bit operations. A measure recommends only where it
+can: where it had something to measure, and did not give every scheme the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from videoquant.comparison import Comparison, Row
+from videoquant.engine.lower import check_scheme
+from videoquant.errors import SchemeError
 from videoquant.report.looks import family
 from videoquant.report.table import against_labels, cost_digits, sqnr_text
+from videoquant.schemes import Scheme
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
 CLOSE_DB = 3.0  # an error of twice the power
-# How much worse than the best still counts as near it, by the measure's unit.
-CLOSE = {"": 0.02, "%": 1.0, "dB": 3.0}
 PLAIN = "w8a8"  # what most tools give: the second yardstick beside fp32
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What schemes shall run on, and what that costs.
+
+    name: what runs them. unit: of costs. cost: of a row, None where the target does not run it.
+    digits: of costs, after the decimal point.
+    """
+
+    name: str
+    unit: str
+    cost: Callable[[Row], float | None]
+    digits: int
+
+    def of(self, row: Row) -> float:
+        """The cost of a row that the target runs."""
+        cost = self.cost(row)
+        assert cost is not None
+        return cost
+
+    def text(self, row: Row) -> str:
+        return f"{self.of(row):.{self.digits}f} {self.unit}"
 
 
 def summary(comparison: Comparison) -> list[str]:
     """Sentences for the top of a report: the best quantized scheme, and the cheapest that comes near it.
 
-    Once by SQNR, once by the task's first measure, and once by the first against labels. Scheme names
-    stand between backquotes.
+    Once by SQNR, once by the task's first measure, and once by the first against labels; then the schemes
+    that were passed over, since the target does not run them. Scheme names stand between backquotes.
     """
-    rows = [row for row in comparison.rows if family(row.scheme) != "float"]
-    if not rows:
+    quantized = [row for row in comparison.rows if family(row.scheme) != "float"]
+    if not quantized:
         return ["No quantized scheme was compared; there is only the floating-point network itself."]
-    digits = cost_digits([row.gbops_per_frame for row in comparison.rows])
-    sentences = _by_sqnr(comparison, rows, digits)
+    target = _target(comparison)
+    rows = [row for row in quantized if target.cost(row) is not None]
+    if not rows:
+        return [f"None of these schemes is recommended, since {target.name} runs none of them."]
+    sentences = _by_sqnr(comparison, rows, target)
     if comparison.measures:
         first = comparison.measures[0]
-        sentences += _by_measure(first, [row.agreement.get(first.name) for row in rows], rows, digits)
+        sentences += _by_measure(first, [row.agreement.get(first.name) for row in rows], rows, target)
     if comparison.accuracy:
         first = comparison.accuracy[0]
         accuracies = [row.accuracy.get(first.name) for row in rows]
-        sentences += _by_measure(against_labels(first), accuracies, rows, digits)
+        sentences += _by_measure(against_labels(first), accuracies, rows, target)
+    others = [row for row in quantized if target.cost(row) is None]
+    if others:
+        names = ", ".join(f"`{row.name}`" for row in others)
+        sentences.append(f"Passed over, since {target.name} does not run {_them(others)}: {names}.")
     return sentences
 
 
-def _by_sqnr(comparison: Comparison, rows: Sequence[Row], digits: int) -> list[str]:
-    best = min(rows, key=lambda row: (-row.sqnr_db, row.gbops_per_frame))
+def _target(comparison: Comparison) -> _Target:
+    if comparison.chip:
+        name, unit = comparison.chip.name, f"ms per frame on {comparison.chip.name} (simulated)"
+
+        def cost(row: Row) -> float | None:
+            return row.on_chip.ms if row.on_chip else None
+
+    elif comparison.engine:
+        name, unit = f"the engine in mode {comparison.engine}", "ms per frame"
+
+        def cost(row: Row) -> float | None:
+            return 1e3 / row.frames_per_second if row.frames_per_second else None
+
+    else:
+        name, unit = "the integer engine", "GBOPs per frame"
+
+        def cost(row: Row) -> float | None:
+            return row.gbops_per_frame if family(row.scheme) == "float" or _on_engine(row) else None
+
+    known = [value for row in comparison.rows if (value := cost(row)) is not None]
+    return _Target(name, unit, cost, cost_digits(known))
+
+
+def _on_engine(row: Row) -> bool:
+    try:
+        check_scheme(Scheme.parse(row.scheme))
+    except SchemeError:
+        return False
+    return True
+
+
+def _by_sqnr(comparison: Comparison, rows: Sequence[Row], target: _Target) -> list[str]:
+    best = min(rows, key=lambda row: (-row.sqnr_db, target.of(row)))
     fidelity = "exactly fp32’s output" if best.sqnr_db >= EXACT_DB else f"{sqnr_text(best.sqnr_db)} dB SQNR"
-    cost = f"{best.gbops_per_frame:.{digits}f} GBOPs per frame"
     if len(rows) == 1:
-        return [f"`{best.name}` gives {fidelity} at {cost}{_against(comparison, best)}."]
-    lead = f"Of {len(rows)} quantized schemes `{best.name}` stays closest to fp32: {fidelity} at {cost}"
-    near = _cheapest(rows, lambda row: row.sqnr_db >= best.sqnr_db - CLOSE_DB)
-    if near.gbops_per_frame >= best.gbops_per_frame:
+        return [f"`{best.name}` gives {fidelity} at {target.text(best)}{_against(comparison, best, target)}."]
+    lead = (
+        f"Of {len(rows)} quantized schemes `{best.name}` stays closest to fp32: {fidelity} at "
+        f"{target.text(best)}"
+    )
+    near = _cheapest(rows, target, lambda row: row.sqnr_db >= best.sqnr_db - CLOSE_DB)
+    if target.of(near) >= target.of(best):
         return [
-            f"{lead}{_against(comparison, best)}.",
+            f"{lead}{_against(comparison, best, target)}.",
             f"No cheaper scheme comes within {CLOSE_DB:g} dB of it.",
         ]
-    near_cost = f"{near.gbops_per_frame:.{digits}f} GBOPs per frame"
     reached = "exact" if near.sqnr_db >= EXACT_DB else f"{sqnr_text(near.sqnr_db)} dB"
     return [
         f"{lead}.",
-        f"The cheapest within {CLOSE_DB:g} dB of it is `{near.name}`: {reached} at {near_cost}"
-        f"{_against(comparison, near)}.",
+        f"The cheapest within {CLOSE_DB:g} dB of it is `{near.name}`: {reached} at {target.text(near)}"
+        f"{_against(comparison, near, target)}.",
     ]
 
 
 def _by_measure(
-    measure: Measure, measured: Sequence[float | None], rows: Sequence[Row], digits: int
+    measure: Measure, measured: Sequence[float | None], rows: Sequence[Row], target: _Target
 ) -> list[str]:
-    values = {row.name: value for row, value in zip(rows, measured, strict=True) if value is not None}
-    scored = [row for row in rows if row.name in values]
-    if len(scored) < 2 or measure.unit not in CLOSE:
+    if len(rows) < 2:
         return []
-    sign = 1 if measure.higher_is_better else -1
-    best = min(scored, key=lambda row: (-sign * values[row.name], row.gbops_per_frame))
-    near = _cheapest(scored, lambda row: sign * (values[best.name] - values[row.name]) <= CLOSE[measure.unit])
+    values = {row.name: value for row, value in zip(rows, measured, strict=True) if value is not None}
+    if len(values) < len(rows):
+        return [f"{measure.label} recommends none: these frames show nothing that it could measure."]
+    if len(set(values.values())) == 1:
+        same = measure.format(next(iter(values.values())))
+        return [f"{measure.label} recommends none: it is {same} for all, so it cannot tell them apart."]
+    best = min(rows, key=lambda row: (-measure.gain(values[row.name], 0), target.of(row)))
+    near = _cheapest(
+        rows, target, lambda row: measure.gain(values[best.name], values[row.name]) <= measure.close
+    )
     lead = f"By {measure.label} the best is `{best.name}` ({measure.format(values[best.name])})"
-    margin = f"{CLOSE[measure.unit]:g} {measure.unit}".strip()
-    if near.gbops_per_frame >= best.gbops_per_frame:
+    margin = f"{measure.close:g} {measure.unit}".strip()
+    if target.of(near) >= target.of(best):
         return [f"{lead}, and no cheaper scheme comes within {margin} of it."]
-    cost = f"{near.gbops_per_frame:.{digits}f} GBOPs per frame"
     reached = measure.format(values[near.name])
-    return [f"{lead}; the cheapest within {margin} of it is `{near.name}` ({reached}), at {cost}."]
-
-
-def _cheapest(rows: Sequence[Row], accept: Callable[[Row], bool]) -> Row:
-    """The cheapest row that is accepted; of equals the one with the higher SQNR."""
-    return min(filter(accept, rows), key=lambda row: (row.gbops_per_frame, -row.sqnr_db))
-
-
-def _against(comparison: Comparison, row: Row) -> str:
-    """What a scheme costs beside fp32 and plain w8a8, where these were run and are not the scheme itself."""
-    yardsticks = [
-        (name, other.gbops_per_frame)
-        for other in comparison.rows
-        for name in [("fp32" if family(other.scheme) == "float" else other.name)]
-        if name in ("fp32", PLAIN)
-        and other is not row
-        and min(row.gbops_per_frame, other.gbops_per_frame) > 0
+    return [
+        f"{lead}; the cheapest within {margin} of it is `{near.name}` ({reached}), at {target.text(near)}."
     ]
-    parts = [_ratio(cost / row.gbops_per_frame, name) for name, cost in yardsticks]
+
+
+def _cheapest(rows: Sequence[Row], target: _Target, accept: Callable[[Row], bool]) -> Row:
+    """The cheapest row that is accepted; of equals the one with the higher SQNR."""
+    return min(filter(accept, rows), key=lambda row: (target.of(row), -row.sqnr_db))
+
+
+def _against(comparison: Comparison, row: Row, target: _Target) -> str:
+    """What a scheme costs beside fp32 and plain w8a8, where these were run and are not the scheme itself."""
+    own = target.of(row)
+    parts = []
+    for other in comparison.rows:
+        name, cost = "fp32" if family(other.scheme) == "float" else other.name, target.cost(other)
+        if other is not row and name in ("fp32", PLAIN) and cost is not None and min(own, cost) > 0:
+            parts.append(_ratio(cost / own, name))
     return f", {' and '.join(parts)}" if parts else ""
 
 
@@ -103,3 +175,7 @@ def _ratio(ratio: float, name: str) -> str:
     if times < 1.05:
         return f"about as much as `{name}`"
     return f"{times:.{0 if times >= 9.95 else 1}f}× {'less' if ratio > 1 else 'more'} than `{name}`"
+
+
+def _them(rows: Sequence[Row]) -> str:
+    return "it" if len(rows) == 1 else "them"

@@ -24,7 +24,7 @@ def training_plot(history: Sequence[dict[str, Any]], heading: str) -> Figure:
     history: rows as of `training.state.Progress`. heading: stands above, e.g. the network and its data.
     """
     scored = [row for row in history if "validation" in row]
-    names = list(scored[-1]["validation"]) if scored else []
+    names = list(dict.fromkeys(name for row in scored for name in row["validation"]))
     figure = new_figure(2.4 * (1 + len(names)) + 0.4)
     panels = figure.subplots(1 + len(names), 1, sharex=True, squeeze=False)[:, 0]
     figure.suptitle(heading, x=0.01, ha="left", fontsize=9.5, color=INK)
@@ -33,7 +33,7 @@ def training_plot(history: Sequence[dict[str, Any]], heading: str) -> Figure:
     panels[0].plot(epochs, [row["loss"] for row in history], few, color=COLORS[0], linewidth=1.2)
     title(panels[0], "training loss, mean over the epoch ↓")
     for axes, name in zip(panels[1:], names, strict=True):
-        points = [(row["epoch"], row["validation"][name]) for row in scored]
+        points = [(row["epoch"], row["validation"][name]) for row in scored if name in row["validation"]]
         axes.plot(*zip(*points, strict=True), color=COLORS[1], marker="o", markersize=4, linewidth=1.2)
         axes.annotate(
             f"{points[-1][1]:.4g}",

@@ -18,14 +18,16 @@ from videoquant.network.preprocessing import Preprocessing
 
 # Operators that move or average values, so that what lies in 0..1 stays there.
 _KEEPS_RANGE = ("reshape", "permute", "resize", "slice")
+# How much worse than the best still counts as near it, by a measure's unit.
+_CLOSE = {"": 0.02, "%": 1.0, "dB": 3.0}
 
 
 @dataclass(frozen=True)
 class Measure:
     """How a number is called and written.
 
-    name: the key in JSON. label: what a table calls it. unit: written after the number, "" for a share of 1.
-    digits: after the decimal point.
+    name: the key in JSON. label: what a table calls it. unit: written after the number, "%", "dB", or "" for
+    a share of 1. digits: after the decimal point.
     """
 
     name: str
@@ -38,6 +40,15 @@ class Measure:
         """The number as a table shows it, e.g. "31.42 dB"."""
         return f"{value:.{self.digits}f} {self.unit}".rstrip()
 
+    @property
+    def close(self) -> float:
+        """How much worse than the best still counts as near it: 0.02 of a share, 1 %, 3 dB."""
+        return _CLOSE[self.unit]
+
+    def gain(self, value: float, other: float) -> float:
+        """By how much `value` is better than `other`, in the measure's unit; below 0 where it is worse."""
+        return value - other if self.higher_is_better else other - value
+
 
 class Agreement(ABC):
     """The agreement of two streams of outputs, summed up in constant memory; it keeps no output."""
@@ -48,7 +59,9 @@ class Agreement(ABC):
     def update(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
         """Count one frame and return its own measures by name; both hold a network's outputs with N = 1.
 
-        A value that is not finite, in either of the two, counts as disagreement: no measure is ever NaN.
+        A measure that has nothing to measure, such as keypoints where neither of the two shows any, is left
+        out: nothing against nothing is no agreement. A value that is not finite, in either, counts as
+        disagreement: no measure is ever NaN.
         Raises `DataError` where an output is missing, has N ≠ 1, or another shape than its reference.
         """
         measures = self._add(reference, output)
@@ -56,7 +69,10 @@ class Agreement(ABC):
         return measures
 
     def result(self) -> dict[str, float]:
-        """The measures of the stream so far, by name. Raises `DataError` before the first frame."""
+        """The measures of the stream so far, by name, without those that had nothing to measure.
+
+        Raises `DataError` before the first frame.
+        """
         if not self.frames:
             raise DataError(
                 "no frame has been compared, so there is no agreement to report; call update first"

@@ -1,7 +1,8 @@
 """Metrics against ground truth, one class each: they sum up a stream in constant memory.
 
 `update` counts one sample and returns its own values by name; `result` gives those of the stream so far and
-raises `DataError` before the first sample. Nothing is ever NaN: what is not finite counts as wrong.
+raises `DataError` before the first sample. Either leaves out what had nothing to measure, such as the joints
+of a person of whom none is visible. Nothing is ever NaN: what is not finite counts as wrong.
 """
 
 from __future__ import annotations
@@ -55,12 +56,12 @@ class ConfusionMatrix:
         cells = np.bincount(rows * (self.classes + 1) + columns, minlength=self.counts.size)
         counts = cells.reshape(self.counts.shape)
         self.counts += counts
-        return {MIOU.name: _mean(_iou(counts))}
+        return _miou(_iou(counts))
 
     def result(self) -> dict[str, float]:
         if not self.counts.any():
             raise DataError("no labelled pixel has been scored, so there is no mIoU")
-        return {MIOU.name: _mean(self.per_class())}
+        return _miou(self.per_class())
 
     def per_class(self) -> list[float | None]:
         """The IoU of every class; None for one that is neither labelled nor predicted."""
@@ -115,7 +116,7 @@ class PCK:
         self._right, self._seen = np.zeros(joints, dtype=np.int64), np.zeros(joints, dtype=np.int64)
 
     def update(self, points: NDArray[np.float32], target: Joints) -> dict[str, float]:
-        """points: P×2 in pixels of the picture. 1.0 for a sample without visible joints."""
+        """points: P×2 in pixels of the picture."""
         _same_points(points, target.points)
         distance = np.linalg.norm(points.astype(np.float64) - target.points, axis=1)
         # Not finite: the comparison is False.
@@ -123,11 +124,11 @@ class PCK:
         self._right += right
         self._seen += target.visible
         self.samples += 1
-        return {PCK_SHARE.name: _share(int(right.sum()), int(target.visible.sum()))}
+        return _pck(int(right.sum()), int(target.visible.sum()))
 
     def result(self) -> dict[str, float]:
         _some(self.samples)
-        return {PCK_SHARE.name: _share(int(self._right.sum()), int(self._seen.sum()))}
+        return _pck(int(self._right.sum()), int(self._seen.sum()))
 
     def per_joint(self) -> list[float | None]:
         """The share of every joint; None for one that was never visible."""
@@ -210,11 +211,11 @@ def _some(samples: int) -> None:
         raise DataError("no sample has been scored, so there is no result; call update first")
 
 
-def _share(right: int, seen: int) -> float:
-    return right / seen if seen else 1.0
+def _pck(right: int, seen: int) -> dict[str, float]:
+    return {PCK_SHARE.name: right / seen} if seen else {}
 
 
-def _mean(shares: list[float | None]) -> float:
-    """The mean of those that are there, 1.0 where none is."""
+def _miou(shares: list[float | None]) -> dict[str, float]:
+    """The mean over the classes that are there."""
     present = [share for share in shares if share is not None]
-    return sum(present) / len(present) if present else 1.0
+    return {MIOU.name: sum(present) / len(present)} if present else {}

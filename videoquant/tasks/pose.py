@@ -112,7 +112,7 @@ class PeakAgreement(Agreement):
     """`keypoint_f1`: 2·matched/(peaks of the reference + peaks of the output), pooled over the stream.
 
     Peaks of the same keypoint match at most one cell apart, see `matches`. A frame without peaks in both has
-    1.0; one that is not finite in either has 0.0 and counts as one missed peak where there is none to miss.
+    none; one that is not finite in either has 0.0 and counts as one missed peak where there is none to miss.
     """
 
     def __init__(self, output: str, threshold: float) -> None:
@@ -129,15 +129,15 @@ class PeakAgreement(Agreement):
         else:
             count = max(1, count)
         self._matched, self._peaks = self._matched + matched, self._peaks + count
-        return {KEYPOINT_F1.name: f1(matched, count)}
+        return _f1(matched, count)
 
     def _pooled(self) -> dict[str, float]:
-        return {KEYPOINT_F1.name: f1(self._matched, self._peaks)}
+        return _f1(self._matched, self._peaks)
 
 
-def f1(matched: int, count: int) -> float:
-    """2·matched/count, where count is the number of peaks on both sides; 1.0 where there are none."""
-    return 2 * matched / count if count else 1.0
+def _f1(matched: int, count: int) -> dict[str, float]:
+    """2·matched/count, where count is the number of peaks on both sides; nothing where there are none."""
+    return {KEYPOINT_F1.name: 2 * matched / count} if count else {}
 
 
 def peaks(heatmap: Tensor, threshold: float) -> Tensor:

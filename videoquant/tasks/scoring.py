@@ -35,7 +35,7 @@ class Score(ABC):
     def update(
         self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor], target: Target
     ) -> dict[str, float]:
-        """Count one frame and return its own values by name.
+        """Count one frame and return its own values by name, without those that had nothing to measure.
 
         pixels: the frame, uint8 RGB H×W×3. outputs: the network's, N = 1. Raises `DataError` where the target
         is of another kind or size than the outputs.
@@ -43,7 +43,10 @@ class Score(ABC):
 
     @abstractmethod
     def result(self) -> dict[str, float]:
-        """The values of the stream so far, by name. Raises `DataError` before the first labelled frame."""
+        """The values of the stream so far, by name, without those that had nothing to measure.
+
+        Raises `DataError` before the first labelled frame.
+        """
 
     def per_label(self) -> dict[str, float | None]:
         """The first measure by the name of class or joint, where it can be told apart; {} where not."""

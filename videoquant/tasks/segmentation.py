@@ -64,8 +64,7 @@ class MaskAgreement(Agreement):
     """`mask_iou`: intersection over union of two masks or class maps, pooled in one confusion matrix.
 
     One channel: IoU of the foreground. Several: the mean of the classes' IoU, over classes present in either.
-    1.0 where both are empty. A pixel that is not finite in either counts as wrong: a broken output
-    has 0.0.
+    None where both are empty. A pixel that is not finite in either counts as wrong: a broken output has 0.0.
     """
 
     def __init__(self, output: str, channels: int, threshold: float) -> None:
@@ -81,10 +80,14 @@ class MaskAgreement(Agreement):
         got = torch.where(broken, (expected + 1) % len(self._counts), got)
         counts = confusion(expected, got, len(self._counts))
         self._counts += counts
-        return {MASK_IOU.name: mean_iou(counts, self._foreground)}
+        return self._measure(counts)
 
     def _pooled(self) -> dict[str, float]:
-        return {MASK_IOU.name: mean_iou(self._counts, self._foreground)}
+        return self._measure(self._counts)
+
+    def _measure(self, counts: Tensor) -> dict[str, float]:
+        iou = mean_iou(counts, self._foreground)
+        return {} if iou is None else {MASK_IOU.name: iou}
 
 
 def labels(maps: Tensor, threshold: float) -> Tensor:
@@ -99,8 +102,8 @@ def confusion(expected: Tensor, got: Tensor, classes: int) -> Tensor:
     )
 
 
-def mean_iou(counts: Tensor, foreground: bool = False) -> float:
-    """The mean IoU, diagonal/(row + column − diagonal), of the classes present; 1.0 where none is.
+def mean_iou(counts: Tensor, foreground: bool = False) -> float | None:
+    """The mean IoU, diagonal/(row + column − diagonal), of the classes present; None where none is.
 
     foreground: only class 1 counts, the mask of a two-class confusion matrix.
     """
@@ -109,7 +112,7 @@ def mean_iou(counts: Tensor, foreground: bool = False) -> float:
     if foreground:
         both, either = both[1:], either[1:]
     present = either > 0
-    return float((both[present] / either[present]).mean()) if bool(present.any()) else 1.0
+    return float((both[present] / either[present]).mean()) if bool(present.any()) else None
 
 
 def class_map(maps: Tensor, window: Window) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
