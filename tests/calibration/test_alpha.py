@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 import videoquant as vq
 from tests.networks import moving_frames, small_network
 from videoquant.calibration import alpha as module
-from videoquant.calibration.alpha import LADDER, START, climb, half_way
+from videoquant.calibration.alpha import LADDER, START, AlphaPoint, best_alpha, climb, half_way
 from videoquant.calibration.calibrate import calibrate
+from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import Sqnr
 
 SCHEMES = ("w8a4", "w8a3 dynamic", "w8a8->w8a3 T=2", "w4a4 recurrent T=3")
@@ -81,6 +82,29 @@ def test_points_are_what_a_stream_of_the_calibrated_scheme_gives(network):
     (best,) = (point for point in curve.points if point.alpha == curve.best)
     assert best.sqnr_db == pytest.approx(sqnr.result(), abs=1e-9)
     assert best.agreement == {}  # this network's task is not known
+
+
+F1 = Measure("f1", "keypoint F1")
+
+
+def points_of(*rows):
+    return [AlphaPoint(alpha, db, {} if f1 is None else {"f1": f1}) for alpha, db, f1 in rows]
+
+
+def test_where_the_measure_falls_sqnr_does_not_decide():
+    points = points_of((0.99, 12.0, 0.0), (0.999, 10.0, 0.80), (0.9999, 9.0, 0.81))
+    assert best_alpha(points, F1) == 0.999
+    assert best_alpha(points, None) == 0.99
+    distance = replace(F1, higher_is_better=False, unit="%")
+    assert (
+        best_alpha(points_of((0.99, 12.0, 40.0), (0.999, 10.0, 3.0), (0.9999, 9.0, 2.5)), distance) == 0.999
+    )
+
+
+def test_without_anything_to_measure_sqnr_decides():
+    assert best_alpha(points_of((0.99, 8.0, None), (0.999, 10.0, None)), F1) == 0.999
+    # Only where nothing was right the output shows what is not there.
+    assert best_alpha(points_of((0.99, 12.0, None), (0.999, 10.0, 0.5)), F1) == 0.999
 
 
 def test_predicted_ranges_have_an_alpha_too(network):

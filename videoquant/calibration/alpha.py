@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,7 +20,7 @@ from videoquant.errors import CalibrationWarning, DataError, SchemeError
 from videoquant.network.graph import Network
 from videoquant.quantizers.ranges import Quantile
 from videoquant.schemes import Scheme
-from videoquant.tasks import primary_output, task_for
+from videoquant.tasks import Measure, primary_output, task_for
 from videoquant.tasks.sqnr import Sqnr
 
 # About evenly spaced in log(1 − α), and 1, which clips nothing.
@@ -35,7 +35,7 @@ class AlphaPoint:
     """One α measured.
 
     sqnr_db: of the primary output over all frames, against fp32. agreement: the task's measures against fp32,
-    by name; empty where the task is not known.
+    by name; without those that had nothing to measure, empty where the task is not known.
     """
 
     alpha: float
@@ -71,10 +71,13 @@ def search_alpha(
         `sampling.calibration_clips`. Each α is calibrated on them and measured on them, frame by frame in a
         stream, a clip at a time. progress: called after each α.
     exhaustive: measure all of `LADDER`. Otherwise the search starts at `START` and walks to the better
-        neighbour until neither is better. Either way it ends with a point on each side of the best, half-way
-        to its neighbour in log(1 − α); none beside α = 1, which such a scale does not reach.
+        neighbour until neither is better, by SQNR and then by the task's first measure. Either way it ends
+        with a point on each side of the best, half-way to its neighbour in log(1 − α); none beside α = 1,
+        which such a scale does not reach.
 
-    The criterion is the SQNR: on few frames a task's measures move in steps, and many α tie.
+    The criterion is the SQNR, among the α whose first measure is near the best one (`Measure.close`): on few
+    frames a task's measures move in steps, and many α tie, but an α at which the measure falls is none to
+    take, however close the numbers are. Where the frames show nothing to measure, it is the SQNR alone.
     Raises `SchemeError` for Dense + Sparse and where no activation is quantized, `DataError` without frames
     and wherever `calibrate` does.
     """
@@ -84,19 +87,40 @@ def search_alpha(
         raise DataError(f"{scheme}: searching α needs at least 1 frame; got none")
     measure = _Measured(network, scheme, clips, progress)
 
-    def sqnr_db(step: int) -> float:
-        return measure(LADDER[step]).sqnr_db
-
+    first = measure.task.measures[0] if measure.task else None
     if exhaustive:
-        best = max(range(len(LADDER)), key=sqnr_db)
+        for alpha in LADDER:
+            measure(alpha)
     else:
-        best = climb(sqnr_db, LADDER.index(START), len(LADDER))
+        climb(lambda step: measure(LADDER[step]).sqnr_db, LADDER.index(START), len(LADDER))
+        if first is not None:
+            climb(lambda step: _gain(measure(LADDER[step]), first), LADDER.index(START), len(LADDER))
+    best = LADDER.index(best_alpha(measure.points.values(), first))
     for near in LADDER[max(0, best - 1) : best + 2]:
         if near != LADDER[best] and max(near, LADDER[best]) < 1:
             measure(half_way(near, LADDER[best]))
     points = tuple(sorted(measure.points.values(), key=lambda point: point.alpha))
-    alpha = max(points, key=lambda point: point.sqnr_db).alpha
+    alpha = best_alpha(points, first)
     return AlphaCurve(_with_alpha(scheme, alpha), alpha, points, frames)
+
+
+def best_alpha(points: Iterable[AlphaPoint], measure: Measure | None) -> float:
+    """The α of the highest SQNR among the points whose measure is near the best one's.
+
+    measure: the task's first; None where the task is not known. Points without it count as the worst.
+    """
+    points = list(points)
+    if measure is not None:
+        gains = [_gain(point, measure) for point in points]
+        enough = max(gains) - measure.close
+        points = [point for point, gain in zip(points, gains, strict=True) if gain >= enough]
+    return max(points, key=lambda point: point.sqnr_db).alpha
+
+
+def _gain(point: AlphaPoint, measure: Measure) -> float:
+    """A point's measure, negated where lower is better; −∞ where there was nothing to measure."""
+    value = point.agreement.get(measure.name)
+    return -math.inf if value is None else measure.gain(value, 0)
 
 
 def check_has_alpha(scheme: Scheme) -> None:

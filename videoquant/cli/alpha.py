@@ -13,7 +13,7 @@ from rich.table import Table
 from videoquant.axes import Frame
 from videoquant.calibration.alpha import AlphaCurve, check_has_alpha, search_alpha
 from videoquant.calibration.sampling import calibration_clips
-from videoquant.cli.console import console, progress_bar, say
+from videoquant.cli.console import console, note, progress_bar, say
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     ColorOption,
@@ -34,7 +34,7 @@ from videoquant.files import atomic_write, check_writable
 from videoquant.network.graph import Network
 from videoquant.report.alpha_plot import write_alpha_plot
 from videoquant.report.plot_file import check_plot
-from videoquant.report.table import heading
+from videoquant.report.table import ABSENT, heading
 from videoquant.schemes import Scheme
 from videoquant.tasks import task_for
 from videoquant.tasks.sqnr import EXACT_DB
@@ -93,6 +93,9 @@ def command(
     if plot:
         write_alpha_plot(curve, captured, plot)
     console.print(curve_table(curve, captured))
+    known = task_for(captured)
+    if known and not any(known.measures[0].name in point.agreement for point in curve.points):
+        note(f"{known.measures[0].label}: these frames show nothing to measure; chosen by SQNR alone")
     say(f"on {curve.frames} frames of {source.name}, those that `videoquant quantize` calibrates on")
     say(f"scheme: {curve.scheme}")
     if plot:
@@ -117,7 +120,8 @@ def curve_table(curve: AlphaCurve, network: Network) -> Table:
             "exact" if point.sqnr_db >= EXACT_DB else f"{point.sqnr_db:.2f}",
         ]
         if measure:
-            cells.append(f"{point.agreement[measure.name]:.{measure.digits}f}")
+            value = point.agreement.get(measure.name)
+            cells.append(ABSENT if value is None else f"{value:.{measure.digits}f}")
         table.add_row(*cells, style="bold" if best else "")
     return table
 

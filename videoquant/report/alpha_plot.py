@@ -28,12 +28,14 @@ def write_alpha_plot(curve: AlphaCurve, network: Network, path: str | Path) -> N
 
 
 def alpha_plot(curve: AlphaCurve, network: Network) -> Figure:
-    """SQNR, and below it the task's first measure if there is one, against α on a log scale of 1 − α.
+    """SQNR, and below it the task's first measure if there was any to take, against α on a log scale of 1 − α.
 
     Such a scale never reaches α = 1: it stands apart, at the right edge. Call it inside `style()`.
     """
     task = task_for(network)
     measure = task.measures[0] if task else None
+    if measure and not any(measure.name in point.agreement for point in curve.points):
+        measure = None
     figure = new_figure(6.0 if measure else 3.6)
     panels = figure.subplots(2 if measure else 1, 1, sharex=True, squeeze=False)[:, 0]
     alphas = [point.alpha for point in curve.points]
@@ -42,7 +44,7 @@ def alpha_plot(curve: AlphaCurve, network: Network) -> Figure:
     _panel(panels[0], places, [point.sqnr_db for point in curve.points], best, alphas[-1] == 1)
     title(panels[0], f"SQNR of {primary_output(network)} in dB ↑")
     if measure:
-        values = [point.agreement[measure.name] for point in curve.points]
+        values = [point.agreement.get(measure.name, math.nan) for point in curve.points]
         _panel(panels[1], places, values, best, alphas[-1] == 1)
         title(panels[1], heading(measure))
     _alpha_axis(panels[-1], alphas, places)
