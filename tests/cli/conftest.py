@@ -85,7 +85,7 @@ def three_layers(path, classes):
         "stem.weight": random.uniform(0, 0.2, (8, 3, 3, 3)),
         "body.weight": random.uniform(-0.1, 0.3, (8, 8, 1, 1)),
         "head.weight": random.uniform(0, 1, (classes, 8, 1, 1)),
-        "head.bias": np.full(classes, -6.0),
+        "head.bias": np.full(classes, -3.4),
     }
     nodes = [
         helper.make_node("Conv", ["image", "stem.weight"], ["a"], pads=[1, 1, 1, 1]),

@@ -9,6 +9,7 @@ import torch
 
 import videoquant as vq
 from videoquant.cli import engines
+from videoquant.data.writer import VideoWriter
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +62,13 @@ def test_modes_frame_and_exact_draw_the_same(run, files):
     assert np.array_equal(pixels("out.mp4"), frame)
 
 
-def test_thresholds_may_come_from_another_clip(run, files, clip):
-    code, _, err = run(files["frame"], "--engine", "bounded", "--calibrate-on", clip)
-    assert code == 0 and "warning: mask IoU is the same on all frames" in err  # no one is in them
+def test_thresholds_may_come_from_another_clip(run, files, tmp_path):
+    random = np.random.default_rng(0)
+    with VideoWriter(tmp_path / "empty.mp4", 25) as writer:  # no disc is in it
+        for _ in range(12):
+            writer.write(random.integers(60, 120, (96, 128, 3)).astype(np.uint8))
+    code, _, err = run(files["frame"], "--engine", "bounded", "--calibrate-on", "empty.mp4")
+    assert code == 0 and "warning: mask IoU is the same on all frames" in err
     code, _, err = run(files["frame"], "--engine", "bounded", "--calibrate-on", "absent.mp4")
     assert code == 2 and "absent.mp4" in err
 

@@ -28,7 +28,7 @@ def write_alpha_plot(curve: AlphaCurve, network: Network, path: str | Path) -> N
 
 
 def alpha_plot(curve: AlphaCurve, network: Network) -> Figure:
-    """SQNR, and below it the task's first measure if there was any to take, against α on a log scale of 1 − α.
+    """SQNR, and below it the task's first measure if it was taken, against α on a log scale of 1 − α.
 
     Such a scale never reaches α = 1: it stands apart, at the right edge. Call it inside `style()`.
     """
