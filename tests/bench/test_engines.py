@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace as Namespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from videoquant.bench import field, onnxruntime_engine, openvino_engine
 from videoquant.bench.contender import MissingPackageError
 from videoquant.data.video import Frame
 from videoquant.engine.session import MODES
+from videoquant.network.graph import Node
 from videoquant.network.onnx_writer import write_onnx
 from videoquant.schemes import Scheme
 
@@ -105,6 +107,57 @@ def test_the_search_for_thresholds_has_a_bar(network, inputs, tmp_path):
     field.build(["videoquant"], given)
     ((text, total, trials),) = shown
     assert text == "finding thresholds" and total is None and trials > 1
+
+
+SIX = ("clamp", {"min": 0, "max": 6})
+ACTIVATIONS = {
+    "ReLU": ([("a", "clamp", ("c",), {"min": 0})], False),
+    "ReLU6 behind a sum": ([("s", "add", ("c", "image"), {}), ("a", SIX[0], ("s",), SIX[1])], False),
+    "squeeze and excite": (
+        [
+            ("p", "mean", ("c",), {"dims": [2, 3], "keepdim": True}),
+            ("g", "sigmoid", ("p",), {}),
+            ("a", "mul", ("c", "g"), {}),
+        ],
+        False,
+    ),
+    "PReLU": ([("a", "leaky_relu", ("c",), {"slope": 0.1})], True),
+    "SiLU written out": ([("s", "sigmoid", ("c",), {}), ("a", "mul", ("c", "s"), {})], True),
+    "hard-swish written out": (
+        [
+            ("k", "constant", (), {}),
+            ("p", "add", ("c", "k"), {}),
+            ("q", SIX[0], ("p",), SIX[1]),
+            ("a", "mul", ("q", "c"), {}),
+        ],
+        True,
+    ),
+    "GELU by erf": (
+        [
+            ("k", "constant", (), {}),
+            ("h", "mul", ("c", "k"), {}),
+            ("e", "erf", ("c",), {}),
+            ("f", "add", ("e", "k"), {}),
+            ("a", "mul", ("h", "f"), {}),
+        ],
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_nncfs_preset_is_mixed_where_an_activation_is_not_relu(name):
+    nodes, expected = ACTIVATIONS[name]
+    conv = Node("c", "conv2d", ("image",), {})
+    network = Namespace(nodes=[conv, *(Node(n, op, inputs, given) for n, op, inputs, given in nodes)])
+    assert openvino_engine.goes_below_zero(network) is expected
+
+
+def test_onnx_runtimes_weights_have_7_bits_where_its_sums_saturate():
+    assert onnxruntime_engine.saturates(("avx2", "avx512f"))
+    assert not onnxruntime_engine.saturates(("avx2", "avx512f", "avx512_vnni"))
+    assert not onnxruntime_engine.saturates(("avx2", "avx_vnni"))
+    assert not onnxruntime_engine.saturates(("asimddp",))
 
 
 def test_threads_are_taken(network, inputs, tmp_path):

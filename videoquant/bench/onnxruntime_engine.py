@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from videoquant.bench.contender import Runner
+from videoquant.bench.machine import this_machine
 from videoquant.network.graph import Network
 
 PACKAGES = ("onnxruntime",)
@@ -40,7 +41,16 @@ def quantize(network: Network, onnx_file: Path, inputs: Sequence[Tensor], target
         activation_type=quantization.QuantType.QUInt8,
         weight_type=quantization.QuantType.QInt8,
         per_channel=True,
+        reduce_range=saturates(this_machine(()).flags),
     )
+
+
+def saturates(flags: Collection[str]) -> bool:
+    """Whether ONNX Runtime's sums of two products of bytes saturate at 16 bits on a CPU with these flags.
+
+    They do on x86 without VNNI; its documentation asks for weights of 7 bits (`reduce_range`) there.
+    """
+    return "avx2" in flags and not {"avx512_vnni", "avx_vnni"} & set(flags)
 
 
 def open_model(file: Path, threads: int) -> Runner:

@@ -1,4 +1,4 @@
-"""OpenVINO: fp32 as it is, and int8 by NNCF's post-training quantization with its defaults."""
+"""OpenVINO: fp32 as it is, and int8 by NNCF's post-training quantization as its documentation asks for it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from videoquant.bench.contender import Runner
+from videoquant.engine.elementwise import is_elementwise
 from videoquant.network.graph import Network
 
 PACKAGES = ("openvino",)
 QUANTIZER = ("openvino", "nncf")
-# Activations that go below zero; NNCF's documentation asks for its preset MIXED where a network has one.
-SIGNED = {"leaky_relu", "prelu", "hardswish", "silu", "gelu", "elu"}
+SIGNED = {"leaky_relu", "prelu", "hardswish", "silu", "gelu", "elu"}  # activations that go below zero
 
 
 def quantize(network: Network, onnx_file: Path, inputs: Sequence[Tensor], target: Path) -> None:
@@ -32,13 +32,33 @@ def quantize(network: Network, onnx_file: Path, inputs: Sequence[Tensor], target
     import openvino
 
     nncf.set_log_level(logging.ERROR)
-    signed = any(node.op in SIGNED for node in network.nodes)
-    preset = nncf.QuantizationPreset.MIXED if signed else nncf.QuantizationPreset.PERFORMANCE
+    presets = nncf.QuantizationPreset
+    preset = presets.MIXED if goes_below_zero(network) else presets.PERFORMANCE
     dataset = nncf.Dataset([x.contiguous().numpy() for x in inputs])
     model = openvino.Core().read_model(onnx_file)
     with redirect_stdout(io.StringIO()):  # its progress bars; results alone go there
         quantized = nncf.quantize(model, dataset, preset=preset, subset_size=len(inputs))
     openvino.save_model(quantized, target, compress_to_fp16=False)
+
+
+def goes_below_zero(network: Network) -> bool:
+    """Whether a network has an activation other than ReLU, for which NNCF's documentation asks for its MIXED.
+
+    One of `SIGNED`, or one that an exporter wrote out: an elementwise operator both of whose operands are
+    elementwise functions of one value, such as x · sigmoid(x), or relu(x) − 0.1 · relu(−x).
+    """
+    reach: dict[str, frozenset[str]] = {}  # of a value: itself, and what it is an elementwise function of
+    for node in network.nodes:
+        if node.op in SIGNED:
+            return True
+        operands = [reach.get(value, frozenset((value,))) for value in node.inputs]
+        if is_elementwise(node):
+            if len(operands) == 2 and operands[0] & operands[1]:
+                return True
+            reach[node.name] = frozenset((node.name,)).union(*operands)
+        elif node.op == "constant":
+            reach[node.name] = frozenset()
+    return False
 
 
 def open_fp32(file: Path, threads: int) -> Runner:
