@@ -1,6 +1,7 @@
 """Saved and loaded equals unsaved; what is not ours is refused; nothing is half-written."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -45,6 +46,20 @@ def test_loaded_equals_unsaved(network, text, tmp_path):
     for frame in frames:
         a, b = quantized(frame), loaded(frame)
         assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_files_in_which_the_groups_of_an_upsampling_share_scales_are_read(tmp_path):
+    """Their scales were one per output channel of a group: those of all groups now."""
+    frames = [torch.rand(1, 6, 8, 8) for _ in range(2)]
+    network = vq.capture(torch.nn.ConvTranspose2d(6, 4, 2, stride=2, groups=2), frames[0])
+    quantized = vq.quantize(network, "w8a8", frames)
+    ((name, weights),) = quantized.weights.items()
+    shared = weights.key.with_scale(torch.tensor([0.1, 0.2]))
+    quantized.weights[name] = replace(weights, key=shared)
+    vq.save(quantized, tmp_path / "old.vq")
+    codes = vq.load_quantized(tmp_path / "old.vq").weights[name].key
+    assert torch.equal(codes.scale, torch.tensor([0.1, 0.2, 0.1, 0.2]))
+    assert torch.equal(codes.values, codes.codes * torch.tensor([0.1, 0.2]).view(1, 2, 1, 1))
 
 
 def test_the_file_holds_codes_and_no_pickle(network, tmp_path):

@@ -23,7 +23,7 @@ from videoquant.network.preprocessing import Preprocessing
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import layer_bits, points
 from videoquant.quantizers.predictor import Predictor
-from videoquant.quantizers.weights import WeightCodes
+from videoquant.quantizers.weights import WeightCodes, weight_groups
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import (
     ActivationGrid,
@@ -122,7 +122,13 @@ def is_quantized_file(path: str | Path) -> bool:
 def _build(header: dict[str, Any], tensors: dict[str, Tensor]) -> QuantizedNetwork:
     stored = header["network"]
     scheme = Scheme.from_dict(header["scheme"])
-    weights = {name: _weights_from_json(name, entry, tensors) for name, entry in header["weights"].items()}
+    nodes = [
+        Node(**(node | {key: tuple(node[key]) for key in ("inputs", "tensors")})) for node in stored["nodes"]
+    ]
+    layers = {node.name: node for node in nodes}
+    weights = {
+        name: _weights_from_json(layers[name], entry, tensors) for name, entry in header["weights"].items()
+    }
     floating = {name.removeprefix("float/"): t for name, t in tensors.items() if name.startswith("float/")}
     for name, layer in weights.items():
         if layer.key is not None:
@@ -130,9 +136,6 @@ def _build(header: dict[str, Any], tensors: dict[str, Tensor]) -> QuantizedNetwo
     preprocessing: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in stored["preprocessing"].items()
     }
-    nodes = [
-        Node(**(node | {key: tuple(node[key]) for key in ("inputs", "tensors")})) for node in stored["nodes"]
-    ]
     network = Network(
         nodes,
         stored["input"],
@@ -153,14 +156,18 @@ def _build(header: dict[str, Any], tensors: dict[str, Tensor]) -> QuantizedNetwo
     return QuantizedNetwork(network, scheme, weights, grids)
 
 
-def _weights_from_json(name: str, entry: dict[str, Any], tensors: dict[str, Tensor]) -> LayerWeights:
+def _weights_from_json(node: Node, entry: dict[str, Any], tensors: dict[str, Tensor]) -> LayerWeights:
+    name, groups = node.name, weight_groups(node)
+
     def read(frame: str) -> WeightCodes | None:
         if frame not in entry:
             return None
         codes, scale = tensors[f"codes/{frame}/{name}"], tensors[f"scale/{frame}/{name}"]
         if codes.dtype not in (torch.int8, torch.uint8):
             raise TypeError(f"codes of {name!r} are {codes.dtype}")
-        return WeightCodes(codes, scale, **entry[frame])
+        if groups > 1 and scale.numel() == codes.shape[1] > 1:  # as first written: groups shared their scales
+            scale = scale.repeat(groups)
+        return WeightCodes(codes, scale, **entry[frame], groups=groups)
 
     key = read("key")
     return LayerWeights(key, key if entry.get("residual") == "key" else read("residual"))

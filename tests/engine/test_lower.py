@@ -100,6 +100,37 @@ def grids_of(simulation, frame):
     return grids
 
 
+class Upsampled(nn.Module):
+    """A transposed convolution in groups; every other output channel is a thousandth of the others."""
+
+    def __init__(self, groups):
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.up = nn.ConvTranspose2d(8, 16, 4, stride=2, padding=1, groups=groups, bias=False)
+        blocks = self.up.weight.data.view(groups, 8 // groups, 16 // groups, 4, 4)
+        for channel in range(0, 16, 2):
+            blocks[channel // (16 // groups), :, channel % (16 // groups)] *= 1e-3
+
+    def forward(self, x):
+        return self.up(torch.relu(self.first(x)))
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4, 8])
+def test_every_output_channel_has_its_own_scale_in_the_engine_too(groups):
+    network = captured(lambda: Upsampled(groups), 16)
+    frames = moving_frames(2)
+    quantized = vq.quantize(network, "w8a8 minmax", frames)
+    stream = lower(quantized).stream()
+    for frame in frames:
+        y, simulated = stream(frame), quantized(frame)
+        assert torch.equal(y, simulated)
+        exact = network(frame)
+        noise = (y - exact).square().mean((0, 2, 3))
+        assert (
+            float((exact.square().mean((0, 2, 3)) / noise).min()) > 100
+        )  # 20 dB; 0 dB where groups share scales
+
+
 def test_the_tail_is_what_only_rearranges_outputs():
     plan = lower(vq.quantize(captured(Ends), "w8a8", moving_frames(3, 12)))
     assert sorted(node.op for node in plan.tail) == [

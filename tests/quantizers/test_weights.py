@@ -1,11 +1,13 @@
 """Weight codes against PyTorch's operators and the definitions of the method."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from videoquant.network.graph import Node
+from videoquant.network.operators import OPERATORS
 from videoquant.quantizers.ranges import MSE, MinMax
 from videoquant.quantizers.weights import quantize_weights
 
@@ -42,6 +44,89 @@ def test_extremes_set_the_scale_without_a_search():
     codes = quantize_weights(weight, Node("fc", "linear"), 4, "per-channel", MinMax())
     assert codes.scale.tolist() == pytest.approx([2 / 7, 0.5 / 7])
     assert codes.codes.tolist() == [[4, -7], [7, 4]]
+
+
+PLACE = {"stride": [1, 1], "dilation": [1, 1], "padding": [0, 0, 0, 0]}
+
+
+@pytest.mark.parametrize("estimator", [MinMax(), MSE()])
+@pytest.mark.parametrize(
+    ("op", "groups"),
+    [
+        ("linear", 1),
+        *(("conv2d", groups) for groups in (1, 2, 4)),
+        *(("conv_transpose2d", groups) for groups in (1, 2, 4)),
+    ],
+)
+def test_every_output_channel_has_a_scale_of_its_own(op, groups, estimator):
+    attributes = {} if op == "linear" else {**PLACE, "groups": groups}
+    attributes |= {"output_padding": [0, 0]} if op == "conv_transpose2d" else {}
+    shape = {"linear": (8, 4), "conv2d": (8, 4 // groups, 3, 3), "conv_transpose2d": (4, 8 // groups, 3, 3)}[
+        op
+    ]
+    node = Node("layer", op, (), attributes)
+    weight = torch.randn(shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    x = torch.ones(1, 4) if op == "linear" else torch.ones(1, 4, 5, 5)
+    before = quantize_weights(weight, node, 4, "per-channel", estimator)
+    assert before.scale.shape == (8,)
+    for channel in range(8):
+        # Whatever reaches this channel of the output becomes much larger: nothing else does.
+        y = OPERATORS[op](x, weight=weight, **attributes)
+        (mine,) = torch.autograd.grad(y[:, channel].sum(), weight)
+        louder = quantize_weights(
+            torch.where(mine != 0, 1024 * weight, weight), node, 4, "per-channel", estimator
+        )
+        expected = before.scale.clone()
+        expected[channel] *= 1024
+        assert torch.equal(louder.scale, expected)
+        assert torch.equal(louder.codes, before.codes)
+        assert torch.equal(louder.values, torch.where(mine != 0, 1024 * before.values, before.values))
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_training_a_transposed_convolution_sees_the_same_scales(groups):
+    node = Node("up", "conv_transpose2d", (), {"groups": groups})
+    weight = torch.randn(8, 3, 2, 2, requires_grad=True)
+    codes = quantize_weights(weight, node, 4, "per-channel", MSE())
+    scale = codes.scale.clone().requires_grad_()
+    x_hat = codes.with_scale(scale).fake_quantize(weight)
+    assert torch.equal(x_hat, codes.values)
+    assert torch.equal(codes.requantized(weight).codes, codes.codes)
+    x_hat.square().sum().backward()
+    # By hand, channel by channel (Esser et al., eq. 3): Σ g · (x̂ − x·[not clipped]) / s / √(elements · last).
+    blocks = weight.detach().reshape(groups, 8 // groups, 3, -1).transpose(1, 2).reshape(groups * 3, -1)
+    for row, s, found in zip(blocks, codes.scale, scale.grad, strict=True):
+        steps = (row * (1 / s)).round()
+        kept = steps.abs() <= 7
+        value = steps.clamp(-7, 7) * s
+        by_hand = (2 * value * (value - row * kept)).sum() / s / (row.numel() * 7) ** 0.5
+        assert float(found) == pytest.approx(float(by_hand), rel=1e-4, abs=1e-5)
+
+
+def least_error(row, last):
+    """The least squared error of any codes ±last with any scale, by trying all codes that rounding can give.
+
+    As the scale shrinks, the code of w goes from k to k + 1 where the scale is |w|/(k + ½). Codes q with
+    their best scale Σwq/Σq² leave Σw² − (Σwq)²/Σq².
+    """
+    sizes = row.abs().double().numpy()
+    changes = sizes[:, None] / (np.arange(last) + 0.5)
+    order = np.argsort(-changes, axis=None, kind="stable")
+    products = np.repeat(sizes, last)[order].cumsum()
+    squares = np.tile(2 * np.arange(last) + 1, len(sizes))[order].cumsum()
+    return (sizes**2).sum() - (products**2 / squares).max()
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+@pytest.mark.parametrize("count", [4, 9, 27, 64, 288, 1152])
+def test_the_search_is_as_good_as_trying_all_codes(count, bits):
+    generator = torch.Generator().manual_seed(count)
+    rows = torch.randn(24, count, generator=generator) * torch.rand(24, count, generator=generator)
+    values = quantize_weights(rows, Node("fc", "linear"), bits, "per-channel", MSE()).values
+    best = np.array([least_error(row, 2 ** (bits - 1) - 1) for row in rows])
+    found = (values.double() - rows).square().sum(1).numpy()
+    ratios = (found + 1e-12) / (best + 1e-12)  # a few weights may lie on a grid exactly
+    assert ratios.mean() < 1.01 and ratios.max() < 1.15
 
 
 def test_the_search_never_loses_to_the_extremes():

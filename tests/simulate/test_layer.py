@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from videoquant.network.graph import Node
 from videoquant.network.operators import OPERATORS
 from videoquant.quantizers.grid import Grid
-from videoquant.quantizers.ranges import MinMax
+from videoquant.quantizers.ranges import MSE, MinMax
 from videoquant.quantizers.weights import quantize_weights
 from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.steps import Steps
@@ -42,8 +42,6 @@ def definition(node, x, codes, added):
     weight = codes.codes.double() - codes.zero_point
     acc = OPERATORS[node.op](x.steps.double(), weight=weight, **node.attributes).numpy()
     scale = np.float32(x.grid.scale) * codes.scale.numpy()
-    if node.op == "conv_transpose2d" and scale.size > 1:
-        scale = np.tile(scale, node.attributes["groups"])
     shape = (1, -1) + (1,) * (acc.ndim - 2)
     return acc.astype(np.float32) * scale.reshape(shape) + added
 
@@ -70,6 +68,30 @@ def test_a_layer_is_its_definition_bit_for_bit(kind, granularity, bits, symmetri
     before = torch.randn(y.shape)
     residual = compute_layer(node, x, codes, tensors, before)
     assert np.array_equal(residual, definition(node, x, codes, before.numpy()))
+
+
+@pytest.mark.parametrize(
+    "kind", [("conv", 1), ("conv", 2), ("conv", 8), ("up", 1), ("up", 2), ("up", 8), ("linear", 1)]
+)
+def test_a_faint_output_channel_is_as_exact_as_a_loud_one(kind):
+    """Every channel is told apart from its own noise, whatever the others' magnitude."""
+    node, shape = layer(*kind)
+    weight = torch.randn(shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    x = torch.rand(
+        (64, 8) if kind[0] == "linear" else (1, 8, 20, 20), generator=torch.Generator().manual_seed(1)
+    )
+    y = OPERATORS[node.op](x, weight=weight, **node.attributes)
+    factor = torch.ones_like(weight)
+    for channel in range(0, 8, 2):
+        (mine,) = torch.autograd.grad(y[:, channel].sum(), weight, retain_graph=True)
+        factor[mine != 0] = 1e-3
+    weight = (weight * factor).detach()
+    y = OPERATORS[node.op](x, weight=weight, **node.attributes)
+    codes = quantize_weights(weight, node, 8, "per-channel", MSE())
+    grid = Grid.affine(0, 1, 8)
+    noise = compute_layer(node, Steps(grid.steps(x), grid), codes, {"weight": weight}) - y
+    others = [d for d in range(y.dim()) if d != 1]
+    assert float((y.square().mean(others) / noise.square().mean(others)).min()) > 1000
 
 
 @pytest.mark.parametrize("kind", ["conv", "up", "linear"])

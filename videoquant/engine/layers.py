@@ -11,7 +11,7 @@ from torch import Tensor
 
 from videoquant.engine.sizes import Size
 from videoquant.network.graph import Network, Node
-from videoquant.quantizers.weights import WeightCodes
+from videoquant.quantizers.weights import WeightCodes, output_axis, outputs_first, weight_groups
 
 
 def integer_layer(
@@ -26,7 +26,7 @@ def integer_layer(
     codes = (weights.codes.to(torch.int16) - shift).to(torch.int8)
     tensors = {
         "weight": _outputs_first(node, size, codes).numpy(),
-        "scale": _scales(node, weights).numpy(),
+        "scale": weights.scale.expand(output_channels(network, node)).contiguous().numpy(),
         "bias": _bias(network, node, bias),
     }
     attrs = _geometry(node, size, weights.codes) | {"weight_zero": weights.zero_point - shift if shift else 0}
@@ -66,19 +66,7 @@ def _outputs_first(node: Node, size: Size, weight: Tensor) -> Tensor:
     """C_out × C_in/groups × k_h × k_w of whatever layout the layer keeps its weights in."""
     if node.op == "linear":
         weight = weight.reshape(-1, size[2], size[0], size[1])
-    elif node.op == "conv_transpose2d":  # C_in × C_out/groups
-        groups = int(node.attributes["groups"])
-        grouped = weight.reshape(groups, -1, *weight.shape[1:]).transpose(1, 2)
-        weight = grouped.reshape(-1, *grouped.shape[2:])
-    return weight.contiguous()
-
-
-def _scales(node: Node, weights: WeightCodes) -> Tensor:
-    """One scale per output channel; the groups of a transposed convolution share theirs."""
-    if node.op == "conv_transpose2d":
-        within = weights.scale.expand(weights.codes.shape[1])
-        return within.repeat(int(node.attributes["groups"])).contiguous()
-    return weights.scale.expand(weights.codes.shape[0]).contiguous()
+    return outputs_first(weight, output_axis(node), weight_groups(node)).contiguous()
 
 
 def _bias(network: Network, node: Node, wanted: bool) -> NDArray[np.float32]:

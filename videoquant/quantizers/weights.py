@@ -16,16 +16,20 @@ from videoquant.quantizers.ranges import MSE, Estimator
 from videoquant.quantizers.straight_through import fake_quantize
 
 Granularity = Literal["per-channel", "per-tensor", "asymmetric"]
-COARSE = 16  # candidate clips of the search per channel, evenly spaced from 1/16 of the extreme to all of it
-FINE = 9  # candidates around the best of them
+WIDEST = 2  # the search tries scales up to this multiple of the extreme's: its last codes may lie unused
+COARSE = (16, 256)  # evenly spaced candidates up to that scale, at least and at most
+PRODUCTS = 1 << 14  # of a row's weights and those candidates: the fewer weights, the more candidates
+FINE = 16  # candidates around the best of them
+AT_ONCE = 1 << 16  # products of weights and candidates that stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
 class WeightCodes:
     """Quantized weights: ŵ = (codes − zero_point) · scale.
 
-    codes: uint8 or int8, the shape of the weights. scale: float32, one, or one per channel (`axis`).
+    codes: uint8 or int8, the shape of the weights. scale: float32, one, or one per output channel.
     zero_point: int, 0 for the symmetric grids. axis: the output channels' dimension. bits: 2 to 8.
+    groups: of a transposed convolution (`outputs_first`); 1 for every other layer.
     """
 
     codes: Tensor
@@ -33,6 +37,7 @@ class WeightCodes:
     zero_point: int
     axis: int
     bits: int
+    groups: int = 1
 
     @cached_property
     def values(self) -> Tensor:
@@ -46,7 +51,10 @@ class WeightCodes:
 
     @cached_property
     def extent(self) -> float:
-        """How far the steps of one sign add up in an output channel, at most."""
+        """How far the steps of one sign add up in an output channel, at most.
+
+        Of a transposed convolution with groups: in a channel of all groups together, which is no less.
+        """
         return float(self._input_sums().sum(2).max())
 
     def part_extents(self, parts: Sequence[Tensor]) -> list[float]:
@@ -63,8 +71,11 @@ class WeightCodes:
     def fake_quantize(self, weight: Tensor) -> Tensor:
         """Other weights on the same grid, with gradients to them and to the scale: for training."""
         low, high = _span(self.bits, symmetric=self.codes.dtype == torch.int8)
-        axis = self.axis if self.scale.numel() > 1 else None
-        return fake_quantize(weight, self.scale, self.zero_point, low, high, axis)
+        if self.scale.numel() == 1:
+            return fake_quantize(weight, self.scale, self.zero_point, low, high)
+        rows = outputs_first(weight, self.axis, self.groups)
+        rows = fake_quantize(rows, self.scale, self.zero_point, low, high, axis=0)
+        return outputs_first(rows, self.axis, self.groups)
 
     def with_scale(self, scale: Tensor) -> WeightCodes:
         """The same grid with another scale, for `fake_quantize` and `requantized`; the codes stay behind."""
@@ -79,9 +90,14 @@ class WeightCodes:
         return replace(self, codes=codes.contiguous(), scale=scale)
 
     def _along(self, scale: Tensor) -> Tensor:
-        shape = [1] * self.codes.dim()
-        shape[self.axis] = -1
-        return scale.view(shape)
+        """Scales in a shape that broadcasts over the codes."""
+        kernel = [1] * (self.codes.dim() - 2)
+        if scale.numel() == 1 or self.axis == 0:
+            return scale.view(-1, 1, *kernel)
+        inputs = self.codes.shape[0] // self.groups
+        return (
+            scale.view(self.groups, 1, -1).expand(-1, inputs, -1).reshape(self.groups * inputs, -1, *kernel)
+        )
 
 
 def quantize_weights(
@@ -89,10 +105,11 @@ def quantize_weights(
 ) -> WeightCodes:
     """The codes of a layer's weights.
 
-    estimator: `MSE` searches each channel's (or the tensor's) clip; every other takes the extremes, since
-    weights have no tails that a calibration set would miss. Asymmetric is min–max by definition (QPP A.3).
+    estimator: `MSE` searches the scale of each channel (or of the tensor) that has the least squared error,
+    which clips a few weights where that serves the others; every other takes the extremes, since weights
+    have no tails that a calibration set would miss. Asymmetric is min–max by definition (QPP A.3).
     """
-    axis = output_axis(node)
+    axis, groups = output_axis(node), weight_groups(node)
     weight = weight.detach()
     if granularity == "asymmetric":
         low, high = (float(v) for v in torch.aminmax(weight))
@@ -101,45 +118,77 @@ def quantize_weights(
         scale = torch.tensor([max((high - low) / last, SMALLEST_SCALE)], dtype=torch.float32)
         zero_point = min(last, max(first, round(-low / float(scale))))
         codes = (weight * scale.reciprocal()).round().add(zero_point).clamp(first, last)
-        return WeightCodes(codes.to(torch.uint8), scale, zero_point, axis, bits)
+        return WeightCodes(codes.to(torch.uint8), scale, zero_point, axis, bits, groups)
 
-    rows = weight.movedim(axis, 0).flatten(1) if granularity == "per-channel" else weight.reshape(1, -1)
+    per_channel = granularity == "per-channel"
+    channels = outputs_first(weight, axis, groups) if per_channel else weight
+    rows = channels.flatten(1) if per_channel else weight.reshape(1, -1)
     last = _span(bits, symmetric=True)[1]
-    extreme = rows.abs().amax(1)
-    clip = _best_clips(rows, extreme, last) if isinstance(estimator, MSE) else extreme
-    scale = (clip / last).clamp_min(SMALLEST_SCALE)
-    steps = (rows * scale.reciprocal().unsqueeze(1)).round().clamp(-last, last).to(torch.int8)
-    if granularity == "per-channel":
-        codes = steps.view(weight.movedim(axis, 0).shape).movedim(0, axis)
+    if isinstance(estimator, MSE):
+        scale = torch.cat(
+            [_best_scales(some, last) for some in torch.split(rows, max(1, AT_ONCE // rows.shape[1]))]
+        )
     else:
-        codes = steps.view(weight.shape)
-    return WeightCodes(codes.contiguous(), scale, 0, axis, bits)
+        scale = (rows.abs().amax(1) / last).clamp_min(SMALLEST_SCALE)
+    steps = (rows * scale.reciprocal().unsqueeze(1)).round().clamp(-last, last).to(torch.int8)
+    codes = steps.view(channels.shape)
+    codes = outputs_first(codes, axis, groups) if per_channel else codes
+    return WeightCodes(codes.contiguous(), scale, 0, axis, bits, groups)
 
 
 def output_axis(node: Node) -> int:
-    """The dimension of a layer's weights that counts its output channels.
-
-    A transposed convolution with groups keeps its output channels in two dimensions; its scales stand along
-    the one within a group, which each group shares.
-    """
+    """The dimension of a layer's weights that counts its output channels: all, or those of a group."""
     return 1 if node.op == "conv_transpose2d" else 0
+
+
+def weight_groups(node: Node) -> int:
+    """In how many blocks along their first dimension a layer's weights lie: `WeightCodes.groups`."""
+    return int(node.attributes.get("groups", 1)) if output_axis(node) else 1
+
+
+def outputs_first(weight: Tensor, axis: int, groups: int) -> Tensor:
+    """Weights as C_out × C_in/groups × kernel, or from there back to the layout of their layer.
+
+    A transposed convolution keeps C_in × C_out/groups × kernel, group after group along C_in: the output
+    channels of each group are the second dimension of its block. The way there and the way back are the same.
+    axis, groups: as of `WeightCodes`.
+    """
+    if axis == 0:
+        return weight
+    return weight.reshape(groups, -1, *weight.shape[1:]).transpose(1, 2).flatten(0, 1)
 
 
 def _span(bits: int, symmetric: bool) -> tuple[int, int]:
     return (1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1) if symmetric else (0, 2**bits - 1)
 
 
-def _best_clips(rows: Tensor, extreme: Tensor, last: int) -> Tensor:
-    """Per row, the clip of least squared error: the best of `COARSE` shares, then of `FINE` around it."""
-    best, least = torch.ones_like(extreme), torch.full_like(extreme, torch.inf)
-    step = 1 / COARSE
-    offsets = [torch.arange(COARSE) * -step, torch.linspace(-step, step, FINE)]
-    for candidates in offsets:
-        centre = best
-        for offset in candidates:
-            share = (centre + offset).clamp(step / 2, 1)
-            scale = (extreme * share / last).clamp_min(SMALLEST_SCALE).unsqueeze(1)
-            error = (rows / scale).round_().clamp_(-last, last).mul_(scale).sub_(rows).square_().sum(1)
-            better = error < least
-            best, least = torch.where(better, share, best), torch.where(better, error, least)
-    return extreme * best
+def _best_scales(rows: Tensor, last: int) -> Tensor:
+    """Per row, the scale at which codes ±last have the least squared error, found by search.
+
+    Candidates are multiples of the scale at which the extreme is the last code: coarse ones all over
+    (0, `WIDEST`], fine ones around the best. Each stands for the codes q that it gives, and these for their
+    own best scale: with w = s·(q + d) that is s·(1 + Σdq/Σq²), where the error is s²·(Σd² − (Σdq)²/Σq²).
+    The error has a minimum wherever a code changes: many far apart in a row of few weights, such as
+    depthwise ones, so that these get more candidates; in a long row they drown in each other.
+    """
+    extreme = rows.abs().amax(1)
+    least, best = torch.full_like(extreme, torch.inf), torch.zeros_like(extreme)
+    count = min(max(PRODUCTS // rows.shape[1], COARSE[0]), COARSE[1])
+    coarse, fine = torch.arange(1, WIDEST * count + 1) / count, torch.linspace(-1, 1, FINE) / count
+    for offsets in (coarse, fine):
+        centre = best.unsqueeze(1)
+        for some in torch.split(offsets, max(1, AT_ONCE // rows.numel())):
+            shares = (centre + some).clamp_min(0.5 / count)  # rows × candidates
+            scales = (extreme.unsqueeze(1) * shares / last).clamp_min(SMALLEST_SCALE)
+            rest = rows.unsqueeze(1) * scales.reciprocal().unsqueeze(2)
+            codes = rest.round().clamp_(-last, last)
+            rest.sub_(codes)
+            energy = torch.linalg.vecdot(codes, codes).clamp_min_(1)  # where all codes are 0, so is the shift
+            shift = torch.linalg.vecdot(rest, codes)
+            errors = shares.square() * (torch.linalg.vecdot(rest, rest) - shift.square() / energy)
+            error, at = errors.min(1, keepdim=True)
+            found = (shares * (1 + shift / energy)).gather(1, at).squeeze(1)
+            better = error.squeeze(1) < least
+            least = torch.where(better, error.squeeze(1), least)
+            best = torch.where(better, found, best)
+    return (extreme * best / last).clamp_min(SMALLEST_SCALE)

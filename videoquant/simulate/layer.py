@@ -44,8 +44,6 @@ def compute_layer(
 
 def _on_codes(node: Node, x: Steps, codes: WeightCodes, bias: Tensor | None) -> Tensor:
     scale = codes.scale * x.grid.scale
-    if node.op == "conv_transpose2d" and scale.numel() > 1:
-        scale = scale.repeat(int(node.attributes["groups"]))  # which share their scales
     # Two passes: `addcmul`, which would be one, rounds only once where the CPU can.
     y = exact_sums(node, x, codes).mul_(_per_channel(node, scale))
     if bias is not None:
