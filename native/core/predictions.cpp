@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 namespace vq {
@@ -10,6 +11,12 @@ namespace {
 constexpr double smallest_scale = 1e-30;  // its reciprocal is a float32 still
 
 double scale_of(double width) { return double(float(std::max(width, smallest_scale))); }
+
+// The float32 scale nearest to end / steps of which so many steps, as float32, are not less than `end`.
+double reaching(double end, double steps) {
+    const float scale = float(scale_of(end / steps));
+    return float(steps) * scale < float(end) ? std::nextafter(scale, std::numeric_limits<float>::infinity()) : scale;
+}
 
 }  // namespace
 
@@ -31,12 +38,13 @@ double Predicted::End::at(const std::vector<double>& features) const {
 Grid Predicted::grid(const std::vector<double>& features) const {
     const double begin = low.at(features), end = high.at(features);
     const int32_t last = (1 << (bits - symmetric)) - 1;
-    if (symmetric) return make_grid(scale_of(end / (last + (dense ? 0.5 : 0.0))), 128, 128 - last, 128 + last);
+    if (symmetric)
+        return make_grid(dense ? reaching(end, last + 0.5) : scale_of(end / last), 128, 128 - last, 128 + last);
     int32_t zero = 0;
     if (dense) {
         const double from = std::max(begin, -end);
         while (zero < last - 1 && !((zero + 0.5) * end >= -from * (last + 0.5 - zero))) zero++;
-        return make_grid(scale_of(end / (last + 0.5 - zero)), zero, 0, last);
+        return make_grid(std::max(reaching(end, last + 0.5 - zero), reaching(-from, zero + 0.5)), zero, 0, last);
     }
     const double scale = scale_of((end - begin) / last);
     zero = int32_t(std::min(double(last), std::max(0.0, std::nearbyint(-begin / scale))));

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -85,3 +86,15 @@ def test_values_with_and_without_gradient_are_the_same(bits):
     x = torch.randn(1000)
     grid = Grid.affine(-1.5, 2.5, bits)
     assert torch.equal(grid.fake_quantize(x.clone().requires_grad_()).detach(), grid.fake_quantize(x))
+
+
+@given(st.floats(2.0**-60, 2.0**60, width=32), st.floats(0, 1.5), bit_widths, st.booleans())
+def test_neither_the_threshold_nor_the_least_value_is_past_the_dense_cells(threshold, share, bits, symmetric):
+    low = -threshold if symmetric else float(np.float32(-threshold * share))
+    grid = Grid.dense(low, threshold, bits, symmetric)
+    ends = torch.tensor([threshold, max(low, -threshold)])
+    bottom, top = grid.cells
+    assert ((ends <= top) & (ends >= bottom)).all()
+    # Nor is T much before the end of its cell.
+    assert top <= threshold * (1 + 3e-7) or -low > 0
+    assert Grid.dense(0.0, threshold, bits, symmetric).cells[1] <= threshold * (1 + 3e-7)

@@ -46,6 +46,19 @@ def test_where_many_values_saturate_the_limit_is_a_code(limit, symmetric):
     assert x_hat.values[x == limit].numpy() == pytest.approx(limit, rel=1e-6)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@given(st.floats(0.125, 10, width=32), st.integers(2, 8), st.booleans())
+def test_values_equal_to_the_threshold_are_dense(sign, limit, bits, symmetric):
+    """Only what is above T is sparse, however many values saturate at T itself."""
+    below = torch.rand(960) * limit * 0.99
+    x = torch.cat([below, torch.full((35,), limit), torch.full((5,), 2 * limit)]).view(1, 10, 10, 10)
+    x = sign * x
+    grid = DynamicGrid(Threshold(0.01), bits, symmetric).grid(x, {})
+    x_hat, density = quantize_dense_sparse(x, grid)
+    assert density == pytest.approx(0.005)
+    assert torch.equal(x_hat.sparse != 0, x.abs() > limit)
+
+
 def test_floating_point_has_no_sparse_part():
     x = torch.randn(1, 3, 4, 4)
     values, density = quantize_dense_sparse(x, None)

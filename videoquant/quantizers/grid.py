@@ -47,14 +47,17 @@ class Grid:
         Values up to T are so within half a step of a code.
         low: where values begin, 0 or negative; below −T they are sparse. symmetric: codes ±(2^(bits−1) − 1).
         Unsigned, the zero point is the smallest at which the first cell begins at `low` or before.
+        In float32 neither T itself nor `low` is past its cell, so that of many values equal to T none is
+        sparse: where the nearest scale falls short of them, the next one is taken.
         """
         if symmetric:
             last = 2 ** (bits - 1) - 1
-            return cls(_scale(threshold / (last + 0.5)), 0, -last, last)
+            return cls(_reaching(threshold, last + 0.5), 0, -last, last)
         last = 2**bits - 1
         low = max(low, -threshold)
         zero_point = next(z for z in range(last) if (z + 0.5) * threshold >= -low * (last + 0.5 - z))
-        return cls(_scale(threshold / (last + 0.5 - zero_point)), zero_point, 0, last)
+        scale = max(_reaching(threshold, last + 0.5 - zero_point), _reaching(-low, zero_point + 0.5))
+        return cls(scale, zero_point, 0, last)
 
     @property
     def is_learned(self) -> bool:
@@ -111,3 +114,11 @@ class LearnedGrid(Grid):
 
 def _scale(value: float) -> float:
     return float(np.float32(max(value, SMALLEST_SCALE)))
+
+
+def _reaching(end: float, steps: float) -> float:
+    """The float32 scale nearest to end / steps of which so many steps, in float32, reach `end`."""
+    scale = np.float32(_scale(end / steps))
+    if np.float32(steps) * scale < np.float32(end):
+        scale = np.nextafter(scale, np.float32(np.inf))
+    return float(scale)

@@ -125,7 +125,8 @@ class Threshold:
 
     The range ends at T and begins at −T, or where the tensor does if that is later: a tensor that is hardly
     negative (after a hard-swish) needs few codes there. Where nothing exceeds T, as after a ReLU6 that
-    saturates more often than `density`, it ends half a step later: T is then the last code (`Grid.dense`).
+    saturates more often than `density`, it ends later by half a step of a grid without a zero point,
+    T·(1 + ½/last code): where there is no negative value T then is the last code itself (`Grid.dense`).
     """
 
     density: float

@@ -92,9 +92,10 @@ def quantize(x: Tensor, grid: Grid) -> Represented:
 def quantize_dense_sparse(x: Tensor, grid: Grid | None) -> tuple[Represented, float]:
     """x̂ = D̂ + S: D̂ is x clipped and rounded to the grid, S = x − D̂ where |x| is above T (QPP).
 
-    S is in 16-bit floating point, and zero elsewhere. T is where the grid's last cell ends (`Grid.dense`), so
-    that elsewhere rounding leaves at most half a step. S is taken from what the codes say and not from the
-    clipped value, so that the largest values are as exact as 16 bits are.
+    S is in 16-bit floating point, and zero elsewhere. T is where the grid's last cell ends (`Grid.dense`);
+    S holds what lies below the first cell as well, so that elsewhere rounding leaves at most half a step.
+    S is taken from what the codes say and not from the clipped value, so that the largest values are as
+    exact as 16 bits are.
     Convolution is linear, so W∗x̂ = W∗D̂ + W∗S, an integer and a sparse floating-point convolution.
     Returns x̂ and the density: the share of elements of S that are not zero.
     """
