@@ -10,9 +10,29 @@ from videoquant.axes import Bits, DenseSparse, Dynamic, Frame, Predicted, Residu
 from videoquant.errors import SchemeError
 from videoquant.presets import PRESETS
 from videoquant.quantizers.ranges import ACIQ, MSE, MinMax, Quantile
+from videoquant.scheme_text import split_schemes
 from videoquant.schemes import Scheme
 
 positions = st.sampled_from([("first-relu",), ("input", "first-relu"), ("auto:3",)])
+# Names of layers as exporters write them, and all others, in pieces that mean something in a scheme's text.
+pieces = st.sampled_from(
+    [
+        *",\" ;='\\\n\t()[]{}/.:→é層",
+        "->",
+        " -> ",
+        "Input",
+        "auto",
+        "first-relu",
+        "w8a8",
+        "\u2028",
+        "conv",
+        "at=",
+    ]
+)
+names = st.text(min_size=1) | st.lists(pieces, min_size=1, max_size=6).map("".join)
+named = st.lists(names.filter(lambda name: name.partition(":")[0] != "auto"), min_size=1, max_size=3).map(
+    tuple
+)
 widths = st.sampled_from([2, 3, 4, 5, 6, 7, 8, 32])
 bits = st.builds(Bits, widths, widths)
 adaptive = st.builds(
@@ -39,16 +59,22 @@ def scheme_of(bits, ranges, coded, *rest):
     return Scheme(bits, ranges, *coded, *rest)
 
 
-schemes = st.builds(
-    scheme_of,
-    bits,
-    st.one_of(st.builds(Static), st.builds(Dynamic), st.builds(Predicted, st.integers(1, 49), positions)),
-    coded,
-    st.one_of(st.builds(MSE), st.builds(MinMax), st.builds(ACIQ), st.builds(Quantile, st.floats(0.5001, 1))),
-    st.sampled_from(["per-channel", "per-tensor", "asymmetric"]),
-    widths,
-    widths,
-)
+def schemes_at(positions):
+    return st.builds(
+        scheme_of,
+        bits,
+        st.one_of(st.builds(Static), st.builds(Dynamic), st.builds(Predicted, st.integers(1, 49), positions)),
+        coded,
+        st.one_of(
+            st.builds(MSE), st.builds(MinMax), st.builds(ACIQ), st.builds(Quantile, st.floats(0.5001, 1))
+        ),
+        st.sampled_from(["per-channel", "per-tensor", "asymmetric"]),
+        widths,
+        widths,
+    )
+
+
+schemes = schemes_at(positions)
 
 
 @given(schemes)
@@ -62,6 +88,34 @@ def test_text_round_trips_in_any_order_and_case(scheme, random):
     random.shuffle(words)
     assert Scheme.parse(" ".join(words).upper()) == scheme
     assert str(Scheme.parse(str(scheme))) == str(scheme)
+
+
+@given(st.lists(schemes_at(named), min_size=1, max_size=3), st.randoms())
+def test_whatever_layers_are_called_the_text_comes_back(several, random):
+    for scheme in several:
+        text = str(scheme)
+        assert Scheme.parse(text) == scheme
+        assert text.isprintable()  # one line, in tables and files too
+    assert [*map(Scheme.parse, split_schemes("; ".join(map(str, several))))] == several
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("conv1", "conv1"),
+        ("/model.0/conv=[3]", "/model.0/conv=[3]"),
+        ("head, left", '"head, left"'),
+        ("a->b", '"a->b"'),
+        ('say "x"', r'"say \"x\""'),
+        ("Input", '"Input"'),  # a layer, not the network's input
+        ("a\u2028b", r'"a\u2028b"'),
+        ("autoencoder.0", "autoencoder.0"),
+    ],
+)
+def test_names_are_quoted_only_where_they_must_be(name, written):
+    scheme = Scheme(ranges=Predicted(5, (name, "conv2")))
+    assert str(scheme) == f"w8a8 qpp at={written},conv2"
+    assert Scheme.parse(str(scheme)) == scheme
 
 
 @pytest.mark.parametrize(
@@ -143,6 +197,9 @@ def test_text_means(text, scheme):
         ("w8a8 dynamic at=input", "it needs the word qpp"),
         ("w8a8 qpp at=", "names no position"),
         ("w8a8 qpp at=conv1,,conv2", "names no position"),
+        ('w8a8 qpp at="conv', "no name in quotes"),
+        ('w8a8 qpp at="a"b', "no name in quotes"),
+        ('w8a8 qpp at=""', "names no position"),
         ("w8a8 qpp at=auto", "write auto:N"),
         ("w8a8 qpp at=auto:0", "write auto:N"),
         ("w8a8 qpp at=auto:x", "write auto:N"),

@@ -58,7 +58,7 @@ class Predicted:
             raise SchemeError(f"qpp={self.features}: the number of features is 1 to 49")
         if not self.positions or not all(self.positions):
             raise SchemeError('at= names no position; write e.g. "first-relu", "input" or "auto:4"')
-        autos = [position for position in self.positions if position.startswith("auto")]
+        autos = [position for position in self.positions if position.partition(":")[0] == "auto"]
         if autos and (self.automatic is None or self.automatic < 1 or len(self.positions) > 1):
             raise SchemeError(
                 f"at={','.join(self.positions)}: write auto:N, with N at least 1, and nothing else"

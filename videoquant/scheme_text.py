@@ -8,7 +8,8 @@ recurrent         residuals against the frame before
 adaptive, tau=N   0, 4 or 8 bits per location, with a tolerance of N steps
 float-reference   residuals against the unquantized keyframe
 static, dynamic, qpp[=FEATURES]           where activation ranges come from (default static)
-at=first-relu     where qpp looks: first-relu (default), input, auto:N, or layers by name: at=conv1,conv5
+at=first-relu     where qpp looks: first-relu (default), input, auto:N, or layers by name: at=conv1,conv5;
+                  a name that would be read otherwise stands in quotes, as in JSON: at=conv1,"head, left"
 mse, minmax, aciq, quantile[=ALPHA]       how a range is measured (default mse)
 ds=1%             Dense + Sparse with that density
 per-channel, per-tensor, asymmetric       the weights' grids (default per-channel)
@@ -20,6 +21,7 @@ Or the name of a preset (presets.py), then words that replace its own: "qpp-resn
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
@@ -54,12 +56,13 @@ _PLAIN: dict[str, tuple[str, Any]] = {
     "adaptive": ("adaptive", True),
     "float-reference": ("quantized_reference", False),
 }
+_QUOTED = r'"(?:[^"\\]|\\.)*"'  # the name of a layer, in which nothing separates words, names or schemes
 _RESIDUAL = ("period", "recurrent", "adaptive", "tolerance", "quantized_reference")
 
 
 def parse(text: str) -> dict[str, Any]:
     """The fields of `Scheme` that a text sets; see `Scheme.parse`."""
-    words = re.sub(r"\s*(->|→)\s*", "->", text.strip()).split()
+    words = [word for word in _cut(r"\s+", "->".join(_cut(r"\s*(?:->|→)\s*", text))) if word]
     preset = PRESETS.get(words[0].lower()) if words else None
     if preset is None:
         found = _fields(words, text)
@@ -80,6 +83,21 @@ def parse(text: str) -> dict[str, Any]:
     if residual or residual_bits is not None:
         found["time"] = Residual(residual_bits or key, **residual)
     return {"bits": key, **found}
+
+
+def split_schemes(text: str) -> list[str]:
+    """The schemes of a text that has ";" between them, as they stand there; empty ones are left out."""
+    return [part.strip() for part in _cut(";", text) if part.strip()]
+
+
+def _cut(separator: str, text: str) -> list[str]:
+    """The parts of a text between what matches a pattern without groups; in quotes nothing separates."""
+    parts, start = [], 0
+    for match in re.finditer(f"{_QUOTED}|({separator})", text, re.DOTALL):
+        if match[1] is not None:
+            parts.append(text[start : match.start()])
+            start = match.end()
+    return [*parts, text[start:]]
 
 
 def _fields(words: Iterable[str], text: str) -> dict[str, Any]:
@@ -107,7 +125,11 @@ def write(fields: Mapping[str, Any]) -> str:
         words.append("dynamic")
     elif isinstance(ranges, Predicted):
         words.append("qpp" if ranges.features == Predicted().features else f"qpp={ranges.features}")
-        words += [] if ranges.positions == Predicted().positions else [f"at={','.join(ranges.positions)}"]
+        words += (
+            []
+            if ranges.positions == Predicted().positions
+            else [f"at={','.join(map(_named, ranges.positions))}"]
+        )
     if isinstance(representation, DenseSparse):
         words.append(f"ds={_percent(representation.density)}")
     if isinstance(estimator, Quantile):
@@ -125,10 +147,7 @@ def write(fields: Mapping[str, Any]) -> str:
 def _read(word: str, text: str) -> tuple[str, Any]:
     """The field a word sets, and its value. Only the layers that at= names are told apart by case."""
     if word.lower().startswith("at="):
-        names = word[3:].split(",")
-        return "positions", tuple(
-            n.lower() if re.match(r"(?i)(first-relu|input|auto:.*)$", n) else n for n in names
-        )
+        return "positions", tuple(_position(name, text) for name in _cut(",", word[3:]))
     word = word.lower()
     if word in _PLAIN:
         return _PLAIN[word]
@@ -152,6 +171,25 @@ def _read(word: str, text: str) -> tuple[str, Any]:
     known = [*_PLAIN, *(f"{key}=" for key in _VALUED), "at=", "fp32", "w8a8", "w8a8->w4a4", *PRESETS]
     near = difflib.get_close_matches(word, known, n=3, cutoff=0.4) or known
     raise SchemeError(f"{text!r}: unknown word {word!r}; did you mean {', '.join(near)}?")
+
+
+def _position(name: str, text: str) -> str:
+    """A position as at= names it: in quotes a layer's name as it is, else maybe a word in either case."""
+    if name.startswith('"'):
+        try:
+            return str(json.loads(name, strict=False))
+        except ValueError:
+            raise SchemeError(f"{text!r}: {name} in at= is no name in quotes") from None
+    word = name.lower()
+    return word if word in ("first-relu", "input") or word.startswith("auto:") else name
+
+
+def _named(position: str) -> str:
+    """A position as `_position` reads it back: in quotes where it would be cut or read otherwise without."""
+    plain = position.isprintable() and not re.search(r'[\s,;"]|->|→', position)
+    if plain and _position(position, position) == position:
+        return position
+    return json.dumps(position, ensure_ascii=not position.isprintable())
 
 
 def _bits(text: str, whole: str) -> Bits:

@@ -56,6 +56,7 @@ from videoquant.report.html import write_report
 from videoquant.report.label_table import render_labels
 from videoquant.report.results import write_json
 from videoquant.report.table import render_table
+from videoquant.scheme_text import split_schemes
 from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.storage import load_quantized
@@ -224,7 +225,7 @@ def check_labels(source: LabelledClip, scored: Sequence[range]) -> None:
 def parse_schemes(text: str | None, stills: bool, labelled: bool = False) -> list[Scheme]:
     """The schemes of --schemes, or the default ones. Stills have no time, so only frame schemes fit them."""
     defaults = DEFAULT_IMAGE_SCHEMES if stills else DEFAULT_LABELLED_SCHEMES if labelled else DEFAULT_SCHEMES
-    parts = defaults if text is None else [part.strip() for part in text.split(";") if part.strip()]
+    parts = defaults if text is None else split_schemes(text)
     if not parts:
         raise SchemeError('--schemes is empty; write e.g. "fp32; w8a8; w8a8->w4a4 T=3"')
     schemes = list(dict.fromkeys(Scheme.parse(part) for part in parts))
