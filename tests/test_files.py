@@ -1,11 +1,15 @@
 import errno
 import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from videoquant.errors import OutputError
-from videoquant.files import atomic_write, check_folder, check_writable, output_folder, reason
+from videoquant.errors import DataError, OutputError
+from videoquant.files import atomic_write, check_file, check_folder, check_writable, output_folder, reason
 
 
 def names(folder: Path) -> list[str]:
@@ -146,3 +150,84 @@ def test_a_folder_that_is_checked_leaves_nothing(tmp_path):
     for place in ("file", "file/report"):
         with pytest.raises(OutputError, match=place):
             check_folder(tmp_path / place)
+
+
+def abandoned(folder: Path, name: str) -> Path:
+    """A temporary file with the name of one whose process is gone: its number was given out anew."""
+    with atomic_write(folder / name) as temporary:
+        place, process, start, rest = temporary.name.removeprefix(".videoquant-").split("-")
+        left = folder / f".videoquant-{place}-{process}-{int(start) - 1}-{rest}"
+        left.write_text("half")
+        temporary.unlink()
+    return left
+
+
+linux = pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="processes are told apart by /proc")
+
+
+@linux
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys; from videoquant.files import atomic_write\n"
+        "with atomic_write(sys.argv[1]) as file:\n"
+        "    file.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.mp4")])
+    assert done.returncode == -signal.SIGKILL and len(names(tmp_path)) == 1
+    check_writable(tmp_path / "b")
+    assert names(tmp_path) == []
+
+
+@linux
+def test_a_number_that_was_given_out_anew_is_another_process(tmp_path: Path) -> None:
+    left = abandoned(tmp_path, "a.mp4")
+    check_folder(tmp_path)
+    assert not left.exists()
+
+
+@linux
+@pytest.mark.parametrize("what", ["a living process", "another host", "an older release", "no file of ours"])
+def test_what_may_still_be_written_stays(tmp_path: Path, what: str) -> None:
+    with atomic_write(tmp_path / "a.mp4") as temporary:
+        left = temporary
+        if what == "another host":
+            place = temporary.name.removeprefix(".videoquant-")[:8]
+            other = "0" * 8 if place != "0" * 8 else "1" * 8
+            left = tmp_path / abandoned(tmp_path, "b").name.replace(place, other)
+        elif what == "an older release":
+            left = tmp_path / ".videoquant-0123456789ab.mp4"
+        elif what == "no file of ours":
+            left = tmp_path / ".videoquant-notes"
+        left.touch()
+        check_writable(tmp_path / "b")
+        assert left.exists()
+
+
+def test_too_little_room_is_said_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    check_writable(tmp_path / "a", free // 2)
+    with pytest.raises(OutputError, match=r"a: needs at least [\d.]+ MB, and [\d.]+ MB are free there$"):
+        check_writable(tmp_path / "a", 2 * free + 10**6)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("check", [check_writable, check_folder, output_folder])
+def test_a_name_that_is_too_long_is_one_line(tmp_path: Path, check) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(OutputError, match=r"cannot be written: file name too long$"):
+        check(tmp_path / ("a" * 300) / "b" if check is not check_writable else tmp_path / ("a" * 300))
+
+
+def test_only_a_file_that_is_there_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    check_file(tmp_path / "file", DataError)
+    os.mkfifo(tmp_path / "pipe")
+    for name, words in {
+        "absent": "absent: no such file",
+        "pipe": "pipe: is a device or pipe; a regular file is needed here",
+        ".": "is a folder; a file is needed here",
+        "file/x": "file/x: cannot be read: not a directory",
+        "a" * 300: "cannot be read: file name too long",
+        "null\0byte": "cannot be read: embedded null byte",
+    }.items():
+        with pytest.raises(DataError, match=words):
+            check_file(tmp_path / name, DataError)

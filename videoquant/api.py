@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import resources
@@ -58,7 +59,7 @@ def load(
             network = read_onnx(path)
         network.name = name
         return network
-    if not Path(source).exists():
+    if not os.path.exists(source):
         known = [*SHIPPED, *names()]
         near = get_close_matches(name.lower().replace("-", "_"), known, cutoff=0.6)
         hint = f"did you mean {', '.join(near)}?" if near else f"networks by name are {', '.join(known)}"

@@ -17,7 +17,7 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from videoquant.errors import NetworkError
-from videoquant.files import atomic_write
+from videoquant.files import atomic_write, check_file
 from videoquant.network.graph import Network, Node
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.quantizers.grid import Grid
@@ -91,8 +91,7 @@ def save(quantized: QuantizedNetwork, path: str | Path) -> None:
 def load_quantized(path: str | Path) -> QuantizedNetwork:
     """Read what `save` wrote; its outputs equal the saved network's. Raises `NetworkError`."""
     path = Path(path)
-    if not path.is_file():
-        raise NetworkError(f"{path}: no such file")
+    check_file(path, NetworkError)
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -113,9 +112,10 @@ def load_quantized(path: str | Path) -> QuantizedNetwork:
 def is_quantized_file(path: str | Path) -> bool:
     """Whether a file looks like one that `save` wrote: a safetensors header of this format."""
     try:
+        check_file(path, NetworkError)
         with safe_open(path, "pt") as file:
             return (file.metadata() or {}).get("format") == FORMAT
-    except (SafetensorError, OSError):
+    except (NetworkError, SafetensorError, OSError):
         return False
 
 

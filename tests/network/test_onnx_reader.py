@@ -355,7 +355,7 @@ def test_what_cannot_be_read_is_refused_in_one_line(message: str, tmp_path: Path
 def test_a_missing_damaged_or_truncated_file_is_refused(tmp_path: Path) -> None:
     whole = Case("Conv", [floats(8, 4, 3, 3)]).model().SerializeToString()
     for content, message in [
-        (None, "there is no such file"),
+        (None, "no such file"),
         (b"", "not a valid ONNX file"),
         (b"GIF89a, not a network", "not an ONNX file, or cut short"),
         (whole[: len(whole) // 2], "not an ONNX file, or cut short"),

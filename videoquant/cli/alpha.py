@@ -29,8 +29,9 @@ from videoquant.cli.options import (
     channels_match,
     open_source,
 )
+from videoquant.cli.targets import check_targets
 from videoquant.errors import SchemeError
-from videoquant.files import atomic_write, check_writable
+from videoquant.files import atomic_write
 from videoquant.network.graph import Network
 from videoquant.report.alpha_plot import write_alpha_plot
 from videoquant.report.plot_file import check_plot
@@ -70,6 +71,18 @@ def command(
 
     It is measured on the frames that `videoquant quantize` calibrates on.
     """
+    check_targets(
+        {
+            "NETWORK": network,
+            "--video": video,
+            "--images": images,
+            "--dataset": dataset,
+            "--checkpoint": checkpoint,
+        },
+        {"--json": json_file, "--plot": plot},
+    )
+    if plot:
+        check_plot(plot)
     wanted = Scheme.parse(scheme)
     check_has_alpha(wanted)
     source = open_source(video, images, dataset)
@@ -77,10 +90,6 @@ def command(
         raise SchemeError(f"{wanted}: needs a video; stills have no frame before them")
     captured = open_network(network, checkpoint, size, source, mean, std, scale, color, fit, task)
     channels_match(captured)
-    if json_file:
-        check_writable(json_file)
-    if plot:
-        check_plot(plot)
 
     clips = calibration_clips(captured, source, wanted)
     with progress_bar("α", None) as advance:  # how many it takes shows on the way

@@ -30,15 +30,18 @@ from videoquant.cli.options import (
     channels_match,
     open_source,
 )
+from videoquant.cli.targets import Folder, check_targets
 from videoquant.data.video import Clip
 from videoquant.engine import vnni_ceiling
 from videoquant.engine.session import MODES
 from videoquant.errors import DataError
-from videoquant.files import atomic_write, check_folder, output_folder
+from videoquant.files import atomic_write, output_folder
 from videoquant.report.bench_plot import write_bench_plot
 from videoquant.report.bench_table import bench_table
 from videoquant.schemes import Scheme
 from videoquant.tasks import task_for
+
+RESULTS_FILE = "bench.json"
 
 ThreadsOption = Annotated[int, typer.Option(metavar="N", min=1, help="Threads of every engine.")]
 OutputOption = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the JSON file and the plots.")]
@@ -115,9 +118,14 @@ def command(
     own_modes = choose_modes(parsed, _names(modes))
     chosen, notes = choose(_names(engines))
     clips = open_clips(video, dataset)
+    check_targets(
+        {"NETWORK": network, "--video": video, "--dataset": dataset, "--checkpoint": checkpoint},
+        {"--output": Folder(output, (RESULTS_FILE, *map(plot_file, clips)))},
+    )
+    if (output / RESULTS_FILE).exists():
+        note(f"{output}: holds the results of an earlier benchmark, which are replaced")
     captured = open_network(network, checkpoint, size, clips[0], mean, std, scale, color, fit, task)
     channels_match(captured)
-    check_folder(output)
     spans = [plan_spans(len(clip), count) for clip in clips]
 
     known = task_for(captured)
@@ -139,13 +147,18 @@ def command(
     for clip, plan in zip(clips, spans, strict=True):
         bench_clip(benchmark, captured, chosen, parsed, own_modes, clip, plan, note, progress_bar)
     for clip in clips:
-        write_bench_plot(benchmark, clip.name, folder / f"bench-{Path(clip.name).stem}.png")
-    with atomic_write(folder / "bench.json") as temporary:
+        write_bench_plot(benchmark, clip.name, folder / plot_file(clip))
+    with atomic_write(folder / RESULTS_FILE) as temporary:
         text = json.dumps(benchmark.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
     for clip in clips:
         console.print(bench_table(benchmark, clip.name))
-    say(f"results: {folder / 'bench.json'}")
+    say(f"results: {folder / RESULTS_FILE}")
+
+
+def plot_file(clip: Clip) -> str:
+    """The name of a clip's plot."""
+    return f"bench-{Path(clip.name).stem}.png"
 
 
 def _names(option: str | None) -> list[str] | None:

@@ -14,8 +14,11 @@ from videoquant.bench.layer import layer_jobs
 from videoquant.bench.machine import this_machine
 from videoquant.bench.ranges import SIZES, RangeRow, activation, race_ranges, range_jobs
 from videoquant.cli.console import console, progress_bar, say
-from videoquant.files import atomic_write, check_folder, output_folder
+from videoquant.cli.targets import Folder, check_targets
+from videoquant.files import atomic_write, output_folder
 from videoquant.report.ranges_table import ranges_table
+
+RESULTS_FILE = "ranges.json"
 
 
 def command(
@@ -29,7 +32,7 @@ def command(
 
     Tables A.1 and B.5 of the QPP paper's supplement, with the paper's percentages beside.
     """
-    check_folder(output)
+    check_targets({}, {"--output": Folder(output, (RESULTS_FILE,))})
     torch.set_num_threads(threads)
     rows: list[RangeRow] = []
     with progress_bar("timing", len(SIZES)) as advance:
@@ -37,7 +40,7 @@ def command(
             x = activation(size)
             rows += race_ranges(size, range_jobs(x) | layer_jobs(x, threads), repeats)
             advance()
-    path = output_folder(output) / "ranges.json"
+    path = output_folder(output) / RESULTS_FILE
     data = {
         "format": 1,
         "threads": threads,

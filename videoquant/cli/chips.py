@@ -11,13 +11,13 @@ from rich.table import Table
 
 from videoquant.cli.console import console, note, progress_bar, say
 from videoquant.cli.networks import open_network
+from videoquant.cli.targets import check_targets
 from videoquant.costs.bench_rows import PARAMETERS, measurements, read_bench, timed_chip
 from videoquant.costs.chip import Chip, precision_text
 from videoquant.costs.chip_file import chip_names, open_chip, write_chip
 from videoquant.costs.fit import errors, fit_chip, leave_one_out
 from videoquant.costs.simulator import SchemeCost, fallback_sentences
 from videoquant.errors import ChipError
-from videoquant.files import check_writable
 
 ChipOption = Annotated[
     str | None,
@@ -64,7 +64,7 @@ def fit(
     """Fit a chip to what `videoquant bench` measured on a machine: peaks, bandwidth, buffer, overhead."""
     if len(networks) != len(bench):
         raise ChipError(f"{len(bench)} files and {len(networks)} networks; give --network once per file")
-    check_writable(output)
+    check_targets({"BENCH": bench, "--network": networks}, {"--output": output})
     benches = [read_bench(path) for path in bench]
     start = timed_chip(benches)
     rows = [

@@ -39,6 +39,7 @@ from videoquant.cli.options import (
     open_clip,
     open_source,
 )
+from videoquant.cli.targets import Folder, check_targets
 from videoquant.comparison import (
     DEFAULT_IMAGE_SCHEMES,
     DEFAULT_LABELLED_SCHEMES,
@@ -50,11 +51,10 @@ from videoquant.costs.chip_file import open_chip
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, Frame
 from videoquant.errors import DataError, NetworkError, SchemeError
-from videoquant.files import check_folder, check_writable
 from videoquant.network.graph import Network
 from videoquant.report.html import write_report
 from videoquant.report.label_table import render_labels
-from videoquant.report.results import write_json
+from videoquant.report.results import REPORT_FILES, earlier_report, write_json
 from videoquant.report.table import render_table
 from videoquant.scheme_text import split_schemes
 from videoquant.schemes import Scheme
@@ -121,6 +121,22 @@ def command(
     chip: ChipOption = None,
 ) -> None:
     """Compare schemes on a clip: GBOPs per frame, SQNR, agreement with fp32, accuracy on labels."""
+    check_targets(
+        {
+            "NETWORK": network,
+            "--video": video,
+            "--images": images,
+            "--dataset": dataset,
+            "--checkpoint": checkpoint,
+            "--quantized": files,
+            "--calibration": calibration,
+            "--chip": chip,
+        },
+        {"--json": json_file, "--report": Folder(report, REPORT_FILES)},
+    )
+    earlier = earlier_report(report)
+    if earlier:
+        note(f"{report}: holds a report of {earlier}, which is replaced")
     target = None if chip is None else open_chip(chip)
     if engine not in (SIMULATE, "frame", "exact"):
         raise SchemeError(f"--engine {engine}: it must be {SIMULATE}, frame or exact")
@@ -129,9 +145,6 @@ def command(
     wanted = parse_schemes(schemes, stills, isinstance(source, LabelledClip))
     captured = open_network(network, checkpoint, size, source, mean, std, scale, color, fit, task)
     channels_match(captured)
-    if json_file:
-        check_writable(json_file)
-    check_folder(report)
 
     read = [read_quantized(file, captured, stills) for file in files or []]
     score = scorer(captured, source)

@@ -24,6 +24,7 @@ from videoquant.cli.options import (
     StdOption,
     TaskOption,
 )
+from videoquant.cli.targets import check_targets
 from videoquant.costs.bops import amortised_bops, frame_bops
 from videoquant.costs.chip import Chip, Precision
 from videoquant.costs.chip_file import open_chip
@@ -68,9 +69,10 @@ def command(
     ] = Path("roofline.svg"),
 ) -> None:
     """Print a network's layers: shapes, parameters, MACs, and the bits a scheme gives each."""
-    target = None if chip is None else open_chip(chip)
-    if target:
+    if chip is not None:
+        check_targets({"NETWORK": network, "--checkpoint": checkpoint, "--chip": chip}, {"--plot": plot})
         check_plot(plot)
+    target = None if chip is None else open_chip(chip)
     options = (mean, std, scale, color, fit, task)
     if is_quantized_file(network):
         if checkpoint is not None or size is not None:

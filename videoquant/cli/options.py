@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -55,7 +56,7 @@ def open_source(video: str | None, images: Path | None, dataset: str | None) -> 
     given = [source for source in (video, images, dataset) if source is not None]
     if len(given) != 1:
         raise DataError("give one of --video CLIP, --images DIR and --dataset NAME:PATH")
-    if images is not None and not images.is_dir():
+    if images is not None and not os.path.isdir(images):
         raise DataError(f"--images {images}: not a folder")
     clip = open_clip(dataset) if dataset is not None else frames(given[0])
     clip.check()

@@ -24,7 +24,9 @@ from videoquant.cli.options import (
     channels_match,
     open_source,
 )
+from videoquant.cli.targets import check_targets
 from videoquant.files import check_writable
+from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
 from videoquant.storage import save
 
@@ -48,14 +50,29 @@ def command(
     task: TaskOption = None,
 ) -> None:
     """Calibrate a scheme on a clip and store weights, codes and parameters in one file."""
+    check_targets(
+        {
+            "NETWORK": network,
+            "--video": video,
+            "--images": images,
+            "--dataset": dataset,
+            "--checkpoint": checkpoint,
+        },
+        {"--output": output},
+    )
     wanted = Scheme.parse(scheme)
     source = open_source(video, images, dataset)
     captured = open_network(network, checkpoint, size, source, mean, std, scale, color, fit, task)
     channels_match(captured)
-    check_writable(output)
+    check_writable(output, least_bytes(captured))
     with progress_bar("calibrating", len(captured.nodes) * walks(wanted)) as advance:
         quantized = quantize(captured, wanted, source, advance)
     save(quantized, output)
     megabytes = output.stat().st_size / 1e6
     floating = sum(tensor.numel() for tensor in captured.tensors.values()) * 4 / 1e6
     say(f"{output}: {wanted}, {megabytes:.2f} MB (fp32 {floating:.2f} MB)")
+
+
+def least_bytes(network: Network) -> int:
+    """What a network takes up in a file at least, where its weights are codes: a byte each."""
+    return sum(tensor.numel() for tensor in network.tensors.values())

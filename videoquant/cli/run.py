@@ -27,10 +27,10 @@ from videoquant.cli.options import (
     open_clip,
     open_source,
 )
+from videoquant.cli.targets import check_targets
 from videoquant.data.writer import VideoWriter
 from videoquant.engine import Stream
 from videoquant.errors import DataError, NetworkError, SchemeError, VideoQuantError
-from videoquant.files import check_writable
 from videoquant.interrupt import deferred_interrupt
 from videoquant.storage import load_quantized
 from videoquant.tasks import task_for
@@ -77,6 +77,10 @@ def command(
     for option, value in only_bounded.items():
         if value is not None and engine != "bounded":
             raise SchemeError(f"{option} is for --engine bounded")
+    check_targets(
+        {"FILE": file, "--video": video, "--dataset": dataset, "--calibrate-on": calibrate_on},
+        {"--output": output},
+    )
     quantized = load_quantized(file)
     task = task_for(quantized.network)
     if task is None:
@@ -85,7 +89,6 @@ def command(
         )
     channels_match(quantized.network)
     clip = open_source(video, None, dataset)
-    check_writable(output)
     film = VideoWriter(output, clip.rate)  # here already, as it checks the suffix and the rate
     mode, plan = choose_engine(quantized, engine)
     if paint and plan is None:

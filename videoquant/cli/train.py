@@ -13,11 +13,19 @@ import typer
 
 from videoquant.cli.networks import input_size
 from videoquant.cli.sizes import parse_size
-from videoquant.cli.train_quantized import train_quantized
-from videoquant.cli.training_run import CURVES_FILE, default_precision, report_files, run, training_data
+from videoquant.cli.targets import Folder, check_targets
+from videoquant.cli.train_quantized import QUANTIZED_FILE, train_quantized
+from videoquant.cli.training_run import (
+    CURVES_FILE,
+    HISTORY_FILE,
+    default_precision,
+    report_files,
+    run,
+    training_data,
+)
 from videoquant.data.dataset import Dataset
 from videoquant.errors import DataError
-from videoquant.files import check_folder, output_folder
+from videoquant.files import output_folder
 from videoquant.models import create
 from videoquant.models.registry import ENTRIES
 from videoquant.report.training_plot import write_training_plot
@@ -26,7 +34,7 @@ from videoquant.training.objectives import objective_for
 from videoquant.training.processes import processes
 from videoquant.training.recipe import Recipe
 from videoquant.training.state import save_weights
-from videoquant.training.trainer import Trainer
+from videoquant.training.trainer import STATE_FILE, Trainer
 from videoquant.training.validation import validator
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -109,7 +117,10 @@ def command(
 
     Ctrl-C keeps what is done; --resume goes on from there to the same result.
     """
-    check_folder(output)
+    check_targets(
+        {"NETWORK": network, "--dataset": dataset, "--validation": validation, "--checkpoint": checkpoint},
+        {"--output": Folder(output, (WEIGHTS_FILE, QUANTIZED_FILE, STATE_FILE, HISTORY_FILE, CURVES_FILE))},
+    )
     settings: dict[str, Any] = {
         "epochs": epochs,
         "batch": batch,

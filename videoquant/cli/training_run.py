@@ -15,10 +15,10 @@ from videoquant.cli.console import note, progress_bar, say
 from videoquant.data import catalog
 from videoquant.data.dataset import Dataset
 from videoquant.errors import DataError
-from videoquant.files import atomic_write
+from videoquant.files import atomic_write, check_writable
 from videoquant.report.training_plot import write_training_plot
 from videoquant.training.state import Progress
-from videoquant.training.trainer import Trainer
+from videoquant.training.trainer import STATE_FILE, Trainer
 
 HISTORY_FILE, CURVES_FILE = "history.json", "curves.png"
 
@@ -68,6 +68,7 @@ def run(
     """
     first = trainer.among.is_first
     if first:
+        check_writable(folder / STATE_FILE, trainer.state_bytes)
         announce(what, scored, trainer)
 
     def on_epoch(progress: Progress) -> None:

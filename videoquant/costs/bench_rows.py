@@ -14,7 +14,7 @@ from videoquant.costs.chip import Chip
 from videoquant.costs.fit import Measurement
 from videoquant.costs.workload import workload
 from videoquant.errors import ChipError
-from videoquant.files import reason
+from videoquant.files import check_file, reason
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
 
@@ -27,6 +27,7 @@ INPUTS = 4  # that an int8 dot product adds to each sum at once
 
 def read_bench(path: Path) -> dict[str, Any]:
     """The JSON of `videoquant bench`. Raises `ChipError` where it is something else."""
+    check_file(path, ChipError)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

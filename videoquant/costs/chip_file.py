@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any
 
 from videoquant.costs.chip import Chip, Energy, Precision, precision_text
 from videoquant.errors import ChipError
-from videoquant.files import atomic_write, reason
+from videoquant.files import atomic_write, check_file, reason
 
 FOLDER = "chips"
 NUMBERS = ("buffer_kb", "bandwidth_gb_s", "overhead_us")
@@ -33,10 +34,11 @@ def open_chip(name: str) -> Chip:
         file = resources.files("videoquant.costs") / FOLDER / f"{name}.toml"
         return parse_chip(file.read_text(encoding="utf-8"), name)
     path = Path(name)
-    if not path.exists():
+    if not os.path.exists(path):
         near = get_close_matches(name.lower(), chip_names(), cutoff=0.5)
         hint = f"did you mean {', '.join(near)}?" if near else f"chips by name are {', '.join(chip_names())}"
         raise ChipError(f"{name}: no such chip file, and no chip of this name; {hint}")
+    check_file(path, ChipError)
     try:
         return parse_chip(path.read_text(encoding="utf-8"), name)
     except (OSError, UnicodeDecodeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from functools import partial
@@ -45,17 +46,17 @@ def open(source: str | Path) -> Dataset | Clip:
     name, separator, place = str(source).partition(":")
     if name not in DATASETS or not separator:
         # A drive's letter and a path with a colon are no names; one that could be is more likely mistyped.
-        if separator and re.fullmatch(r"[\w-]{2,}", name) and not Path(source).exists():
+        if separator and re.fullmatch(r"[\w-]{2,}", name) and not os.path.exists(source):
             raise DataError(
                 f"{source}: no such file, and no data set {name!r}; there are {', '.join(DATASETS)}"
             )
         return frames(source)
     path, split = Path(place), None
     try:
-        if not path.is_dir() and "#" in path.name:
+        if not os.path.isdir(path) and "#" in path.name:
             folder, _, split = place.rpartition("#")
             path = Path(folder)
-        if not place or not path.is_dir():
+        if not place or not os.path.isdir(path):
             raise DataError(f"{source}: {path} is not a folder; give {name}:PATH or {name}:PATH#SPLIT")
         return DATASETS[name](path, split)
     except OSError as error:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from videoquant.errors import DataError
-from videoquant.files import reason
+from videoquant.files import check_file, reason
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".webp", ".tif", ".tiff")
 
@@ -47,6 +47,7 @@ def read_image(file: Path) -> NDArray[np.uint8]:
     animation the first picture. Raises `DataError` for a file that is no image or is damaged, and for
     floating-point pixels, whose range nobody knows.
     """
+    check_file(file, DataError)
     try:
         with Image.open(file) as opened:
             image = ImageOps.exif_transpose(opened)

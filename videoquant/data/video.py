@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from videoquant.data.images import image_files, is_image, read_image
 from videoquant.errors import DataError
 from videoquant.files import reason
+from videoquant.text import printable
 
 DEFAULT_RATE = 25.0  # frames per second of what has no rate of its own: images, and videos that do not say
 
@@ -64,13 +65,13 @@ def frames(source: str | Path | int) -> Clip:
         mode = path.stat().st_mode
     except FileNotFoundError:
         raise DataError(f"{path}: no such file or folder") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
         raise DataError(f"{path}: cannot be read: {reason(error)}") from error
     if stat.S_ISDIR(mode):
-        return Stills(path.resolve().name, image_files(path))
+        return Stills(printable(path.resolve().name), image_files(path))
     if not stat.S_ISREG(mode):
         raise DataError(f"{path}: is a device or pipe; give a file, a folder, or a camera's number")
-    return Stills(path.name, [path]) if is_image(path) else VideoFile(path)
+    return Stills(printable(path.name), [path]) if is_image(path) else VideoFile(path)
 
 
 class Clip(ABC):
@@ -157,7 +158,7 @@ class VideoFile(Clip):
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.name = path, path.name
+        self.path, self.name = path, printable(path.name)
         self._warned = False
         if path.stat().st_size == 0:
             raise DataError(f"{path}: is empty")

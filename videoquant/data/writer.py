@@ -21,6 +21,7 @@ from videoquant.errors import DataError, OutputError
 from videoquant.files import atomic_write, reason
 
 SUFFIXES = (".mp4", ".mkv", ".mov")
+CODEC = "libx264"
 QUALITY = 20  # x264's constant rate factor: 0 is lossless, 18 cannot be told from the original, 51 is worst
 
 
@@ -46,6 +47,8 @@ class VideoWriter:
             raise OutputError(
                 f"{path}: {rate:g} frames per second; the rate must be above 0 and at most 1000"
             )
+        if CODEC not in av.codecs_available:
+            raise OutputError(f"{path}: this build of PyAV has no encoder {CODEC}; install the one of PyPI")
         # The simplest fraction near it: 29.97002997 is 30000/1001, as broadcasters have it.
         self._rate = max(Fraction(rate).limit_denominator(1001), Fraction(1, 1001))
 
@@ -96,7 +99,7 @@ class VideoWriter:
 
     def _begin(self, height: int, width: int) -> tuple[OutputContainer, VideoStream]:
         container = av.open(str(self._temporary), "w")
-        stream = container.add_stream("libx264", rate=self._rate, options={"crf": str(QUALITY)})
+        stream = container.add_stream(CODEC, rate=self._rate, options={"crf": str(QUALITY)})
         stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
         # Said in the file, or players guess from its size which matrix turned RGB into YUV.
         stream.codec_context.colorspace = Colorspace.ITU601

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from videoquant import _native
 from videoquant.errors import NetworkError, VideoQuantError
-from videoquant.files import atomic_write
+from videoquant.files import atomic_write, check_file
 from videoquant.network.graph import Node
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.schemes import Scheme
@@ -113,8 +113,7 @@ class Plan:
 def load_plan(path: str | Path) -> Plan:
     """Read what `Plan.save` wrote. Raises `NetworkError` for anything else, cut files and other versions."""
     path = Path(path)
-    if not path.is_file():
-        raise NetworkError(f"{path}: no such file")
+    check_file(path, NetworkError)
     try:
         with safe_open(path, "np") as file:
             metadata = file.metadata() or {}

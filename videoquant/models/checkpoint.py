@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from videoquant.errors import NetworkError
+from videoquant.files import check_file
 from videoquant.models.base import Model
 
 # Where training scripts put the parameters among their other state.
@@ -66,8 +67,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     Raises `NetworkError` for a file that is missing, damaged, holds no tensors, or objects other than data.
     """
     path = Path(path)
-    if not path.is_file():
-        raise NetworkError(f"{path}: no such file")
+    check_file(path, NetworkError)
     content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
     while isinstance(content, Mapping):
         inner = [content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)]

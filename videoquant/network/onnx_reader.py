@@ -17,6 +17,7 @@ from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from videoquant.errors import NetworkError
+from videoquant.files import check_file
 from videoquant.network.builder import Builder, Site, Value, one_line
 from videoquant.network.graph import Network
 from videoquant.network.onnx_layers import LAYERS
@@ -24,6 +25,7 @@ from videoquant.network.onnx_operators import ELEMENTWISE, FLOATS
 from videoquant.network.onnx_resize import RESIZING
 from videoquant.network.onnx_shapes import SHAPES
 from videoquant.network.preprocessing import Preprocessing
+from videoquant.text import printable
 
 OPERATORS = {**LAYERS, **ELEMENTWISE, **SHAPES, **RESIZING}
 
@@ -65,8 +67,7 @@ def read_onnx(path: str | Path) -> Network:
 
 
 def _load(path: Path) -> onnx.ModelProto:
-    if not path.is_file():
-        raise NetworkError(f"{path}: there is no such file")
+    check_file(path, NetworkError)
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model)
@@ -84,7 +85,7 @@ class _Reader:
         self.opsets = model.opset_import
         self.weight_names = {tensor.name for tensor in model.graph.initializer}
         name, shape = _input(path, model.graph, self.weight_names)
-        self.builder = Builder(path.stem, name, shape)
+        self.builder = Builder(printable(path.stem), name, shape)
         self.values: dict[str, Value | Constant] = {name: self.builder.input}
         for tensor in model.graph.initializer:
             self.values[tensor.name] = numpy_helper.to_array(tensor)

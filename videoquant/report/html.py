@@ -22,7 +22,7 @@ from videoquant.report.layer_plots import layers_plot, shares_plot
 from videoquant.report.looks import family
 from videoquant.report.plots import fidelity_plot, frames_per_point, frames_plot, lower_panel, time_plot
 from videoquant.report.range_plots import ranges_plot
-from videoquant.report.results import pareto, write_csv, write_json
+from videoquant.report.results import CSV_FILE, JSON_FILE, PAGE_FILE, pareto, write_csv, write_json
 from videoquant.report.summary import summary
 from videoquant.report.table import FRONT_MEANING, columns, sqnr_text
 
@@ -36,9 +36,9 @@ def write_report(comparison: Comparison, folder: str | Path) -> Path:
     Returns the path of report.html. Raises `OutputError` where the folder or a file cannot be written.
     """
     target = output_folder(folder)
-    write_json(comparison, target / "results.json")
-    write_csv(comparison, target / "results.csv")
-    path = target / "report.html"
+    write_json(comparison, target / JSON_FILE)
+    write_csv(comparison, target / CSV_FILE)
+    path = target / PAGE_FILE
     with atomic_write(path) as temporary:
         temporary.write_text(page(comparison), encoding="utf-8")
     return path

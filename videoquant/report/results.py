@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import Any
 from videoquant.comparison import Comparison, Row
 from videoquant.costs.chip import precision_text
 from videoquant.costs.simulator import SchemeCost
-from videoquant.files import atomic_write
+from videoquant.errors import OutputError
+from videoquant.files import atomic_write, check_file
 
+JSON_FILE, CSV_FILE, PAGE_FILE = REPORT_FILES = ("results.json", "results.csv", "report.html")
 FORMAT = 2  # raised when a reader of the JSON form would have to change
 
 
@@ -47,6 +50,25 @@ def write_json(comparison: Comparison, path: str | Path) -> None:
     text = json.dumps(to_dict(comparison), indent=1, ensure_ascii=False, allow_nan=False)
     with atomic_write(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def earlier_report(folder: Path) -> str | None:
+    """What the report compares that a folder holds, in words; None where it holds none.
+
+    Raises `OutputError` where a file has the name of one of a report (`REPORT_FILES`) and is none of ours: it
+    is not to be written over.
+    """
+    held = [folder / name for name in REPORT_FILES if os.path.exists(folder / name)]
+    if not held:
+        return None
+    try:
+        check_file(folder / JSON_FILE, OutputError)
+        data = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))
+        return f"{data['network']} on {data['source']}, {len(data['rows'])} schemes"
+    except (OutputError, OSError, ValueError, TypeError, KeyError):
+        raise OutputError(
+            f"{held[0]}: is not of a report of videoquant and would be replaced; name another folder"
+        ) from None
 
 
 def write_csv(comparison: Comparison, path: str | Path) -> None:

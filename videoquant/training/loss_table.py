@@ -7,6 +7,7 @@ L[i, k]. A step of training then costs the policy network alone.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from torch import Tensor
 from videoquant.data.dataset import Dataset, Sample
 from videoquant.data.targets import ClassLabel, LabelMap, Target
 from videoquant.errors import DataError
+from videoquant.files import check_file
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
 from videoquant.tasks import primary_output
@@ -116,8 +118,9 @@ def _write(path: Path, losses: Tensor, done: int, setup: dict[str, str]) -> None
 
 def _read(path: Path, setup: dict[str, str]) -> tuple[Tensor, int] | None:
     """The losses in a file, and of how many pictures; None where there is no file."""
-    if not path.exists():
+    if not os.path.exists(path):
         return None
+    check_file(path, DataError)
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}

@@ -13,6 +13,7 @@ from torch import nn
 
 from videoquant.api import capture_model
 from videoquant.errors import NetworkError
+from videoquant.files import check_file
 from videoquant.models.checkpoint import load_parameters, read_checkpoint
 from videoquant.models.mobilenet_v2 import MOBILENET_V2, MobileNetV2
 from videoquant.network.graph import Network
@@ -60,8 +61,7 @@ def load_policy(path: str | Path, choices: Sequence[QuantizedNetwork]) -> Policy
     missing, damaged or no policy, and for other networks or schemes.
     """
     path = Path(path)
-    if not path.is_file():
-        raise NetworkError(f"{path}: no such file")
+    check_file(path, NetworkError)
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from videoquant.errors import DataError
-from videoquant.files import atomic_write
+from videoquant.errors import DataError, OutputError
+from videoquant.files import atomic_write, check_file, reason
 
 FORMAT = "videoquant training 1"
 SIDE = "training"  # the key of the JSON text in the file's header
@@ -69,8 +70,9 @@ def load_state(
 
     Raises `DataError` for a file that is missing, damaged or no training, and where `setup` differs.
     """
-    if not path.is_file():
+    if not os.path.exists(path):
         raise DataError(f"{path}: no such file; a training is resumed in the folder that it wrote to")
+    check_file(path, DataError)
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
@@ -109,9 +111,12 @@ def save_weights(path: Path, module: nn.Module, about: dict[str, str]) -> None:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
-    """A safetensors file, whole or not at all."""
+    """A safetensors file, whole or not at all. Raises `OutputError` where it cannot be written."""
     with atomic_write(path) as temporary:
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, header)
+        try:
+            save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, header)
+        except SafetensorError as error:  # a full disk is one to safetensors, and no OSError
+            raise OutputError(f"{path}: cannot be written: {reason(error)}") from None
 
 
 def _within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -68,6 +68,11 @@ class Trainer:
         """Steps of the whole training."""
         return self.batches.per_epoch * self.recipe.epochs
 
+    @property
+    def state_bytes(self) -> int:
+        """What `STATE_FILE` takes up at least: the model, its average and one moment of each parameter."""
+        return 3 * sum(p.numel() * p.element_size() for p in self.model.parameters())
+
     def run(
         self,
         validate: Callable[[Any], dict[str, float]] | None = None,

@@ -60,7 +60,7 @@ def test_wflw_bad_input(tmp_path: Path):
             vq.data.open(f"wflw:{tmp_path}")
     file.write_text(good)
     (tmp_path / "WFLW_images/a.png").unlink()
-    with pytest.raises(DataError, match=r"WFLW_images/a\.png: cannot be read"):
+    with pytest.raises(DataError, match=r"WFLW_images/a\.png: no such file"):
         _ = vq.data.open(f"wflw:{tmp_path}")[0].pixels
 
 

@@ -35,7 +35,7 @@ from videoquant.data.images import image_files, read_image
 from videoquant.data.sets.files import choose, lines, part
 from videoquant.data.targets import Landmarks
 from videoquant.errors import DataError
-from videoquant.files import reason
+from videoquant.files import check_file, reason
 
 # The outer corners of the eyes, from 0.
 COFW_EYES, WFLW_EYES, W300_EYES = (8, 9), (60, 72), (36, 45)
@@ -173,6 +173,7 @@ def _hdf5(file: Path) -> Iterator[Any]:
         import h5py
     except ImportError:
         raise DataError(f"{file}: is an HDF5 file; run `pip install h5py` to read it") from None
+    check_file(file, DataError)
     try:
         with h5py.File(file, "r") as opened:
             yield opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from scipy.io.matlab import MatReadError
 from videoquant.data.images import UNREADABLE, image_files
 from videoquant.data.targets import LabelMap
 from videoquant.errors import DataError
-from videoquant.files import reason
+from videoquant.files import check_file, reason
 
 # What scipy raises for a file that is damaged, no MATLAB file, or one of version 7.3, which is HDF5.
 _UNREADABLE_MAT = (
@@ -32,7 +33,7 @@ def part(root: Path, name: str, of: str) -> Path:
     of: the data set as the message calls it, e.g. "CamVid".
     """
     path = root / name
-    if not path.exists():
+    if not os.path.exists(path):
         raise DataError(f"{root}: lacks {name}, a part of {of}; give the folder that holds it")
     return path
 
@@ -54,6 +55,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 def lines(file: Path) -> list[str]:
     """The lines of a text file that are not blank. Raises `DataError` where it cannot be read or is empty."""
+    check_file(file, DataError)
     try:
         found = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
@@ -84,6 +86,7 @@ def read_label_map(file: Path, image: Path, void: int, ids: NDArray[np.int16] | 
     Raises `DataError` for a file that is damaged or in colour, of another size than its image, or with an id
     that is none.
     """
+    check_file(file, DataError)
     try:
         with Image.open(file) as opened:
             if opened.mode not in ("L", "P", "1"):
@@ -119,6 +122,7 @@ def _spans(numbers: list[int]) -> str:
 
 def image_size(file: Path) -> tuple[int, int]:
     """(height, width) of an image, from its header. Raises `DataError` where it cannot be read."""
+    check_file(file, DataError)
     try:
         with Image.open(file) as opened:
             return opened.height, opened.width
@@ -128,6 +132,7 @@ def image_size(file: Path) -> tuple[int, int]:
 
 def read_mat(file: Path, key: str) -> NDArray[Any]:
     """The variable `key` of a MATLAB file. Raises `DataError` where the file is unusable or lacks it."""
+    check_file(file, DataError)
     try:
         variables = loadmat(file, variable_names=[key], squeeze_me=True)
         held = [] if key in variables else [name for name, _, _ in whosmat(file)]
