@@ -28,6 +28,7 @@ from videoquant.data.video import Frame
 from videoquant.engine import Stream as EngineStream
 from videoquant.errors import DataError
 from videoquant.interrupt import deferred_interrupt
+from videoquant.network.frames import as_pixels
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.placement import Point
 from videoquant.quantizers.predictor import Seen
@@ -313,7 +314,7 @@ class _Contender:
 def compare(
     network: Network,
     quantized: Sequence[QuantizedNetwork],
-    frames: Iterable[Frame],
+    frames: Iterable[Any],
     source: str = "frames",
     calibration: str = "",
     picture_frames: Sequence[int] = (),
@@ -328,7 +329,8 @@ def compare(
     """Score calibrated schemes on a stream, against the floating-point network.
 
     quantized: from `videoquant.quantize` or a training, all of this network. files: what they were read from,
-        "" for what was calibrated here; rows are called so too. frames: read once, lazily.
+        "" for what was calibrated here; rows are called so too. frames: a clip, or pictures of any kind
+        (`network.frames`); read once, lazily.
     source, calibration: what the results call the frames and the calibration data.
     picture_frames: indexes of frames to draw, where the task is known. stills: the frames are unrelated
         images. score: makes what scores outputs against the targets of `LabelledFrame`s.
@@ -360,7 +362,8 @@ def compare(
     ]
     comparison.accuracy = score().measures if score else ()
     with deferred_interrupt() as interrupted:
-        for number, frame in enumerate(frames):
+        for number, given in enumerate(frames):
+            frame = given if isinstance(given, Frame) else Frame(as_pixels(given), number)
             by_layer = number % LAYER_STEP == LAYER_STEP - 1
             layers: dict[str, Tensor] | None = {} if by_layer else None
             reference = _reference(network, frame, layers)

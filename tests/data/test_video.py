@@ -3,6 +3,7 @@ import struct
 import sys
 import weakref
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -42,13 +43,18 @@ def make_clip(path: Path, count: int = COUNT, codec: str = "libx264", faststart:
     return path
 
 
-def with_noise(source: Path, target: Path, packet: int) -> Path:
-    """A copy in which the bytes of one packet are noise."""
+def keyframes(path: Path) -> list[int]:
+    with av.open(str(path)) as container:
+        return [i for i, packet in enumerate(container.demux(video=0)) if packet.is_keyframe and packet.size]
+
+
+def with_noise(source: Path, target: Path, *damaged: int) -> Path:
+    """A copy in which the bytes of some packets are noise."""
     with av.open(str(source)) as container:
         packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
     data = bytearray(source.read_bytes())
-    position, size = packets[packet]
-    data[position : position + size] = np.random.default_rng(0).bytes(size)
+    for position, size in (packets[packet] for packet in damaged):
+        data[position : position + size] = np.random.default_rng(0).bytes(size)
     target.write_bytes(data)
     return target
 
@@ -211,15 +217,18 @@ def test_a_clip_that_was_cut_short(tmp_path: Path, suffix: str, codec: str) -> N
         clip.check()
 
 
-@pytest.mark.parametrize("packet", [COUNT // 2, COUNT - 3, COUNT - 1])
+@pytest.mark.parametrize("packet", [14, COUNT // 2, COUNT - 3, COUNT - 1])
 def test_a_clip_with_noise_inside(tmp_path: Path, clip: Path, decoded: list[Frame], packet: int) -> None:
     path = with_noise(clip, tmp_path / "noisy.mp4", packet)
     read, message = read_damaged(path)
-    assert packet - 4 <= len(read) <= packet + 1
-    assert (
-        message == f"noisy.mp4: damaged after frame {len(read) - 1}; {len(read)} of 60 frames could be read"
-    )
-    assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(read, decoded, strict=False))
+    indexes = [frame.index for frame in read]
+    keyframe = next((key for key in keyframes(clip) if key > packet), COUNT)
+    (last,) = (a for a, b in pairwise([*indexes, COUNT]) if b - a > 1 or (b == COUNT and a < COUNT - 1))
+    assert packet - 4 <= last + 1 <= packet + 1
+    assert indexes == [*range(last + 1), *range(keyframe, COUNT)]  # goes on at the next keyframe
+    passed = ", the others are passed over" if keyframe < COUNT else ""
+    assert message == f"noisy.mp4: damaged after frame {last}; {len(read)} of 60 frames could be read{passed}"
+    assert all(np.array_equal(frame.pixels, decoded[frame.index].pixels) for frame in read)
     assert len(frames(path)) == COUNT  # counted, not decoded
     assert len(read_damaged(path)[0]) == len(read)  # the same every time
 
@@ -227,14 +236,28 @@ def test_a_clip_with_noise_inside(tmp_path: Path, clip: Path, decoded: list[Fram
 def test_damage_after_the_last_wanted_frame_is_nobodys_business(tmp_path: Path, clip: Path) -> None:
     path = with_noise(clip, tmp_path / "noisy.mp4", COUNT // 2)
     assert [frame.index for frame in frames(path).runs([range(2, 4)])] == [2, 3]  # a warning would raise
-    with pytest.warns(ClipWarning, match="damaged after frame"):
-        assert [frame.index for frame in frames(path).runs([range(2, 4), range(50, 55)])] == [2, 3]
+    with pytest.warns(ClipWarning, match=r"damaged after frame \d+; frames are passed over"):
+        read = [frame.index for frame in frames(path).runs([range(2, 4), range(31, 38), range(50, 55)])]
+    assert 31 < keyframes(clip)[3] < 38
+    assert read == [2, 3, *range(keyframes(clip)[3], 38), *range(50, 55)]
 
 
-def test_a_clip_of_which_no_frame_decodes(tmp_path: Path, clip: Path) -> None:
-    path = with_noise(clip, tmp_path / "noisy.mp4", 0)
+def test_a_clip_of_which_no_frame_decodes(tmp_path: Path) -> None:
+    whole = make_clip(tmp_path / "whole.mp4", 12)
+    path = with_noise(whole, tmp_path / "noisy.mp4", *range(12))
     with pytest.raises(DataError, match=r"noisy\.mp4: not one frame can be decoded"):
         frames(path)
+
+
+def test_a_clip_whose_first_group_is_damaged_begins_at_the_next(
+    tmp_path: Path, clip: Path, decoded: list[Frame]
+) -> None:
+    path = with_noise(clip, tmp_path / "noisy.mp4", 0)
+    with pytest.warns(ClipWarning, match=r"begins inside a group of pictures; \d+ frames are passed over"):
+        read = list(frames(path))
+    rest = decoded[keyframes(clip)[1] :]
+    assert [frame.index for frame in read] == list(range(len(rest)))
+    assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(read, rest, strict=True))
 
 
 def test_a_clip_without_frames(tmp_path: Path) -> None:

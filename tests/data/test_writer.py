@@ -132,13 +132,13 @@ def test_the_target_is_checked_on_entry(tmp_path: Path) -> None:
     "pixels",
     [
         np.zeros((8, 8), np.uint8),
-        np.zeros((8, 8, 4), np.uint8),
+        np.zeros((8, 8, 5), np.uint8),
         np.zeros((8, 8, 3)),
         np.zeros((0, 8, 3), np.uint8),
     ],
 )
 def test_other_arrays_are_refused(tmp_path: Path, pixels: np.ndarray) -> None:
-    refused = pytest.raises(DataError, match="a frame must be uint8, H×W×3; got")
+    refused = pytest.raises(DataError, match=r"a frame (must be uint8|of 0×8×3 has no pixels)")
     with refused, VideoWriter(tmp_path / "out.mp4", rate=25) as writer:
         writer.write(pixels)
     assert list(tmp_path.iterdir()) == []

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
 from torch import Tensor
 
 from videoquant.axes import Predicted
 from videoquant.data.video import Clip, Frame
+from videoquant.errors import DataError
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
 
@@ -95,6 +97,8 @@ def calibration_clips(network: Network, source: Any, scheme: Scheme) -> list[lis
     camera); or any iterable of frames or network inputs, all of which are taken.
     """
     period, wanted = scheme.period, calibration_runs(scheme)
+    if isinstance(source, np.ndarray | Tensor) and source.ndim < 4:
+        raise DataError("calibration is one frame; give a clip, or a list of frames")
     if isinstance(source, Clip):
         spans = [range(wanted * period if source.is_live else len(source))]
         source = source.runs(calibration_spans(spans, period, wanted))

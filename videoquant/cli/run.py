@@ -121,7 +121,7 @@ def command(
                             picture = tint_changed(picture, stream.changed, size, stream.plan.preprocessing)
                     # A film has one size: that of the first frame, also where the clip's changes.
                     first = first or (picture.shape[0], picture.shape[1])
-                    writer.write(fitted(picture, first))
+                    writer.write(fitted(picture, first), frame.time)
                     done += 1
                     advance()
                     if interrupted():

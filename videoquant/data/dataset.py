@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videoquant.data.targets import Target
-from videoquant.data.video import DEFAULT_RATE, Clip, Frame, Pictures
+from videoquant.data.video import DEFAULT_RATE, Clip, Frame, Picture, Pictures
 from videoquant.errors import DataError
 
 
@@ -157,5 +157,5 @@ class LabelledClip(Clip):
             yield LabelledFrame(frame.pixels, self.index_at(frame.index), self.dataset[frame.index])
 
     def _pictures(self) -> Pictures:
-        for sample in self.dataset:
-            yield sample.read_pixels
+        for position, sample in enumerate(self.dataset):
+            yield Picture(sample.read_pixels, position)

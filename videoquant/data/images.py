@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 import struct
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from videoquant.errors import DataError
+from videoquant.errors import DataError, refused_as
 from videoquant.files import check_file, reason
+from videoquant.limits import check_size
+from videoquant.network.frames import image_pixels
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".webp", ".tif", ".tiff")
 
 # What Pillow's readers raise for a file that is damaged or is no image, depending on the format.
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError)
+
+_header_lock = Lock()
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -41,34 +46,35 @@ def is_image(file: Path) -> bool:
 
 
 def read_image(file: Path) -> NDArray[np.uint8]:
-    """An image as uint8 RGB, H×W×3, turned upright as its EXIF orientation says.
+    """An image as uint8 RGB, H×W×3, upright; see `network.frames.image_pixels`. Of several the first.
 
-    Grey and palette images become RGB, transparency is dropped, of 16 bits the upper 8 are kept, and of an
-    animation the first picture. Raises `DataError` for a file that is no image or is damaged, and for
-    floating-point pixels, whose range nobody knows.
+    Raises `DataError` for a file that is no image or is damaged, for floating-point pixels, whose range
+    nobody knows, and for one that asks for more memory than `limits` allow.
     """
     check_file(file, DataError)
-    try:
-        with Image.open(file) as opened:
-            image = ImageOps.exif_transpose(opened)
-            if image.mode.startswith("I"):
-                image = Image.fromarray(_upper_bits(file, np.asarray(image)))
-            if image.mode == "F":
-                raise DataError(f"{file}: has floating-point pixels; save it with 8 or 16 bits per channel")
-            return np.array(image.convert("RGB"))
-    except DataError:
-        raise
-    except UNREADABLE as error:
-        if isinstance(error, PermissionError | FileNotFoundError):
+    damaged = f"{file}: is damaged or no image"
+    with refused_as(DataError, damaged):
+        try:
+            with _opened(file) as image:
+                size = f"{file}: {image.height}×{image.width} pixels"
+                check_size(3 * image.width * image.height, size, DataError)
+                return image_pixels(image, str(file))
+        except (PermissionError, FileNotFoundError) as error:
             raise DataError(f"{file}: cannot be read: {reason(error)}") from error
-        raise DataError(f"{file}: is damaged or no image") from error
+        except UNREADABLE as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(damaged) from error
 
 
-def _upper_bits(file: Path, samples: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """8 bits of 16. Pillow gives 16-bit grey as int32 for some formats, and would clip it to 255."""
-    if samples.size and not 0 <= samples.min() <= samples.max() < 2**16:
-        raise DataError(f"{file}: has 32-bit pixels; save it with 8 or 16 bits per channel")
-    return (samples >> 8).astype(np.uint8)
+def _opened(file: Path) -> Image.Image:
+    """Read an image's header. Pillow's limit of its size gives way to `limits`, which one can lift."""
+    with _header_lock:
+        pixels, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(file)
+        finally:
+            Image.MAX_IMAGE_PIXELS = pixels
 
 
 def _natural(name: str) -> list[str | int]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
+import itertools
 import stat
 import sys
 import warnings
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -22,33 +23,52 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from videoquant.data.contents import Contents, contents, frame_times, main_stream, missing_frames
+from videoquant.data.decoding import Decoding
 from videoquant.data.images import image_files, is_image, read_image
 from videoquant.errors import DataError
 from videoquant.files import reason
+from videoquant.network.video_frame import upright_pixels
 from videoquant.text import printable
 
 DEFAULT_RATE = 25.0  # frames per second of what has no rate of its own: images, and videos that do not say
 
-# Frames as functions that make their pixels: a frame that nobody wants costs no conversion.
-Pictures = Generator[Callable[[], NDArray[np.uint8]], None, None]
+HEIC_BRANDS = ("heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1")
+USUAL_RATE = 240.0  # a higher one is believed only if the frames' times say the same
+HIGHEST_RATE = 1000.0
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A frame that costs nothing until `read` makes its pixels. index, time: see `Frame`."""
+
+    read: Callable[[], NDArray[np.uint8]]
+    index: int
+    time: float | None = None
+
+
+Pictures = Generator[Picture, None, None]
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One frame of a stream. `np.asarray(frame)` gives its pixels.
 
-    pixels: uint8 RGB, H×W×3. index: its number in the source, from 0, by which a stream sees a seek.
+    pixels: uint8 RGB, H×W×3. index: its number in the source, from 0, by which a stream sees a seek; damaged
+    frames count. time: when it is shown, in seconds from the first; None where the source has no times but
+    its rate.
     """
 
     pixels: NDArray[np.uint8]
     index: int
+    time: float | None = field(default=None, kw_only=True)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.pixels, dtype=dtype, copy=copy)
 
 
 class ClipWarning(UserWarning):
-    """A clip ended before its time: it is damaged or cut short. Says how many frames could be read."""
+    """A clip is damaged, cut short, or begins in the middle. Says how many frames could be read."""
 
 
 def frames(source: str | Path | int) -> Clip:
@@ -112,17 +132,19 @@ class Clip(ABC):
         return self._select(spans)
 
     def _select(self, spans: Sequence[range]) -> Iterator[Frame]:
+        waiting = deque(spans)
         with closing(self._pictures()) as pictures:
-            numbered = enumerate(pictures)
-            for span in spans:
-                for index, picture in numbered:
-                    if index in span:
-                        yield Frame(picture(), index)
-                    if index == span.stop - 1:
-                        break
+            while waiting and (picture := next(pictures, None)):
+                # A damaged frame is missing, so that a span may end without its last.
+                while waiting and picture.index >= waiting[0].stop:
+                    waiting.popleft()
+                if waiting and picture.index in waiting[0]:
+                    yield Frame(picture.read(), picture.index, time=picture.time)
+                if waiting and picture.index == waiting[0].stop - 1:
+                    waiting.popleft()
 
     def _first_size(self) -> tuple[int, int]:
-        (first,) = self.runs([range(1)])
+        first = next(self.runs([range(sys.maxsize)]))  # not number 0 where that is damaged
         return first.pixels.shape[0], first.pixels.shape[1]
 
     def check(self) -> None:  # noqa: B027 - not every source can tell
@@ -145,60 +167,62 @@ class Stills(Clip):
         return len(self.files)
 
     def _pictures(self) -> Pictures:
-        for file in self.files:
-            yield partial(read_image, file)
+        for index, file in enumerate(self.files):
+            yield Picture(partial(read_image, file), index)
 
 
 class VideoFile(Clip):
-    """A video file, turned upright as its metadata says (by quarters).
+    """A video file, shown as players show it: upright, of square pixels, in the colours that it states.
 
-    Reading ends at the first damage with a `ClipWarning` (one per object): what a decoder makes up after it
-    is no data. Damage is seen where format and codec show it: VP8 and VP9 carry no check of their contents,
-    Matroska skips what it cannot read in the middle, and a transport stream does not say how long it is.
+    It begins at its first keyframe. What is damaged is passed over up to the next keyframe (`decoding.py`),
+    and a `ClipWarning` says how much that was, once for each object; frames keep their numbers.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, printable(path.name)
-        self._warned = False
+        self._said: set[str] = set()
         if path.stat().st_size == 0:
             raise DataError(f"{path}: is empty")
         with self._open() as container:
-            self.rate = float(self._stream(container).average_rate or DEFAULT_RATE)
+            self._chosen = main_stream(container, self._streams(container))
+        with self._open() as container:
+            stream = self._stream(container)
+            stated = float(stream.average_rate or stream.guessed_rate or 0)
+        # Some files state the clock's rate for that of their frames.
+        self._is_timed = True
+        self.rate = stated if 0 < stated <= USUAL_RATE else self._measured_rate()
         self.size = self._first_size()
 
     def __len__(self) -> int:
-        """The frames that the file holds, counted without decoding; a damaged file may decode to fewer."""
-        return self._counted[0]
+        """The frames from the first keyframe on, counted without decoding; damaged ones count."""
+        return self._contents.count
 
     def check(self) -> None:
-        count, missing = self._counted
-        if missing:
-            self._warn(f"cut short; {count} of {count + missing} frames are there")
+        contents = self._contents
+        if contents.missing:
+            self._warn(
+                "damaged",
+                f"cut short; {contents.count} of {contents.count + contents.missing} frames are there",
+            )
 
-    def _warn(self, text: str) -> None:
-        if not self._warned:
+    def _warn(self, kind: str, text: str) -> None:
+        if kind not in self._said:
+            self._said.add(kind)
             warnings.warn(f"{self.name}: {text}", ClipWarning, stacklevel=4)
-        self._warned = True
 
     @cached_property
-    def _counted(self) -> tuple[int, int]:
-        """How many frames the file holds, and how many more its header announces."""
-        count, hidden, end = 0, 0, 0.0
+    def _contents(self) -> Contents:
         with self._open() as container:
-            stream = self._stream(container)
-            tick = float(stream.time_base or 0)
-            with suppress(av.FFmpegError):
-                for packet in container.demux(stream):
-                    hidden += packet.is_discard
-                    if packet.size > 0 and not packet.is_discard:
-                        count += 1
-                        end = max(end, ((packet.pts or 0) + (packet.duration or 0)) * tick)
-            announced_end = _announced_end(stream)
-        if stream.frames and not hidden:
-            missing = stream.frames - count
-        else:
-            missing = 0 if announced_end is None else round((announced_end - end) * self.rate)
-        return count, max(0, missing)
+            return contents(container, self._stream(container), self.rate)
+
+    def _measured_rate(self) -> float:
+        """Frames per second by their times; `DEFAULT_RATE` where those cannot be either."""
+        with self._open() as container:
+            times = frame_times(container, self._stream(container))
+        length = max(times) - min(times) if times else 0.0
+        rate = (len(times) - 1) / length if length else 0.0
+        self._is_timed = 0 < rate <= HIGHEST_RATE
+        return rate if self._is_timed else DEFAULT_RATE
 
     def _open(self) -> InputContainer:
         try:
@@ -212,39 +236,60 @@ class VideoFile(Clip):
             raise DataError(f"{self.path}: cannot be read: {reason(error)}") from error
 
     def _stream(self, container: InputContainer) -> VideoStream:
+        return next(stream for stream in self._streams(container) if stream.index == self._chosen)
+
+    def _streams(self, container: InputContainer) -> list[VideoStream]:
         # The cover picture of a song is a video stream to FFmpeg.
         streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
         if not streams:
             raise DataError(f"{self.path}: has no video stream")
-        if streams[0].codec_context is None:
+        if container.metadata.get("major_brand") in HEIC_BRANDS:
+            raise DataError(f"{self.path}: is a HEIC picture; save it as JPEG or PNG")
+        known = [stream for stream in streams if stream.codec_context is not None]
+        if not known:
             raise DataError(f"{self.path}: its video codec is unknown; convert it to H.264")
-        return streams[0]
+        return known
 
     def _pictures(self) -> Pictures:
-        decoded, end, damaged = 0, 0.0, False
-        with self._open() as container:
-            stream, to_rgb = self._stream(container), VideoReformatter()
-            tick = float(stream.time_base or 0)
-            try:
-                for frame in _sound_frames(container, stream):
-                    # Not `frame.time`: PyAV does not set it for frames that were waiting in the decoder.
-                    start = decoded / self.rate if frame.pts is None else frame.pts * tick
-                    end = start + frame.duration * tick
-                    decoded += 1
-                    yield partial(_upright_pixels, frame, to_rgb)
-            except (av.FFmpegError, _Damage):
-                damaged = True
-            announced = stream.frames
-            announced_end = _announced_end(stream)
-        if decoded == 0:
-            raise DataError(f"{self.path}: not one frame can be decoded; it is damaged or empty")
-        if announced_end is not None and decoded != announced:
-            missing = round((announced_end - end) * self.rate)
-            damaged |= missing > 0
-            announced = announced or decoded + missing
-        if damaged:
-            of = f" of {announced}" if announced > decoded else ""
-            self._warn(f"damaged after frame {decoded - 1}; {decoded}{of} frames could be read")
+        for strict in (True, False):
+            with self._open() as container:
+                stream = self._stream(container)
+                aspect, to_rgb = stream.sample_aspect_ratio, VideoReformatter()
+                decoding = Decoding(container, stream, self.rate, strict)
+                try:
+                    for decoded in decoding:
+                        if decoding.sound == 1:
+                            self._say_where_it_begins(decoding.before, strict)
+                        read = partial(upright_pixels, decoded.frame, aspect, to_rgb)
+                        yield Picture(read, decoded.index, decoded.time if self._is_timed else None)
+                finally:
+                    self._say_what_was_lost(decoding, stream)
+            if decoding.sound:
+                return
+        raise DataError(f"{self.path}: not one frame can be decoded; it is damaged or empty")
+
+    def _say_where_it_begins(self, before: int, strict: bool) -> None:
+        if not strict:
+            self._warn("begins", "has no sound keyframe; its frames are what the decoder makes of the rest")
+        elif before:
+            self._warn("begins", f"begins inside a group of pictures; {before} frames are passed over")
+
+    def _say_what_was_lost(self, decoding: Decoding, stream: VideoStream) -> None:
+        if not decoding.sound:
+            return
+        missing = 0
+        if decoding.is_done:
+            missing = missing_frames(stream, decoding.end, self.rate, decoding.packets)
+        if decoding.broken_after is None and not missing and not decoding.is_cut:
+            return
+        after = decoding.last_index if decoding.broken_after is None else decoding.broken_after
+        if not decoding.is_done:
+            self._warn("damaged", f"damaged after frame {after}; frames are passed over")
+            return
+        count = decoding.count + missing
+        of = f" of {count}" if count > decoding.sound else ""
+        rest = ", the others are passed over" if decoding.resumed else ""
+        self._warn("damaged", f"damaged after frame {after}; {decoding.sound}{of} frames could be read{rest}")
 
 
 class Camera(Clip):
@@ -272,7 +317,7 @@ class Camera(Clip):
             raise DataError(f"{self.name}: {self._device} cannot be opened: {reason(error)}") from error
 
     def _pictures(self) -> Pictures:
-        to_rgb = VideoReformatter()
+        to_rgb, numbers = VideoReformatter(), itertools.count()
         with self._open() as container:
             packets = container.demux(container.streams.video[0])
             while True:
@@ -286,40 +331,4 @@ class Camera(Clip):
                     ) from error
                 for frame in decoded:
                     if not frame.is_corrupt:
-                        yield partial(_upright_pixels, frame, to_rgb)
-
-
-class _Damage(Exception):
-    """A frame that the decoder had to make up in part, or bytes that are missing."""
-
-
-def _sound_frames(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
-    """The frames in order, up to the first damage; raises `_Damage` or an error of FFmpeg there.
-
-    PyAV's default, threads within a frame, is kept: threads over several frames lose the error of the last.
-    """
-    for packet in container.demux(stream):
-        # The frames before missing bytes are sound; some of them still wait in the decoder for their turn.
-        for frame in stream.codec_context.decode(None if packet.is_corrupt else packet):
-            if frame.is_corrupt:
-                raise _Damage
-            yield frame
-        if packet.is_corrupt:
-            raise _Damage
-
-
-def _announced_end(stream: VideoStream) -> float | None:
-    """When the last frame ends, in seconds, by the file's header; None where the header does not say.
-
-    Only MP4 and AVI, which also number their frames, and Matroska say it; FFmpeg guesses it for the others.
-    """
-    if stream.frames and stream.duration and stream.time_base:
-        return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
-    clock = re.fullmatch(r"(\d+):(\d\d):(\d\d\.?\d*)", stream.metadata.get("DURATION", ""))
-    return int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3]) if clock else None
-
-
-def _upright_pixels(frame: av.VideoFrame, to_rgb: VideoReformatter) -> NDArray[np.uint8]:
-    pixels = to_rgb.reformat(frame, format="rgb24").to_ndarray()
-    # `rotation` counts degrees anticlockwise, as `rot90` counts quarters.
-    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
+                        yield Picture(partial(upright_pixels, frame, to_rgb=to_rgb), next(numbers))

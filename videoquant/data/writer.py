@@ -5,30 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
+from math import ceil, isfinite
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
 import numpy as np
 from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from videoquant.data.video import Frame
 from videoquant.errors import DataError, OutputError
 from videoquant.files import atomic_write, reason
+from videoquant.network.frames import as_pixels
 
 SUFFIXES = (".mp4", ".mkv", ".mov")
 CODEC = "libx264"
+TICKS_PER_SECOND = 1000
+ROUNDING = 0.002  # seconds, by which files that count in milliseconds miss the times of a constant rate
 QUALITY = 20  # x264's constant rate factor: 0 is lossless, 18 cannot be told from the original, 51 is worst
 
 
 class VideoWriter:
     """A video file, H.264 at constant quality (crf 20, yuv420p).
 
-    path: its suffix names the container, one of `SUFFIXES`. rate: frames per second, above 0, at most 1000.
+    path: its suffix names the container, one of `SUFFIXES`. rate: frames per second, above 0, at most 1000;
+    frames whose time is known are shown at it, to about a millisecond, whatever the rate.
 
         with VideoWriter("out.mp4", rate=clip.rate) as writer:
             for frame in clip:
@@ -51,24 +55,32 @@ class VideoWriter:
             raise OutputError(f"{path}: this build of PyAV has no encoder {CODEC}; install the one of PyPI")
         # The simplest fraction near it: 29.97002997 is 30000/1001, as broadcasters have it.
         self._rate = max(Fraction(rate).limit_denominator(1001), Fraction(1, 1001))
+        # A clock that holds the frames of a constant rate exactly, and others to half a millisecond.
+        self._ticks = ceil(TICKS_PER_SECOND / self._rate)  # of a frame
 
     def __enter__(self) -> Self:
         self._output: tuple[OutputContainer, VideoStream] | None = None
         self._shape: tuple[int, ...] = ()
         self._written = 0
+        self._shown = -1  # when the last frame is, in ticks
+        self._start: float | None = None
         self._file = ExitStack()
         self._temporary = self._file.enter_context(atomic_write(self.path))
         return self
 
-    def write(self, frame: NDArray[np.uint8] | Frame) -> None:
-        """Append a frame: uint8 RGB, H×W×3 (or a `Frame`), all of the size of the first.
+    def write(self, frame: Any, time: float | None = None) -> None:
+        """Append a picture of any kind (`network.frames`), all of the size of the first.
 
+        time: when it is shown, in seconds on any clock; default a `Frame`'s own. A frame without one, or one
+        that does not come after the last, follows the last by the time that the rate gives.
         Odd sizes are made even, as yuv420p needs them, by repeating the last row or column.
-        Raises `DataError` for another array, `OutputError` where the file can no longer be written.
+        Raises `DataError` for what is no picture or no time, `OutputError` where the file can no longer be
+        written.
         """
-        pixels = np.asarray(frame)
-        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
-            raise DataError(f"{self.path}: a frame must be uint8, H×W×3; got {pixels.dtype} {pixels.shape}")
+        time = frame.time if time is None and isinstance(frame, Frame) else time
+        if time is not None and not isfinite(time):
+            raise DataError(f"{self.path}: a frame's time must be finite; got {time}")
+        pixels = as_pixels(frame)
         self._shape = self._shape or pixels.shape
         if pixels.shape != self._shape:
             size, first = ("×".join(map(str, shape[:2])) for shape in (pixels.shape, self._shape))
@@ -80,8 +92,28 @@ class VideoWriter:
         with self._refusals():
             self._output = self._output or self._begin(*even.shape[:2])
             container, stream = self._output
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+            picture = av.VideoFrame.from_ndarray(even, format="rgb24")
+            picture.pts, picture.time_base = self._next(time), stream.codec_context.time_base
+            container.mux(stream.encode(picture))
         self._written += 1
+
+    def _next(self, time: float | None) -> int:
+        """When the next frame is shown, in ticks; `self._start` is the first one's on the clock of `time`."""
+        tick = float(1 / (self._rate * self._ticks))
+        shown = self._shown + self._ticks if self._written else 0
+        if time is not None:
+            if self._start is None:
+                self._start = time - shown * tick
+            stated = round((time - self._start) / tick)
+            at_rate = self._written * self._ticks
+            if abs(stated - at_rate) * tick <= ROUNDING:
+                stated = at_rate
+            if stated > self._shown:
+                shown = stated
+            else:  # another clock, which goes on from here
+                self._start = time - shown * tick
+        self._shown = shown
+        return shown
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -101,6 +133,7 @@ class VideoWriter:
         container = av.open(str(self._temporary), "w")
         stream = container.add_stream(CODEC, rate=self._rate, options={"crf": str(QUALITY)})
         stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+        stream.codec_context.time_base = 1 / (self._rate * self._ticks)
         # Said in the file, or players guess from its size which matrix turned RGB into YUV.
         stream.codec_context.colorspace = Colorspace.ITU601
         stream.codec_context.color_range = ColorRange.MPEG

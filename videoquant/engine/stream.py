@@ -98,7 +98,7 @@ class Stream:
     def __call__(self, frame: Any) -> Tensor | dict[str, Tensor]:
         """The network's output for the next frame: a Tensor, or {name: Tensor} where there are several.
 
-        frame: a `Frame`, uint8 pixels H×W×3 RGB, or the network's input 1×C×H×W.
+        frame: a `Frame`, a picture (`network.frames`), or the network's input 1×C×H×W.
         Raises `DataError` for a frame that cannot be taken, and where another thread is using the stream.
         """
         return unwrap(self.run(frame))

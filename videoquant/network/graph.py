@@ -167,9 +167,10 @@ class Network:
             return unwrap(self.run(self.prepare(frame)))
 
     def prepare(self, frame: Any) -> Tensor:
-        """The network's input for a frame: uint8 pixels H×W×3 (or what has `.pixels`), or the input itself.
+        """The network's input for a frame: a picture of any kind (`network.frames`), or the input itself.
 
-        Raises `DataError` where a tensor has another shape than `input_shape`, or is not finite.
+        Raises `DataError` for what is neither, or where an input has another shape than `input_shape`, or is
+        not finite.
         """
         return prepare(frame, self.preprocessing, self.input_shape, self.name)
 

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from videoquant.errors import DataError, NetworkError
+from videoquant.network.frames import as_array, as_pixels
 from videoquant.network.ycbcr import luma
 
 COLORS = ("RGB", "BGR", "Y")
@@ -112,7 +113,8 @@ class Preprocessing:
         if self.color == "Y":
             image = torch.from_numpy(luma(pixels).astype(np.float32))[None, None]
         else:
-            image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).unsqueeze(0)
+            owned = np.require(pixels, requirements=["C", "W"])  # what PyTorch can share
+            image = torch.from_numpy(owned).permute(2, 0, 1).unsqueeze(0)
         if self.fit == "pad":
             below, right = (whole - part for whole, part in zip(size, image.shape[-2:], strict=True))
             image = F.pad(image.float(), (0, right, 0, below), mode="replicate")
@@ -166,21 +168,38 @@ def prepare(
     name: str = "network",
     check_finite: bool = True,
 ) -> torch.Tensor:
-    """A network's input for a frame: uint8 pixels H×W×3 (or what has `.pixels`), or the input itself.
+    """A network's input for a frame: a picture of any kind (`frames.as_pixels`), or the input itself.
 
+    The input itself are floating-point numbers, a tensor or an array, N×C×H×W or C×H×W; integers never are.
     input_shape: N×C×H×W of the network; an input may have another N. name: of the network, for messages.
     check_finite: False where the caller does it himself.
-    Raises `DataError` where a tensor has another shape, or is not finite.
+    Raises `DataError` for what is neither, or where an input has another shape, or is not finite.
     """
-    frame = getattr(frame, "pixels", frame)
-    if not isinstance(frame, torch.Tensor):
-        return preprocessing.prepare(frame, (input_shape[2], input_shape[3]))
-    if tuple(frame.shape[1:]) != tuple(input_shape[1:]):
-        want, got = ("×".join(map(str, shape)) for shape in (input_shape, frame.shape))
+    x = _input(getattr(frame, "pixels", frame), input_shape)
+    if x is None:
+        return preprocessing.prepare(as_pixels(frame), (input_shape[2], input_shape[3]))
+    if tuple(x.shape[1:]) != tuple(input_shape[1:]):
+        want, got = ("×".join(map(str, shape)) for shape in (input_shape, x.shape))
         raise DataError(f"{name}: the input must be {want}; got {got}")
-    if check_finite and not bool(torch.isfinite(frame).all()):
+    if check_finite and not bool(torch.isfinite(x).all()):
         raise DataError(f"{name}: the input holds NaN or infinity")
-    return frame.float().contiguous(memory_format=torch.channels_last) if frame.dim() == 4 else frame.float()
+    return x.float().contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x.float()
+
+
+def _input(frame: Any, input_shape: Sequence[int]) -> torch.Tensor | None:
+    """Floating-point numbers as a network's input, with the first axis that C×H×W lacks; None for others.
+
+    An array in the order of pictures, H×W×C, is none.
+    """
+    if isinstance(frame, np.ndarray) and frame.dtype.kind == "f":
+        if frame.ndim != 4 and frame.shape != tuple(input_shape[1:]):
+            return None
+        x = torch.from_numpy(as_array(frame).astype(np.float32))
+    elif isinstance(frame, torch.Tensor) and frame.is_floating_point():
+        x = frame
+    else:
+        return None
+    return x[None] if x.shape == tuple(input_shape[1:]) else x
 
 
 def _number(text: str, key: str) -> float:

@@ -67,7 +67,7 @@ class PolicyStream:
     def __call__(self, frame: Any) -> Tensor | dict[str, Tensor]:
         """The chosen network's output for a frame: a Tensor, or {name: Tensor} where there are several.
 
-        frame: a `Frame`, uint8 pixels H×W×3 RGB, or the networks' input 1×C×H×W.
+        frame: a `Frame`, a picture (`network.frames`), or the networks' input 1×C×H×W.
         """
         return unwrap(self.run(frame))
 

@@ -79,8 +79,8 @@ class Stream:
     def __call__(self, frame: Any) -> Tensor | dict[str, Tensor]:
         """The network's output for the next frame: a Tensor, or {name: Tensor} where there are several.
 
-        frame: a `Frame`, uint8 pixels H×W×3 RGB, or the network's input N×C×H×W. Gradients flow where the
-        input or the network's weights ask for them.
+        frame: a `Frame`, a picture (`network.frames`), or the network's input N×C×H×W. Gradients flow where
+        the input or the network's weights ask for them.
         """
         return unwrap(self.run(frame))
 
