@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import ceil, isfinite
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import av
 import numpy as np
@@ -22,7 +22,7 @@ from videoquant.files import atomic_write, reason
 from videoquant.network.frames import as_pixels
 
 SUFFIXES = (".mp4", ".mkv", ".mov")
-CODEC = "libx264"
+CODEC: Final = "libx264"
 TICKS_PER_SECOND = 1000
 ROUNDING = 0.002  # seconds, by which files that count in milliseconds miss the times of a constant rate
 QUALITY = 20  # x264's constant rate factor: 0 is lossless, 18 cannot be told from the original, 51 is worst
