@@ -107,6 +107,19 @@ def test_without_anything_to_measure_sqnr_decides():
     assert best_alpha(points_of((0.99, 12.0, None), (0.999, 10.0, 0.5)), F1) == 0.999
 
 
+def test_each_clip_begins_with_a_keyframe(network):
+    """Three frames and T = 2: the state left by the first clip is that of a residual frame to come."""
+    scheme, both = vq.Scheme.parse("w8a8->w8a4 T=2"), clips(3, 2)
+    curve = vq.search_alpha(network, scheme, both)
+    sqnr, quantized = Sqnr(), calibrate(network, curve.scheme, both)
+    for clip in both:
+        stream = quantized.stream()
+        for frame in clip:
+            sqnr.update(network(frame)["map"], stream(frame)["map"])
+    (best,) = (point for point in curve.points if point.alpha == curve.best)
+    assert best.sqnr_db == pytest.approx(sqnr.result(), abs=1e-9)
+
+
 def test_predicted_ranges_have_an_alpha_too(network):
     curve = vq.search_alpha(network, vq.Scheme.parse("w8a4 qpp=2"), clips(1, 8))
     assert str(curve.scheme).startswith("w8a4 qpp=2 quantile=0.9")

@@ -5,6 +5,7 @@ import torch
 
 import videoquant as vq
 from tests.networks import moving_frames, small_network
+from videoquant.calibration.calibrate import layer_weights
 from videoquant.errors import CalibrationWarning
 
 
@@ -82,3 +83,18 @@ def test_progress_is_called_once_per_node(network):
     calls = []
     vq.quantize(network, "w8a8->w4a4 T=2", moving_frames(4), progress=lambda: calls.append(1))
     assert len(calls) == len(network.nodes)
+
+
+@pytest.mark.parametrize(
+    ("text", "bits"),
+    [
+        ("w8a8->w4a4 T=2", (8, 4)),
+        ("w4a4->w8a8 T=2", (4, 8)),
+        ("w8a8->w8a4 T=2", (8, 8)),
+        ("w8a8->fp32 T=2", (8, None)),
+    ],
+)
+def test_residual_frames_have_weights_of_their_own_bits(network, text, bits):
+    layer = layer_weights(network, vq.Scheme.parse(text))["block.project"]
+    assert tuple(codes and codes.bits for codes in (layer.key, layer.residual)) == bits
+    assert (layer.residual is layer.key) == (bits[0] == bits[1])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.networks import moving_frames, small_network
-from videoquant.calibration.sampling import calibration_runs, calibration_spans, cut, split
+from videoquant.calibration.sampling import calibration_runs, calibration_spans, cut, evenly, split
 from videoquant.data.video import Frame
 from videoquant.schemes import Scheme
 
@@ -77,3 +77,9 @@ def test_cut_begins_a_new_clip_at_a_seek_and_at_the_period():
     frames = [Frame(pixels, i) for i in (0, 1, 2, 3, 7, 8)]
     assert [len(clip) for clip in cut(network, frames, 3)] == [3, 1, 2]
     assert [len(clip) for clip in cut(network, moving_frames(5), 2)] == [2, 2, 1]
+
+
+def test_samples_are_the_middles_of_equal_parts():
+    assert evenly(range(100), 2) == [25, 75]
+    assert evenly(range(9), 3) == [1, 4, 7]
+    assert evenly(range(3), 5) == [0, 1, 2]

@@ -1,14 +1,17 @@
 """The placement of predictors, against every placement there is; the choice of features."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoquant.calibration.survey import best_placement, select
-from videoquant.quantizers.features import POOL
+from videoquant.calibration.survey import best_placement, place, select
+from videoquant.quantizers.features import DEFAULT, POOL
+from videoquant.quantizers.placement import Point
+from videoquant.simulate.parameters import Watched
 
 
 def total(errors, chosen):
@@ -53,3 +56,41 @@ def test_features_that_do_not_vary_are_chosen_last():
     features[:, ::2] = 1.0
     chosen = select(features, [generator.normal(size=(60, 2))], 24)
     assert not {POOL.index(name) % 2 for name in chosen} & {0}
+
+
+def test_what_explains_one_end_alone_does_not_outvote_what_explains_all():
+    """Shares of variance are averaged, not F: that of an end explained to the last digit knows no bound."""
+    generator = np.random.default_rng(2)
+    features = generator.normal(size=(60, len(POOL)))
+    exact, broad = features[:, POOL.index("std")], features[:, POOL.index("mean")]
+    ends = [exact + 1e-6 * generator.normal(size=60)]
+    ends += [broad + 0.5 * generator.normal(size=60) for _ in range(3)]
+    ranges = [np.stack(ends[:2], 1), np.stack(ends[2:], 1)]
+    assert select(features, ranges, 1) == ("mean",)
+
+
+@pytest.mark.parametrize("scale", [1, 100, 1e-3])
+def test_positions_do_not_depend_on_the_scale_of_a_quantizers_range(scale):
+    """Of two places for a second predictor, each suits one quantizer: the one that gains more decides."""
+    generator = np.random.default_rng(3)
+    names = ["a", "b", "c"]
+    values = {name: generator.normal(size=(40, len(DEFAULT))) for name in names}
+    network = SimpleNamespace(
+        input="x", nodes=[SimpleNamespace(name=n) for n in ("a", "b", "c", "one", "other")]
+    )
+    one, other = Point("p", 4, None), Point("q", 4, None)
+
+    def ranges(value, size):  # samples × 2, what is not explained by one feature of a value is noise
+        high = size * (10 + values[value][:, 0] + 0.01 * generator.normal(size=40))
+        return np.stack([np.zeros(40), high], 1)
+
+    walk = SimpleNamespace(
+        points={"one": one, "other": other},
+        watched={name: Watched(DEFAULT, DEFAULT) for name in names},
+        features={(name, False): values[name] for name in names},
+        ranges={(one, False): ranges("b", 1.0), (other, False): scale * ranges("c", 0.5)},
+    )
+    # Relative to its own average `one` varies as much as `other`; both alike, the sum is the same wherever:
+    walk.ranges[one, False][:, 1] *= 1.0
+    walk.ranges[one, False][:, 1] += 10.0  # … so that `one` varies half as much, and c is the better place
+    assert place(network, walk, "a", names, [one, other], 2) == ("a", "c")

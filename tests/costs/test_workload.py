@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
+import videoquant as vq
 from tests.costs.chips import one_conv
 from tests.networks import small_network
 from videoquant.costs.workload import workload
@@ -66,3 +68,10 @@ def test_unknown_kinds_of_layers_are_refused(monkeypatch):
     network.tensors[f"{node.name}.weight"] = next(iter(network.tensors.values()))
     with pytest.raises(NetworkError, match=r"no cost is known for the kind 'add'"):
         workload(network)
+
+
+@pytest.mark.parametrize(("groups", "channels"), [(1, (8, 4)), (2, (4, 4)), (4, (2, 4))])
+def test_groups_of_a_transposed_convolution_count_the_input_channels_of_one(groups, channels):
+    up = torch.nn.ConvTranspose2d(8, 4, 2, stride=2, groups=groups)
+    work = workload(vq.capture(up, (torch.zeros(1, 8, 5, 5),)))
+    assert (work.in_channels[0], work.out_channels[0]) == channels

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videoquant.errors import SchemeError
-from videoquant.quantizers.features import DEFAULT, POOL, SAMPLES, choice, features
+from videoquant.quantizers.features import DEFAULT, POOL, SAMPLES, choice, features, sample_steps
 
 
 def test_the_pool_is_the_papers():
@@ -54,3 +54,12 @@ def test_a_constant_activation_has_features():
 def test_an_unknown_feature_is_refused():
     with pytest.raises(SchemeError, match="unknown feature 'median'"):
         features(torch.zeros(1, 3), ("median",))
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 400, 300), (1, 64, 90, 700), (1, 1, 3, 200_000)])
+def test_the_sample_is_every_so_many_rows_and_columns(shape):
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    rows, columns, _ = sample_steps(shape)
+    few = x[:, :, ::rows, ::columns]
+    assert columns > 1 and few.numel() < 2 * SAMPLES
+    assert features(x, POOL).tolist() == features(few.contiguous(), POOL).tolist()

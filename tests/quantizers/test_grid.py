@@ -98,3 +98,8 @@ def test_neither_the_threshold_nor_the_least_value_is_past_the_dense_cells(thres
     # Nor is T much before the end of its cell.
     assert top <= threshold * (1 + 3e-7) or -low > 0
     assert Grid.dense(0.0, threshold, bits, symmetric).cells[1] <= threshold * (1 + 3e-7)
+
+
+def test_values_far_below_the_threshold_do_not_move_the_zero_point():
+    assert Grid.dense(-100.0, 1.0, 4, False) == Grid.dense(-1.0, 1.0, 4, False)
+    assert Grid.dense(-1.0, 1.0, 4, False).zero_point == 8

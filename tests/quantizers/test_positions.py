@@ -79,3 +79,12 @@ def test_an_activation_after_all_layers_does_not_serve():
 def test_what_counts_as_an_activation(module, expected):
     network = vq.capture(nn.Sequential(nn.Conv2d(3, 4, 1), module), (torch.rand(1, 3, 4, 4),))
     assert is_activation(network.nodes[-1]) is expected
+
+
+@pytest.mark.parametrize("module", [nn.Hardtanh(), nn.Hardtanh(0.5, 1.0)])
+def test_a_clamp_of_other_limits_is_no_first_activation(module):
+    layers = nn.Sequential(nn.Conv2d(3, 4, 1), module, nn.Conv2d(4, 4, 1), nn.ReLU(), nn.Conv2d(4, 4, 1))
+    network = vq.capture(layers, (torch.rand(1, 3, 4, 4),))
+    clamp, relu = (node.name for node in network.nodes if node.op == "clamp")
+    assert resolve(network, ("first-relu",), quantizers(network)) == (relu,)
+    assert not is_activation(next(node for node in network.nodes if node.name == clamp))

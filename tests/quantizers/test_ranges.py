@@ -12,10 +12,12 @@ from videoquant.errors import SchemeError
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.ranges import (
     ACIQ,
+    BINS,
     MSE,
     MinMax,
     Quantile,
     Threshold,
+    _histogram,
     gaussian_clip,
     laplace_clip,
     upper_quantile,
@@ -149,3 +151,39 @@ def test_the_search_sees_every_channel_of_a_large_tensor(channels):
         y = x.clone()
         y[:, loud] *= 10
         assert MSE().measure(y, 8, False)[1] > 9
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bins_stand_for_their_middles(channels):
+    middles = -1 + (torch.arange(BINS) + 0.5) * (3 / BINS)
+    x = middles.repeat_interleave(channels).reshape(1, channels, BINS, 1)
+    centres, counts = _histogram(x, -1.0, 2.0)
+    assert centres.numpy() == pytest.approx(middles.numpy(), abs=1e-6)
+    assert counts.tolist() == [channels] * BINS
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("bits", [2, 3, 4, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_both_ends_of_a_two_sided_range_are_refined(seed, bits, sign):
+    """Neither end can be moved alone for a better range."""
+    generator = torch.Generator().manual_seed(seed)
+    x = sign * torch.cat([-torch.empty(20_000).exponential_(1.0, generator=generator), torch.rand(2_000)])
+    a, b = MSE().measure(x, bits, False)
+
+    def error(low, high):
+        return float((Grid.affine(low, high, bits).fake_quantize(x) - x).square().mean())
+
+    shares = [i / 400 for i in range(1, 401)]
+    best_low = min(error(float(x.min()) * share, b) for share in shares)
+    best_high = min(error(a, float(x.max()) * share) for share in shares)
+    assert error(a, b) <= 1.01 * min(best_low, best_high)
+
+
+def test_aciq_clips_around_the_mean():
+    x = torch.randn(100_000, generator=torch.Generator().manual_seed(0))
+    low, high = ACIQ().measure(x - 0.5, 2, False)
+    assert (low, high) == pytest.approx((-0.5 - gaussian_clip(2), -0.5 + gaussian_clip(2)), rel=0.02)
+    low, high = ACIQ().measure(torch.cat([x + 5, torch.tensor([-0.1])]), 2, False)
+    assert high == pytest.approx(5 + gaussian_clip(2), rel=0.01)
+    assert low == 0  # a range holds zero

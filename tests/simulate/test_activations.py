@@ -87,3 +87,21 @@ def test_a_location_is_decided_by_its_largest_channel():
     residual[0, 2, 0, 1] = 9
     _, shares = quantize_adaptive(residual, Grid.symmetric(127.0, 8), 8, 0)
     assert shares == pytest.approx({0: 0.5, 4: 0, 8: 0.5})
+
+
+def test_a_location_of_a_linear_layer_is_a_row():
+    residual = torch.zeros(1, 4, 3)
+    residual[0, 1, 2] = 9
+    residual[0, 2, 0] = 3
+    x_hat, shares = quantize_adaptive(residual, Grid.symmetric(127.0, 8), 8, 0)
+    assert shares == pytest.approx({0: 0.5, 4: 0.25, 8: 0.25})
+    assert torch.equal(x_hat.values, residual)
+
+
+@pytest.mark.parametrize(("bits", "expected"), [(4, {0: 0.25, 4: 0.75}), (6, {0: 0.25, 4: 0.5, 6: 0.25})])
+def test_no_location_is_wider_than_the_residual(bits, expected):
+    codes = torch.tensor([0.0, 3.0, -7.0, 31.0]).view(1, 1, 1, 4)
+    last = 2 ** (bits - 1) - 1
+    x_hat, shares = quantize_adaptive(codes, Grid.symmetric(last, bits), bits, tolerance=0)
+    assert shares == pytest.approx(expected)
+    assert float(x_hat.values.abs().max()) == last

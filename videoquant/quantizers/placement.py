@@ -71,10 +71,10 @@ def points(network: Network, bits: dict[str, LayerBits]) -> dict[str, Point]:
 
 def head_layers(network: Network) -> set[str]:
     """The layers that see the network's input through no other layer."""
-    fresh = {network.input}  # values that no layer stands before
+    fresh = {network.input}  # values that no layer stands before; those of constants are such too
     head = set()
     for node in network.nodes:
-        if node.inputs and all(value in fresh for value in node.inputs):
+        if all(value in fresh for value in node.inputs):
             if node.is_layer:
                 head.add(node.name)
             else:
