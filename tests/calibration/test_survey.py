@@ -80,17 +80,16 @@ def test_positions_do_not_depend_on_the_scale_of_a_quantizers_range(scale):
     )
     one, other = Point("p", 4, None), Point("q", 4, None)
 
-    def ranges(value, size):  # samples × 2, what is not explained by one feature of a value is noise
-        high = size * (10 + values[value][:, 0] + 0.01 * generator.normal(size=40))
+    def ranges(
+        value, size, share
+    ):  # samples × 2: of this size on average, a share of it explained by a value
+        high = size * (1 + share * values[value][:, 0] + 0.001 * generator.normal(size=40))
         return np.stack([np.zeros(40), high], 1)
 
     walk = SimpleNamespace(
         points={"one": one, "other": other},
         watched={name: Watched(DEFAULT, DEFAULT) for name in names},
         features={(name, False): values[name] for name in names},
-        ranges={(one, False): ranges("b", 1.0), (other, False): scale * ranges("c", 0.5)},
+        ranges={(one, False): ranges("b", 10.0, 0.05), (other, False): ranges("c", 5 * scale, 0.1)},
     )
-    # Relative to its own average `one` varies as much as `other`; both alike, the sum is the same wherever:
-    walk.ranges[one, False][:, 1] *= 1.0
-    walk.ranges[one, False][:, 1] += 10.0  # … so that `one` varies half as much, and c is the better place
     assert place(network, walk, "a", names, [one, other], 2) == ("a", "c")
