@@ -5,6 +5,7 @@ import pytest
 
 import videoquant as vq
 from tests.networks import small_network
+from videoquant.costs.bops import frame_bops
 from videoquant.data.video import Frame
 from videoquant.tasks.sqnr import EXACT_DB
 
@@ -27,3 +28,26 @@ def test_no_frames_are_refused():
     network = small_network()
     with pytest.raises(vq.DataError, match="no frames to score"):
         vq.compare(network, [vq.quantize(network, "fp32", [])], [])
+
+
+def test_costs_are_those_of_an_endless_film():
+    """A clip that ends within a cycle has more keyframes than it should; what is said is per cycle."""
+    network, stream = small_network(), frames(10)
+    quantized = vq.quantize(network, "w8a8->w4a4 T=4", stream)
+    (row,) = vq.compare(network, [quantized], stream).rows
+    key, residual = (frame_bops(network, quantized.scheme, is_key) / 1e9 for is_key in (True, False))
+    assert [frame["key"] for frame in row.per_frame] == [True, False, False, False] * 2 + [True, False]
+    assert row.gbops_per_frame == pytest.approx((key + 3 * residual) / 4)
+
+
+def test_a_rows_density_is_its_mean_over_the_macs():
+    network, stream = small_network(), frames(3)
+    quantized = vq.quantize(network, "w8a4 ds=3%", stream)
+    (row,) = vq.compare(network, [quantized], stream[:1]).rows
+    alone = quantized.stream()
+    alone.run(stream[0])
+    at = {layer: alone.densities[point] for layer, point in quantized.points.items()}
+    macs = {layer: network.macs[layer] for layer in at}
+    mean = sum(macs[layer] * density for layer, density in at.items()) / sum(macs.values())
+    assert row.density["mean"] == pytest.approx(mean)
+    assert mean != pytest.approx(sum(at.values()) / len(at), rel=1e-3)  # layers differ in both

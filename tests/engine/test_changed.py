@@ -1,5 +1,7 @@
 """Where a frame's work was done, and frames that are computed in full now and then."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ import videoquant as vq
 from tests.networks import moving_frames, small_network
 from videoquant.data.video import Frame
 from videoquant.engine import lower
+from videoquant.engine.changed import changed
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,16 @@ def test_work_lies_where_the_picture_changes(plan, frames):
     assert changed.min() >= 0 and changed[:4, :4].min() > changed[8:, 8:].max() and changed.max() <= 1
     # Layers behind the mean over all places see a change everywhere, so there it is not 0.
     assert float(changed.mean()) <= stream.work_share + 1e-6 < 1
+
+
+def test_more_work_lies_where_more_channels_moved():
+    """Groups of 4 channels that moved, by pixel, as a session tells them; 4 pixels of which two moved."""
+    session = SimpleNamespace(moved=lambda index: np.array([[1, 8], [0, 0]], np.uint16))
+    operators = [{"inputs": [1]}]
+    parts = changed(session, [("layer", 100, 20, "residual")], operators, (2, 2))
+    assert np.allclose(parts[0, 1], 8 * parts[0, 0]) and parts[1].sum() == 0
+    whole = changed(session, [("layer", 100, 20, "listed")], operators, (2, 2))
+    assert whole[0, 0] == whole[0, 1] > 0 and whole[1].sum() == 0
 
 
 def test_of_residual_schemes_every_frame_is_whole(frames):

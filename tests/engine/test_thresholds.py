@@ -122,6 +122,51 @@ def test_a_measure_that_sees_nothing_is_replaced(plan, frames):
     assert thresholds == calibrate_thresholds(plan, frames, 0.1)
 
 
+class Brightness(Task):
+    """The mean of the first output, 1 − which stands for an accuracy and which for an error."""
+
+    higher = True
+
+    @property
+    def measures(self):
+        return (Measure("near", "nearness", higher_is_better=self.higher),)
+
+    def agreement(self):
+        sign = -1 if self.higher else 1
+        return Mean("near", self.primary, lambda a, b: sign * float((a - b).abs().mean() / a.abs().mean()))
+
+    def draw(self, pixels, outputs):
+        return pixels
+
+
+class Error(Brightness):
+    higher = False
+
+
+def test_of_an_error_more_is_worse(plan, frames):
+    name = next(iter(plan.stream("frame").run(frames[0])))
+    every = {slot["name"]: 255 for slot in plan.spec["slots"] if slot["type"] == "u8"}
+    losses = [
+        _Bench(plan, frames, kind(name, (16, 16), plan.preprocessing), 1).run(every).loss
+        for kind in (Brightness, Error)
+    ]
+    assert losses[0] == losses[1] > 0
+
+
+def test_a_measure_that_tells_frames_apart_is_not_blind(plan, frames):
+    name = next(iter(plan.stream("frame").run(frames[0])))
+    for kind, blind in ((Brightness, False), (Constant, True)):
+        task = kind(name, (16, 16), plan.preprocessing)
+        assert _Bench(plan, frames, task, 1).is_blind() is blind
+
+
+def test_the_first_frame_which_has_none_before_it_is_not_counted(plan, frames):
+    """Of a picture that stands still no layer is computed again: each frame but the first costs the same."""
+    films = [[Frame(frames[0].pixels, index) for index in range(count)] for count in (2, 6)]
+    short, long = (_Bench(plan, still, None, 1).run({}).cost for still in films)
+    assert short == pytest.approx(long) and short < 0.2
+
+
 def test_refused(plan, frames):
     with pytest.raises(DataError, match="budget is -1"):
         calibrate_thresholds(plan, frames, -1)

@@ -232,6 +232,15 @@ def test_pose_from_heatmaps_in_the_frames_pixels():
         score.update(frame, {"heatmap": heatmap((1, 2))[None]}, target)
 
 
+def test_the_first_pixel_of_the_input_covers_four_of_a_frame_of_four_times_its_size():
+    task = BodyLandmarks("landmarks", (8, 8), PLAIN, 2, None, 0.0)
+    score = score_for(task, dataset("pose", ("neck", "belly")))
+    frame = np.zeros((32, 32, 3), np.uint8)
+    # 0.2 · 2.6 = 0.52 pixels; pixel (0, 0) covers 0 to 3 of the frame, whose middle is 1.5.
+    target = Joints(np.array([[1.5, 1.5], [5.5, 1.5]], np.float32), np.ones(2, np.bool_), (0, 0, 2.6, 2))
+    assert score.update(frame, {"landmarks": torch.tensor([[0.0, 0, 1, 0]])}, target) == {"pck": 1.0}
+
+
 def test_pose_from_points():
     task = BodyLandmarks("landmarks", (8, 8), PLAIN, 3, None, 0.0)
     score = score_for(task, dataset("pose", ("neck", "belly")))

@@ -21,6 +21,8 @@ def test_sqnr_pools_signal_and_noise():
         (0, 1, -EXACT_DB),
         (1, float("nan"), -EXACT_DB),
         (1, float("inf"), -EXACT_DB),
+        (1, 1e20, -EXACT_DB),
+        (1e20, 1, EXACT_DB),
     ],
 )
 def test_decibels_are_always_finite(signal, noise, expected):

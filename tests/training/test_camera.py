@@ -42,6 +42,12 @@ def test_zoom_and_turn_keep_the_middle():
         assert np.isclose(a * e - b * d, np.hypot(a, d) ** 2)  # a similarity: nothing is sheared
 
 
+def test_zooming_in_shows_a_smaller_part():
+    camera = Camera((20, 15), ((0, 0, 0.2, 0), (0, 0, 0.2, 0)))
+    widths = [16 * m[0] for m in camera.maps((10, 16), 3)]
+    assert np.allclose(widths, [16, 16 * np.exp(-0.2), 16 * np.exp(-0.4)])
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12))
 def test_labels_move_with_the_picture(seed, frames):
     """What is bright is labelled 1: in every frame the two agree away from borders."""

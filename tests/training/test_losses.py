@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoquant.training.losses import KEPT, hard_cross_entropy
+from videoquant.training.losses import KEPT, hard_cross_entropy, relative_error
 
 VOID = 5
 
@@ -50,3 +50,10 @@ def test_without_labelled_pixels_it_is_nothing_and_has_a_gradient():
     loss = hard_cross_entropy(logits, torch.full((1, 4, 4), VOID), VOID, 0.9)
     loss.backward()
     assert loss.item() == 0 and not logits.grad.any()
+
+
+def test_a_reference_counts_by_how_much_it_varies():
+    reference = 1000 + torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert float(relative_error(reference, reference)) == 0
+    mean = torch.full_like(reference, float(reference.mean()))
+    assert float(relative_error(mean, reference)) == pytest.approx(1, rel=1e-3)

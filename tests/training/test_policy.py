@@ -21,7 +21,7 @@ from videoquant.training import policy as room
 from videoquant.training import policy_file
 from videoquant.training.choices import check_choices, choice_bops, fingerprint
 from videoquant.training.loss_table import loss_table
-from videoquant.training.policy import policy_recipe, straight_through, train_policy
+from videoquant.training.policy import PolicyObjective, policy_recipe, straight_through, train_policy
 from videoquant.training.policy_file import load_policy
 
 SCHEMES = tuple(f"{bits} head=2 tail=2" for bits in ("w8a8", "w4a4", "w2a2"))
@@ -191,6 +191,26 @@ def test_a_straight_through_sample_is_one_hot_and_has_a_soft_gradient(seed, coun
     soft = ((logits + noise) / temperature).softmax(1).detach()
     expected = soft * (costs - (soft * costs).sum(1, keepdim=True)) / temperature
     assert torch.allclose(logits.grad, expected, atol=1e-4)
+
+
+def test_a_mirror_image_comes_with_its_own_losses(choices, pictures):
+    losses = torch.tensor([[[0.1, 0.2, 0.3], [1.1, 1.2, 1.3]]] * len(pictures))
+    objective = PolicyObjective(pictures, SHORT, choices, losses, 0.1, 1.0)
+    pair, met = objective.pair(0), set()
+    for seed in range(8):
+        seen, target = objective.example(pair, np.random.default_rng(seed))
+        mirrored = not np.array_equal(seen, pair[0])
+        assert np.array_equal(target[0], pair[1][int(mirrored)])
+        met.add(mirrored)
+    assert met == {False, True}
+
+
+def test_the_dearest_choice_costs_1(choices, pictures):
+    objective = PolicyObjective(pictures, SHORT, choices, torch.zeros(len(pictures), 2, 3), 0.1, 1.0)
+    bops = choice_bops(choices)
+    logits, targets = torch.tensor([[9.0, 0, 0]]), torch.zeros(1, 2, 3)  # no noise: the first is chosen
+    assert float(objective.loss(logits, targets)) == pytest.approx(0.1)
+    assert float(objective.loss(logits.flip(1), targets)) == pytest.approx(0.1 * bops[2] / bops[0])
 
 
 def test_samples_follow_the_softmax():

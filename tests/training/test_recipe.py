@@ -63,3 +63,8 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nothing(schedule, half):
     assert Recipe(**BASE, schedule=schedule, warmup=0, learning_rate=2.0).rate_at(50, 100) == pytest.approx(
         2 * half
     )
+
+
+@pytest.mark.parametrize("task", ["segmentation", "super-resolution", None])
+def test_nothing_decays_in_quantization_aware_training(task):
+    assert Recipe.for_scheme(task, (32, 32)).weight_decay == 0

@@ -3,6 +3,7 @@
 import os
 import signal
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tests.networks import small_network
 from videoquant.data.writer import VideoWriter
 from videoquant.errors import DataError, SchemeError
 from videoquant.network.preprocessing import Preprocessing
+from videoquant.training import clips
 from videoquant.training.clips import FilmedStills, VideoWindows
 from videoquant.training.recipe import Recipe
 from videoquant.training.trainer import STATE_FILE
@@ -138,6 +140,30 @@ def test_stills_are_filmed_in_cycles(pictures):
     inputs, targets = objective.collate(examples)
     assert inputs.shape == (2, 4, 3, *CROP) and targets.shape == (8, *CROP)
     assert not torch.equal(inputs[0, 0], inputs[0, 1])
+
+
+def test_beyond_a_stills_border_there_are_no_labels(pictures):
+    larger = recipe(crop=(2 * CROP[0], 4 * CROP[1]), scales=(1.0, 1.0))
+    objective = clip_objective(network(), vq.Scheme.parse("w8a8->w4a4 T=3"), pictures, larger)
+    film, labels = objective.labelled.film(objective.pair(0), 3, np.random.default_rng(0))
+    assert film.shape[1:3] == labels.shape[1:] == larger.crop
+    void = pictures[0].target.void
+    assert (labels[:, [0, 0, -1, -1], [0, -1, 0, -1]] == void).all() and (labels != void).any()
+
+
+def test_a_distilled_frame_is_held_against_that_frame_alone(video, monkeypatch):
+    """Some networks mix the pictures of a batch, or take one alone."""
+    net, batches = network(), []
+
+    def run(x):
+        batches.append(len(x))
+        return net.run(x)
+
+    monkeypatch.setattr(clips, "on_device", lambda network, device: SimpleNamespace(run=run))
+    objective = clip_objective(net, vq.Scheme.parse("w8a8->w4a4 T=3"), video, recipe(), distill=True)
+    inputs, targets = objective.collate([objective.pair(0), objective.pair(1)])
+    loss = objective.loss(net.run(inputs.flatten(0, 1)), targets)
+    assert batches == [1] * 6 and float(loss) == pytest.approx(0, abs=1e-9)
 
 
 def test_a_video_is_used_as_it_is(video):
