@@ -15,6 +15,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 import videoquant as vq
+from videoquant.data.writer import VideoWriter
 from videoquant.tasks.sqnr import EXACT_DB
 
 NETWORK = "selfie_segmentation"
@@ -248,3 +249,17 @@ def test_ctrl_c_leaves_what_is_finished(small, clip, tmp_path):
     assert data["complete"] is False and data["frames"] == 4
     assert [len(row["per_frame"]) for row in data["rows"]] == [4, 4]
     assert (tmp_path / "videoquant-report" / "report.html").exists()
+
+
+def test_an_empty_scene_recommends_nothing(small, command, tmp_path):
+    random = np.random.default_rng(0)
+    with VideoWriter(tmp_path / "empty.mp4", 25) as writer:  # the network finds nothing in it
+        for _ in range(20):
+            writer.write(random.integers(60, 120, (96, 128, 3)).astype(np.uint8))
+    code, out, err = command("compare", small, "--video", "empty.mp4", "--schemes", "fp32; w8a8; w6a6")
+    assert code == 0 and "mask IoU: these frames show nothing to measure" in err
+    assert next(line for line in out.splitlines() if "w6a6" in line).split()[-1] == "–"
+    rows = json.loads((tmp_path / "videoquant-report/results.json").read_text())["rows"]
+    assert all(row["agreement"] == {} for row in rows)
+    page = (tmp_path / "videoquant-report/report.html").read_text(encoding="utf-8")
+    assert "mask IoU recommends none: these frames show nothing that it could measure." in page

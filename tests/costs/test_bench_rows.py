@@ -61,5 +61,5 @@ def test_other_files_are_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ChipError, match=r"bench\.json: "):
         read_bench(path)
-    with pytest.raises(ChipError, match="missing.json: no such file"):
+    with pytest.raises(ChipError, match=r"missing\.json: no such file"):
         read_bench(tmp_path / "missing.json")

@@ -184,6 +184,9 @@ def command(
         write_json(result, json_file)
     page = write_report(result, report)
     console.print(render_table(result))
+    for measure in result.measures:
+        if not any(measure.name in row.agreement for row in result.rows):
+            note(f"{measure.label}: these frames show nothing to measure")
     by_class = render_labels(result, console)
     if by_class:
         console.print(by_class)
