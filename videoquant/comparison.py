@@ -229,8 +229,9 @@ class _Contender:
         else:
             output = stream.run(frame)
         if isinstance(stream, EngineStream):
-            met = stream.densities
-            densities = {point: met[str(point)] for point in self.points.values() if str(point) in met}
+            if isinstance(self.scheme.representation, DenseSparse):
+                met = stream.densities
+                densities = {point: met.get(str(point), 0.0) for point in self.points.values()}
         else:
             shares, densities = stream.shares, stream.densities
         bops = frame_bops(self.network, self.scheme, stream.is_key, shares, densities)

@@ -74,6 +74,7 @@ struct Op {
     Move move;
     Memory constant;
     std::vector<StepPlan> steps;
+    bool after_pause = false;  // the caller looks at values before this operator: all before it must be stored
 };
 
 struct Plan {

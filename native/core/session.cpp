@@ -41,12 +41,14 @@ Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::
         lists_[s] = SparseList(slot.w, slot.c, slot.pixels());
         bytes_ += lists_[s].bytes();
     }
+    std::vector<bool> joined(plan_->slots.size(), false);
     for (const auto& [name, ops] : plan_->programs) {
         programs_.emplace_back(ops.size());
         work_.emplace_back(ops.size());
         for (size_t i = 0; i < ops.size(); i++) {
             bind(ops[i], programs_.back()[i]);
             programs_.back()[i].joined = joins_pool(ops, i);
+            if (programs_.back()[i].joined) joined[size_t(ops[i].steps.back().slot)] = true;
         }
     }
     if (!incremental_) return;
@@ -62,7 +64,7 @@ Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::
     merged_ = Memory::of<int32_t>(size_t(most_pixels) + 64);
     for (size_t s = 0; s < states_.size(); s++) {
         const Slot& slot = plan_->slots[s];
-        if (!data_[s]) continue;
+        if (!data_[s] && !joined[s]) continue;
         states_[s].moved = Memory::of<uint16_t>(size_t(slot.pixels()));
         bytes_ += states_[s].moved.bytes();
         if (!slot.codes) continue;

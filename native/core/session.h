@@ -52,6 +52,7 @@ public:
     int64_t macs_done() const { return macs_done_; }
     int64_t macs_dense() const { return macs_dense_; }
     const std::vector<std::pair<int64_t, How>>& work(const std::vector<Op>& program) const;  // by operator: MACs done
+    std::vector<int64_t> joined(const std::vector<Op>& program) const;  // the convolutions that run with their pools
     size_t memory_bytes() const { return bytes_ + (compact_ ? compact_->memory_bytes() : 0); }
     bool incremental() const { return incremental_; }
 
@@ -71,6 +72,7 @@ private:
     };
     // What an operator must compute: everything, or what map_ names in these rows.
     struct Changed {
+        bool anew = false;  // all, and what the last frame left is not even to be compared with
         bool all = false;
         Rows rows;
     };

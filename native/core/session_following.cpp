@@ -19,7 +19,6 @@ constexpr double winograd_gain = 1.8;  // measured on ResNet-18 at 512 × 1024
 
 // Which of the codes that an operator stores are followed in this frame.
 void Session::begin_following(Bound& b, const Changed& changed) {
-    const bool whole = fresh_ || grids_changed(b);
     const auto bytes = [&](Rows rows) { return size_t(rows.last - rows.first) * size_t(b.op->w) * 2; };
     for (size_t i = 0; i < b.steps.size(); i++) {
         Step& step = b.steps[i];
@@ -28,7 +27,7 @@ void Session::begin_following(Bound& b, const Changed& changed) {
         State& s = states_[size_t(slot)];
         step.track = Track();
         s.all = changed.all;
-        if (step.kind == Do::store_codes && whole) s.followed = false, s.in_vain = 0;
+        if (step.kind == Do::store_codes && changed.anew) s.followed = false, s.in_vain = 0;
         else if (step.kind == Do::store_codes) {
             if (s.followed) {
                 const bool vain = s.readers > 0 && s.in_vain == s.readers;

@@ -12,8 +12,12 @@ bool Session::joins_pool(const std::vector<Op>& ops, size_t i) const {
         ops[i].parts[0].step_y != 1 || (!incremental_ && by_winograd(ops[i])) || ops[i + 1].kind != Kind::pool ||
         ops[i + 1].pool.dilation_y != 1 ||
         ops[i + 1].pool.kernel_h > 8 ||  // a window as high as the map would need all of it
+        ops[i + 1].after_pause ||  // then the whole map is looked at
         ops[i].steps.empty() || ops[i].steps.back().step.kind != Do::store)
         return false;
+    // What it stores on the way is wanted whole, and each pixel once; the pool asks for some rows twice, for some never.
+    for (size_t s = 0; s + 1 < ops[i].steps.size(); s++)
+        if (ops[i].steps[s].slot >= 0) return false;
     const int32_t slot = ops[i].steps.back().slot;
     if (ops[i + 1].inputs[0] != slot || plan_->slots[size_t(slot)].keep) return false;
     for (const auto& [name, output] : plan_->outputs)
@@ -26,6 +30,14 @@ bool Session::joins_pool(const std::vector<Op>& ops, size_t i) const {
                 uses += (step.slot == slot) + (step.operand == slot) + (step.reference == slot);
         }
     return uses == 2;
+}
+
+std::vector<int64_t> Session::joined(const std::vector<Op>& program) const {
+    std::vector<int64_t> found;
+    const std::vector<Bound>& bounds = programs_[size_t(&work(program) - work_.data())];
+    for (size_t i = 0; i < bounds.size(); i++)
+        if (bounds[i].joined) found.push_back(int64_t(i));
+    return found;
 }
 
 // Computes the rows of the pool that the spans (first, last + 1) name.
@@ -68,39 +80,25 @@ void Session::run_joined(Bound& conv, Bound& pool, const std::vector<std::pair<i
     });
 }
 
-// A convolution and its pool: whole rows of the pool, those whose windows hold any change.
+// A convolution and its pool: whole rows of the pool, those that must be computed. What changed in the map between is
+// known as if it were stored, so that the pool asks for its pixels as every operator does.
 void Session::follow_joined(Bound& conv, Bound& pool) {
-    Changed changed = window(conv);
-    uint16_t* map = map_.as<uint16_t>();
+    begin_following(conv, window(conv));
+    const Changed changed = window(pool);
+    const int32_t height = pool.op->h, width = pool.op->w;
     std::vector<std::pair<int32_t, int32_t>> spans;
-    double share = 1;
-    if (changed.all) {
-        changed.rows = {0, pool.op->h};
-        spans.emplace_back(0, pool.op->h);
-    } else {
-        const Op& op = *conv.op;
-        std::vector<bool> moves(size_t(op.h));
-        for (int32_t y = changed.rows.first; y < changed.rows.last; y++)
-            for (int32_t x = 0; x < op.w && !moves[size_t(y)]; x++) moves[size_t(y)] = map[int64_t(y) * op.w + x] != 0;
-        int32_t rows = 0;
-        for (int32_t y = 0; y < pool.op->h; y++) {
-            const int32_t from = std::max(0, y * pool.pool.stride_y - pool.pool.top);
-            const int32_t to = std::min(op.h, y * pool.pool.stride_y - pool.pool.top + pool.pool.kernel_h);
-            bool any = false;
-            for (int32_t row = from; row < to; row++) any |= moves[size_t(row)];
-            std::fill(map + int64_t(y) * pool.op->w, map + int64_t(y + 1) * pool.op->w, uint16_t(any));
-            if (!any) continue;
-            rows++;
-            if (!spans.empty() && spans.back().second == y) spans.back().second++;
-            else spans.emplace_back(y, y + 1);
-        }
-        changed.rows = spans.empty() ? Rows() : Rows{spans.front().first, spans.back().second};
-        share = double(rows) / pool.op->h;
-        work_of(conv) = {op.macs / pool.op->h * rows, share == 1 ? How::dense : How::listed};
+    int32_t rows = 0;
+    for (int32_t y = changed.rows.first; y < changed.rows.last; y++) {
+        const uint16_t* row = map_.as<uint16_t>() + int64_t(y) * width;
+        if (!changed.all && std::all_of(row, row + width, [](uint16_t moved) { return moved == 0; })) continue;
+        rows++;
+        if (!spans.empty() && spans.back().second == y) spans.back().second++;
+        else spans.emplace_back(y, y + 1);
     }
+    work_of(conv) = {conv.op->macs / height * rows, rows == height ? How::dense : How::listed};
     begin_following(pool, changed);
     run_joined(conv, pool, spans);
-    count_cost(conv, share);
+    count_cost(conv, double(rows) / height);
 }
 
 }  // namespace vq

@@ -55,9 +55,14 @@ Session::Rows Session::reach(const Bound& b) const {
 
 // Which output pixels an operator must compute: fills map_ with how much changed in the window of each (a count of
 // groups for layers), in the rows that it returns.
+// This is the one place that decides what may stay as the last frame left it. That is what was computed from the same:
+// in this session's memory (fresh_), by the same grids, those of the codes that the operator reads and of all that its
+// steps store (a code says nothing without its grid), and from inputs and operands that did not change there. Whatever
+// is taken over from a frame (values, codes to compare with, accumulators) is taken over on what this says.
 Session::Changed Session::window(Bound& b) {
     const Op& op = *b.op;
-    bool all = fresh_ || grids_changed(b) || op.kind == Kind::constant || b.direct;
+    const bool anew = fresh_ || grids_changed(b);
+    bool all = anew || op.kind == Kind::constant || b.direct;
     for (const int32_t input : op.inputs) all |= states_[size_t(input)].all;
     Rows operands;
     for (const StepPlan& step : op.steps) {
@@ -69,9 +74,9 @@ Session::Changed Session::window(Bound& b) {
             operands = operands.with(state.rows);
         } else all |= any_moved(step.operand);
     }
-    if (all) return {true, {0, op.h}};
+    if (all) return {anew, true, {0, op.h}};
     const Rows inputs = reach(b), rows = inputs.with(operands);
-    if (rows.none()) return {false, rows};
+    if (rows.none()) return {false, false, rows};
     uint16_t* map = map_.as<uint16_t>();
     if (inputs.none()) std::memset(map + int64_t(rows.first) * op.w, 0, size_t(rows.last - rows.first) * op.w * 2);
     else fill_window(b, rows);
@@ -85,7 +90,7 @@ Session::Changed Session::window(Bound& b) {
         for (int64_t p = int64_t(state.rows.first) * op.w; p < int64_t(state.rows.last) * op.w; p++)
             map[p] = map[p] | uint16_t(other[p] && !map[p]);
     }
-    return {false, rows};
+    return {false, false, rows};
 }
 
 // The window's part of map_, in these rows at least.

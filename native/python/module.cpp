@@ -178,7 +178,9 @@ NB_MODULE(_native, m) {
         return ceiling(*best_kernels(), threads, seconds);
     }, "threads"_a, "seconds"_a, "int8 multiply-accumulates per second, the best of several measurements.");
     nb::class_<Plan>(m, "Plan", "A validated plan with packed weights; shared by sessions.")
-        .def("__init__", [](Plan* self, nb::handle spec) { new (self) Plan(parse_plan(spec)); }, "spec"_a);
+        .def("__init__", [](Plan* self, nb::handle spec, const Pauses& pauses) {
+            new (self) Plan(parse_plan(spec, pauses));
+        }, "spec"_a, "pauses"_a = Pauses());
     nb::class_<Predictions>(m, "Predictions", "The linear models of the grids that are predicted from one value.")
         .def("__init__", &make_predictions, "features"_a, "steps"_a, "grids"_a);
     nb::class_<Session>(m, "Session", "One stream's buffers and threads.")
@@ -206,6 +208,9 @@ NB_MODULE(_native, m) {
              "From now on codes of this slot take a new value only where it moved by more than tau.")
         .def("always_follow", &Session::always_follow,
              "Follow changes even where it costs more than it saves, to measure what there is to save.")
+        .def("joined", [](const Session& s, const std::string& name) { return s.joined(program(s, name)); },
+             "program"_a, "The convolutions that run together with the pool behind them, by number: what lies between is "
+                          "stored nowhere.")
         .def("refresh", &Session::refresh, "Compute the next frame in full.")
         .def("layers", [](const Session& s, const std::string& name) {
             static const char* const how[] = {"dense", "listed", "residual"};

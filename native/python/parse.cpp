@@ -25,7 +25,7 @@ Memory padded(const float* values, int64_t count) {
 
 class Builder {
 public:
-    explicit Builder(nb::handle object) : spec_(object, "plan") {}
+    Builder(nb::handle object, const Pauses& pauses) : spec_(object, "plan"), pauses_(pauses) {}
 
     Plan build() {
         if (spec_.integer("version", 0, 1 << 30) != 1) fail("plan: its version is not one that this release reads");
@@ -58,8 +58,17 @@ public:
         for (const char* name : {"key", "residual"}) {
             if (!programs.has(name)) continue;
             std::vector<Op> ops;
-            for (const nb::object& item : programs.list(name))
-                ops.push_back(op(Reader(item, std::string(name) + " op " + std::to_string(ops.size()))));
+            for (const nb::object& item : programs.list(name)) {
+                const std::string where = std::string(name) + " op " + std::to_string(ops.size());
+                const auto node = Reader(item, where).get<std::string>("name", std::string());
+                ops.push_back(op(Reader(item, node.empty() ? where : where + ", " + node)));
+            }
+            const auto stops = pauses_.find(name);
+            if (stops != pauses_.end())
+                for (const int64_t before : stops->second) {
+                    if (before < 0 || before > int64_t(ops.size())) fail(std::string(name) + ": a pause at no operator");
+                    if (before < int64_t(ops.size())) ops[size_t(before)].after_pause = true;
+                }
             plan_.programs.emplace_back(name, std::move(ops));
         }
         if (!plan_.program("key")) fail("plan: it has no program 'key'");
@@ -472,12 +481,13 @@ private:
     }
 
     Reader spec_;
+    const Pauses& pauses_;
     Plan plan_;
     std::vector<std::vector<int32_t>> taps_;  // of the convolution in hand, by part
 };
 
 }  // namespace
 
-Plan parse_plan(nb::handle spec) { return Builder(spec).build(); }
+Plan parse_plan(nb::handle spec, const Pauses& pauses) { return Builder(spec, pauses).build(); }
 
 }  // namespace vq

@@ -16,10 +16,14 @@ from hypothesis import strategies as st
 import videoquant as vq
 from tests.engine.lockstep import Lockstep
 from tests.engine.plan_interpreter import Interpreter
-from tests.engine.random_networks import networks
+from tests.engine.random_networks import Builder, networks
+from tests.engine.same_bits import check, first_difference
+from tests.engine.zoo import ZOO, captured
+from tests.networks import moving_frames
 from videoquant import _native
 from videoquant.api import capture_model
 from videoquant.engine.session import open_session
+from videoquant.network.graph import Network
 
 ENGINES = ["interpreter", *_native.isas()]
 SCHEMES = [
@@ -36,6 +40,15 @@ def lockstep(quantized, engine, forced=False):
     if engine == "interpreter":
         return Lockstep(quantized, lambda plan: Interpreter(plan.spec), forced)
     return Lockstep(quantized, lambda plan: open_session(plan, "frame", 1, {}, engine), forced)
+
+
+# Each a way of its own through lowering: where ranges come from and when they are known, what is kept between
+# frames, what is left in floating point.
+PATHS = [
+    *("w8a8", "w4a8 dynamic", "w8a8 qpp", "w8a8 qpp at=input", "w8a8 qpp at=auto:3", "w32a8", "w8a32"),
+    *("w8a8->w4a4 T=3 recurrent", "w8a8->w4a4 T=3 qpp", "w8a32->w8a8 T=2 dynamic", "w8a8->w8a8 T=3 adaptive"),
+    *("w8a8 ds=1% qpp", "w32a8 ds=1%", "w8a8->w8a32 T=3 ds=1%"),
+]
 
 
 def scene(count, size, seed):
@@ -86,3 +99,66 @@ def test_a_layer_whose_sums_may_exceed_float32():
         both = lockstep(quantized, engine, forced=True)  # it ends in an average
         both.run(frames[4])
         assert not both.errors
+
+
+@pytest.mark.filterwarnings("ignore::videoquant.errors.CalibrationWarning")
+@pytest.mark.parametrize("text", PATHS)
+@pytest.mark.parametrize("module", ZOO)
+def test_every_path_of_lowering_runs_through_streams(module, text):
+    frames = moving_frames(16, 12)
+    quantized = vq.quantize(captured(module), text, frames[:10])
+    assert first_difference(quantized, frames[10:], isas=_native.isas()[:1]) is None
+
+
+@pytest.mark.filterwarnings("ignore::videoquant.errors.CalibrationWarning")
+@pytest.mark.parametrize("seed", range(20))
+def test_exact_is_frame_on_drawn_networks(seed):
+    """A short form of benchmarks/exact_equals_frame.py."""
+    case = check(seed, pooled=seed % 2 == 0)
+    assert case.difference is None, str(case)
+
+
+def stem(size, before=False, behind=False, channels=8):
+    """Convolution, activation, pool, as so many networks begin.
+
+    before: a skip connection before the pool. behind: a value of one pixel that the pool's is added to.
+    """
+    build, pads = Builder(0), {"kernel": (3, 3), "padding": [1, 1, 1, 1]}
+    x = y = build.conv("input", channels, inputs=3, **pads)
+    largest = build.node("amax", x, dims=[2, 3], keepdim=True) if behind else None
+    if before or behind:
+        y = build.conv(x, channels, inputs=channels, **pads)
+    y = build.node("clamp", build.node("add", y, x) if before else y, min=0)
+    window = {"kernel": [3, 3], "stride": [2, 2], "padding": [1, 1, 1, 1], "dilation": [1, 1]}
+    y = build.node("max_pool2d", y, **window, ceil=False)
+    y = build.node("add", y, largest) if behind else y
+    return Network(
+        build.nodes, "input", (1, 3, *size), {"y": build.conv(y, 4, inputs=channels)}, build.tensors
+    )
+
+
+def flashes(size):
+    """A dark, still picture in which now and then a few pixels are bright, here and there."""
+    generator = torch.Generator().manual_seed(1)
+    still = torch.rand(1, 3, *size, generator=generator) / 4
+    for i in range(48):
+        frame = still.clone()
+        if i % 3:
+            frame[..., i % 5 : i % 5 + 2, i % 7 : i % 7 + 2] = 0.3 + i % 4 / 5
+        yield frame
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ({}, (16, 20)),  # a new grid of the pool's codes, and nothing else that is new
+        ({"before": True}, (16, 20)),  # features are taken of what lies between convolution and pool
+        ({"channels": 32}, (50, 50)),  # as there, since the map is larger than what features are taken of
+        ({"behind": True}, (16, 20)),  # what is added to the pool moves where the convolution does not
+    ],
+)
+@pytest.mark.parametrize("text", ["w8a8", "w8a8 dynamic", "w8a8 qpp"])
+def test_a_convolution_and_its_pool_run_together(options, size, text):
+    frames = list(flashes(size))
+    network = stem(size, **options)
+    assert first_difference(vq.quantize(network, text, frames[:32]), frames[32:]) is None

@@ -38,7 +38,7 @@ def lower(quantized: QuantizedNetwork) -> Plan:
         "programs": {kind: program.ops for kind, program in programs.items()},
         "outputs": outputs,
     }
-    return Plan(
+    plan = Plan(
         network.name,
         network.input_shape,
         network.preprocessing,
@@ -50,6 +50,10 @@ def lower(quantized: QuantizedNetwork) -> Plan:
         {name: tensor.detach().numpy() for name, tensor in body.tail_tensors.items()},
         network.outputs,
     )
+    _ = (
+        plan.native
+    )  # has limits of its own, such as sums that could leave 32 bits: those are refused here too
+    return plan
 
 
 def check_scheme(scheme: Scheme) -> None:

@@ -77,7 +77,9 @@ class Plan:
     def native(self) -> _native.Plan:
         """The native engine's plan, with its packed weights. Raises `NetworkError` where it refuses it."""
         try:
-            return _native.Plan(self.spec)
+            return _native.Plan(
+                self.spec, {name: [p["before_op"] for p in stops] for name, stops in self.pauses.items()}
+            )
         except ValueError as error:
             raise NetworkError(f"{self.name}: {error}") from None
 

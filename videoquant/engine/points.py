@@ -150,7 +150,7 @@ class Stores:
         grid = self.grid(use)
         values = {"do": "store_values", "grid": grid} | ({"with_sparse": True} if self.dense_sparse else {})
         steps = []
-        if use.integers:
+        if use.integers or self.dense_sparse:  # S is counted where no layer reads it too
             steps.append({"do": "store_codes", "slot": self.codes(use), "grid": grid, **self.sparse(use)})
         if use.floats:
             steps.append({**values, "slot": self.values(use)})

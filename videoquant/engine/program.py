@@ -171,7 +171,7 @@ class Program:
                 self._measure(use, x)
             self._emit(name, {"kind": "map"}, [x], size, self.stores.steps(use))
         from_codes = self.kind == "residual" and use.quantized and use.floats
-        sparse = self.stores.sparse(use) if use.integers or from_codes else {}
+        sparse = self.stores.sparse(use) if use.quantized else {}
         if sparse:
             self._emit(name, {"kind": "sparse"}, [sparse["sparse"]], size, [])
         if from_codes:

@@ -70,25 +70,33 @@ class Stream:
         How: "dense", "listed" (some pixels in full), "residual" (changed groups on top of the last frame's
         sums).
         """
-        return self._session.layers("key" if self.is_key else "residual")
+        return self._session.layers(self._program)
+
+    @property
+    def _program(self) -> str:
+        """The one that the last frame ran."""
+        return "key" if self.is_key else "residual"
 
     @property
     def changed(self) -> NDArray[np.float32]:
         """Where the last frame's work was done: H×W of the network's input, 0 … 1. See `changed.py`."""
-        program = "key" if self.is_key else "residual"
-        operators = self.plan.spec["programs"][program]
+        operators = self.plan.spec["programs"][self._program]
         return changed(self._session, self.layers(), operators, self.plan.input_shape[2:])
 
     @property
     def densities(self) -> dict[str, float]:
-        """Of the last frame, by quantizer point, the share of elements in the sparse part; only with ds=."""
-        slots = enumerate(self.plan.spec["slots"])
-        return {
-            slot["name"].removesuffix(" sparse"): self._session.sparse(index)[2].size
-            / (slot["h"] * slot["w"] * slot["c"])
-            for index, slot in slots
-            if slot["type"] == "sparse"
-        }
+        """Of the last frame, by quantizer point, the share of elements in the sparse part; only with ds=.
+
+        A point that this frame left in floating point has no sparse part, and is not named.
+        """
+        slots, found = self.plan.spec["slots"], {}
+        for operator in self.plan.spec["programs"][self._program]:
+            if operator["kind"] == "sparse":
+                slot = slots[operator["inputs"][0]]
+                elements = self._session.sparse(operator["inputs"][0])[2].size
+                name = slot["name"].removesuffix(" sparse")
+                found[name] = elements / (slot["h"] * slot["w"] * slot["c"])
+        return found
 
     @property
     def memory_bytes(self) -> int:
