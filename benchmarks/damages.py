@@ -4,9 +4,11 @@ Each takes what is whole and a `random.Random`, and returns what is damaged and 
 """
 
 import copy
+import io
 import json
 import math
 import struct
+import zipfile
 
 WHOLE_NUMBERS = [0, 1, 2, 3, 7, 100, 255, 256, 32768, 2**31 - 1, 2**31, 2**40, 2**62, 2**63, 10**400]
 WHOLE_NUMBERS += [-1, -2, -129, -(2**31), -(2**63)]
@@ -99,6 +101,72 @@ def damage_tensors(data, random, key):
     header["__metadata__"][key] = json.dumps(tree)
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + bytes(body), "; ".join(done)
+
+
+def damage_header(data, random):
+    """A safetensors file: its bytes, a text in its metadata, a tensor's entry or values."""
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8 : 8 + size])
+    if random.randrange(3) == 0:
+        return damage_bytes(data, random)
+    if random.randrange(2) == 0:
+        key = random.choice(list(header["__metadata__"]))
+        text = header["__metadata__"].pop(key)
+        if random.randrange(4):
+            others = [
+                *map(json.dumps, WHOLE_NUMBERS + OTHERS),
+                text[:-1],
+                text + text,
+                "[" * 10**5,
+                "-" + text,
+            ]
+            header["__metadata__"][key] = random.choice(others)
+        done, body = f"{key}: {header['__metadata__'].get(key, 'lost')[:40]!r}", data[8 + size :]
+    else:
+        body = bytearray(data[8 + size :])
+        names = [name for name in header if name != "__metadata__"]
+        done = _damage_entry(header, random.choice(names), body, random)
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(body), done
+
+
+def damage_zip(data, random):
+    """A zip file, as `torch.save` writes: its bytes, or those of an entry, packed again with fitting sums."""
+    if random.randrange(3) == 0:
+        return damage_bytes(data, random)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    name = random.choice(list(entries)) if random.randrange(3) == 0 else next(iter(entries))
+    if not entries[name] or random.randrange(30) == 0:
+        entries[name], done = bytes(300 << 20), "300 MiB of zeros"
+    else:
+        entries[name], done = damage_bytes(entries[name], random)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for key, content in entries.items():
+            archive.writestr(key, content)
+    return packed.getvalue(), f"{name}: {done}"
+
+
+def damage_lines(data, random, values):
+    """A text of lines "key = value": its bytes, lines lost, doubled, put elsewhere, or with another value."""
+    if random.randrange(4) == 0:
+        return damage_bytes(data, random)
+    lines, done = data.decode().splitlines(), []
+    for _ in range(random.choice([1, 1, 2, 3])):
+        at, how = random.randrange(len(lines)), random.randrange(6)
+        line = lines[at]
+        done.append(line[:30])
+        if how == 0 and len(lines) > 1:
+            del lines[at]
+        elif how == 1:
+            lines.insert(random.randrange(len(lines)), line)
+        elif how == 2:
+            lines[at] = random.choice(values)
+        else:
+            lines[at] = line.split("=")[0] + "= " + random.choice(values)
+            done[-1] = lines[at][:40]
+    return "\n".join(lines).encode(errors="surrogatepass"), "; ".join(done)
 
 
 def _damage_entry(header, name, body, random):

@@ -103,8 +103,134 @@ def test_a_failed_write_leaves_the_old_file(network, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("videoquant.storage.serialize", fail)
+    monkeypatch.setattr("videoquant.tensor_file.serialize", fail)
     with pytest.raises(vq.OutputError, match=r"[Nn]o space left"):
         vq.save(quantized, path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["net.vq"]
+
+
+def test_what_a_module_shares_is_stored_with_each_that_shares_it(tmp_path):
+    """A module that is called twice is two layers with one weight."""
+    torch.manual_seed(0)
+    module = Twice()
+    frames = [torch.rand(1, 3, 8, 8) for _ in range(4)]
+    network = vq.capture(module, frames[0])
+    for scheme in ("fp32", "w8a8", "w8a8->w4a4 T=2"):
+        quantized = vq.quantize(network, scheme, frames)
+        vq.save(quantized, tmp_path / "twice.vq")
+        loaded = vq.load_quantized(tmp_path / "twice.vq")
+        streams = quantized.stream(), loaded.stream()
+        assert all(torch.equal(streams[0](frame), streams[1](frame)) for frame in frames)
+
+
+class Twice(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.again = torch.nn.Conv2d(3, 4, 1), torch.nn.Conv2d(4, 4, 3, padding=1)
+        self.slopes = torch.nn.PReLU(4)
+
+    def forward(self, x):
+        return self.slopes(self.again(self.slopes(self.again(self.first(x)))))
+
+
+def change(path, edit):
+    """The file again, with an edit of its header's JSON and of its tensors."""
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    header = json.loads(metadata["videoquant"])
+    edit(header, tensors)
+    save_file(tensors, path, metadata | {"videoquant": json.dumps(header)})
+
+
+def node(header, name):
+    return next(node for node in header["network"]["nodes"] if node["name"] == name)
+
+
+def grid(header, frame=0):
+    return next(pair[frame] for key, pair in header["grids"].items() if not key.startswith("x:"))
+
+
+WRONG = {
+    "node 'stem', conv2d, has no 'groups'": lambda h, t: node(h, "stem")["attributes"].pop("groups"),
+    "node 'stem', stride is ": lambda h, t: node(h, "stem")["attributes"].update(stride=[1.5, 2]),
+    "node 'stem', conv2d, cannot run on what it reads": lambda h, t: node(h, "stem")["attributes"].update(
+        groups=3
+    ),
+    "node 'stem', groups is a huge number": lambda h, t: node(h, "stem")["attributes"].update(groups=10**40),
+    "has the unknown operator 'Conv'": lambda h, t: node(h, "stem").update(op="Conv"),
+    "node 'stem' reads 'nothing'": lambda h, t: node(h, "stem").update(inputs=["nothing"]),
+    "its input asks for": lambda h, t: h["network"].update(input_shape=[1, 3, 2**20, 2**20]),
+    "input_shape is": lambda h, t: h["network"].update(input_shape="large"),
+    "preprocessing, scale is": lambda h, t: h["network"]["preprocessing"].update(scale=float("nan")),
+    "weights of 'left': codes are torch.int8 of shape": lambda h, t: t.update(
+        {"codes/residual/left": t["codes/residual/left"][:, :4].contiguous()}
+    ),
+    "weights of 'stem': codes of 8 bits must be": lambda h, t: t["codes/key/stem"].fill_(-128),
+    "weights of 'stem': scales are torch.float64": lambda h, t: t.update(
+        {"scale/key/stem": t["scale/key/stem"].double()}
+    ),
+    "weights of 'stem': a scale is nan": lambda h, t: t["scale/key/stem"].fill_(float("nan")),
+    "weights of 'stem': a scale is 0": lambda h, t: t["scale/key/stem"].zero_(),
+    "node 'stem' reads 'stem.weight', which does not exist": lambda h, t: h["weights"].pop("stem"),
+    "weights of 'nobody', which is no layer": lambda h, t: h["weights"].update(nobody={}),
+    "weights of 'left': codes of 3 bits for residual": lambda h, t: (
+        h["weights"]["left"]["residual"].update(bits=3),
+        t["codes/residual/left"].zero_(),
+    ),
+    "bias of layer 'stem' holds NaN": lambda h, t: t["float/stem.bias"].fill_(float("nan")),
+    "tensor 'stem.bias' is of torch.float16": lambda h, t: t.update(
+        {"float/stem.bias": t["float/stem.bias"].half()}
+    ),
+    "codes 0 to 255 with zero at 300": lambda h, t: grid(h).update(zero_point=300),
+    "a scale is 0": lambda h, t: grid(h).update(scale=0.0),
+    "codes 0 to 7 with zero": lambda h, t: grid(h).update(high=7),
+    "are missing, or nothing is quantized there": lambda h, t: h["grids"].popitem(),
+    "scheme: time, period is 2.5": lambda h, t: h["scheme"]["time"].update(period=2.5),
+    "scheme: ranges is 'Uniform'": lambda h, t: h["scheme"]["ranges"].update(kind="Uniform"),
+    "lacks 'network'": lambda h, t: h.pop("network"),
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_what_a_file_says_is_checked_and_named(network, message, tmp_path):
+    path = tmp_path / "net.vq"
+    vq.save(vq.quantize(network, "w8a8->w4a4 T=3", moving_frames(9)), path)
+    change(path, WRONG[message])
+    with pytest.raises(vq.NetworkError) as caught:
+        vq.load_quantized(path)
+    assert message in str(caught.value) and str(caught.value).startswith(str(path))
+
+
+PREDICTORS = {
+    "predicted from 'nothing', which is not known by then": {"position": "nothing"},
+    "predicted from the feature 'size', which is unknown": {"features": ["size"]},
+    "slopes for 2 features": {"features": ["max", "min"]},
+    "a predicted range between": {"highs": [2.0, 1.0]},
+    "must reach from zero or below": {"lows": [0.5, 1.0]},
+    "intercepts is a huge number": {"intercepts": 10**400},
+}
+
+
+@pytest.mark.parametrize("message", PREDICTORS)
+def test_predictors_are_checked(network, message, tmp_path):
+    path = tmp_path / "net.vq"
+    vq.save(vq.quantize(network, "w8a8 qpp", moving_frames(9)), path)
+
+    def edit(header, tensors):
+        stored = next(pair[0] for pair in header["grids"].values() if "predictor" in pair[0])
+        stored["predictor"].update(PREDICTORS[message])
+
+    change(path, edit)
+    with pytest.raises(vq.NetworkError, match=message):
+        vq.load_quantized(path)
+
+
+def test_a_file_asks_for_no_more_than_the_limit(network, tmp_path):
+    path = tmp_path / "net.vq"
+    vq.save(vq.quantize(network, "w8a8", moving_frames(2)), path)
+    with vq.size_limit(1e-6), pytest.raises(vq.NetworkError, match=r"asks for .* above the limit"):
+        vq.load_quantized(path)
+    with vq.size_limit(40e3 / 2**30):  # the file has 20 kB
+        vq.load_quantized(path)

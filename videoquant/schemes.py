@@ -7,7 +7,7 @@ writes it, `to_dict` and `from_dict` are the JSON form.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from videoquant import scheme_text
 from videoquant.axes import (
@@ -25,6 +25,7 @@ from videoquant.axes import (
 from videoquant.errors import SchemeError
 from videoquant.quantizers.ranges import ESTIMATORS, MSE, Estimator, Threshold
 from videoquant.quantizers.weights import Granularity
+from videoquant.typed_json import fields_of, member, read
 
 VERSION = 1
 
@@ -104,21 +105,20 @@ class Scheme:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Scheme:
-        """Read what `to_dict` wrote. Raises `SchemeError` for another version or unknown keys."""
+        """Read what `to_dict` wrote. Raises `SchemeError` for what is no scheme of this version."""
         if data.get("version") != VERSION:
             raise SchemeError(f"scheme of version {data.get('version')!r}; this release reads {VERSION}")
         kinds = {kind.__name__: kind for kind in (*AXES, *ESTIMATORS)}
-        try:
-            found: dict[str, Any] = {key: data[key] for key in ("weights", "head", "tail")}
-            found["bits"] = Bits(**data["bits"])
-            for name in ("ranges", "representation", "time", "estimator"):
-                values = dict(data[name])
-                kind = kinds[values.pop("kind")]
-                if "bits" in values:
-                    values["bits"] = Bits(**values["bits"])
-                if "positions" in values:
-                    values["positions"] = tuple(values["positions"])
-                found[name] = kind(**values)
-        except (KeyError, TypeError) as error:
-            raise SchemeError(f"not a scheme: {error}") from None
+        fields = fields_of(cls)
+        found: dict[str, Any] = {}
+        for name, (annotation, _) in fields.items():
+            stored = member(data, name, "scheme", SchemeError)
+            if name in ("ranges", "representation", "time", "estimator"):
+                word = member(stored, "kind", f"scheme: {name}", SchemeError)
+                kind = kinds.get(word) if isinstance(word, str) else None
+                if kind not in get_args(annotation):
+                    raise SchemeError(f"scheme: {name} is {word!r}, which is unknown")
+                annotation = kind
+                stored = {key: value for key, value in stored.items() if key != "kind"}
+            found[name] = read(annotation, stored, f"scheme: {name}", SchemeError)
         return cls(**found)

@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from videoquant.costs.chip import Chip, Energy, Precision, precision_text
-from videoquant.errors import ChipError
+from videoquant.errors import ChipError, refused_as
 from videoquant.files import atomic_write, check_file, reason
+from videoquant.limits import check_size
 
 FOLDER = "chips"
 NUMBERS = ("buffer_kb", "bandwidth_gb_s", "overhead_us")
 KEYS = ("name", "source", "array", *NUMBERS, "gmacs_per_second")
 OPTIONAL = ("sparse_cost", "energy")
+# Of any number, in the file's units: far outside of what chips have, far inside of what sums of it can hold.
+LEAST, MOST = 1e-18, 1e18
+TEXT_BYTES = 100  # of memory, at most, for a byte of TOML
 ENERGY_KEYS = ("pj_per_byte", "pj_per_buffer_byte", "pj_per_mac")
 
 
@@ -40,24 +44,26 @@ def open_chip(name: str) -> Chip:
         raise ChipError(f"{name}: no such chip file, and no chip of this name; {hint}")
     check_file(path, ChipError)
     try:
-        return parse_chip(path.read_text(encoding="utf-8"), name)
+        check_size(path.stat().st_size * TEXT_BYTES, name, ChipError)
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ChipError(f"{name}: cannot be read: {reason(error)}") from None
+    return parse_chip(text, name)
 
 
 def parse_chip(text: str, where: str) -> Chip:
     """Read a chip from TOML. where: what errors call it. Raises `ChipError` for what is missing or wrong."""
-    try:
+    with refused_as(ChipError, f"{where}: not TOML"):
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ChipError(f"{where}: not TOML: {reason(error)}") from None
     _check_keys(data, KEYS, OPTIONAL, where)
     for key in ("name", "source"):
         if not isinstance(data[key], str):
             raise ChipError(f"{where}: {key} must be a text")
     array = data["array"]
-    if not (isinstance(array, list) and len(array) == 2 and all(type(n) is int and n > 0 for n in array)):
-        raise ChipError(f"{where}: array is {array!r}; it must be [input channels, output channels]")
+    if not (
+        isinstance(array, list) and len(array) == 2 and all(type(n) is int and 0 < n < 2**31 for n in array)
+    ):
+        raise ChipError(f"{where}: array is {_shown(array)}; it must be [input channels, output channels]")
     numbers = {key: _number(data, key, where) for key in NUMBERS}
     for key in ("buffer_kb", "bandwidth_gb_s"):  # in the file's units, not in the chip's
         if not numbers[key] > 0:
@@ -112,17 +118,21 @@ def _by_precision(data: Mapping[str, Any], key: str, unit: float, where: str) ->
         raise ChipError(f'{where}: {key} must be a table such as "w8a8 = 1000"')
     result = {}
     for word in table:
-        match = re.fullmatch(r"w(\d+)a(\d+)", word)
+        match = re.fullmatch(r"w(\d{1,2})a(\d{1,2})", word, re.ASCII)
         if not match or not all(1 <= int(bits) <= 32 for bits in match.groups()):
-            raise ChipError(f"{where}: {key} has {word!r}; precisions are written w8a8, with 1 to 32 bits")
+            raise ChipError(
+                f"{where}: {key} has {_shown(word)}; precisions are written w8a8, with 1 to 32 bits"
+            )
         result[int(match[1]), int(match[2])] = _number(table, word, f"{where}: {key}") * unit
     return result
 
 
 def _number(data: Mapping[str, Any], key: str, where: str) -> float:
     value = data[key]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ChipError(f"{where}: {key} is {value!r}; it must be a number")
+    if type(value) not in (int, float) or not abs(value) <= MOST:
+        raise ChipError(f"{where}: {key} is {_shown(value)}; it must be a number of at most {MOST:g}")
+    if value and abs(value) < LEAST:
+        raise ChipError(f"{where}: {key} is {_shown(value)}; it must be 0, or at least {LEAST:g}")
     return float(value)
 
 
@@ -134,7 +144,15 @@ def _check_keys(
         raise ChipError(f"{where}: {missing[0]} is missing")
     unknown = [key for key in data if key not in (*needed, *optional)]
     if unknown:
-        raise ChipError(f"{where}: unknown key {unknown[0]}; known are {', '.join((*needed, *optional))}")
+        known = ", ".join((*needed, *optional))
+        raise ChipError(f"{where}: unknown key {_shown(unknown[0])[1:-1]}; known are {known}")
+
+
+def _shown(value: Any) -> str:
+    """A value of the file as messages show it."""
+    huge = isinstance(value, int) and abs(value) >= 10**30
+    text = "a huge number" if huge else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def _entries(values: Mapping[Precision, float], unit: float) -> list[str]:

@@ -19,9 +19,9 @@ from videoquant.engine.predictions import Predictions
 from videoquant.engine.session import Session
 from videoquant.engine.sizes import channels_last
 from videoquant.engine.tables import unsigned
+from videoquant.saved_network import predictor_from_json
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import DynamicGrid, PredictedGrid
-from videoquant.storage import predictor_from_json
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def read_pause(stored: dict[str, Any], scheme: Scheme) -> Pause:
     if entries:
         sources = [
             PredictedGrid(
-                predictor_from_json(entry["predictor"]),
+                predictor_from_json(entry["predictor"], f"the range of grid {entry['grid']}"),
                 scheme.range_estimator,
                 entry["bits"],
                 entry["symmetric"],

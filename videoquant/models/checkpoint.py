@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from videoquant.errors import NetworkError
+from videoquant.errors import NetworkError, refused_as
 from videoquant.files import check_file
+from videoquant.limits import check_size
 from videoquant.models.base import Model
 
 # Where training scripts put the parameters among their other state.
@@ -57,17 +58,20 @@ def load_parameters(model: Model, parameters: Mapping[str, Tensor], path: str | 
             f"{path}: does not fit {type(model).__name__}: {_listed(problems)}; nothing was loaded, "
             "check the network's name and num_classes"
         )
-    model.load_state_dict(found, strict=False)
+    with refused_as(NetworkError, f"{path}: does not fit {type(model).__name__}"):
+        model.load_state_dict(found, strict=False)
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     """The parameters in a checkpoint by name, without wrappers, prefixes and the trainer's loss.
 
     Files of `torch.save` are read with weights_only, so nothing in them can run.
-    Raises `NetworkError` for a file that is missing, damaged, holds no tensors, or objects other than data.
+    Raises `NetworkError` for a file that is missing, damaged, holds no tensors, objects other than data, or
+    more than a file may (`limits`), be it packed small.
     """
     path = Path(path)
     check_file(path, NetworkError)
+    check_size(_unpacked_size(path), f"{path}: unpacked, it", NetworkError)
     content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
     while isinstance(content, Mapping):
         inner = [content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)]
@@ -78,29 +82,46 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     tensors = {str(key): value for key, value in items if isinstance(value, Tensor)}
     if not tensors:
         raise NetworkError(f"{path}: holds no parameters by name; a checkpoint is a state_dict")
+    for name, tensor in tensors.items():
+        plain = tensor.layout is torch.strided and tensor.device.type == "cpu"
+        if not plain or tensor.is_quantized or tensor.is_complex():
+            raise NetworkError(f"{path}: {name!r} is no plain tensor of real numbers")
+    # A tensor may repeat what is stored: one number can stand for any shape.
+    total = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    check_size(total, f"{path}: its parameters", NetworkError)
     return _without_prefixes(tensors)
 
 
+def _unpacked_size(path: Path) -> int:
+    """Bytes of a file, or of what is packed in it: `torch.save` writes zip files, which others compress."""
+    with refused_as(NetworkError, f"{path}: not a checkpoint, or damaged"):
+        size = path.stat().st_size
+        if path.suffix == ".safetensors" or not zipfile.is_zipfile(path):
+            return size
+        with zipfile.ZipFile(path) as archive:
+            return max(size, sum(entry.file_size for entry in archive.infolist()))
+
+
 def _safetensors(path: Path) -> Any:
-    try:
+    with refused_as(NetworkError, f"{path}: not a safetensors file, or damaged"):
         return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise NetworkError(f"{path}: not a safetensors file, or damaged ({_first(error)})") from None
 
 
 def _torch(path: Path) -> Any:
+    refusal = f"{path}: not a checkpoint of torch.save, or damaged"
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        culprit = re.search(r"GLOBAL (\S+)", str(error))
+        with refused_as(NetworkError, refusal):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except NetworkError as error:
+        if not isinstance(error.__cause__, pickle.UnpicklingError):
+            raise
+        culprit = re.search(r"GLOBAL (\S+)", str(error.__cause__))
         if culprit:
             raise NetworkError(
                 f"{path}: holds a {culprit[1]} besides tensors, and is not read because it could run code; "
                 "save its state_dict() alone"
             ) from None
-        raise NetworkError(f"{path}: not a checkpoint of torch.save, or damaged") from None
-    except Exception as error:  # a damaged file makes torch.load raise nearly anything
-        raise NetworkError(f"{path}: not a checkpoint of torch.save, or damaged ({_first(error)})") from None
+        raise NetworkError(refusal) from None
 
 
 def _without_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -130,7 +151,3 @@ def _listed(problems: Mapping[str, list[str]]) -> str:
 
 def _shape(tensor: Tensor) -> str:
     return "×".join(map(str, tensor.shape)) or "a number"
-
-
-def _first(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from videoquant.errors import NetworkError
+from videoquant.errors import NetworkError, refused_as
 from videoquant.models import ddrnet, espcn, hrnet, mobilenet_v2, resnet
 from videoquant.models.base import Model, ModelConfig
 from videoquant.models.checkpoint import load_parameters, read_checkpoint
@@ -109,7 +109,8 @@ def create(name: str, checkpoint: str | Path | None = None, num_classes: int | N
         if num_classes < 1:
             raise NetworkError(f"{name}: num_classes is {num_classes}; it must be at least 1")
         config = replace(config, num_classes=num_classes)
-    model = entry.build(config)
+    with refused_as(NetworkError, f"{name}: cannot be built"):
+        model = entry.build(config)
     if checkpoint is not None and parameters is not None:
         load_parameters(model, parameters, checkpoint)
     model.eval()

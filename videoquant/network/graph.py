@@ -51,6 +51,7 @@ class Network:
     nodes: in topological order. input: name of the input value. input_shape: N×C×H×W it was captured with.
     outputs: output name → name of the value. tensors: "node.weight" → parameter, float32.
     preprocessing: how a frame becomes the input. name: what reports call it.
+    last_read: by a node's name, the values that nobody needs once it has read its inputs.
 
     Raises `NetworkError` for a graph that does not hold together or weights that are not finite.
     Calling it runs it in floating point: a Tensor N×C×H×W gives a Tensor, or {name: Tensor} where there are
@@ -75,7 +76,7 @@ class Network:
         self.preprocessing = preprocessing or Preprocessing()
         self.name = name
         self._check()
-        self._last_reader = self._last_readers()
+        self.last_read = self._last_read()
 
     def with_tensors(self, tensors: dict[str, Tensor]) -> Network:
         """The same graph with other tensors of the same names."""
@@ -155,7 +156,7 @@ class Network:
         values = {self.input: x}
         for node in self.nodes:
             inputs = [values[name] for name in node.inputs]
-            for name in self._last_reader.get(node.name, ()):
+            for name in self.last_read.get(node.name, ()):
                 del values[name]
             values[node.name] = compute(node, inputs)
             del inputs
@@ -199,7 +200,7 @@ class Network:
                 layer, _, short = name.rpartition(".")
                 raise NetworkError(f"{self.name}: {short} of layer {layer!r} holds NaN or infinity")
 
-    def _last_readers(self) -> dict[str, list[str]]:
+    def _last_read(self) -> dict[str, list[str]]:
         """Which values can be dropped once a node has read its inputs, by the node's name."""
         last: dict[str, str] = {}
         for node in self.nodes:

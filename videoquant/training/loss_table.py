@@ -14,20 +14,18 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from videoquant.data.dataset import Dataset, Sample
 from videoquant.data.targets import ClassLabel, LabelMap, Target
-from videoquant.errors import DataError
-from videoquant.files import check_file
+from videoquant.errors import DataError, refused_as
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
 from videoquant.tasks import primary_output
+from videoquant.tensor_file import check_tensors, read_tensors, write_tensors
 from videoquant.training.choices import fingerprint
 from videoquant.training.losses import hard_cross_entropy
 from videoquant.training.objectives import require_labels
-from videoquant.training.state import write_tensors
 
 FORMAT = "videoquant losses 1"
 SAVE_SECONDS = 60
@@ -52,7 +50,8 @@ def loss_table(
         "data": f"{dataset.name}#{dataset.split}, {len(dataset)} pictures",
     }
     check_labels(choices, dataset)
-    losses, done = _read(path, setup) or (torch.zeros(len(dataset), 2, len(choices)), 0)
+    nothing = torch.zeros(len(dataset), 2, len(choices))
+    losses, done = _read(path, setup, nothing) or (nothing, 0)
     streams = [choice.stream() for choice in choices]
     saved = time.monotonic()
     try:
@@ -116,19 +115,16 @@ def _write(path: Path, losses: Tensor, done: int, setup: dict[str, str]) -> None
     write_tensors(path, {"losses": losses}, {"format": FORMAT, "setup": json.dumps(setup), "done": str(done)})
 
 
-def _read(path: Path, setup: dict[str, str]) -> tuple[Tensor, int] | None:
-    """The losses in a file, and of how many pictures; None where there is no file."""
+def _read(path: Path, setup: dict[str, str], nothing: Tensor) -> tuple[Tensor, int] | None:
+    """The losses in a file, and of how many pictures; None where there is none. nothing: of their shape."""
     if not os.path.exists(path):
         return None
-    check_file(path, DataError)
-    try:
-        with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-            if header.get("format") != FORMAT:
-                raise DataError(f"{path}: holds something other than losses; give another folder")
-            before, done, losses = json.loads(header["setup"]), int(header["done"]), file.get_tensor("losses")
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise DataError(f"{path}: is damaged or no file of losses") from error
+    header, tensors = read_tensors(path, FORMAT, "file of losses; give another folder", DataError)
+    with refused_as(DataError, f"{path}: no file of losses, or damaged"):
+        before, done = json.loads(header["setup"]), int(header["done"])
     if before != setup:
         raise DataError(f"{path}: holds the losses of other choices or data ({before}); give another folder")
-    return losses, done
+    check_tensors(tensors, {"losses": nothing}, str(path), DataError)
+    if not 0 <= done <= len(nothing):
+        raise DataError(f"{path}: holds the losses of {done} of {len(nothing)} pictures")
+    return tensors["losses"], done

@@ -8,19 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from videoquant.api import capture_model
-from videoquant.errors import NetworkError
-from videoquant.files import check_file
-from videoquant.models.checkpoint import load_parameters, read_checkpoint
+from videoquant.errors import NetworkError, refused_as
 from videoquant.models.mobilenet_v2 import MOBILENET_V2, MobileNetV2
 from videoquant.network.graph import Network
 from videoquant.simulate.policy import PolicyNetwork
 from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.tensor_file import check_tensors, read_tensors, write_tensors
 from videoquant.training.choices import check_choices, choice_bops
-from videoquant.training.state import write_tensors
+from videoquant.typed_json import read
 
 FORMAT = "videoquant policy 1"
 
@@ -61,22 +59,18 @@ def load_policy(path: str | Path, choices: Sequence[QuantizedNetwork]) -> Policy
     missing, damaged or no policy, and for other networks or schemes.
     """
     path = Path(path)
-    check_file(path, NetworkError)
-    try:
-        with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-        if header.get("format") != FORMAT:
-            raise NetworkError(f"{path}: a safetensors file, but no policy")
-        height, width = json.loads(header["size"])
-        wanted = json.loads(header["choices"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise NetworkError(f"{path}: no policy, or damaged ({str(error).splitlines()[0]})") from None
+    header, parameters = read_tensors(path, FORMAT, "policy", NetworkError)
+    with refused_as(NetworkError, f"{path}: no policy, or damaged"):
+        size, wanted = json.loads(header["size"]), json.loads(header["choices"])
+        size = read(tuple[int, int], size, f"{path}: size", NetworkError)
+        wanted = read(tuple[str, ...], wanted, f"{path}: choices", NetworkError)
     check_choices(choices)
-    given = [_named(choice) for choice in choices]
+    given = tuple(_named(choice) for choice in choices)
     if given != wanted:
         raise NetworkError(f"{path}: chooses among {'; '.join(wanted)}; given are {'; '.join(given)}")
-    module = build(len(choices), (height, width))
-    load_parameters(module, read_checkpoint(path), path)
+    module = build(len(choices), size)
+    check_tensors(parameters, module.state_dict(), str(path), NetworkError)
+    module.load_state_dict(parameters)
     return policy_network(module, choices)
 
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import SGD, AdamW, Optimizer
 
-from videoquant.errors import DataError, OutputError
-from videoquant.files import atomic_write, check_file, reason
+from videoquant.errors import DataError, refused_as
+from videoquant.tensor_file import check_tensors, read_tensors, write_tensors
+from videoquant.typed_json import read
 
 FORMAT = "videoquant training 1"
 SIDE = "training"  # the key of the JSON text in the file's header
+# What an optimizer remembers of every parameter that it has moved.
+SLOTS = {SGD: ("momentum_buffer",), AdamW: ("step", "exp_avg", "exp_avg_sq")}
 
 
 @dataclass
@@ -72,30 +73,44 @@ def load_state(
     """
     if not os.path.exists(path):
         raise DataError(f"{path}: no such file; a training is resumed in the folder that it wrote to")
-    check_file(path, DataError)
-    try:
-        with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-            side = json.loads(header[SIDE]) if header.get("format") == FORMAT else None
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise DataError(f"{path}: is damaged or no training of videoquant") from error
-    if side is None:
-        raise DataError(f"{path}: is no training of videoquant")
-    for key in sorted({*setup, *side["setup"]}):
-        before, now = side["setup"].get(key), setup.get(key)
-        if before != now:
-            raise DataError(
-                f"{path}: was begun with {_difference(key, before, now)}; resume it with the same"
-            )
-    for prefix, owner in (("module.", module), ("average.", average)):
-        owner.load_state_dict(_within(tensors, prefix))
+    header, tensors = read_tensors(path, FORMAT, "training of videoquant", DataError)
+    with refused_as(DataError, f"{path}: no training of videoquant, or damaged"):
+        side = read(dict[str, Any], json.loads(header[SIDE]), f"{path}: {SIDE}", DataError)
+        begun = read(dict[str, Any], side.pop("setup"), f"{path}: setup", DataError)
+        for key in sorted({*setup, *begun}):
+            before, now = begun.get(key), setup.get(key)
+            if before != now:
+                raise DataError(
+                    f"{path}: was begun with {_difference(key, before, now)}; resume it with the same"
+                )
+        progress: Progress = read(Progress, side, str(path), DataError)
+        if progress.step < 0:
+            raise DataError(f"{path}: step is {progress.step}")
+        parts = {"module": module, "average": average}
+        for part, owner in parts.items():
+            check_tensors(_within(tensors, f"{part}."), owner.state_dict(), f"{path}: {part}", DataError)
+        slots = _slots(_within(tensors, "optimizer."), optimizer, f"{path}: optimizer")
+        # Only now, with everything known to fit, is any of it changed.
+        for part, owner in parts.items():
+            owner.load_state_dict(_within(tensors, f"{part}."))
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
+    return progress
+
+
+def _slots(tensors: dict[str, Tensor], optimizer: Optimizer, what: str) -> dict[int, dict[str, Tensor]]:
+    """What the optimizer remembers, by the number of the parameter, checked against the parameters."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     slots: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in _within(tensors, "optimizer.").items():
+    for key, tensor in tensors.items():
         number, _, name = key.partition(".")
+        if not number.isdecimal() or int(number) >= len(parameters):
+            raise DataError(f"{what}: {key!r} is of no parameter")
         slots.setdefault(int(number), {})[name] = tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
-    return Progress(side["step"], side["loss"], side["history"])
+    for place, found in slots.items():
+        like = parameters[place]
+        wanted = {name: like.new_zeros(()) if name == "step" else like for name in SLOTS[type(optimizer)]}
+        check_tensors(found, wanted, f"{what}: parameter {place}", DataError)
+    return slots
 
 
 def save_weights(path: Path, module: nn.Module, about: dict[str, str]) -> None:
@@ -108,15 +123,6 @@ def save_weights(path: Path, module: nn.Module, about: dict[str, str]) -> None:
         for key, tensor in module.state_dict().items()
     }
     write_tensors(path, tensors, about)
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
-    """A safetensors file, whole or not at all. Raises `OutputError` where it cannot be written."""
-    with atomic_write(path) as temporary:
-        try:
-            save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, header)
-        except SafetensorError as error:  # a full disk is one to safetensors, and no OSError
-            raise OutputError(f"{path}: cannot be written: {reason(error)}") from None
 
 
 def _within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -43,8 +43,10 @@ class TrainableNetwork(nn.Module):
         trained = {f"{node.name}.{short}" for node in network.layers for short in node.tensors}
         self.tensors = nn.ParameterDict()
         tensors: dict[str, Tensor] = {}
+        shared: dict[int, nn.Parameter] = {}  # a module that is called twice has one weight in two layers
         for name, tensor in network.tensors.items():
-            tensors[name] = nn.Parameter(tensor.detach().clone(), requires_grad=name in trained)
+            own = nn.Parameter(tensor.detach().clone(), requires_grad=name in trained)
+            tensors[name] = shared.setdefault(tensor.data_ptr(), own)
             self.tensors[_key(name)] = tensors[name]
         self.network = network.with_tensors(tensors)
         self.changes = nn.ParameterDict()
