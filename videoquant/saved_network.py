@@ -73,6 +73,7 @@ def build(header: Any, tensors: dict[str, Tensor], what: str) -> QuantizedNetwor
         part(Preprocessing, "preprocessing", stored),
         part(str, "name", stored),
     )
+    _check_preprocessing(network.preprocessing, what)
     check_frame(network, what)
     bits = layer_bits(network, scheme)
     for name, layer_bit in bits.items():
@@ -81,6 +82,17 @@ def build(header: Any, tensors: dict[str, Tensor], what: str) -> QuantizedNetwor
     return QuantizedNetwork(
         network, scheme, weights, _read_all_grids(part(dict[str, Any], "grids"), network, scheme, bits, what)
     )
+
+
+def _check_preprocessing(preprocessing: Preprocessing, what: str) -> None:
+    """Raise `NetworkError` where pixels would leave float32, or channels lack a mean."""
+    mean, std = preprocessing.mean, preprocessing.std
+    sizes = [abs(number / divisor) for divisor in std for number in (*mean, 255 * preprocessing.scale)]
+    if len(mean) not in (1, preprocessing.channels) or not max(sizes) < LARGEST / 2:
+        raise NetworkError(
+            f"{what}: preprocessing: mean {mean}, std {std} and scale {preprocessing.scale:g} make no input of "
+            f"{preprocessing.channels} channels"
+        )
 
 
 def _read_weights(node: Node, entry: Any, tensors: dict[str, Tensor], what: str) -> LayerWeights:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 import torch
 from torch import Tensor
 
-from videoquant.errors import NetworkError
+from videoquant.errors import NetworkError, refused_as
 from videoquant.network.operators import LAYERS, OPERATORS
 from videoquant.network.preprocessing import Preprocessing, prepare
 
@@ -136,8 +136,9 @@ class Network:
         return {short: self.tensors[f"{node.name}.{short}"] for short in node.tensors}
 
     def apply(self, node: Node, inputs: list[Tensor]) -> Tensor:
-        """Compute one node in floating point."""
-        return OPERATORS[node.op](*inputs, **self.node_tensors(node), **node.attributes)
+        """Compute one node in floating point. Raises `NetworkError` where it cannot."""
+        with refused_as(NetworkError, f"{self.name}: node {node.name!r}, {node.op}, cannot run"):
+            return OPERATORS[node.op](*inputs, **self.node_tensors(node), **node.attributes)
 
     @overload
     def run(self, x: Tensor) -> dict[str, Tensor]: ...

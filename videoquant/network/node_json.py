@@ -98,6 +98,7 @@ def check_frame(network: Network, what: str) -> None:
             y = OPERATORS[node.op](*inputs, **tensors, **node.attributes)
             if node.is_layer:
                 _check_layer(node, inputs[0], tensors)
+            _check_dimensions(node, inputs)
         if y.numel() == 0:
             raise NetworkError(f"{place}, gives nothing: its shape is {tuple(y.shape)}")
         live[node.name] = _bytes(y.shape)
@@ -122,6 +123,14 @@ def _check_layer(node: Node, x: Tensor, tensors: dict[str, Tensor]) -> None:
         raise ValueError(f"its weights {tuple(shape)} read {wanted} channels and give {gives}")
     if min(node.attributes.get("dilation", [1])) < 1:
         raise ValueError("its dilation is below 1")
+
+
+def _check_dimensions(node: Node, inputs: Sequence[Tensor]) -> None:
+    """Raise `ValueError` where an attribute names a dimension that is none, which not every operator checks."""
+    dims = [node.attributes["dim"]] if "dim" in node.attributes else node.attributes.get("dims", ())
+    for dim in dims:
+        if not -inputs[0].dim() <= dim < inputs[0].dim():
+            raise ValueError(f"there is no dimension {dim} of {inputs[0].dim()}")
 
 
 def _bytes(shape: Sequence[int]) -> int:

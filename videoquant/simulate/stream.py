@@ -21,6 +21,7 @@ from torch import Tensor
 
 from videoquant.axes import Residual
 from videoquant.data.video import Frame
+from videoquant.errors import NetworkError, refused_as
 from videoquant.network.graph import Node, unwrap
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import Point
@@ -167,6 +168,11 @@ class _Step:
         if not self._waiting[point]:  # the last layer that shares this point
             del self._inputs[point]
 
+        network = self.quantized.network
+        with refused_as(NetworkError, f"{network.name}: node {node.name!r}, {node.op}, cannot run"):
+            return self._compute(node, x_hat)
+
+    def _compute(self, node: Node, x_hat: Represented) -> Tensor:
         tensors = self.quantized.network.node_tensors(node)
         weights = self.quantized.weights[node.name]
         if self.is_key:
