@@ -90,8 +90,8 @@ def _check_preprocessing(preprocessing: Preprocessing, what: str) -> None:
     sizes = [abs(number / divisor) for divisor in std for number in (*mean, 255 * preprocessing.scale)]
     if len(mean) not in (1, preprocessing.channels) or not max(sizes) < LARGEST / 2:
         raise NetworkError(
-            f"{what}: preprocessing: mean {mean}, std {std} and scale {preprocessing.scale:g} make no input of "
-            f"{preprocessing.channels} channels"
+            f"{what}: preprocessing: mean {mean}, std {std} and scale {preprocessing.scale:g} make no input "
+            f"of {preprocessing.channels} channels"
         )
 
 

@@ -126,7 +126,7 @@ def _check_layer(node: Node, x: Tensor, tensors: dict[str, Tensor]) -> None:
 
 
 def _check_dimensions(node: Node, inputs: Sequence[Tensor]) -> None:
-    """Raise `ValueError` where an attribute names a dimension that is none, which not every operator checks."""
+    """Raise `ValueError` where an attribute names a dimension that is none: not every operator checks it."""
     dims = [node.attributes["dim"]] if "dim" in node.attributes else node.attributes.get("dims", ())
     for dim in dims:
         if not -inputs[0].dim() <= dim < inputs[0].dim():
