@@ -42,6 +42,10 @@ class CalibrationWarning(UserWarning):
     """Calibration that cannot do as asked, and what it does instead."""
 
 
+class StreamWarning(UserWarning):
+    """A stream that is given what its scheme gains nothing on."""
+
+
 @contextmanager
 def refused_as(error: type[VideoQuantError], what: str) -> Iterator[None]:
     """The boundary around reading what somebody else made: whatever the block raises becomes one line.

@@ -31,6 +31,14 @@ def test_a_clip_that_changes_its_size_is_written_whole_in_its_first(command, fil
     assert (written.size, len(written)) == ((48, 64), 5)
 
 
+@pytest.mark.parametrize("engine", ["frame", "simulate"])
+def test_residuals_gain_nothing_on_mixed_sizes_and_that_is_said(command, small, clip, tmp_path, engine):
+    vq.save(vq.quantize(vq.load(small), "w8a8->w4a4 T=3", vq.frames(clip)), tmp_path / "residual.vq")
+    folder = pictures(tmp_path / "sizes", [(48, 64), (64, 48)] * 2)
+    code, _, err = command("run", "residual.vq", "--video", folder, "-o", "out.mp4", "--engine", engine)
+    assert code == 0 and err.startswith("videoquant: warning: frames have different sizes: ")
+
+
 def test_frames_before_a_damaged_one_are_kept(command, file, tmp_path):
     folder = pictures(tmp_path / "damaged", [(48, 64)] * 5)
     (folder / "3.png").write_bytes((folder / "3.png").read_bytes()[:60])

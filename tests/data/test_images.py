@@ -2,10 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from videoquant.data import frames
 from videoquant.errors import DataError
+from videoquant.limits import size_limit
 
 
 def numbered(index: int) -> np.ndarray:
@@ -84,6 +85,90 @@ def test_exif_orientation_is_honoured(tmp_path: Path) -> None:
     Image.fromarray(numbered(5)).save(tmp_path / "turned.png", exif=exif)
     (frame,) = frames(tmp_path / "turned.png")
     assert np.array_equal(frame.pixels, np.rot90(numbered(5), -1))
+
+
+ORIENTED = {  # EXIF's orientation, and what undoes it
+    1: lambda p: p,
+    2: lambda p: p[:, ::-1],
+    3: lambda p: p[::-1, ::-1],
+    4: lambda p: p[::-1],
+    5: lambda p: p.swapaxes(0, 1),
+    6: lambda p: np.rot90(p, -1),
+    7: lambda p: p[::-1, ::-1].swapaxes(0, 1),
+    8: lambda p: np.rot90(p, 1),
+}
+
+
+@pytest.mark.parametrize("orientation", ORIENTED)
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
+def test_every_orientation_of_exif(tmp_path: Path, suffix: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(numbered(5)).save(tmp_path / f"plain.{suffix}", quality=100)
+    Image.fromarray(numbered(5)).save(tmp_path / f"turned.{suffix}", exif=exif, quality=100)
+    (plain,), (frame,) = frames(tmp_path / f"plain.{suffix}"), frames(tmp_path / f"turned.{suffix}")
+    assert np.array_equal(frame.pixels, ORIENTED[orientation](plain.pixels))
+
+
+def several(path: Path, mode: str) -> None:
+    first, second = (Image.new("RGB", (3, 2), colour).convert(mode) for colour in ((250, 0, 0), (0, 0, 250)))
+    options = {"lossless": True} if path.suffix == ".webp" else {}
+    first.save(path, save_all=True, append_images=[second], **options)
+
+
+@pytest.mark.parametrize(("name", "mode"), [("a.tif", "RGB"), ("a.webp", "RGB"), ("a.png", "RGB")])
+def test_of_several_pictures_in_a_file_the_first_is_read(tmp_path: Path, name: str, mode: str) -> None:
+    several(tmp_path / name, mode)
+    (frame,) = frames(tmp_path / name)
+    assert (frame.pixels == (250, 0, 0)).all()
+
+
+def test_an_animated_gif_is_a_clip(tmp_path: Path) -> None:
+    several(tmp_path / "a.gif", "RGB")
+    clip = frames(tmp_path / "a.gif")
+    assert [tuple(frame.pixels[0, 0]) for frame in clip] == [(250, 0, 0), (0, 0, 250)] and len(clip) == 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_palette_with_transparency(tmp_path: Path) -> None:
+    image = Image.new("RGB", (3, 2), (1, 2, 3)).quantize(2)
+    image.save(tmp_path / "a.png", transparency=bytes([0, 128]))
+    (frame,) = frames(tmp_path / "a.png")
+    assert (frame.pixels == (1, 2, 3)).all()
+
+
+def test_cmyk_of_a_printer(tmp_path: Path) -> None:
+    Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "a.jpg", quality=100)
+    (frame,) = frames(tmp_path / "a.jpg")
+    assert np.abs(frame.pixels.astype(int) - (255, 0, 0)).max() <= 4
+
+
+def test_colours_are_those_of_the_profile(tmp_path: Path) -> None:
+    grey = Image.new("RGB", (8, 8), (200, 30, 60))
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    grey.save(tmp_path / "srgb.png", icc_profile=srgb)
+    grey.save(tmp_path / "broken.png", icc_profile=srgb[:100])
+    for name in ("srgb.png", "broken.png"):  # to the bit; a broken profile says nothing
+        (frame,) = frames(tmp_path / name)
+        assert (frame.pixels == (200, 30, 60)).all()
+    lab = ImageCms.createProfile("LAB")
+    Image.new("L", (8, 8), 90).save(
+        tmp_path / "wrong.png", icc_profile=ImageCms.ImageCmsProfile(lab).tobytes()
+    )
+    (frame,) = frames(tmp_path / "wrong.png")
+    assert (frame.pixels == 90).all()
+
+
+def test_a_picture_is_as_large_as_the_limit_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("1", (2000, 1000)).save(tmp_path / "map.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert frames(tmp_path / "map.png").size == (1000, 2000)
+    assert Image.MAX_IMAGE_PIXELS == 1000
+    with (
+        size_limit(0.001),
+        pytest.raises(DataError, match=r"map\.png: 1000×2000 pixels asks for 0\.00559 GiB"),
+    ):
+        frames(tmp_path / "map.png")
 
 
 def test_a_real_folder_of_frames(shared_data: Path) -> None:

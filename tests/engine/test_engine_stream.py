@@ -13,6 +13,7 @@ from videoquant.data.video import Frame
 from videoquant.engine.lower import lower
 from videoquant.engine.session import open_session
 from videoquant.engine.stream import Stream
+from videoquant.errors import StreamWarning
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,13 @@ def test_keyframes_are_where_the_simulation_has_them(quantized, stream, sequence
         a, b = simulation.run(frame), stream.run(frame)
         assert stream.is_key == simulation.is_key
         assert all(a[name].shape == b[name].shape for name in a)
+
+
+def test_frames_of_several_sizes_are_said_to_gain_nothing(stream):
+    stream.reset()
+    with pytest.warns(StreamWarning, match="one that differs from the frame before is a keyframe"):
+        for frame in video_frames([0, 1]) + video_frames([2, 3], (24, 20)):
+            stream(frame)
 
 
 def test_a_reset_starts_from_a_keyframe(stream, frames):

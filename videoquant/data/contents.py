@@ -29,23 +29,44 @@ class Contents:
 
 
 class Slots:
-    """Numbers the packets of a stream by the frames they show.
+    """Numbers the packets of a stream by the frames they show, but for those shown before the first.
 
     are_times: AVI stores a frame for every tick of its rate, and an empty one, which never arrives, where
         nothing changed: there the number is the time. The times of its frames are not always in order.
-    last: the number of the last packet.
+    last: the number of the last packet. before: that of the packet before the first one counted.
+    is_new: whether the last packet gives a frame that counts.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self.are_times = container.format.name == "avi"
-        self.last = -1
-        self._stream = stream
+        self.last = self.before = -1
+        self.is_new = False
+        self._stream, self._is_first = stream, True
+        self._first_shown: int | None = None
 
-    def number(self, packet: Packet[VideoStream]) -> int:
-        """Of the next packet; one that shows nothing has that of the one before."""
-        shown = is_shown(packet, self._stream)
+    def add(self, packet: Packet[VideoStream]) -> None:
+        """Number the next packet; one that shows nothing has the number of the one before."""
+        if packet.is_keyframe:
+            self._first_shown = None  # what follows another keyframe leads that one at most
+        self.is_new = shown = is_shown(packet, self._stream) and not self._leads(packet)
         self.last = packet.dts if self.are_times and packet.dts is not None else self.last + shown
-        return self.last
+        if self._is_first:
+            self.begin(packet)
+
+    def begin(self, packet: Packet[VideoStream]) -> None:
+        """Count from the last packet on, which is this one; at first it is the first of all."""
+        self._is_first = False
+        self._first_shown = packet.pts
+        self.before = self.last - is_shown(packet, self._stream)
+
+    def _leads(self, packet: Packet[VideoStream]) -> bool:
+        """Whether a packet is shown before the first: it leans on what came before the file begins."""
+        return self._first_shown is not None and packet.pts is not None and packet.pts < self._first_shown
+
+    @property
+    def count(self) -> int:
+        """The frames so far."""
+        return self.last - self.before
 
 
 def is_shown(packet: Packet[VideoStream], stream: VideoStream) -> bool:
@@ -62,23 +83,24 @@ def packet_end(packet: Packet[VideoStream], stream: VideoStream) -> float:
 
 def contents(container: InputContainer, stream: VideoStream, rate: float) -> Contents:
     """Count the frames of a file just opened. rate: frames per second, to count what is missing by time."""
-    slots, end, packets = Slots(container, stream), 0.0, 0
-    before = None
+    slots, end, packets, is_begun = Slots(container, stream), 0.0, 0, False
     for packet in _readable(container, stream):
         packets += 1
         end = max(end, packet_end(packet, stream))
-        number = slots.number(packet)
-        if before is None and packet.is_keyframe:
-            before = number - is_shown(packet, stream)
-    first = -1 if before is None else before
-    return Contents(slots.last - first, missing_frames(stream, end, rate, packets))
+        slots.add(packet)
+        if packet.is_keyframe and not is_begun:
+            is_begun = True
+            slots.begin(packet)
+    return Contents(slots.count, missing_frames(stream, end, rate, packets))
 
 
 def missing_frames(stream: VideoStream, end: float, rate: float, packets: int) -> int:
     """How many frames a file announces beyond `end` (seconds), where its `packets` end."""
     announced = announced_end(stream)
     missing = 0 if announced is None else max(0, round((announced - end) * rate))
-    return max(1, stream.frames - packets) if missing and stream.frames else missing
+    if stream.frames:
+        return max(1, stream.frames - packets) if missing else 0
+    return missing if missing > 1 else 0  # Matroska's writers do not agree on how long the last frame is
 
 
 def announced_end(stream: VideoStream) -> float | None:

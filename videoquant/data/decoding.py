@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 
 import av
 from av.container import InputContainer
@@ -54,7 +55,7 @@ class Decoding:
         self._container, self._stream, self._rate, self._strict = container, stream, rate, strict
         self._decoder = stream.codec_context
         self._slots = Slots(container, stream)
-        self._before: int | None = None  # the slot before that of the first keyframe
+        self._is_begun = False  # whether a keyframe has come
         self._clock = _Clock(stream, rate)
         self._is_waiting = strict  # for a keyframe
         self._is_fresh = True  # no sound frame has followed that keyframe yet
@@ -65,7 +66,7 @@ class Decoding:
     @property
     def count(self) -> int:
         """Frames from the first keyframe on, as the packets say."""
-        return self._slots.last - (-1 if self._before is None else self._before)
+        return self._slots.count
 
     @property
     def last_index(self) -> int:
@@ -91,7 +92,7 @@ class Decoding:
                 if packet.size:
                     self.packets += 1
                     self.end = max(self.end, packet_end(packet, self._stream))
-                    self._slots.number(packet)
+                    self._slots.add(packet)
                     yield packet
         except av.FFmpegError:
             self.is_cut = True
@@ -100,10 +101,11 @@ class Decoding:
         """Whether reading can begin, or go on, at this packet."""
         if not packet.is_keyframe or packet.is_corrupt:
             return False
-        if self._before is None:
-            self._before = self._slots.last - is_shown(packet, self._stream)
-        else:
+        if self._is_begun:
             self._first_shown = packet.pts
+        else:
+            self._is_begun = True
+            self._slots.begin(packet)
         self._is_waiting, self._is_fresh = False, True
         return True
 
@@ -115,7 +117,7 @@ class Decoding:
             frames = self._decoder.decode(None if is_broken else packet)
         except av.FFmpegError:
             return [], True
-        if packet is not None and not is_broken and is_shown(packet, self._stream):
+        if packet is not None and not is_broken and self._slots.is_new:
             self._waiting_slots.append(self.count - 1)
         return frames, is_broken
 
@@ -165,10 +167,12 @@ class _Clock:
         self._longest = max(LONGEST_STILL, 10 / rate)
         self._start: float | None = None
         self._last: tuple[int, float] | None = None
+        self._faults, self._highest = [0, 0], [-inf, -inf]  # of the times for showing, and for decoding
 
     def time(self, frame: av.VideoFrame, index: int) -> float:
         # Not `frame.time`: PyAV does not set it for frames that were waiting in the decoder.
-        stated = None if frame.pts is None else frame.pts * self._tick
+        ticks = self._better(frame)
+        stated = None if ticks is None else ticks * self._tick
         if self._last is None:
             self._start, time = stated, 0.0
         else:
@@ -180,3 +184,18 @@ class _Clock:
                 self._start = stated - time
         self._last = index, time
         return time
+
+    def _better(self, frame: av.VideoFrame) -> int | None:
+        """The frame's time for showing or, where those are more often out of order, for decoding.
+
+        FFmpeg's `guess_correct_pts`. Some containers, such as ASF, have no times for showing.
+        """
+        stamps = frame.pts, frame.dts
+        for kind, stamp in enumerate(stamps):
+            if stamp is not None:
+                self._faults[kind] += stamp <= self._highest[kind]
+                self._highest[kind] = max(stamp, self._highest[kind])
+        pts, dts = stamps
+        if pts is None or (dts is not None and self._faults[0] > self._faults[1]):
+            return dts
+        return pts

@@ -187,7 +187,8 @@ class VideoFile(Clip):
             self._chosen = main_stream(container, self._streams(container))
         with self._open() as container:
             stream = self._stream(container)
-            stated = float(stream.average_rate or stream.guessed_rate or 0)
+            rates = stream.average_rate, stream.codec_context.framerate, stream.guessed_rate
+            stated = float(next((rate for rate in rates if rate), 0))
         # Some files state the clock's rate for that of their frames.
         self._is_timed = True
         self.rate = stated if 0 < stated <= USUAL_RATE else self._measured_rate()
@@ -281,6 +282,9 @@ class VideoFile(Clip):
         if decoding.is_done:
             missing = missing_frames(stream, decoding.end, self.rate, decoding.packets)
         if decoding.broken_after is None and not missing and not decoding.is_cut:
+            # Some decoders leave frames out without a word. The last packet of some codecs holds none.
+            if decoding.is_done and decoding.count - decoding.sound > 1:
+                self._warn("damaged", f"damaged; {decoding.sound} of {decoding.count} frames could be read")
             return
         after = decoding.last_index if decoding.broken_after is None else decoding.broken_after
         if not decoding.is_done:

@@ -19,6 +19,7 @@ from videoquant.errors import DataError, SchemeError
 from videoquant.network.graph import unwrap
 from videoquant.network.operators import OPERATORS
 from videoquant.network.preprocessing import prepare
+from videoquant.simulate.stream import warn_of_sizes
 
 
 class Stream:
@@ -132,6 +133,7 @@ class Stream:
         index, size = (
             (frame.index, frame.pixels.shape) if isinstance(frame, Frame) else (None, tuple(x.shape))
         )
+        warn_of_sizes(self._last_size, size, plan.scheme.period)
         seek = index is not None and self._last_index is not None and index != self._last_index + 1
         restart = seek or size != self._last_size
         since_key = 0 if restart or self._since_key >= plan.scheme.period else self._since_key

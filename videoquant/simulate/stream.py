@@ -10,6 +10,7 @@ Everything between layers (non-linearities, additions, pooling, resizing) works 
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from videoquant.axes import Residual
 from videoquant.data.video import Frame
-from videoquant.errors import NetworkError, refused_as
+from videoquant.errors import NetworkError, StreamWarning, refused_as
 from videoquant.network.graph import Node, unwrap
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import Point
@@ -107,6 +108,7 @@ class Stream:
         index, size: of the frame that it was made from; by them a seek and another frame size are seen.
         """
         size = size or tuple(x.shape)
+        warn_of_sizes(self._last_size, size, self.quantized.scheme.period)
         seek = index is not None and self._last_index is not None and index != self._last_index + 1
         if seek or size != self._last_size or self._since_key >= self.quantized.scheme.period:
             since_key, state = 0, State()
@@ -120,6 +122,20 @@ class Stream:
         self._last_index, self._last_size = index, size
         self.is_key, self.shares, self.densities = step.is_key, step.shares, step.densities
         return outputs
+
+
+def warn_of_sizes(last: tuple[int, ...] | None, size: tuple[int, ...], period: int) -> None:
+    """Say that a frame of another size than the last one breaks off the cycle of a residual scheme.
+
+    Of a `Frame` the size has three parts, H×W×3; of a network's input it says nothing about frames.
+    """
+    if last is not None and len(last) == len(size) == 3 and size != last and period > 1:
+        warnings.warn(
+            "frames have different sizes: one that differs from the frame before is a keyframe, so residual "
+            "quantization gains nothing on it; bring them to one size first",
+            StreamWarning,
+            stacklevel=2,
+        )
 
 
 class _Step:
