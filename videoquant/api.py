@@ -38,7 +38,7 @@ def load(
     """Read a network: from an ONNX file, or by the name of a shipped one (`SHIPPED`) or of `models.names()`.
 
     Only the networks of `models.names()` take the rest; a file has its own weights and size.
-    checkpoint: their weights (see `models.create`); default those that a clone of the repository ships
+    checkpoint: their weights (see `models.create`); default those that ship with the package
         (`models.weights`). size: (height, width) of the input, default the published one. num_classes:
         default the checkpoint's.
     Raises `NetworkError` for a missing or damaged file, an unknown name, an operator that is not supported,

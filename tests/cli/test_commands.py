@@ -3,9 +3,12 @@
 import csv
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import av
 import numpy as np
@@ -15,7 +18,9 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 import videoquant as vq
+from videoquant.comparison import DEFAULT_SCHEMES
 from videoquant.data.writer import VideoWriter
+from videoquant.made import VERSION
 from videoquant.tasks.sqnr import EXACT_DB
 
 NETWORK = "selfie_segmentation"
@@ -79,8 +84,8 @@ def test_inspect_lists_every_layer_with_its_bits(command):
     assert code == 0
     for node in network.layers:
         assert node.name in out
-    # All but head and tail have the residual's bits; the heading and the summary name the scheme.
-    assert out.count("w8a8->w4a4") == len(network.layers) - 2 + 2
+    # All but head and tail have the residual's bits; the summary names the scheme.
+    assert out.count("w8a8->w4a4") == len(network.layers) - 2 + 1
     assert "task segmentation" in out and f"{sum(network.macs.values()) / 1e9:.3f} G" in out
 
 
@@ -263,3 +268,109 @@ def test_an_empty_scene_recommends_nothing(small, command, tmp_path):
     assert all(row["agreement"] == {} for row in rows)
     page = (tmp_path / "videoquant-report/report.html").read_text(encoding="utf-8")
     assert "mask IoU recommends none: these frames show nothing that it could measure." in page
+
+
+def test_the_version_is_said_and_stands_in_results(small, command, clip, monkeypatch):
+    code, out, _ = command("--version")
+    assert code == 0 and out == f"videoquant {VERSION}\n"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+    arguments = ("compare", small, "--video", clip, "--schemes", "w8a8", "--frames", 2, "--report", "a [b]")
+    assert command(*arguments)[0] == 0
+    made = json.loads(Path("a [b]/results.json").read_text())["made"]
+    assert made == {
+        "version": VERSION,
+        "date": "2026-01-01T00:00:00Z",
+        "command": shlex.join(["videoquant", *map(str, arguments)]),
+    }
+    page = Path("a [b]/report.html").read_text()
+    assert f"2026-01-01T00:00:00Z, by videoquant {VERSION}" in page and "&#x27;a [b]&#x27;" in page
+
+
+def test_a_report_is_replaced_with_a_word_and_other_files_never(small, command, clip):
+    arguments = ("compare", small, "--video", clip, "--schemes", "w8a8", "--frames", 2, "--report", "r")
+    assert "replaced" not in command(*arguments)[2]
+    code, _, err = command(*arguments)
+    assert code == 0 and "r: holds a report of bright on disc.mp4, 1 schemes, which is replaced" in err
+    Path("r/results.json").write_text('{"rows": 3}')
+    code, _, err = command(*arguments)
+    assert code == 2 and "results.json: is not of a report of videoquant" in err
+    assert Path("r/results.json").read_text() == '{"rows": 3}'
+
+
+def test_of_a_short_clip_the_default_schemes_that_it_can_calibrate(small, command, clip, tmp_path):
+    with VideoWriter(tmp_path / "short.mp4", 25) as writer:
+        for frame in vq.frames(clip).runs([range(20)]):
+            writer.write(frame)
+    code, _, err = command("compare", small, "--video", "short.mp4", "--json", "r.json")
+    assert code == 0, err
+    schemes = [row["scheme"] for row in json.loads(Path("r.json").read_text())["rows"]]
+    assert schemes == [s for s in DEFAULT_SCHEMES if "qpp" not in s]
+    assert "left out: w8a8->w4a4 T=3 qpp: predicting ranges" in err
+    code, _, err = command("compare", small, "--video", "short.mp4", "--schemes", "w8a8->w4a4 T=3 qpp")
+    assert code == 2 and "error: w8a8->w4a4 T=3 qpp: predicting ranges" in err
+
+
+def test_a_task_that_does_not_fit_is_said(small, command, clip, tmp_path):
+    code, _, err = command("inspect", small, "--task", "pose")
+    assert code == 2 and "--task pose: bright: its outputs (mask 1×1×32×32) do not fit the task pose" in err
+    model = onnx.load(small)
+    onnx.helper.set_model_props(model, {"task": "pose", "scale": "1/255"})
+    onnx.save(model, tmp_path / "says pose.onnx")
+    arguments = ("--video", clip, "--schemes", "w8a8", "--frames", 2)
+    code, _, err = command("compare", "says pose.onnx", *arguments)
+    assert code == 0 and "do not fit the task pose that its file names" in err
+
+
+def test_names_of_bytes_that_are_no_utf8(small, command, clip, tmp_path):
+    odd = os.fsdecode(b"odd \xff [/b]\n=1")
+    shutil.copy(small, tmp_path / f"{odd}.onnx")
+    shutil.copy(clip, tmp_path / f"{odd}.mp4")
+    code, out, err = command(
+        "quantize", f"{odd}.onnx", "--scheme", "w8a8", "--video", f"{odd}.mp4", "-o", f"{odd}.vq"
+    )
+    assert code == 0, err
+    shown = r"odd \xff [/b]\n=1"
+    assert out.startswith(f"{shown}.vq: w8a8")
+    code, out, err = command(
+        *("compare", f"{odd}.onnx", "--video", f"{odd}.mp4", "--schemes", "w8a8", "--quantized", f"{odd}.vq"),
+        *("--report", odd, "--frames", 2),
+    )
+    assert code == 0 and f"report: {shown}/report.html" in out, err
+    data = json.loads((tmp_path / odd / "results.json").read_text())
+    assert (data["network"], data["source"]) == (shown, f"{shown}.mp4")
+    code, _, err = command(
+        "alpha", f"{odd}.onnx", "--video", f"{odd}.mp4", "--scheme", "w8a4", "--plot", f"{odd}.svg"
+    )
+    assert code == 0 and (tmp_path / f"{odd}.svg").exists(), err
+    code, out, err = command(
+        "run", f"{odd}.vq", "--video", f"{odd}.mp4", "-o", f"{odd} out.mp4", "--frames", 2
+    )
+    assert code == 0 and f"{shown} out.mp4: 2 frames" in out, err
+
+
+READERS = {
+    "network": ["inspect", "P"],
+    "onnx": ["inspect", "P.onnx"],
+    "checkpoint": ["inspect", "espcn_x3", "--checkpoint", "P"],
+    "video": ["compare", NETWORK, "--video", "P"],
+    "images": ["compare", NETWORK, "--images", "P"],
+    "data set": ["compare", NETWORK, "--dataset", "camvid:P"],
+    "chip": ["inspect", NETWORK, "--chip", "P"],
+    "bench": ["chips", "fit", "P", "--network", NETWORK, "-o", "c.toml"],
+    "quantized": ["run", "P", "--video", "CLIP", "-o", "o.mp4"],
+    "compared": ["compare", NETWORK, "--video", "CLIP", "--quantized", "P"],
+    "calibration": ["compare", NETWORK, "--video", "CLIP", "--calibration", "P"],
+}
+
+
+@pytest.mark.parametrize("what", ["a pipe", "a name that is too long", "a null device"])
+@pytest.mark.parametrize("case", READERS)
+def test_no_reader_waits_or_fails_oddly(case, what, command, clip, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.onnx")
+    path = {"a pipe": "pipe", "a name that is too long": "a" * 300, "a null device": "/dev/null"}[what]
+    arguments = [str(clip) if a == "CLIP" else a.replace("P", path) if a.startswith(("P", "camvid:")) else a
+                 for a in READERS[case]]  # fmt: skip
+    code, out, err = command(*arguments)
+    assert code == 2 and out == ""
+    assert err.startswith("videoquant: error: ") and err.count("\n") == 1

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import videoquant
 from videoquant.errors import NetworkError
 from videoquant.models import names, weights
 from videoquant.models.weights import require_weights, shipped_weights
@@ -40,14 +41,17 @@ def test_other_networks_weights_are_not_its_own(name: str, folder: Path) -> None
 
 
 def test_a_folder_that_is_absent_holds_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "FOLDER", tmp_path / "experiments" / "weights")
+    monkeypatch.setattr(weights, "FOLDER", tmp_path / "weights")
     assert shipped_weights("ddrnet23_slim") is None
     with pytest.raises(
-        NetworkError, match=r"^espcn_x3: has no weights in experiments/weights; .*--checkpoint"
+        NetworkError, match=r"^espcn_x3: no weights of it ship with videoquant; .*--checkpoint"
     ):
         require_weights("espcn_x3")
 
 
 def test_what_ships_is_of_a_network_that_there_is() -> None:
-    for file in weights.FOLDER.glob("*.safetensors"):
+    """In the package's own folder, so that `pip install .` has them too."""
+    files = list(weights.FOLDER.glob("*.safetensors"))
+    assert files and weights.FOLDER.parent == Path(videoquant.__file__).parent
+    for file in files:
         assert any(file.stem.startswith(f"{name}_") for name in names()), file

@@ -14,6 +14,13 @@ from videoquant.schemes import Scheme
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
+
+@pytest.fixture(autouse=True)
+def one_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same data gives the same files."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+
+
 FRAMES = [start + step for start in (12, 96, 180, 264, 348) for step in range(12)]
 PICTURE_FRAMES = [23, 191, 359]
 LAYERS = [

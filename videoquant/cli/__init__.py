@@ -11,9 +11,10 @@ import typer
 from typer.core import TyperGroup
 
 from videoquant.cli import alpha, bench, chips, compare, inspect, quantize, run, train
-from videoquant.cli.console import note, unfailing_streams
+from videoquant.cli.console import note, say, unfailing_streams
 from videoquant.errors import VideoQuantError
 from videoquant.limits import DEFAULT_GIB, size_limit
+from videoquant.made import VERSION
 
 
 class _Commands(TyperGroup):
@@ -36,6 +37,12 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        say(f"videoquant {VERSION}")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     context: typer.Context,
@@ -45,6 +52,10 @@ def common(
             "--size-limit", metavar="GIB", min=0, help="How much memory a file may ask for, in GiB."
         ),
     ] = DEFAULT_GIB,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True),
+    ] = False,
 ) -> None:
     """Quantize vision networks for video: what each bit-width and scheme costs, and what it loses."""
     context.with_resource(size_limit(size_gib))

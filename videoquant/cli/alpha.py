@@ -32,6 +32,7 @@ from videoquant.cli.options import (
 from videoquant.cli.targets import check_targets
 from videoquant.errors import SchemeError
 from videoquant.files import atomic_write
+from videoquant.made import made_by
 from videoquant.network.graph import Network
 from videoquant.report.alpha_plot import write_alpha_plot
 from videoquant.report.plot_file import check_plot
@@ -95,7 +96,7 @@ def command(
     with progress_bar("α", None) as advance:  # how many it takes shows on the way
         curve = search_alpha(captured, wanted, clips, advance, exhaustive)
     if json_file:
-        data = {"network": captured.name, "source": source.name, **to_dict(curve)}
+        data = {"made": made_by(), "network": captured.name, "source": source.name, **to_dict(curve)}
         with atomic_write(json_file) as temporary:
             text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")

@@ -36,8 +36,10 @@ from videoquant.engine import vnni_ceiling
 from videoquant.engine.session import MODES
 from videoquant.errors import DataError
 from videoquant.files import atomic_write, output_folder
+from videoquant.made import made_by
 from videoquant.report.bench_plot import write_bench_plot
-from videoquant.report.bench_table import bench_table
+from videoquant.report.bench_table import SPARE, bench_table
+from videoquant.report.table import narrowed
 from videoquant.schemes import Scheme
 from videoquant.tasks import task_for
 
@@ -149,10 +151,11 @@ def command(
     for clip in clips:
         write_bench_plot(benchmark, clip.name, folder / plot_file(clip))
     with atomic_write(folder / RESULTS_FILE) as temporary:
-        text = json.dumps(benchmark.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+        data = {"made": made_by(), **benchmark.to_dict()}
+        text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
     for clip in clips:
-        console.print(bench_table(benchmark, clip.name))
+        console.print(narrowed(bench_table(benchmark, clip.name), console, SPARE))
     say(f"results: {folder / RESULTS_FILE}")
 
 

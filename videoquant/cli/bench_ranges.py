@@ -16,6 +16,7 @@ from videoquant.bench.ranges import SIZES, RangeRow, activation, race_ranges, ra
 from videoquant.cli.console import console, progress_bar, say
 from videoquant.cli.targets import Folder, check_targets
 from videoquant.files import atomic_write, output_folder
+from videoquant.made import made_by
 from videoquant.report.ranges_table import ranges_table
 
 RESULTS_FILE = "ranges.json"
@@ -43,6 +44,7 @@ def command(
     path = output_folder(output) / RESULTS_FILE
     data = {
         "format": 1,
+        "made": made_by(),
         "threads": threads,
         "repeats": repeats,
         "machine": asdict(this_machine(["torch", "numpy"])),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -18,6 +18,7 @@ from videoquant.costs.chip_file import chip_names, open_chip, write_chip
 from videoquant.costs.fit import errors, fit_chip, leave_one_out
 from videoquant.costs.simulator import SchemeCost, fallback_sentences
 from videoquant.errors import ChipError
+from videoquant.report.table import narrowed
 
 ChipOption = Annotated[
     str | None,
@@ -43,13 +44,14 @@ def command(context: typer.Context) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("name", "chip", "GMAC/s", "GB/s", "buffer kB", "energy", "source"):
         number = heading in ("GB/s", "buffer kB")
-        table.add_column(heading, justify="right" if number else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if number else "left"
+        table.add_column(heading, justify=justify, overflow="fold", no_wrap=heading in ("name", "GMAC/s"))
     for name in chip_names():
         chip = open_chip(name)
         peaks = "\n".join(f"{precision_text(p)} {peak / 1e9:,.0f}" for p, peak in chip.peak.items())
         numbers = (f"{chip.bandwidth / 1e9:,.0f}", f"{chip.buffer / 1e3:,.0f}")
         table.add_row(name, chip.name, peaks, *numbers, "yes" if chip.energy else "no", chip.source)
-    console.print(table)
+    console.print(narrowed(table, console, ("source",)))
 
 
 @app.command("fit")

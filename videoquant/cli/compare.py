@@ -12,6 +12,7 @@ import typer
 
 from videoquant.api import quantize
 from videoquant.axes import Frame as FrameByFrame
+from videoquant.axes import Predicted
 from videoquant.calibration.calibrate import walks
 from videoquant.calibration.sampling import (
     SCORED_FRAMES,
@@ -51,6 +52,7 @@ from videoquant.costs.chip_file import open_chip
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, Frame
 from videoquant.errors import DataError, NetworkError, SchemeError
+from videoquant.made import made_by
 from videoquant.network.graph import Network
 from videoquant.report.html import write_report
 from videoquant.report.label_table import render_labels
@@ -62,6 +64,7 @@ from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.storage import load_quantized
 from videoquant.tasks import task_for
 from videoquant.tasks.scoring import Score, score_for
+from videoquant.text import printable
 
 
 def command(
@@ -135,8 +138,6 @@ def command(
         {"--json": json_file, "--report": Folder(report, REPORT_FILES)},
     )
     earlier = earlier_report(report)
-    if earlier:
-        note(f"{report}: holds a report of {earlier}, which is replaced")
     target = None if chip is None else open_chip(chip)
     if engine not in (SIMULATE, "frame", "exact"):
         raise SchemeError(f"--engine {engine}: it must be {SIMULATE}, frame or exact")
@@ -154,11 +155,11 @@ def command(
     other = open_clip(calibration) if calibration is not None else source
     free = plan.free if other is source else [range(live_frames(wanted) if other.is_live else len(other))]
     sets = calibration_sets(other, free, wanted)
+    if earlier:
+        note(f"{report}: holds a report of {earlier}, which is replaced")
     with progress_bar("calibrating", len(captured.nodes) * sum(map(walks, wanted))) as advance:
-        quantized = [
-            quantize(captured, scheme, sets[scheme.period, calibration_runs(scheme)], advance)
-            for scheme in wanted
-        ]
+        quantized = calibrate_all(captured, wanted, sets, schemes is None, advance)
+    wanted = [q.scheme for q in quantized]
     quantized += read
     streams = [comparable_stream(q, engine, threads) for q in quantized]
     with (
@@ -178,11 +179,12 @@ def command(
             streams=streams,
             engine=None if engine == SIMULATE else engine,
             chip=target,
-            files=[*("" for _ in wanted), *map(str, files or [])],
+            files=[*("" for _ in wanted), *(printable(str(file)) for file in files or [])],
         )
+    made = made_by()
     if json_file:
-        write_json(result, json_file)
-    page = write_report(result, report)
+        write_json(result, json_file, made)
+    page = write_report(result, report, made)
     console.print(render_table(result))
     for measure in result.measures:
         if not any(measure.name in row.agreement for row in result.rows):
@@ -196,6 +198,30 @@ def command(
     if not result.complete:
         note(f"stopped after {result.frames} frames; the results hold those")
         raise typer.Exit(130)
+
+
+def calibrate_all(
+    network: Network,
+    schemes: Sequence[Scheme],
+    sets: dict[tuple[int, int], list[Frame]],
+    are_default: bool,
+    advance: Callable[[], None],
+) -> list[QuantizedNetwork]:
+    """A network for each scheme, in their order.
+
+    are_default: nobody asked for these schemes, so that one for which the clip is too short is left out, with
+    a note. Raises `DataError` where they were asked for, and where none is left.
+    """
+    done: dict[Scheme, QuantizedNetwork] = {}
+    # Predicting ranges needs the most frames: what may be refused comes first, not after minutes.
+    for scheme in sorted(schemes, key=lambda scheme: not isinstance(scheme.ranges, Predicted)):
+        try:
+            done[scheme] = quantize(network, scheme, sets[scheme.period, calibration_runs(scheme)], advance)
+        except DataError as error:
+            if not are_default or (len(done) == 0 and scheme == schemes[-1]):
+                raise
+            note(f"left out: {error}")
+    return [done[scheme] for scheme in schemes if scheme in done]
 
 
 def read_quantized(path: Path, network: Network, stills: bool) -> QuantizedNetwork:

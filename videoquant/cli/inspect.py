@@ -37,11 +37,14 @@ from videoquant.quantizers.placement import layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible
 from videoquant.report.plot_file import check_plot
 from videoquant.report.roofline_plot import write_roofline_plot
-from videoquant.report.table import ABSENT
+from videoquant.report.table import ABSENT, narrowed
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import DynamicGrid, PredictedGrid, StaticGrid
 from videoquant.simulate.parameters import Parameters, PointGrids
 from videoquant.storage import is_quantized_file, load_quantized
+
+# Columns that a narrow terminal goes without.
+SPARE = ("weights", "operator", "parameters", "bound by", "output")
 
 
 def command(
@@ -90,7 +93,8 @@ def command(
         calibrated = None
     work = workload(graph) if target else None
     cost = frame_cost(target, work, shown, shown.period == 1) if target and work else None
-    console.print(layer_table(graph, shown, calibrated, cost))
+    table = layer_table(graph, shown, calibrated, cost)
+    console.print(narrowed(table, console, SPARE))
     for line in [*summary(graph, shown), *(prediction(calibrated) if calibrated else looks(graph, shown))]:
         console.print(line)
     if target and work and cost:
@@ -115,9 +119,9 @@ def layer_table(
     if calibrated:
         ranges = {layer: ranges_text(calibrated.grids[at]) for layer, at in calibrated.points.items()}
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("layer", overflow="fold")
+    table.add_column("layer", overflow="fold", min_width=12)
     table.add_column("operator", no_wrap=True)
-    for heading in ("weights", "output", "parameters", "MMACs", str(scheme)):
+    for heading in ("weights", "output", "parameters", "MMACs", "bits"):
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("µs", "share", "bound by") if cost else ():
         table.add_column(heading, justify="right", no_wrap=True)

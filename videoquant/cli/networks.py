@@ -16,6 +16,7 @@ from videoquant.errors import NetworkError
 from videoquant.models import ModelConfig, create, names
 from videoquant.models.weights import require_weights, shipped_weights
 from videoquant.network.graph import Network
+from videoquant.tasks import task_for
 
 NetworkArgument = Annotated[
     str,
@@ -29,7 +30,7 @@ CheckpointOption = Annotated[
     typer.Option(
         "--checkpoint",
         metavar="PATH",
-        help="Weights of a network by name; default: those in experiments/weights, where it has some.",
+        help="Weights of a network by name; default: those that ship, where there are some.",
     ),
 ]
 SizeOption = Annotated[
@@ -67,12 +68,25 @@ def open_network(
         network = load(name, checkpoint=checkpoint, size=wanted)
     given = {"mean": mean, "std": std, "scale": scale, "color": color, "fit": fit, "task": task}
     network.preprocessing = network.preprocessing.with_text({k: v for k, v in given.items() if v is not None})
+    _check_task(network, task)
     values, channels = len(network.preprocessing.mean), network.input_shape[1]
     if values not in (1, channels):
         raise NetworkError(
             f"{network.name}: mean and std have {values} values, the input {channels} channels"
         )
     return network
+
+
+def _check_task(network: Network, wanted: str | None) -> None:
+    """Say where the outputs do not fit the task: an error for that of --task, a note for that of the file."""
+    named = network.preprocessing.task
+    if named is None or task_for(network) is not None:
+        return
+    shapes = (f"{name} {'×'.join(map(str, network.shapes[v]))}" for name, v in network.outputs.items())
+    text = f"its outputs ({', '.join(shapes)}) do not fit the task {named}"
+    if wanted is not None:
+        raise NetworkError(f"--task {wanted}: {network.name}: {text}")
+    note(f"{network.name}: {text} that its file names; they are compared as numbers only")
 
 
 def input_size(config: ModelConfig, source: Clip) -> tuple[int, int]:

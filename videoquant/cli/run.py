@@ -85,7 +85,8 @@ def command(
     task = task_for(quantized.network)
     if task is None:
         raise NetworkError(
-            f"{file}: its task is unknown, so nothing can be drawn; quantize it again with --task"
+            f"{file}: its task is unknown or does not fit its outputs, so nothing can be drawn; "
+            "quantize it again with --task"
         )
     channels_match(quantized.network)
     clip = open_source(video, None, dataset)

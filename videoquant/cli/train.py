@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +24,7 @@ from videoquant.cli.training_run import (
 from videoquant.data.dataset import Dataset
 from videoquant.errors import DataError
 from videoquant.files import output_folder
+from videoquant.made import made_by
 from videoquant.models import create
 from videoquant.models.registry import ENTRIES
 from videoquant.report.training_plot import write_training_plot
@@ -83,7 +82,7 @@ def command(
             "--checkpoint",
             "--from",
             metavar="F",
-            help="Weights to start from; default: random ones, with --scheme those in experiments/weights.",
+            help="Weights to start from; default: random ones, with --scheme those that ship.",
         ),
     ] = None,
     output: Annotated[
@@ -181,7 +180,7 @@ def finish(trainer: Trainer, folder: Path, network: str, train: Dataset) -> None
     about = {
         "network": network,
         "data": f"{train.name}#{train.split}",
-        "command": shlex.join(["videoquant", *sys.argv[1:]]),
+        **made_by(),
         "recipe": json.dumps(trainer.recipe.to_dict()),
     }
     save_weights(folder / WEIGHTS_FILE, trainer.average, about)

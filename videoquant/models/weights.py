@@ -1,4 +1,4 @@
-"""Trained weights that a clone of the repository ships: experiments/weights/NAME_DATASET.safetensors."""
+"""Trained weights that ship with the package: videoquant/weights/NAME_DATASET.safetensors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from videoquant.errors import NetworkError
 from videoquant.models.registry import names
 
-FOLDER = Path(__file__).parents[2] / "experiments" / "weights"  # an installed wheel has none
+FOLDER = Path(__file__).parents[1] / "weights"
 
 
 def shipped_weights(name: str, dataset: str | None = None, folder: Path | None = None) -> Path | None:
@@ -32,8 +32,8 @@ def require_weights(name: str, dataset: str | None = None) -> Path:
     found = shipped_weights(name, dataset)
     if found is None:
         raise NetworkError(
-            f"{name}: has no weights in {FOLDER.parent.name}/{FOLDER.name}; give a checkpoint (--checkpoint "
-            f"PATH) or train one: videoquant train {name} --dataset NAME:PATH"
+            f"{name}: no weights of it ship with videoquant; give a checkpoint (--checkpoint PATH) "
+            f"or train one: videoquant train {name} --dataset NAME:PATH"
         )
     return found
 

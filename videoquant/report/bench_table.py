@@ -9,6 +9,9 @@ from videoquant.bench.result import Benchmark, Row
 from videoquant.report.table import ABSENT, heading
 from videoquant.tasks import Measure
 
+# Columns that a narrow terminal goes without; bench.json has them all.
+SPARE = ("spread", "% of ceiling", "p95", "peak MB ↓", "identical")
+
 
 def bench_table(benchmark: Benchmark, clip: str) -> Table:
     """The rows of one clip."""
@@ -16,7 +19,7 @@ def bench_table(benchmark: Benchmark, clip: str) -> Table:
     measure = benchmark.measures[0] if benchmark.measures else None
     title = f"{benchmark.network}, {clip}: {len(rows[0].ms)} frames, {benchmark.threads} threads"
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
-    table.add_column("engine")
+    table.add_column("engine", no_wrap=True)
     headings = ["ms ↓", "p95", "spread", "× OpenVINO int8 ↑", "% of ceiling", "work"]
     headings += [heading(measure) if measure else "", "identical", "peak MB ↓"]
     for text in headings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from collections.abc import Mapping
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -16,6 +17,7 @@ from PIL import Image
 from videoquant.comparison import Comparison, Row
 from videoquant.costs.simulator import fallback_sentences
 from videoquant.files import atomic_write, output_folder
+from videoquant.made import made_by
 from videoquant.report.glossary import glossary
 from videoquant.report.label_table import label_section
 from videoquant.report.layer_plots import layers_plot, shares_plot
@@ -30,22 +32,23 @@ PICTURE_SIDE = 720  # pixels of the longer side at most: three frames of a dozen
 JPEG_QUALITY = 86
 
 
-def write_report(comparison: Comparison, folder: str | Path) -> Path:
+def write_report(comparison: Comparison, folder: str | Path, made: Mapping[str, str] | None = None) -> Path:
     """Write report.html, results.json and results.csv into `folder`, which is made where it is missing.
 
+    made: what they say of their origin (`made_by`), by default now.
     Returns the path of report.html. Raises `OutputError` where the folder or a file cannot be written.
     """
-    target = output_folder(folder)
-    write_json(comparison, target / JSON_FILE)
+    target, made = output_folder(folder), made or made_by()
+    write_json(comparison, target / JSON_FILE, made)
     write_csv(comparison, target / CSV_FILE)
     path = target / PAGE_FILE
     with atomic_write(path) as temporary:
-        temporary.write_text(page(comparison), encoding="utf-8")
+        temporary.write_text(page(comparison, made), encoding="utf-8")
     return path
 
 
-def page(comparison: Comparison) -> str:
-    """The whole page. Sections with nothing to show are left out."""
+def page(comparison: Comparison, made: Mapping[str, str] | None = None) -> str:
+    """The whole page; `made`: of `made_by`, by default now. Sections with nothing to show are left out."""
     name = f"{comparison.network} on {comparison.source}"
     sections = (
         _overview(comparison),
@@ -59,7 +62,7 @@ def page(comparison: Comparison) -> str:
         _shares(comparison),
         _densities(comparison),
         _ranges(comparison),
-        _method(comparison),
+        _method(comparison, made or made_by()),
     )
     body = "\n".join(section for section in sections if section)
     return f"""<!doctype html>
@@ -291,7 +294,7 @@ def _picture(comparison: Comparison, row: Row, frame: int, pixels: NDArray[np.ui
     )
 
 
-def _method(comparison: Comparison) -> str:
+def _method(comparison: Comparison, made: Mapping[str, str]) -> str:
     facts = [
         ("Network", comparison.network),
         ("Clip", comparison.source),
@@ -300,6 +303,8 @@ def _method(comparison: Comparison) -> str:
         ("Task", comparison.task or "unknown: outputs are compared as numbers only"),
         ("Primary output", comparison.primary),
         ("Chip", comparison.chip.name if comparison.chip else ""),
+        ("Made", f"{made['date']}, by videoquant {made['version']}"),
+        ("Command", made["command"]),
     ]
     listed = "".join(f"<dt>{term}</dt><dd>{escape(text)}</dd>" for term, text in facts if text)
     terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in glossary(comparison))

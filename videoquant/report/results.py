@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,22 @@ from videoquant.costs.chip import precision_text
 from videoquant.costs.simulator import SchemeCost
 from videoquant.errors import OutputError
 from videoquant.files import atomic_write, check_file
+from videoquant.made import made_by
 
 JSON_FILE, CSV_FILE, PAGE_FILE = REPORT_FILES = ("results.json", "results.csv", "report.html")
 FORMAT = 2  # raised when a reader of the JSON form would have to change
 
 
-def to_dict(comparison: Comparison) -> dict[str, Any]:
+def to_dict(comparison: Comparison, made: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The JSON form, without the pictures: only dict, list, str, int, float, bool and None.
 
+    made: of `made_by`, so that several files can have the same; default: now.
     Bit-widths, which are keys of the shares, become strings. A number that is not finite becomes None.
     """
     fronts = pareto(comparison.rows)
     result = {
         "format": FORMAT,
+        "made": dict(made or made_by()),
         "network": comparison.network,
         "source": comparison.source,
         "calibration": comparison.calibration,
@@ -45,9 +48,9 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
     return plain
 
 
-def write_json(comparison: Comparison, path: str | Path) -> None:
+def write_json(comparison: Comparison, path: str | Path, made: Mapping[str, str] | None = None) -> None:
     """Write `to_dict` as UTF-8 JSON. Raises `OutputError` where the file cannot be written."""
-    text = json.dumps(to_dict(comparison), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(to_dict(comparison, made), indent=1, ensure_ascii=False, allow_nan=False)
     with atomic_write(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
@@ -111,7 +114,14 @@ def write_csv(comparison: Comparison, path: str | Path) -> None:
             numbers += [row.measured_mj] if metered else []
             cost = row.on_chip
             numbers += [cost.ms, cost.frames_per_second, cost.mj] if cost else []
-            writer.writerow([row.scheme, row.file, *("" if x is None else x for x in _plain(numbers))])
+            writer.writerow(
+                [row.scheme, _no_formula(row.file), *("" if x is None else x for x in _plain(numbers))]
+            )
+
+
+def _no_formula(path: str) -> str:
+    """The same path as it begins with no sign by which spreadsheets know a formula."""
+    return f"./{path}" if path.startswith(("=", "+", "-", "@", "\t", "\r")) else path
 
 
 def pareto(rows: Sequence[Row]) -> list[bool]:

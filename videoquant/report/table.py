@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -80,6 +82,27 @@ def render_table(comparison: Comparison) -> Table:
         mark = Text(FRONT_MARK if on_front else "", style="bold green")
         cells = [Text(column.cells[index]) for column in shown]
         table.add_row(mark, Text(row.name, style="bold" if on_front else ""), *cells)
+    return table
+
+
+def narrowed(table: Table, console: Console, spare: Sequence[str]) -> Table:
+    """The table without so many of its `spare` columns, the first ones first, that it fits on the console.
+
+    What is missing is said below it. Without this the column that a reader looks for is cut with the others.
+    """
+    options = console.options.update(width=10_000, max_width=10_000)
+    left_out = []
+    for heading in spare:
+        if Measurement.get(console, options, table).maximum <= console.width:
+            break
+        kept = [column for column in table.columns if column.header != heading]
+        left_out += [heading] * (len(kept) < len(table.columns))
+        for index, column in enumerate(kept):
+            column._index = index  # by which Rich finds the edges of a table
+        table.columns = kept
+    if left_out:
+        table.caption = f"not shown, for want of width: {', '.join(left_out)}"
+        table.caption_justify = "left"
     return table
 
 
