@@ -83,6 +83,15 @@ def check_file(path: str | Path, error: type[VideoQuantError]) -> None:
         raise error(f"{path}: is a device or pipe; a regular file is needed here")
 
 
+def check_safetensors(path: str | Path, error: type[VideoQuantError]) -> None:
+    """`check_file`, and raise `error` for a path that is not UTF-8: safetensors opens no others."""
+    check_file(path, error)
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise error(f"{path}: is no UTF-8, as safetensors needs the path of a file; rename it") from None
+
+
 def output_folder(path: str | Path) -> Path:
     """The folder `path`, created with its parents where it is missing.
 

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from videoquant.errors import NetworkError, VideoQuantError, refused_as
-from videoquant.files import check_file
+from videoquant.files import check_safetensors
 from videoquant.saved_network import build
 from videoquant.simulate.activations import (
     ActivationGrid,
@@ -101,7 +101,7 @@ def load_quantized(path: str | Path) -> QuantizedNetwork:
 def is_quantized_file(path: str | Path) -> bool:
     """Whether a file looks like one that `save` wrote: a safetensors header of this format."""
     try:
-        check_file(path, NetworkError)
+        check_safetensors(path, NetworkError)
         with safe_open(path, "pt") as file:
             return (file.metadata() or {}).get("format") == FORMAT
     except (NetworkError, SafetensorError, OSError):

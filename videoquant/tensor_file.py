@@ -11,7 +11,7 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from videoquant.errors import VideoQuantError, refused_as
-from videoquant.files import atomic_write, check_file
+from videoquant.files import atomic_write, check_safetensors
 from videoquant.limits import check_size
 
 
@@ -35,7 +35,7 @@ def read_tensors(
     what: it, as messages call it: "quantized network". Raises `error` for a file that is missing, damaged,
     of another format, or larger than a file may be (`limits`).
     """
-    check_file(path, error)
+    check_safetensors(path, error)
     with refused_as(error, f"{path}: no {what}, or damaged"):
         check_size(path.stat().st_size, str(path), error)
         with safe_open(path, "pt") as file:

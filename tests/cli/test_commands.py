@@ -322,17 +322,17 @@ def test_a_task_that_does_not_fit_is_said(small, command, clip, tmp_path):
 
 
 def test_names_of_bytes_that_are_no_utf8(small, command, clip, tmp_path):
-    odd = os.fsdecode(b"odd \xff [/b]\n=1")
+    odd = os.fsdecode(b"odd \xff [b]\n=1")
     shutil.copy(small, tmp_path / f"{odd}.onnx")
     shutil.copy(clip, tmp_path / f"{odd}.mp4")
     code, out, err = command(
         "quantize", f"{odd}.onnx", "--scheme", "w8a8", "--video", f"{odd}.mp4", "-o", f"{odd}.vq"
     )
     assert code == 0, err
-    shown = r"odd \xff [/b]\n=1"
+    shown = r"odd \xff [b]\n=1"
     assert out.startswith(f"{shown}.vq: w8a8")
     code, out, err = command(
-        *("compare", f"{odd}.onnx", "--video", f"{odd}.mp4", "--schemes", "w8a8", "--quantized", f"{odd}.vq"),
+        *("compare", f"{odd}.onnx", "--video", f"{odd}.mp4", "--schemes", "w8a8"),
         *("--report", odd, "--frames", 2),
     )
     assert code == 0 and f"report: {shown}/report.html" in out, err
@@ -342,9 +342,10 @@ def test_names_of_bytes_that_are_no_utf8(small, command, clip, tmp_path):
         "alpha", f"{odd}.onnx", "--video", f"{odd}.mp4", "--scheme", "w8a4", "--plot", f"{odd}.svg"
     )
     assert code == 0 and (tmp_path / f"{odd}.svg").exists(), err
-    code, out, err = command(
-        "run", f"{odd}.vq", "--video", f"{odd}.mp4", "-o", f"{odd} out.mp4", "--frames", 2
-    )
+    code, _, err = command("run", f"{odd}.vq", "--video", f"{odd}.mp4", "-o", "out.mp4")
+    assert code == 2 and err.startswith(f"videoquant: error: {shown}.vq: is no UTF-8")
+    Path(f"{odd}.vq").rename("net.vq")
+    code, out, err = command("run", "net.vq", "--video", f"{odd}.mp4", "-o", f"{odd} out.mp4", "--frames", 2)
     assert code == 0 and f"{shown} out.mp4: 2 frames" in out, err
 
 

@@ -110,3 +110,10 @@ def test_front_is_what_nothing_dominates(points: list[tuple[float, float]]) -> N
         assert any(c <= cost and f >= fidelity for c, f in kept)
     ordered = sorted(set(kept))
     assert [f for _, f in ordered] == sorted(f for _, f in ordered)  # dearer is closer
+
+
+def test_a_path_in_the_csv_is_no_formula(comparison: Comparison, tmp_path: Path) -> None:
+    comparison.rows[1].file = "=cmd|x.vq"
+    write_csv(comparison, tmp_path / "results.csv")
+    with open(tmp_path / "results.csv", newline="", encoding="utf-8") as file:
+        assert [row["file"] for row in csv.DictReader(file)][1] == "./=cmd|x.vq"

@@ -1,6 +1,7 @@
 """The loop: it learns, and an interrupted training ends as an uninterrupted one, bit for bit."""
 
 import os
+import resource
 import signal
 
 import pytest
@@ -8,7 +9,8 @@ import torch
 
 import videoquant as vq
 from tests.training.conftest import ALONE, short, slim
-from videoquant.errors import DataError, NetworkError
+from videoquant.errors import DataError, NetworkError, OutputError
+from videoquant.tensor_file import write_tensors
 from videoquant.training.objectives import objective_for
 from videoquant.training.state import save_weights
 from videoquant.training.trainer import STATE_FILE, Trainer, optimizer_for
@@ -120,3 +122,16 @@ def test_bfloat16_trains_too(pictures, tmp_path):
     run = trainer(pictures, tmp_path / "t", epochs=1, precision="bf16")
     assert run.run()
     assert all(p.dtype == torch.float32 and torch.isfinite(p).all() for p in run.average.parameters())
+
+
+def test_a_full_disk_keeps_the_old_state_and_is_one_line(tmp_path):
+    path = tmp_path / "training.safetensors"
+    path.write_text("old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"training\.safetensors: cannot be written: file too large$"):
+            write_tensors(path, {"weight": torch.zeros(1000)}, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_text() == "old" and [file.name for file in tmp_path.iterdir()] == [path.name]

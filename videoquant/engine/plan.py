@@ -20,7 +20,7 @@ from torch import Tensor
 
 from videoquant import _native
 from videoquant.errors import NetworkError, VideoQuantError
-from videoquant.files import atomic_write, check_file
+from videoquant.files import atomic_write, check_safetensors
 from videoquant.network.graph import Node
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.schemes import Scheme
@@ -115,7 +115,7 @@ class Plan:
 def load_plan(path: str | Path) -> Plan:
     """Read what `Plan.save` wrote. Raises `NetworkError` for anything else, cut files and other versions."""
     path = Path(path)
-    check_file(path, NetworkError)
+    check_safetensors(path, NetworkError)
     try:
         with safe_open(path, "np") as file:
             metadata = file.metadata() or {}

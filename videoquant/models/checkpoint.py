@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from videoquant.errors import NetworkError, refused_as
-from videoquant.files import check_file
+from videoquant.files import check_file, check_safetensors
 from videoquant.limits import check_size
 from videoquant.models.base import Model
 
@@ -70,7 +70,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     more than a file may (`limits`), be it packed small.
     """
     path = Path(path)
-    check_file(path, NetworkError)
+    suited = check_safetensors if path.suffix == ".safetensors" else check_file
+    suited(path, NetworkError)
     check_size(_unpacked_size(path), f"{path}: unpacked, it", NetworkError)
     content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
     while isinstance(content, Mapping):
