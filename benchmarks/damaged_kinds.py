@@ -17,11 +17,13 @@ import torch.nn.functional as F
 from torch import nn
 
 import videoquant as vq
+from benchmarks.damaged_onnx import damage_onnx, use_onnx
 from benchmarks.damages import damage_header, damage_lines, damage_tensors, damage_zip
 from videoquant.costs.chip_file import open_chip
 from videoquant.costs.simulator import scheme_cost
 from videoquant.costs.workload import workload
 from videoquant.engine import load_plan, lower
+from videoquant.network.onnx_writer import write_onnx
 from videoquant.training import policy_file
 from videoquant.training.policy_file import build, load_policy, save_policy
 from videoquant.training.recipe import Recipe
@@ -88,6 +90,11 @@ def whole_plans(folder: Path) -> list[bytes]:
     for number, scheme in enumerate(SCHEMES):
         lower(vq.quantize(small, scheme, frames)).save(folder / f"{number}.plan")
     return [path.read_bytes() for path in sorted(folder.iterdir())]
+
+
+def whole_onnx(folder: Path) -> list[bytes]:
+    write_onnx(network(), folder / "small.onnx")
+    return [(folder / "small.onnx").read_bytes()]
 
 
 def use_plan(path: Path) -> None:
@@ -175,6 +182,7 @@ SETUP = {"network": "small", "recipe": {"seed": 0}}
 WORK = workload(network())
 CHOICES = [vq.quantize(network(), scheme, clip(4)) for scheme in ("w8a8", "w4a4")]
 KINDS = {
+    "onnx": Kind("onnx", whole_onnx, damage_onnx, use_onnx),
     "plan": Kind("plan", whole_plans, partial(damage_tensors, key="plan"), use_plan),
     "vq": Kind("vq", whole_networks, partial(damage_tensors, key="videoquant"), use_network),
     "chip": Kind("toml", whole_chips, partial(damage_lines, values=TOML), use_chip),

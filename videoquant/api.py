@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
@@ -34,6 +34,7 @@ def load(
     checkpoint: str | Path | None = None,
     size: tuple[int, int] | None = None,
     num_classes: int | None = None,
+    preprocessing: Mapping[str, str] | None = None,
 ) -> Network:
     """Read a network: from an ONNX file, or by the name of a shipped one (`SHIPPED`) or of `models.names()`.
 
@@ -41,13 +42,17 @@ def load(
     checkpoint: their weights (see `models.create`); default those that ship with the package
         (`models.weights`). size: (height, width) of the input, default the published one. num_classes:
         default the checkpoint's.
+    preprocessing: replaces what the network says of it, before that is read: texts by their keys, such as
+        {"mean": "0.5,0.5,0.5", "color": "BGR"}; see `Preprocessing.with_text`.
     Raises `NetworkError` for a missing or damaged file, an unknown name, an operator that is not supported,
     weights that are missing or do not fit, and a size that the network cannot have.
     """
     name = str(source)
     if name in names():
         weights = require_weights(name) if checkpoint is None else checkpoint
-        return capture_model(name, create(name, weights, num_classes), size)
+        network = capture_model(name, create(name, weights, num_classes), size)
+        network.preprocessing = network.preprocessing.with_text(preprocessing or {})
+        return network
     given = {"checkpoint": checkpoint, "size": size, "num_classes": num_classes}
     for option, value in given.items():
         if value is not None:
@@ -56,7 +61,7 @@ def load(
             )
     if name in SHIPPED:
         with resources.as_file(resources.files("videoquant") / "assets" / SHIPPED[name]) as path:
-            network = read_onnx(path)
+            network = read_onnx(path, preprocessing)
         network.name = name
         return network
     if not os.path.exists(source):
@@ -64,7 +69,7 @@ def load(
         near = get_close_matches(name.lower().replace("-", "_"), known, cutoff=0.6)
         hint = f"did you mean {', '.join(near)}?" if near else f"networks by name are {', '.join(known)}"
         raise NetworkError(f"{name}: no such file, and no network of this name; {hint}")
-    return read_onnx(source)
+    return read_onnx(source, preprocessing)
 
 
 def capture_model(name: str, module: Model, size: tuple[int, int] | None = None) -> Network:

@@ -68,7 +68,11 @@ def model(
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-    return onnx.shape_inference.infer_shapes(proto)  # a valid file states the shapes of its outputs
+    proto = onnx.shape_inference.infer_shapes(proto)  # a valid file states the shapes of its outputs
+    for output in proto.graph.output:
+        if not output.type.tensor_type.HasField("shape"):  # of a malformed operator nobody knows it
+            output.type.tensor_type.shape.CopyFrom(onnx.TensorShapeProto())
+    return proto
 
 
 def save(proto: onnx.ModelProto, folder: Path) -> Path:
@@ -86,13 +90,14 @@ def check(proto: onnx.ModelProto, folder: Path) -> Any:
     """Read the model, compare every output with ONNX Runtime, return the network."""
     path = save(proto, folder)
     network = read_onnx(path)
-    x = torch.from_numpy(floats(*network.input_shape) * 2)
+    batch = proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value or 1
+    x = torch.from_numpy(floats(batch, *network.input_shape[1:]) * 2)
     expected = onnx_runtime(path, x)
     outputs = network.run(x)
     assert list(outputs) == list(expected)
     for name, output in outputs.items():
         assert output.shape == expected[name].shape
-        assert tuple(output.shape) == network.shapes[network.outputs[name]]
+        assert tuple(output.shape[1:]) == network.shapes[network.outputs[name]][1:]
         np.testing.assert_allclose(output.numpy(), expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
     return network
 
@@ -116,6 +121,10 @@ CASES = [
         [floats(4, 2, 3, 4)],
         {"strides": [2, 3], "pads": [0, 1, 1, 0], "output_padding": [1, 2], "group": 2},
     ),
+    Case("ConvTranspose", [floats(4, 3, 4, 4)], {"strides": [2, 2], **UPPER}),
+    Case("ConvTranspose", [floats(4, 3, 3, 4), floats(3)], {"strides": [2, 3], **LOWER}),
+    Case("ConvTranspose", [floats(4, 3, 3, 3)], {"strides": [2, 2], "output_shape": [12, 15]}),
+    Case("Gemm", [floats(5, 7), floats(6, 5)], {"transB": 1, "beta": 0.5}, (1, 1, 6, 7), before="Squeeze"),
     Case("Gemm", [floats(5, 168), floats(5)], {"transB": 1, "alpha": 0.5, "beta": 2.0}, before="Flatten"),
     Case("Gemm", [floats(168, 5), floats(1)], before="Flatten"),
     Case("MatMul", [floats(7, 5)]),
@@ -147,11 +156,14 @@ CASES = [
     Case("MaxPool", [], {**KERNEL, "strides": [2, 2], "pads": [1, 0, 0, 1]}),
     Case("MaxPool", [], {**KERNEL, "strides": [2, 2], "pads": [1, 1, 1, 1], "ceil_mode": 1}),
     Case("MaxPool", [], {**KERNEL, "strides": [2, 2], **UPPER}),
+    Case("MaxPool", [], {**KERNEL, "strides": [2, 3], "pads": [0, 1, 1, 0], "ceil_mode": 1}),
     Case("AveragePool", [], {**KERNEL, "strides": [2, 2], "pads": [1, 1, 1, 1]}),
     Case("AveragePool", [], {**KERNEL, "pads": [1, 1, 1, 1], "count_include_pad": 1}),
     Case("AveragePool", [], {**KERNEL, "pads": [0, 1, 2, 0], "count_include_pad": 1}),
     Case("GlobalAveragePool"),
     Case("GlobalMaxPool"),
+    Case("GlobalMaxPool", shape=(3, 1, 5, 6), before="Squeeze"),
+    Case("GlobalAveragePool", shape=(3, 1, 5, 6), before="Squeeze"),
     Case("ReduceMean", [ints(2, -1)], {"keepdims": 0}),
     Case("ReduceMean", [], {"axes": [2, 3]}, opset=13),
     Case("ReduceMean"),
@@ -165,6 +177,8 @@ CASES = [
     Case("Resize", [None, DOUBLE], {**LINEAR, "coordinate_transformation_mode": "align_corners"}),
     Case("Resize", [None, DOUBLE], {**LINEAR, "coordinate_transformation_mode": "pytorch_half_pixel"}),
     Case("Resize", [None, np.array([1, 1, 1.6, 1.3], np.float32)], LINEAR),
+    Case("Resize", [None, np.array([1, 1, 7 / 6, 9 / 7], np.float32)], LINEAR),
+    Case("Resize", [None, np.array([1, 1, 2.3, 2.1], np.float32)], LINEAR, (1, 2, 10, 10)),
     Case("Resize", [DOUBLE], opset=10),
     Case("Upsample", [DOUBLE], opset=9),
     Case("DepthToSpace", [], {"blocksize": 2}, (1, 8, 3, 4)),
@@ -184,7 +198,7 @@ CASES = [
     Case("Squeeze", [], {"axes": [0]}, opset=11),
     Case("Unsqueeze", [ints(0, -1)]),
     Case("Slice", [ints(1, -4), ints(4, 2**62), ints(2, 3), ints(2, 1)]),
-    Case("Slice", [], {"starts": [1, 0], "ends": [3, 2]}, (3, 4, 5, 6), opset=9),
+    Case("Slice", [], {"starts": [0, 1], "ends": [1, 3]}, (1, 4, 5, 6), opset=9),
     Case("Split", [ints(1, 3)], {"axis": 1}, outputs=2),
     Case("Split", [], {"axis": 3, "num_outputs": 3}, outputs=3),
     Case("Split", [], {"axis": 1}, outputs=2, opset=11),
@@ -321,22 +335,56 @@ def test_preprocessing_comes_from_the_metadata(tmp_path: Path) -> None:
     assert (preprocessing.mean, preprocessing.color, preprocessing.task) == ((0.5, 0.5, 0.5), "BGR", "pose")
 
 
+def test_what_is_given_replaces_metadata_that_cannot_be_read(tmp_path: Path) -> None:
+    proto = Case("Relu", shape=(1, 3, 4, 4)).model()
+    helper.set_model_props(proto, {"mean": "see the paper", "std": "x", "task": "detect", "color": "bgr"})
+    path = save(proto, tmp_path)
+    with pytest.raises(NetworkError, match="preprocessing: mean holds 'see', which is no number"):
+        read_onnx(path)
+    preprocessing = read_onnx(path, {"mean": "0.5", "std": "2", "task": "pose"}).preprocessing
+    assert (preprocessing.mean, preprocessing.std, preprocessing.task) == ((0.5,) * 3, (2.0,) * 3, "pose")
+    assert preprocessing.color == "BGR"
+    with pytest.raises(NetworkError, match="task is 'detect'; known are"):
+        read_onnx(path, {"mean": "0.5", "std": "2", "task": "detect"})
+
+
 REFUSED = {
     "operator LRN is not supported; supported are Add, AveragePool,": Case("LRN", [], {"size": 3}),
     "node 'the_node' (Conv, 2 of 2): only two-dimensional": Case(
         "Conv", [floats(2, 4, 1)], shape=(2, 4, 1, 7), before="Squeeze"
     ),
-    "output_shape and auto_pad=SAME are not supported": Case("ConvTranspose", [floats(4, 2, 2, 2)], UPPER),
+    "it must be below strides or dilations": Case(
+        "ConvTranspose", [floats(4, 2, 2, 2)], {"output_padding": [1, 1]}
+    ),
+    "strides is [0, 1]; it must be two": Case("Conv", [floats(4, 4, 3, 3)], {"strides": [0, 1], **UPPER}),
+    "pads is [0, 0, 0, 0, 1]; it must be four": Case("MaxPool", [], {**KERNEL, "pads": [0, 0, 0, 0, 1]}),
+    "a limit must be one number; it is []": Case("Clip", [floats(0), scalar(6)]),
+    "it has 3 pads for 4 dimensions": Case("Pad", [ints(0, 0, 1)]),
+    "starts, ends, axes and steps must be as many": Case("Slice", [ints(), ints(3), ints(1)]),
+    "cannot have the shape [1, 5, -1]": Case("Reshape", [ints(1, 5, -1)]),
+    "sizes [3, 3] do not make up a dimension of 4": Case("Split", [ints(3, 3)], {"axis": 1}, outputs=2),
+    "axis 4 does not exist; there are 4": Case("Concat", [floats(1, 4, 6, 7)], {"axis": 4}),
+    "index 4 is outside dimension 1": Case("Gather", [np.array(4)], {"axis": 1}),
+    "it has 3 biases for 5 channels": Case("Conv", [floats(5, 4, 1, 1), floats(3)]),
+    "a batch norm of 3 channels": Case("BatchNormalization", [array[:3] for array in NORM]),
+    "its attribute alpha is nan": Case("LeakyRelu", [], {"alpha": float("nan")}),
+    "kernel_shape is [2, 2], but its weights are of [3, 3]": Case(
+        "Conv", [floats(5, 4, 3, 3)], {"kernel_shape": [2, 2]}
+    ),
+    "batch norm in training mode": Case("BatchNormalization", NORM, {"training_mode": 1}),
+    "bias of layer 'c0' holds NaN or infinity": Case("Conv", [floats(1, 4, 1, 1), np.array([1e300])]),
     "uneven pads": Case("AveragePool", [], {**KERNEL, "pads": [0, 0, 1, 1]}),
     "resizing with mode 'cubic'": Case("Resize", [None, DOUBLE], {"mode": "cubic"}),
     "linear / asymmetric / round_prefer_floor is not what": Case(
         "Resize", [None, DOUBLE], {**LINEAR, **ASYMMETRIC}
     ),
     "padding mode 'wrap'": Case("Pad", [ints(0, 0, 1, 1, 0, 0, 1, 1)], {"mode": "wrap"}, opset=19),
+    "are as large as the window": Case("MaxPool", [], {"kernel_shape": [1, 2], "pads": [1, 0, 0, 0]}),
     "step -1": Case("Slice", [ints(5), ints(0), ints(2), ints(-1)]),
     "input 'image' has a dynamic size": Case("Relu", shape=(1, 3, "h", "w")),
-    "is N×H×W×C": Case("Relu", shape=(1, 64, 48, 3)),
-    "must be float N×C×H×W": Case("Relu", shape=(1, 3)),
+    "is N×H×W×C": Case("Relu", shape=(1, 12, 12, 3)),
+    "must be float N×C×H×W; it is float of 2": Case("Relu", shape=(1, 3)),
+    "asks for": Case("Relu", shape=(1, 2**31, 2**31, 2**20)),
     "weight of layer 'c0' holds NaN": Case("Conv", [np.full((1, 4, 1, 1), np.nan, np.float32)]),
     "not a valid ONNX file": Case("Relu", [], {"no_such_attribute": 1}),
 }
@@ -366,6 +414,52 @@ def test_a_missing_damaged_or_truncated_file_is_refused(tmp_path: Path) -> None:
         with pytest.raises(NetworkError, match=message) as raised:
             read_onnx(path)
         assert "\n" not in str(raised.value)
+
+
+SCALE = np.linspace(0.005, 0.02, 5, dtype=np.float32)
+
+
+@pytest.mark.parametrize("opset", [10, 11, 13, 17, 18, 19, 21])
+def test_weights_kept_as_int8_are_those_that_they_stand_for(opset: int, tmp_path: Path) -> None:
+    q = RANDOM.integers(-127, 128, (5, 4, 3, 3)).astype(np.int8)
+    per_axis = opset >= 13
+    scale, zero = (SCALE, np.arange(5, dtype=np.int8)) if per_axis else (SCALE[0], np.array(3, np.int8))
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["w"], **({"axis": 0} if per_axis else {})),
+        helper.make_node("Conv", ["image", "w"], ["y"], name="conv"),
+    ]
+    check(model(nodes, {"q": q, "s": np.asarray(scale), "z": zero}, ["y"], opset=opset), tmp_path)
+
+
+@pytest.mark.parametrize(("to", "dtype"), [("FLOAT16", torch.float16), ("BFLOAT16", torch.bfloat16)])
+def test_a_cast_to_fewer_bits_rounds(to: str, dtype: torch.dtype, tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Cast", ["image"], ["a"], to=TensorProto.DataType.Value(to)),
+        helper.make_node("Cast", ["a"], ["y"], to=TensorProto.FLOAT),
+    ]
+    network = read_onnx(save(model(nodes, {}, ["y"], (1, 1, 1, 4)), tmp_path))
+    x = torch.tensor([[[[1.0001, 70000.0, 1e-9, 3.14159265]]]])
+    assert torch.equal(network(x), x.to(dtype).float())
+
+
+def test_a_file_that_names_no_opset_is_read_as_the_first(tmp_path: Path) -> None:
+    proto = Case("Conv", [floats(5, 4, 1, 1)], {"kernel_shape": [1, 1]}).model()
+    proto.graph.input.append(helper.make_tensor_value_info("c0", TensorProto.FLOAT, (5, 4, 1, 1)))
+    del proto.opset_import[:]
+    proto.ir_version = 2
+    assert [node.op for node in read_onnx(save(proto, tmp_path)).nodes] == ["conv2d"]
+
+
+def test_channels_last_is_seen_by_what_the_network_does(tmp_path: Path) -> None:
+    turned = helper.make_node("Transpose", ["image"], ["a"], perm=[0, 3, 1, 2])
+    halved = helper.make_node("Mul", ["image", "half"], ["h"])
+    conv = helper.make_node("Conv", ["image", "w"], ["y"])
+    last = [turned, helper.make_node("Relu", ["a"], ["y"])]
+    refused = [(last, (1, 3, 9, 3)), (last, (1, 12, 12, 3)), ([halved, *last], (1, 5, 5, 1))]
+    for nodes, shape in refused:
+        with pytest.raises(NetworkError, match="is N×H×W×C; export the network with channels first"):
+            read_onnx(save(model(nodes, {"half": scalar(0.5)}, ["y"], shape), tmp_path))
+    check(model([conv], {"w": floats(2, 64, 3, 3)}, ["y"], (1, 64, 40, 3)), tmp_path)
 
 
 def test_several_inputs_are_refused_but_initializers_are_no_inputs(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ def window(**given: Any) -> dict[str, Any]:
 
 POOL = {"kernel": [3, 2], "stride": [2, 2], "ceil": False}
 CASES = [
+    Case("round_to", {"dtype": "float16"}),
+    Case("round_to", {"dtype": "bfloat16"}),
     Case("conv2d", window(groups=1), {"weight": floats(5, 4, 3, 2)}),
     Case(
         "conv2d",

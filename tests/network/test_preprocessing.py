@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from videoquant.errors import DataError, NetworkError
-from videoquant.network.preprocessing import Preprocessing
+from videoquant.network.preprocessing import Preprocessing, prepare
 from videoquant.network.ycbcr import luma
 
 LUMA = Preprocessing((0.0,), (1.0,), color="Y", fit="pad")
@@ -64,9 +64,36 @@ def test_text_and_metadata():
     assert Preprocessing().with_text({"color": "Y", "mean": "0.5", "std": "0.25"}).std == (0.25,)
 
 
+@pytest.mark.parametrize("text", ["0.5,0.25,1", "[0.5, 0.25, 1]", "(0.5 0.25 1e0)", "[1/2,\n1/4, 1/1]"])
+def test_lists_are_read_as_other_tools_write_them(text):
+    given = Preprocessing.from_metadata({"mean": text, "std": f"[{text}]", "scale": "[1]"})
+    assert given == Preprocessing((0.5, 0.25, 1.0), (0.5, 0.25, 1.0), 1.0)
+
+
+def test_one_number_is_that_of_every_channel():
+    assert Preprocessing.from_metadata({"mean": "127.5", "std": "[58]"}).mean == (127.5,) * 3
+
+
+@pytest.mark.parametrize("task", ["detect", "segment", "", "  "])
+def test_other_tools_tasks_and_empty_fields_are_unknown(task):
+    empty = dict.fromkeys(("mean", "std", "scale", "color", "fit"), " ")
+    assert Preprocessing.from_metadata({**empty, "task": task}) == Preprocessing()
+
+
+def test_a_picture_of_other_channels_than_the_input_is_refused():
+    with pytest.raises(
+        DataError, match="grey: its input has 1 channels, a picture in RGB 3; the color of one"
+    ):
+        prepare(PIXELS, Preprocessing(), (1, 1, 5, 7), "grey")
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({"std": "nan,1,1"}, "preprocessing: mean, std and scale must be finite"),
+        ({"scale": "1e400"}, "preprocessing: mean, std and scale must be finite"),
+        ({"scale": "[1, 2]"}, "preprocessing: scale holds '[1, 2]'; it must be one number"),
+        ({"mean": "[a]"}, "preprocessing: mean holds 'a', which is no number"),
         ({"color": "CMYK"}, "preprocessing: color is 'CMYK'; it must be RGB, BGR or Y"),
         ({"fit": "wide"}, "preprocessing: fit is 'wide'; it must be stretch, crop or pad"),
         (

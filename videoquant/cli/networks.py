@@ -62,17 +62,19 @@ def open_network(
     Without any it is only looked at, so that random weights do where there are no others.
     """
     wanted = None if size is None else parse_size(size, "--size")
+    options = {"mean": mean, "std": std, "scale": scale, "color": color, "fit": fit, "task": task}
+    given = {key: text for key, text in options.items() if text is not None}
     if name in names():
         network = _open_model(name, checkpoint, wanted, source)
+        network.preprocessing = network.preprocessing.with_text(given)
     else:
-        network = load(name, checkpoint=checkpoint, size=wanted)
-    given = {"mean": mean, "std": std, "scale": scale, "color": color, "fit": fit, "task": task}
-    network.preprocessing = network.preprocessing.with_text({k: v for k, v in given.items() if v is not None})
+        network = load(name, checkpoint=checkpoint, size=wanted, preprocessing=given)
     _check_task(network, task)
-    values, channels = len(network.preprocessing.mean), network.input_shape[1]
-    if values not in (1, channels):
+    values, channels = len(network.preprocessing.mean), network.preprocessing.channels
+    if values != channels:
         raise NetworkError(
-            f"{network.name}: mean and std have {values} values, the input {channels} channels"
+            f"{network.name}: mean and std have {values} values, a picture in {network.preprocessing.color} "
+            f"{channels} channels"
         )
     return network
 

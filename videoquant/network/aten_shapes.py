@@ -173,4 +173,6 @@ def same(site: Site, x: Value, *ignored: Any, **ignored_too: Any) -> Value:
     dtype = ignored_too.get("dtype")
     if dtype is not None and not dtype.is_floating_point:
         raise site.refuse(f"a conversion of activations to {dtype} is not supported")
+    if dtype in (torch.float16, torch.bfloat16):
+        return site.emit("round_to", x, dtype=str(dtype).removeprefix("torch."))
     return x

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from videoquant.errors import NetworkError
+from videoquant.limits import check_size
 from videoquant.network.fold import fold_batch_norm, scale_and_shift
 from videoquant.network.graph import Network, Node, unique
 from videoquant.network.operators import OPERATORS
@@ -56,6 +58,7 @@ class Builder:
         self.input = Value(input, tuple(input_shape))
         self.nodes: dict[str, Node] = {}
         self.tensors: dict[str, Tensor] = {}
+        self._taken = {input}
 
     def add(
         self,
@@ -67,26 +70,45 @@ class Builder:
     ) -> Value:
         """Append a node, named `name` or the next free name after it; tensors are kept as float32.
 
-        Raises `RuntimeError` (of PyTorch) where the operator cannot read such shapes.
+        Raises `RuntimeError` (of PyTorch) where the operator cannot read such shapes, `NetworkError` where
+        its result is above the size limit.
         """
         tensors = {short: tensor.float().contiguous() for short, tensor in tensors.items()}
         meta = {short: torch.empty_like(tensor, device="meta") for short, tensor in tensors.items()}
         values = [torch.empty(value.shape, device="meta") for value in inputs]
         # A batch norm exists only until `build` folds it, so it is no operator of a network.
         y = values[0] if op == "batch_norm" else OPERATORS[op](*values, **meta, **attributes)
-        name = unique(name, [self.input.name, *self.nodes])
+        check_size(4 * math.prod(y.shape), f"{self.name}: node {name!r}", NetworkError)
+        name = unique(name, self._taken)
+        self._taken.add(name)
         self.nodes[name] = Node(name, op, tuple(value.name for value in inputs), attributes, tuple(tensors))
         self.tensors.update({f"{name}.{short}": tensor for short, tensor in tensors.items()})
         return Value(name, tuple(y.shape))
 
     def build(self, outputs: dict[str, Value], preprocessing: Preprocessing | None) -> Network:
-        """The network of the nodes that the outputs need, batch norm folded."""
+        """The network of the nodes that the outputs need, batch norm folded.
+
+        Raises `NetworkError` where it has no outputs.
+        """
+        if not outputs:
+            raise NetworkError(f"{self.name}: it has no outputs")
         names = {output: value.name for output, value in outputs.items()}
         nodes = _needed(list(self.nodes.values()), names)
         nodes, tensors, names = fold_batch_norm(nodes, self.tensors, names)
         kept = {f"{node.name}.{short}" for node in nodes for short in node.tensors}
         tensors = {name: tensor for name, tensor in tensors.items() if name in kept}
         return Network(nodes, self.input.name, self.input.shape, names, tensors, preprocessing, self.name)
+
+    def compute(self, outputs: Sequence[Value], x: Tensor) -> list[Tensor]:
+        """What the nodes give for an input: how a source graph's constants are computed."""
+        names = {str(index): value.name for index, value in enumerate(outputs)}
+        nodes, tensors, names = fold_batch_norm(list(self.nodes.values()), self.tensors, names)
+        values = {self.input.name: x}
+        for node in nodes:
+            own = {short: tensors[f"{node.name}.{short}"] for short in node.tensors}
+            inputs = [values[name] for name in node.inputs]
+            values[node.name] = OPERATORS[node.op](*inputs, **own, **node.attributes)
+        return [values[names[str(index)]] for index in range(len(outputs))]
 
 
 @dataclass(frozen=True)
@@ -106,15 +128,25 @@ class Site:
     def translate(
         self, translation: Translation, arguments: Sequence[Any], attributes: dict[str, Any]
     ) -> Value | Sequence[Value | None]:
-        """Call a translation; an argument or attribute that it does not know is refused."""
+        """Call a translation; an argument or attribute that it does not know is refused.
+
+        So is a constant, or none, for a parameter declared as `Value`, and none for an `Argument`.
+        """
+        signature = inspect.signature(translation)
         try:
-            call = inspect.signature(translation).bind(self, *arguments, **attributes)
+            call = signature.bind(self, *arguments, **attributes)
         except TypeError as error:
             raise self.refuse(f"this form of the operator is not supported ({error})") from None
+        for name, argument in call.arguments.items():
+            parameter = signature.parameters[name]
+            if argument is None and parameter.annotation in ("Value", "Argument"):
+                raise self.refuse(f"its input {name!r} is left out, which is not optional")
+            if parameter.annotation == "Value":
+                self.running(argument)
         return translation(*call.args, **call.kwargs)
 
     def refuse(self, reason: str) -> NetworkError:
-        return NetworkError(f"{self.place}: {reason}")
+        return NetworkError(" ".join(f"{self.place}: {reason}".split()))
 
     def emit(
         self,
@@ -129,7 +161,7 @@ class Site:
         try:
             return self.builder.add(name, op, inputs, tensors or {}, attributes)
         except RuntimeError as error:
-            raise self.refuse(str(error).splitlines()[0]) from None
+            raise self.refuse(one_line(error)) from None
 
     def value(self, argument: Argument) -> Value:
         """A run-time value as it is, a constant as a `constant` node."""
@@ -155,16 +187,39 @@ class Site:
             return [int(number) for number in argument]
         return [int(number) for number in self.fixed(argument, what).flatten().tolist()]
 
+    def axis(self, axis: int, rank: int) -> int:
+        """An axis counted from the front."""
+        if not -rank <= axis < rank:
+            raise self.refuse(f"axis {axis} does not exist; there are {rank} dimensions")
+        return axis % rank
+
+    def axes(self, axes: Sequence[int], rank: int) -> list[int]:
+        """Axes counted from the front, in the order given."""
+        found = [self.axis(axis, rank) for axis in axes]
+        if len(set(found)) < len(found):
+            raise self.refuse(f"axes {list(axes)} name a dimension twice")
+        return found
+
     def convolve(
         self, op: str, x: Value, weight: Argument, bias: Argument | None, **attributes: Any
     ) -> Value:
         """A conv2d, conv_transpose2d or linear, whose weights must be constant."""
-        tensors = {"weight": self.fixed(weight, "weights")}
+        weight = self.fixed(weight, "weights")
+        tensors = {"weight": weight}
         if bias is not None:
             tensors["bias"] = self.fixed(bias, "biases").flatten()
-        if op != "linear" and tensors["weight"].dim() != 4:
+        if op != "linear" and weight.dim() != 4:
             raise self.refuse(f"only two-dimensional convolutions are supported; this has {len(x.shape) - 2}")
-        return self.emit(op, x, tensors=tensors, **attributes)
+        groups = attributes.get("groups", 1)
+        if groups < 1 or (op == "conv_transpose2d" and (x.shape[1] != len(weight) or len(weight) % groups)):
+            # PyTorch sees this only when it runs.
+            shape = tuple(weight.shape)
+            raise self.refuse(f"weights of shape {shape} in {groups} groups cannot read a value of {x.shape}")
+        y = self.emit(op, x, tensors=tensors, **attributes)
+        channels = y.shape[-1 if op == "linear" else 1]
+        if bias is not None and len(tensors["bias"]) != channels:
+            raise self.refuse(f"it has {len(tensors['bias'])} biases for {channels} channels")
+        return y
 
     def batch_norm(
         self, x: Value, weight: Tensor | None, bias: Tensor | None, mean: Tensor, var: Tensor, eps: float
@@ -172,6 +227,9 @@ class Site:
         weight = torch.ones_like(var) if weight is None else weight
         bias = torch.zeros_like(var) if bias is None else bias
         tensors = {"weight": weight, "bias": bias, "mean": mean, "var": var}
+        channels = x.shape[1] if len(x.shape) > 1 else 0
+        if any(tuple(tensor.shape) != (channels,) for tensor in tensors.values()):
+            raise self.refuse(f"a batch norm of {len(mean)} channels cannot read a value of shape {x.shape}")
         producer = self.builder.nodes.get(x.name)
         if producer is not None and producer.op == "linear" and len(x.shape) != 2:
             # Here dimension 1 is not the features that the linear layer computes: it must not be folded.
@@ -190,7 +248,7 @@ class Site:
         """Elements of a dimension, with Python's rules for negative and too large indices."""
         if step < 1:
             raise self.refuse(f"slices with step {step} are not supported; it must be positive")
-        dim = dim % len(x.shape)
+        dim = self.axis(dim, len(x.shape))
         start, end, step = slice(start, end, step).indices(x.shape[dim])
         if (start, end, step) == (0, x.shape[dim], 1):
             return x
@@ -202,7 +260,9 @@ class Site:
 
     def select(self, x: Value, dim: int, index: int) -> Value:
         """One element of a dimension, which goes."""
-        dim = dim % len(x.shape)
+        dim = self.axis(dim, len(x.shape))
+        if not -x.shape[dim] <= index < x.shape[dim]:
+            raise self.refuse(f"index {index} is outside dimension {dim} of shape {x.shape}")
         index = index % x.shape[dim]
         return self.reshape(self.slice(x, dim, index, index + 1), x.shape[:dim] + x.shape[dim + 1 :])
 

@@ -20,6 +20,7 @@ from videoquant.network.aten_shapes import ATEN_SHAPES
 from videoquant.network.builder import Builder, Site, Value, one_line
 from videoquant.network.graph import Network
 from videoquant.network.preprocessing import Preprocessing
+from videoquant.network.rebatch import one_frame
 
 OPERATORS = {**ATEN, **ATEN_SHAPES}
 
@@ -33,7 +34,8 @@ def capture(
 ) -> Network:
     """Capture a module as it computes in eval mode; later training of the module does not alter the network.
 
-    example_inputs: one float tensor N×C×H×W; the network has this size. name: default the module's class.
+    example_inputs: one float tensor N×C×H×W; the network is for one frame of this size. name: default the
+    module's class.
     preprocessing: how a frame becomes the input; default pixels / 255, RGB.
     Layers are called as their modules ("layer1.0.conv1"), other operators as the module that computes them
     and their own name ("layer1.0.add"). Outputs are called as the keys of a returned dict; "output" where one
@@ -49,7 +51,7 @@ def capture(
             f"{name}: a network has one input, the image; got {len(example_inputs)} example inputs"
         )
     walk = _Capture(name, _export(name, module, example_inputs), example_inputs[0])
-    return walk.builder.build(walk.run(), preprocessing)
+    return one_frame(walk.builder.build(walk.run(), preprocessing))
 
 
 def _export(name: str, module: nn.Module, example_inputs: tuple[Tensor, ...]) -> ExportedProgram:

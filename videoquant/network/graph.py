@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar, overload
@@ -219,9 +219,8 @@ def unwrap(outputs: dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
     return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
 
-def unique(name: str, taken: Iterable[str]) -> str:
+def unique(name: str, taken: Container[str]) -> str:
     """`name`, or `name_2`, `name_3`, … where it is taken."""
-    taken = set(taken)
     candidate, count = name, 1
     while candidate in taken:
         count += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from onnx import TensorProto
 from torch import Tensor
 
 from videoquant.network.onnx_sheet import Forms, Sheet
@@ -115,6 +116,12 @@ def gelu(sheet: Sheet, x: str, *, approximate: str = "none") -> None:
 @form
 def elu(sheet: Sheet, x: str, *, alpha: float = 1.0) -> None:
     sheet.write("Elu", x, alpha=alpha)
+
+
+@form
+def round_to(sheet: Sheet, x: str, *, dtype: str) -> None:
+    narrow = TensorProto.FLOAT16 if dtype == "float16" else TensorProto.BFLOAT16
+    sheet.write("Cast", sheet.step("Cast", x, part="narrow", to=narrow), to=TensorProto.FLOAT)
 
 
 @form

@@ -13,12 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from videoquant.network.builder import Argument, Site, Table, Value, dimensions
+from videoquant.network.builder import Argument, Site, Table, Value
 
 ELEMENTWISE = Table()
 _onnx = ELEMENTWISE.register
 
 FLOATS = (1, 10, 11, 16)  # TensorProto.FLOAT, FLOAT16, DOUBLE, BFLOAT16
+ROUNDED = {10: "float16", 16: "bfloat16"}  # the types whose numbers are not those of float32
 UNBOUNDED = 3e38  # older files write "no limit" as the largest float32
 
 
@@ -26,7 +27,7 @@ UNBOUNDED = 3e38  # older files write "no limit" as the largest float32
 def prelu(site: Site, x: Value, slope: Argument) -> Value:
     weight = site.fixed(slope, "slopes")
     shape = (1,) * (len(x.shape) - weight.dim()) + tuple(weight.shape)
-    if weight.numel() not in (1, shape[1]):
+    if len(shape) > len(x.shape) or weight.numel() not in (1, *shape[1:2]):
         raise site.refuse(
             f"slopes of shape {tuple(weight.shape)} are not supported; give one, or one per channel"
         )
@@ -37,14 +38,22 @@ def limit(site: Site, argument: Argument | None) -> float | None:
     """One side of a Clip."""
     if argument is None:
         return None
-    number = float(site.fixed(argument, "limits"))
-    return None if abs(number) > UNBOUNDED else number
+    tensor = site.fixed(argument, "limits")
+    if tensor.numel() != 1 or bool(tensor.isnan().any()):
+        raise site.refuse(f"a limit must be one number; it is {tensor.tolist()}"[:200])
+    return float(tensor)
 
 
 @_onnx("Clip")
 def clip(site: Site, x: Value, min: Argument | None = None, max: Argument | None = None) -> Value:
-    both = {"min": limit(site, min), "max": limit(site, max)}
-    limits: dict[str, Any] = {side: number for side, number in both.items() if number is not None}
+    low, high = limit(site, min), limit(site, max)
+    limits: dict[str, Any] = {}
+    if low is not None and low > -UNBOUNDED:
+        limits["min"] = low
+    if high is not None and high < UNBOUNDED:
+        limits["max"] = high
+    if any(math.isinf(number) for number in limits.values()):
+        raise site.refuse(f"its limits {low} and {high} leave nothing finite")
     return site.emit("clamp", x, **limits) if limits else x
 
 
@@ -76,8 +85,7 @@ def gelu(site: Site, x: Value, *, approximate: str = "none") -> Value:
 @_onnx("Softmax")
 def softmax(site: Site, x: Value, *, axis: int | None = None) -> Value:
     rank = len(x.shape)
-    dim = (-1 if site.opset >= 13 else 1) if axis is None else axis
-    dim = dim % rank
+    dim = site.axis((-1 if site.opset >= 13 else 1) if axis is None else axis, rank)
     if site.opset < 13 and math.prod(x.shape[dim + 1 :]) > 1:
         raise site.refuse("a softmax over several dimensions at once is not supported; export with opset 13")
     return site.emit("softmax", x, dim=dim)
@@ -113,7 +121,8 @@ def _reduce(onnx: str, op: str) -> None:
         chosen = [] if axes is None else site.integers(axes, "axes")
         if not chosen and noop_with_empty_axes:
             return x
-        return site.emit(op, x, dims=dimensions(chosen, len(x.shape)), keepdim=bool(keepdims))
+        dims = sorted(site.axes(chosen, len(x.shape))) or list(range(len(x.shape)))
+        return site.emit(op, x, dims=dims, keepdim=bool(keepdims))
 
     _onnx(onnx)(reduce)
 
@@ -140,4 +149,4 @@ def dropout(
 def cast(site: Site, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up") -> Value:
     if to not in FLOATS:
         raise site.refuse("a cast of activations to integers is not supported")
-    return x
+    return site.emit("round_to", x, dtype=ROUNDED[to]) if to in ROUNDED else x

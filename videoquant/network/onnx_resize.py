@@ -1,6 +1,7 @@
 """How ONNX's Resize becomes `resize`: ONNX has many ways to place the pixels, and PyTorch only three of them.
 
-Where each pixel comes from is computed by both definitions, and the node is taken if they agree.
+Where each pixel comes from is computed by both definitions, and the node is taken if they agree. ONNX's side
+is computed in float32, as ONNX Runtime does: where a pixel lies on an edge, the last bit decides.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from videoquant.errors import NetworkError
+from videoquant.limits import check_size
 from videoquant.network.builder import Argument, Site, Table, Value
 
 RESIZING = Table()
@@ -26,7 +29,7 @@ ROUNDINGS = {
 }
 
 Places = NDArray[np.floating[Any]]
-Axis = tuple[int, int, float]  # size, size of the result, their ratio as the file says it
+Axis = tuple[int, int, np.float32]  # size, size of the result, their ratio as the file says it
 
 
 @_onnx("Upsample")
@@ -54,16 +57,20 @@ def resize(
 ) -> Value:
     if scales is None and sizes is None:
         # Upsample and opset 10 have no region of interest, and one way to place the pixels.
-        scales, coordinate_transformation_mode, nearest_mode = roi, "asymmetric", "floor"
+        scales, coordinate_transformation_mode, nearest_mode = roi, "asymmetric", "simple"
     if mode not in MODES or antialias or keep_aspect_ratio_policy != "stretch" or len(x.shape) != 4:
         raise site.refuse(f"resizing with mode {mode!r}, antialias or a kept aspect ratio is not supported")
     height, width = _axes(site, x, scales, sizes, axes)
+    shape = (*x.shape[:2], height[1], width[1])
+    if min(shape[2:]) < 1:
+        raise site.refuse(f"resizing {x.shape[2:]} to {shape[2:]} leaves nothing")
+    check_size(4 * math.prod(shape), site.place, NetworkError)
     wanted = [_onnx_places(coordinate_transformation_mode, *axis) for axis in (height, width)]
     if mode == "nearest":
-        wanted = [ROUNDINGS[nearest_mode](places) for places in wanted]
+        wanted = [_rounded(nearest_mode, *pair) for pair in zip(wanted, (height, width), strict=True)]
     for attributes, places in _torch_forms(MODES[mode], height, width):
         pairs = zip(wanted, places, x.shape[2:], strict=True)
-        if all(np.allclose(a.clip(0, n - 1), b.clip(0, n - 1), atol=1e-4) for a, b, n in pairs):
+        if all(_same(a.clip(0, n - 1), b.clip(0, n - 1)) for a, b, n in pairs):
             return site.emit("resize", x, mode=MODES[mode], **attributes)
     how = f"{mode} / {coordinate_transformation_mode} / {nearest_mode}"
     raise site.refuse(f"resizing {x.shape[2:]} to {(height[1], width[1])} by {how} is not what PyTorch does")
@@ -73,44 +80,71 @@ def _axes(
     site: Site, x: Value, scales: Argument, sizes: Any, axes: Sequence[int] | None
 ) -> tuple[Axis, Axis]:
     """What happens to height and width."""
-    dims = range(4) if axes is None else [axis % 4 for axis in axes]
-    changes = [(size, size, 1.0) for size in x.shape]
-    if sizes is not None:
-        for dim, size in zip(dims, site.integers(sizes, "sizes"), strict=True):
-            changes[dim] = (x.shape[dim], size, size / x.shape[dim])
-    else:
-        for dim, scale in zip(dims, site.fixed(scales, "scales").tolist(), strict=True):
-            changes[dim] = (x.shape[dim], math.floor(x.shape[dim] * scale), scale)
+    dims = range(4) if axes is None else site.axes(axes, 4)
+    changes = [(size, size, np.float32(1)) for size in x.shape]
+    goals = [] if sizes is None else site.integers(sizes, "sizes")
+    ratios = (
+        [np.float32(goal / x.shape[dim]) for goal, dim in zip(goals, dims, strict=False)]
+        if goals
+        else np.array(site.fixed(scales, "scales").tolist(), np.float32).ravel()
+    )
+    if len(ratios) != len(dims) or (goals and len(goals) != len(dims)):
+        raise site.refuse(f"it has {len(ratios)} scales or sizes for {len(dims)} dimensions")
+    for index, (dim, ratio) in enumerate(zip(dims, ratios, strict=True)):
+        if not (np.isfinite(ratio) and ratio > 0):
+            raise site.refuse(f"its scales or sizes must be positive; one scale is {ratio}")
+        size = x.shape[dim]
+        # The product in float32: 10 times the float32 next to 2.3 is 23, in real numbers a little less.
+        goal = goals[index] if goals else math.floor(np.float32(size) * ratio)
+        changes[dim] = (size, goal, ratio)
     if any(size != result for size, result, _ in changes[:2]):
         raise site.refuse("only height and width can be resized")
     return changes[2], changes[3]
 
 
-def _onnx_places(mode: str, size: int, result: int, scale: float) -> Places:
+def _onnx_places(mode: str, size: int, result: int, scale: np.float32) -> Places:
     """Where each pixel of the result lies in the input, by ONNX's formulas; NaN for a mode not known here."""
-    i = np.arange(result, dtype=np.float64)
-    half = (i + 0.5) / scale - 0.5
+    i, one = np.arange(result, dtype=np.float32), np.float32(1)
+    half = (i + one / 2) / scale - one / 2
     known = {
         "asymmetric": i / scale,
         "half_pixel": half,
-        "pytorch_half_pixel": half if result > 1 else np.zeros(1),
-        "half_pixel_symmetric": half + size / 2 * (1 - result / (scale * size)),
-        "align_corners": i * (size - 1) / max(result - 1, 1),
+        "pytorch_half_pixel": half if result > 1 else np.zeros(1, np.float32),
+        "half_pixel_symmetric": half + np.float32(size / 2) * (one - np.float32(result) / (scale * size)),
+        "align_corners": i * np.float32(size - 1) / np.float32(max(result - 1, 1)),
     }
     return known.get(mode, np.full(result, np.nan))
 
 
+def _rounded(rounding: str, places: Places, axis: Axis) -> Places:
+    """The pixels that a nearest mode takes. "simple" is how opset 10 and older do, towards the far side."""
+    if rounding == "simple":
+        rounding = "ceil" if axis[2] < 1 else "floor"
+    rounded: Places = ROUNDINGS[rounding](places)
+    return rounded
+
+
+def _same(a: Places, b: Places) -> bool:
+    """Whether pixels lie in the same places, but for the rounding of float32."""
+    return bool(np.allclose(a, b, rtol=3e-7, atol=1e-4))
+
+
 def _torch_forms(mode: str, height: Axis, width: Axis) -> Iterator[tuple[dict[str, Any], list[Places]]]:
     """The attributes that `resize` can have for this result, each with where its pixels lie in the input."""
+    both = (height, width)
     by_size = {"size": [height[1], width[1]]}
-    by_scale = {"scale": [height[2], width[2]]}
-    exact = [(size, result, result / size) for size, result, _ in (height, width)]
+    by_scale = {"scale": [float(height[2]), float(width[2])]}
+    # PyTorch takes the floor of the product in double, which may be a pixel less.
+    scales_fit = all(math.floor(size * float(scale)) == result for size, result, scale in both)
+    exact = [(size, result, np.float32(result / size)) for size, result, _ in both]
     if mode == "nearest":
         yield by_size, [_torch_nearest(n, np.float32(size) / np.float32(n)) for size, n, _ in exact]
-        yield by_scale, [_torch_nearest(n, np.float32(1 / scale)) for _, n, scale in (height, width)]
+        if scales_fit:
+            yield by_scale, [_torch_nearest(n, np.float32(1 / float(scale))) for _, n, scale in both]
         return
     yield by_size | {"align_corners": False}, [_onnx_places("half_pixel", *axis) for axis in exact]
-    yield by_scale | {"align_corners": False}, [_onnx_places("half_pixel", *axis) for axis in (height, width)]
+    if scales_fit:
+        yield by_scale | {"align_corners": False}, [_onnx_places("half_pixel", *axis) for axis in both]
     yield by_size | {"align_corners": True}, [_onnx_places("align_corners", *axis) for axis in exact]
 
 

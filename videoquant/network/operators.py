@@ -162,6 +162,12 @@ def erf(x: Tensor) -> Tensor:
 
 
 @operator
+def round_to(x: Tensor, *, dtype: str) -> Tensor:
+    """The nearest number that `dtype`, float16 or bfloat16, has; beyond its largest, infinity."""
+    return x.to({"float16": torch.float16, "bfloat16": torch.bfloat16}[dtype]).to(x.dtype)
+
+
+@operator
 def softmax(x: Tensor, *, dim: int) -> Tensor:
     return torch.softmax(x, dim)
 

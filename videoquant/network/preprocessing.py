@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -44,6 +46,8 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std):
             raise NetworkError(f"preprocessing: mean has {len(self.mean)} values and std {len(self.std)}")
+        if not all(math.isfinite(value) for value in (*self.mean, *self.std, self.scale)):
+            raise NetworkError("preprocessing: mean, std and scale must be finite")
         if any(value == 0 for value in self.std) or self.scale == 0:
             raise NetworkError("preprocessing: std and scale must not be zero")
         if self.color not in COLORS:
@@ -64,10 +68,11 @@ class Preprocessing:
     def from_metadata(cls, metadata: dict[str, str]) -> Preprocessing:
         """Read the keys mean, std, scale, color, fit and task of an ONNX file; absent keys keep defaults.
 
-        A task that is not one of `TASKS` counts as unknown. Classification networks see the frame's centre.
+        So do those without a value. A task that is not one of `TASKS` counts as unknown: other tools use the
+        key for names of their own. Classification networks see the frame's centre.
         """
         keys = ("mean", "std", "scale", "color", "fit")
-        known: dict[str, str] = {key: metadata[key] for key in keys if key in metadata}
+        known: dict[str, str] = {key: metadata[key] for key in keys if metadata.get(key, "").strip()}
         task = metadata.get("task", "").strip().lower()
         if task in TASKS:
             known["task"] = task
@@ -78,20 +83,25 @@ class Preprocessing:
     def with_text(self, given: Mapping[str, str]) -> Preprocessing:
         """A copy with the given values, as text: "0.5,0.5,0.5", "1/255", "BGR". Raises `NetworkError`.
 
-        Where the color becomes Y, a mean or std that is the same for every channel becomes one value.
+        Numbers may also stand as lists of other tools do, "[0.5, 0.5, 0.5]" or "(0.5 0.5 0.5)". One mean or
+        std is that of every channel; where the color becomes Y, one that is the same for each becomes one.
         """
         values: dict[str, Any] = {}
         for key, text in given.items():
             match key:
                 case "mean" | "std":
-                    values[key] = tuple(_number(part, key) for part in text.split(","))
+                    numbers = tuple(_number(part, key) for part in _parts(text))
+                    values[key] = numbers * 3 if len(numbers) == 1 else numbers
                 case "scale":
-                    values[key] = _number(text, key)
+                    parts = _parts(text)
+                    if len(parts) != 1:
+                        raise NetworkError(f"preprocessing: scale holds {text!r}; it must be one number")
+                    values[key] = _number(parts[0], key)
                 case "color":
                     values[key] = text.strip().upper()
                 case _:
                     values[key] = text.strip().lower()
-        if values.get("color") == "Y":
+        if values.get("color", self.color) == "Y":
             for key in ("mean", "std"):
                 numbers = values.get(key, getattr(self, key))
                 values[key] = numbers[:1] if len(set(numbers)) == 1 else numbers
@@ -177,6 +187,11 @@ def prepare(
     """
     x = _input(getattr(frame, "pixels", frame), input_shape)
     if x is None:
+        if preprocessing.channels != input_shape[1]:
+            raise DataError(
+                f"{name}: its input has {input_shape[1]} channels, a picture in {preprocessing.color} "
+                f"{preprocessing.channels}; the color of one channel is Y, others need an input made by hand"
+            )
         return preprocessing.prepare(as_pixels(frame), (input_shape[2], input_shape[3]))
     if tuple(x.shape[1:]) != tuple(input_shape[1:]):
         want, got = ("×".join(map(str, shape)) for shape in (input_shape, x.shape))
@@ -200,6 +215,11 @@ def _input(frame: Any, input_shape: Sequence[int]) -> torch.Tensor | None:
     else:
         return None
     return x[None] if x.shape == tuple(input_shape[1:]) else x
+
+
+def _parts(text: str) -> list[str]:
+    """The numbers of a list, as text: with commas or spaces between them, in brackets or not."""
+    return [part for part in re.split(r"[,;\s]+", text.strip(" \t\r\n[](){}")) if part] or [text]
 
 
 def _number(text: str, key: str) -> float:

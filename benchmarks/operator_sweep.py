@@ -1,0 +1,188 @@
+"""Reads random single operators with `videoquant` and with ONNX Runtime, and demands the same of both.
+
+    python -m benchmarks.operator_sweep [--count N] [--seed N] [--only Conv,Resize] [--keep FOLDER]
+
+`--count` operators of each kind are drawn (`drawn_operators`, `drawn_moves`). Each is tried as users' files
+have it: read from a file and run on an input; and with constants alone, which the reader computes itself.
+A file that ONNX Runtime takes must give its numbers or be refused in one line that names the node; one that
+it refuses may be read or refused, but ends in no other error, at loading or on a frame. `--keep` writes the
+files that fail. Exits 1 if there are any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from benchmarks.drawn_moves import GENERATORS
+from benchmarks.drawn_operators import Dice, Drawn
+from videoquant.errors import NetworkError
+from videoquant.network.onnx_reader import read_onnx
+
+NODE = "the node"
+FLOAT = TensorProto.FLOAT
+PROVIDER = "CPUExecutionProvider"
+FAILURES = ("other numbers", "other shape", "not one line", "raised")
+Right = dict[str, np.ndarray] | None
+
+
+def model(drawn: Drawn, x: np.ndarray, folded: bool) -> onnx.ModelProto:
+    """A file with the operator; its input comes in as an image, whatever its rank is.
+
+    folded: x is a constant of the file, and what the operator gives is added to the image.
+    """
+    nodes, constants, names = [], {}, []
+    image: tuple[int, ...] = x.shape
+    if folded:
+        constants["x"], image = x, (1, 1, 1, 1)
+    elif x.ndim != 4:
+        image = (1, 1, 1, x.size)
+        constants["shape of x"] = np.array(x.shape, np.int64)
+        nodes.append(helper.make_node("Reshape", ["image", "shape of x"], ["x"], name="as drawn"))
+    flows = "x" if folded or x.ndim != 4 else "image"
+    for position, value in enumerate(drawn.inputs):
+        if isinstance(value, np.ndarray):
+            constants[f"c{position}"] = value
+            names.append(f"c{position}")
+        else:
+            names.append(flows if value == "x" else "")
+    results = [f"r{i}" for i in range(drawn.outputs)]
+    outputs = [f"y{i}" for i in range(drawn.outputs)]
+    nodes.append(helper.make_node(drawn.op, names, results, name=NODE, **drawn.attributes))
+    to = drawn.attributes.get("to", TensorProto.FLOAT)
+    for i, (result, output) in enumerate(zip(results, outputs, strict=True)):
+        if to != TensorProto.FLOAT:  # a cast: back to the type that networks give
+            nodes.append(helper.make_node("Cast", [result], [f"back{i}"], name=f"back {i}", to=FLOAT))
+            result = f"back{i}"
+        op, inputs = ("Add", ["image", result]) if folded else ("Identity", [result])
+        nodes.append(helper.make_node(op, inputs, [output], name=f"out {i}"))
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, image)],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, None) for output in outputs],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    if drawn.opset < 9:  # initializers had to be inputs as well
+        for name, value in constants.items():
+            kind = helper.np_dtype_to_tensor_dtype(value.dtype)
+            graph.input.append(helper.make_tensor_value_info(name, kind, value.shape))
+    version = 8 if drawn.opset >= 9 else 3
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", drawn.opset)], ir_version=version)
+
+
+def runtime(proto: onnx.ModelProto, image: np.ndarray) -> Right:
+    """What ONNX Runtime gives, without its optimizations; None where it refuses."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(proto.SerializeToString(), options, [PROVIDER])
+        results = session.run(None, {"image": image})
+        return dict(zip([output.name for output in proto.graph.output], results, strict=True))
+    except Exception:  # whatever it raises, it does not run the file
+        return None
+
+
+def outcome(proto: onnx.ModelProto, image: np.ndarray, right: Right, path: Path) -> tuple[str, str]:
+    """(what happened, in which words) when `videoquant` reads and runs the file."""
+    onnx.save(_with_shapes(proto, right), path)
+    try:
+        network = read_onnx(path)
+        with torch.no_grad():
+            got = network.run(torch.from_numpy(image))
+    except NetworkError as error:
+        words = str(error)
+        named = any(place in words for place in (": node '", " layer '", ": input '"))
+        return ("refused", words) if "\n" not in words and named else ("not one line", words)
+    except Exception as error:  # the very thing that is looked for
+        return "raised", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    if right is None:
+        return "read, ONNX Runtime refuses", ""
+    for name, expected in right.items():
+        mine = got[name].numpy()
+        one = network.shapes[network.outputs[name]]  # of one frame, where there are several
+        if mine.shape != expected.shape or (mine.shape != one and len(image) == 1):
+            return "other shape", f"{name}: {mine.shape}, right is {expected.shape}"
+        if not np.allclose(mine, expected, rtol=1e-3, atol=1e-4, equal_nan=True):
+            with np.errstate(invalid="ignore"):
+                return "other numbers", f"{name}: largest difference {np.nanmax(np.abs(mine - expected)):.3g}"
+    return "same", ""
+
+
+def _with_shapes(proto: onnx.ModelProto, right: Right) -> onnx.ModelProto:
+    """The file with the shapes of its outputs, which a valid one states."""
+    for output in proto.graph.output:
+        output.type.tensor_type.shape.CopyFrom(onnx.TensorShapeProto())
+        for size in right[output.name].shape if right else ():
+            output.type.tensor_type.shape.dim.add(dim_value=size)
+    return proto
+
+
+def sweep(op: str, count: int, seed: int, folder: Path) -> Iterator[tuple[str, str, Drawn, onnx.ModelProto]]:
+    """Draw `count` of one operator; yields what happened, the words, what was drawn and its file."""
+    for number in range(count):
+        dice = Dice([seed, number, *op.encode()])
+        drawn = GENERATORS[op](dice)
+        x = dice.floats(*drawn.shape) * 2
+        folded = dice.chance(0.25)
+        proto = model(drawn, x, folded)
+        image = dice.floats(1, 1, 1, 1) if folded else x.reshape(x.shape if x.ndim == 4 else (1, 1, 1, -1))
+        right = runtime(proto, image)
+        what, words = outcome(proto, image, right, folder / "drawn.onnx")
+        yield what, f"{'constants: ' if folded else ''}{words}", drawn, proto
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="operators, with commas between them")
+    parser.add_argument("--refused", default="", help="print what was refused in these words")
+    parser.add_argument("--keep", type=Path, help="where files that fail are written")
+    parser.add_argument("--refusals", action="store_true", help="show what was refused, and how often")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    failed = 0
+    for op in options.only.split(",") if options.only else sorted(GENERATORS):
+        counts: Counter[str] = Counter()
+        refusals: Counter[str] = Counter()
+        with tempfile.TemporaryDirectory() as folder:
+            for what, words, drawn, proto in sweep(op, options.count, options.seed, Path(folder)):
+                counts[what] += 1
+                if what == "refused":
+                    if options.refused and options.refused in words:
+                        print("  ", drawn, words)
+                    refusals[words.rpartition("): ")[2][:300]] += 1
+                if what in FAILURES:
+                    failed += 1
+                    if counts[what] <= 3:
+                        print(f"  {what}: {drawn}: {words}")
+                    if options.keep:
+                        _keep(options.keep, f"{op}-{options.seed}-{sum(counts.values())}", proto)
+        print(f"{op:20}", ", ".join(f"{what} {n}" for what, n in counts.most_common()), flush=True)
+        for words, n in refusals.most_common(12) if options.refusals else ():
+            print(f"    {n} × {words}")
+    print(f"{failed} failed")
+    return int(failed > 0)
+
+
+def _keep(folder: Path, name: str, proto: Any) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(proto, folder / f"{name}.onnx")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
