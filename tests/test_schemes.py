@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +98,33 @@ def test_whatever_layers_are_called_the_text_comes_back(several, random):
         assert Scheme.parse(text) == scheme
         assert text.isprintable()  # one line, in tables and files too
     assert [*map(Scheme.parse, split_schemes("; ".join(map(str, several))))] == several
+
+
+def test_numbers_of_any_kind_are_plain_ones():
+    """As they come out of NumPy's ranges, say."""
+    bits, four = Bits(np.int64(8), np.int8(4)), np.uint8(4)
+    time = Residual(bits, four, adaptive=True, tolerance=np.int32(1))
+    scheme = Scheme(
+        bits, Predicted(np.int64(7), ["conv1"]), Uniform(), time, Quantile(np.float64(0.9)), head=four
+    )
+    assert Scheme.parse(str(scheme)) == scheme
+    assert Scheme.from_dict(json.loads(json.dumps(scheme.to_dict()))) == scheme
+    assert str(Scheme(representation=DenseSparse(np.float64(0.03)))) == "w8a8 ds=3%"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Bits(8.0, 8), "w=8.0: it must be a whole number"),
+        (lambda: Residual(period=2.5), "T=2.5: it must be a whole number"),
+        (lambda: Scheme(tail="fp"), "tail='fp': it must be a whole number"),
+        (lambda: Predicted(5, "conv1"), r"positions are a tuple of names: ('conv1',)"),
+    ],
+)
+def test_values_of_other_kinds_are_refused(make, message):
+    with pytest.raises(SchemeError) as caught:
+        make()
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(

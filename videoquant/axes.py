@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import index
+from typing import Any
 
 from videoquant.errors import SchemeError
 
 FLOAT = 32  # the bit-width that means "left in floating point"
+
+
+def set_whole(value: Any, **names: str) -> None:
+    """Make fields of a frozen value plain ints, of whatever kind of whole number they were given as.
+
+    names: of the fields, with what each is called in a scheme's text. Raises `SchemeError` for other values.
+    """
+    for field_name, said in names.items():
+        given = getattr(value, field_name)
+        try:
+            object.__setattr__(value, field_name, index(given))
+        except TypeError:
+            raise SchemeError(f"{said}={given!r}: it must be a whole number") from None
 
 
 @dataclass(frozen=True)
@@ -17,6 +32,7 @@ class Bits:
     activations: int = 8
 
     def __post_init__(self) -> None:
+        set_whole(self, weights="w", activations="a")
         for kind, bits in (("weights", self.weights), ("activations", self.activations)):
             if bits != FLOAT and not 2 <= bits <= 8:
                 raise SchemeError(f"{kind} at {bits} bits: bit-widths are 2 to 8, or 32 for floating point")
@@ -54,6 +70,10 @@ class Predicted:
     positions: tuple[str, ...] = ("first-relu",)
 
     def __post_init__(self) -> None:
+        set_whole(self, features="qpp")
+        if isinstance(self.positions, str):
+            raise SchemeError(f"at={self.positions}: positions are a tuple of names: ({self.positions!r},)")
+        object.__setattr__(self, "positions", tuple(self.positions))
         if not 1 <= self.features <= 49:
             raise SchemeError(f"qpp={self.features}: the number of features is 1 to 49")
         if not self.positions or not all(self.positions):
@@ -89,6 +109,7 @@ class DenseSparse:
     def __post_init__(self) -> None:
         if not 0 < self.density <= 0.5:
             raise SchemeError(f"ds={self.density:.6g}: the density must be above 0 and at most 50%")
+        object.__setattr__(self, "density", float(self.density))
 
 
 @dataclass(frozen=True)
@@ -116,6 +137,7 @@ class Residual:
     quantized_reference: bool = True
 
     def __post_init__(self) -> None:
+        set_whole(self, period="T", tolerance="tau")
         if self.period < 1:
             raise SchemeError(f"T={self.period}: the period is one keyframe and T − 1 residuals, at least 1")
         if self.tolerance < 0:

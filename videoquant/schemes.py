@@ -21,6 +21,7 @@ from videoquant.axes import (
     Residual,
     Static,
     Uniform,
+    set_whole,
 )
 from videoquant.errors import SchemeError
 from videoquant.quantizers.ranges import ESTIMATORS, MSE, Estimator, Threshold
@@ -54,6 +55,7 @@ class Scheme:
     tail: int = 8
 
     def __post_init__(self) -> None:
+        set_whole(self, head="head", tail="tail")
         if self.weights not in ("per-channel", "per-tensor", "asymmetric"):
             raise SchemeError(f"weights={self.weights!r}: it must be per-channel, per-tensor or asymmetric")
         for name, bits in (("head", self.head), ("tail", self.tail)):

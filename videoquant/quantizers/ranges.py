@@ -47,6 +47,7 @@ class Quantile:
     def __post_init__(self) -> None:
         if not 0.5 < self.alpha <= 1:
             raise SchemeError(f"quantile={self.alpha:g}: α must be above 0.5 and at most 1")
+        object.__setattr__(self, "alpha", float(self.alpha))
 
     def measure(self, x: Tensor, bits: int, symmetric: bool) -> Range:
         values = _values(x)
