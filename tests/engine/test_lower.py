@@ -7,10 +7,12 @@ from torch import nn
 import videoquant as vq
 from tests.engine.agreement import Forced
 from tests.engine.plan_interpreter import Interpreter
+from tests.engine.random_networks import Builder
 from tests.engine.zoo import ZOO, Ends, captured
 from tests.networks import moving_frames, small_network
 from videoquant.engine.lower import lower
 from videoquant.engine.stream import Stream
+from videoquant.network.graph import Network
 
 SCHEMES = """
 w8a8 | w4a4 | w2a2 | w3a5 head=2 tail=2 | w8a8 per-tensor | w8a4 asymmetric aciq | w4a4 head=fp tail=fp
@@ -159,6 +161,16 @@ def test_what_cannot_be_lowered_is_named():
     network = vq.capture(Sideways().eval(), (torch.randn(1, 3, 12, 12),), name="sideways")
     with pytest.raises(vq.NetworkError, match=r"sideways: node 'permute' \(permute\) cannot be lowered: .*"):
         lower(vq.quantize(network, "w8a8", moving_frames(3, 12)))
+
+
+def test_what_the_native_engine_refuses_is_not_lowered():
+    build = Builder(0)
+    flat = build.node("reshape", build.conv("input", 256, inputs=3), shape=[1, -1])
+    y = build.node("linear", flat, tensors={"weight": build.random(2, 256 * 14 * 14)})
+    network = Network(build.nodes, "input", (1, 3, 14, 14), {"y": y}, build.tensors, name="wide")
+    quantized = vq.quantize(network, "w8a8 minmax", [torch.rand(1, 3, 14, 14)])
+    with pytest.raises(vq.NetworkError, match=f"wide: .*{y}.*: its sums could leave 32 bits"):
+        lower(quantized)
 
 
 @pytest.mark.parametrize("text", ["w8a8->w8a8 T=3 adaptive tau=1"])
