@@ -105,9 +105,9 @@ def test_a_layer_whose_sums_may_exceed_float32():
 @pytest.mark.parametrize("text", PATHS)
 @pytest.mark.parametrize("module", ZOO)
 def test_every_path_of_lowering_runs_through_streams(module, text):
-    frames = moving_frames(16, 12)
-    quantized = vq.quantize(captured(module), text, frames[:10])
-    assert first_difference(quantized, frames[10:], isas=_native.isas()[:1]) is None
+    frames = moving_frames(28, 12)
+    quantized = vq.quantize(captured(module), text, frames[:22])
+    assert first_difference(quantized, frames[22:], isas=_native.isas()[:1]) is None
 
 
 @pytest.mark.filterwarnings("ignore::videoquant.errors.CalibrationWarning")
