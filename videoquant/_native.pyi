@@ -1,5 +1,6 @@
 """The int8 engine's native part (native/python/module.cpp); `videoquant.engine` is its user."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,12 @@ def isas() -> list[str]: ...
 def ceiling(threads: int, seconds: float) -> float: ...
 
 class Plan:
-    def __init__(self, spec: dict[str, Any], pauses: dict[str, list[int]] = ...) -> None: ...
+    def __init__(
+        self,
+        spec: dict[str, Any],
+        pauses: dict[str, list[int]] = ...,
+        check: Callable[[float], None] | None = None,
+    ) -> None: ...
 
 class Predictions:
     def __init__(
@@ -18,7 +24,13 @@ class Predictions:
 
 class Session:
     def __init__(
-        self, plan: Plan, isa: str = "", threads: int = 1, mode: str = "frame", taus: dict[int, int] = ...
+        self,
+        plan: Plan,
+        isa: str = "",
+        threads: int = 1,
+        mode: str = "frame",
+        taus: dict[int, int] = ...,
+        check: Callable[[float], None] | None = None,
     ) -> None: ...
     def run(self, program: str, input: NDArray[np.float32], first: int = 0, last: int = -1) -> None: ...
     def finite(self, input: NDArray[np.float32]) -> bool: ...

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
+#include <numeric>
 #include <vector>
+
+#include "threads.h"
 
 namespace vq {
 
@@ -11,32 +13,27 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The rate of the calling thread, over about `seconds`.
-double rate(const Kernels& kernels, double seconds) {
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// What the calling thread computes in about `seconds`: multiply–accumulates.
+double macs_in(const Kernels& kernels, double seconds) {
     const Clock::time_point start = Clock::now();
-    double macs = 0, passed = 0;
-    while (passed < seconds) {
-        macs += double(kernels.peak(2000));  // some ten microseconds: reading the clock does not count
-        passed = std::chrono::duration<double>(Clock::now() - start).count();
-    }
-    return macs / passed;
+    double macs = 0;
+    while (since(start) < seconds) macs += double(kernels.peak(2000));  // some ten microseconds: the clock costs little
+    return macs;
 }
 
 }  // namespace
 
 double ceiling(const Kernels& kernels, int threads, double seconds) {
     constexpr int repeats = 50;  // short ones: some pass undisturbed on a machine that others use too
+    Threads pool(threads);
+    std::vector<double> macs(static_cast<size_t>(pool.count()));
     double best = 0;
     for (int repeat = 0; repeat < repeats; repeat++) {
-        std::vector<double> rates(static_cast<size_t>(threads));
-        std::vector<std::thread> others;
-        for (size_t i = 1; i < rates.size(); i++)
-            others.emplace_back([&, i] { rates[i] = rate(kernels, seconds / repeats); });
-        rates[0] = rate(kernels, seconds / repeats);
-        for (std::thread& other : others) other.join();
-        double sum = 0;
-        for (const double r : rates) sum += r;
-        best = std::max(best, sum);
+        const Clock::time_point start = Clock::now();
+        pool.run(pool.count(), [&](int64_t i) { macs[size_t(i)] = macs_in(kernels, seconds / repeats); });
+        best = std::max(best, std::accumulate(macs.begin(), macs.end(), 0.0) / since(start));
     }
     return best;
 }

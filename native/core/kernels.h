@@ -80,6 +80,7 @@ struct Depthwise {
     Program program;
 };
 
+constexpr int32_t float_chunk = 64;  // products of one tap that are added in float32, before float64 takes over
 // A convolution in floating point: weight [tap][input channel][output channels padded to 64] per group.
 struct FloatConv {
     Tensor in, out;

@@ -1,5 +1,6 @@
 // The plan of a network: operators in order over slots, weights packed. It does not change and is shared by sessions.
 #pragma once
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -93,6 +94,9 @@ struct Plan {
         return nullptr;
     }
 };
+
+// Is told how many bytes are about to be taken, all in all, and throws where that is more than may be.
+using Allow = std::function<void(double bytes)>;
 
 // Packs int8 weights (C_out × C_in/groups × taps) of the given taps into blocks; fills part.blocks, weights, sums.
 void pack_conv(Part& part, const int8_t* weight, int32_t c_out, int32_t c_in, int32_t groups, int32_t kernel,

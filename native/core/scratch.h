@@ -12,12 +12,12 @@ public:
     // At least `bytes` for each of `threads`, while none is lent.
     void reserve(int threads, size_t bytes) {
         if (!pieces_.empty() && pieces_[0].bytes() >= bytes + slack) return;
-        pieces_.clear();
+        pieces_.clear();  // first, so that old and new ones need not lie side by side
         free_.clear();
-        for (int t = 0; t < threads; t++) {
-            pieces_.emplace_back(bytes);
-            free_.push_back(pieces_.back().as<char>());
-        }
+        std::vector<Memory> pieces;
+        for (int t = 0; t < threads; t++) pieces.emplace_back(bytes);
+        for (const Memory& piece : pieces) free_.push_back(piece.as<char>());
+        pieces_ = std::move(pieces);
     }
     size_t bytes() const { return pieces_.empty() ? 0 : pieces_.size() * pieces_[0].bytes(); }
 

@@ -22,11 +22,11 @@ SparseTaps sparse_taps(const Op& op, const Part& part, int32_t in_channels) {
 }  // namespace
 
 Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::shared_ptr<Threads> threads,
-                 bool incremental)
+                 bool incremental, const Allow& allow)
     : plan_(std::move(plan)), kernels_(kernels), threads_(std::move(threads)), incremental_(incremental),
       grids_(plan_->grids), grid_changed_(plan_->grids.size(), 0), grid_users_(plan_->grids.size()),
       features_(kernels, threads_.get()) {
-    place_slots();
+    place_slots(allow);
     int64_t most_pixels = 1, widest = 1;
     for (const Slot& slot : plan_->slots) {
         most_pixels = std::max(most_pixels, slot.pixels());

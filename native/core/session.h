@@ -17,9 +17,11 @@ enum class How : uint8_t { dense, listed, residual };
 class Session {
 public:
     // incremental: follow changes from frame to frame, so that only what changed is computed; outputs are those of a
-    // session that does not, bit for bit, as long as every tau is 0.
-    Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, int threads, bool incremental)
-        : Session(std::move(plan), kernels, std::make_shared<Threads>(threads), incremental) {}
+    // session that does not, bit for bit, as long as every tau is 0. allow: is told how many bytes its values take,
+    // before they are taken, and may throw.
+    Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, int threads, bool incremental,
+            const Allow& allow = nullptr)
+        : Session(std::move(plan), kernels, std::make_shared<Threads>(threads), incremental, allow) {}
 
     // Runs operators first … last − 1 of a program on an input of slot 0's size.
     void run(const std::vector<Op>& program, const float* input, int64_t first, int64_t last);
@@ -58,7 +60,7 @@ public:
 
 private:
     Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::shared_ptr<Threads> threads,
-            bool incremental);
+            bool incremental, const Allow& allow = nullptr);
 
     // Of a map: first … last − 1.
     struct Rows {
@@ -121,7 +123,7 @@ private:
     void prepare(Bound& bound);
     void gather(const Bound& bound);
     Tensor tensor(int32_t slot) const;
-    void place_slots();
+    void place_slots(const Allow& allow);
     void take_input(const std::vector<Bound>& bounds);
     void run_dense(Bound& bound, Pixels pixels);
     void run_winograd(const Bound& bound);

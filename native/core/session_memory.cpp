@@ -4,7 +4,7 @@
 namespace vq {
 
 // Buffers of values that are never needed at once share memory; in a stream that follows changes all must stay.
-void Session::place_slots() {
+void Session::place_slots(const Allow& allow) {
     const size_t count = plan_->slots.size();
     std::vector<int64_t> first(count, -1), last(count, -1);
     std::vector<bool> stays(count, false);
@@ -66,16 +66,27 @@ void Session::place_slots() {
         offset[s] = at;
         total = std::max(total, at + size);
     }
+    std::vector<size_t> apart;  // those that share nothing; no one needs the rest
+    for (size_t s = 0; s < count; s++)
+        if (offset[s] < 0 && !joined[s] && (first[s] >= 0 || stays[s])) apart.push_back(s);
+    if (allow) {
+        double bytes = double(total);
+        // Following changes also keeps the change of each code and what moved, and sums as large as what is computed.
+        for (const size_t s : apart)
+            bytes += double(plan_->slots[s].bytes()) + (incremental_ ? double(plan_->slots[s].pixels()) * 2 : 0);
+        for (const auto& [name, ops] : plan_->programs)
+            for (const Op& op : ops)
+                if (incremental_ && op.kind == Kind::conv) bytes += double(op.h) * op.w * round_up(op.c, 16) * 4;
+        allow(bytes);
+    }
     data_.assign(count, nullptr);
     memory_.reserve(count + 1);
     memory_.emplace_back(size_t(total));
-    for (size_t s = 0; s < count; s++) {
+    for (size_t s = 0; s < count; s++)
         if (offset[s] >= 0) data_[s] = memory_[0].as<char>() + offset[s];
-        else if (joined[s] || (first[s] < 0 && !stays[s])) data_[s] = nullptr;  // no one needs it
-        else {
-            memory_.emplace_back(plan_->slots[s].bytes());
-            data_[s] = memory_.back().as<void>();
-        }
+    for (const size_t s : apart) {
+        memory_.emplace_back(plan_->slots[s].bytes());
+        data_[s] = memory_.back().as<void>();
     }
     for (const Memory& memory : memory_) bytes_ += memory.bytes();
 }

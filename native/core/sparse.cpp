@@ -16,8 +16,9 @@ SparseCopy SparseList::count(const Staged& staged) {
     }
     begin[pixels_] = total;
     if (total > capacity_) {
-        capacity_ = std::min(pixels_ * c_, int64_t(total) * 3 / 2);
-        elements_ = Memory::of<SparseElement>(size_t(capacity_));
+        const int64_t wanted = std::min(pixels_ * c_, int64_t(total) * 3 / 2);
+        elements_ = Memory::of<SparseElement>(size_t(wanted));
+        capacity_ = wanted;
     }
     return {staged, w_, c_, begin, elements_.as<SparseElement>()};
 }

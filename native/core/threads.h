@@ -1,20 +1,42 @@
-// A pool with a chosen number of threads. Tasks are numbered and share nothing, so that results do not depend on it.
+// A pool of threads. Tasks are numbered and share nothing, so that results do not depend on how many there are.
 #pragma once
+#include <pthread.h>
+
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "arithmetic.h"
 
 namespace vq {
 
-class Threads {
+// How many forks lie between the first process that asked and this one.
+inline unsigned forks() {
+    static std::atomic<unsigned> count{0};
+    static const int registered = pthread_atfork(nullptr, nullptr, [] { count.fetch_add(1); });
+    (void)registered;
+    return count.load(std::memory_order_relaxed);
+}
+
+// The calling thread and its workers: as many as wanted, or as the system gives.
+class Crew {
 public:
-    explicit Threads(int count) {
-        for (int i = 1; i < count; i++) workers_.emplace_back([this] { work(); });
+    explicit Crew(int wanted) {
+        try {
+            workers_.reserve(size_t(std::max(0, wanted - 1)));
+            for (int i = 1; i < wanted; i++) workers_.emplace_back([this] { work(); });
+        } catch (const std::exception&) {
+            // No more threads, or no memory for them: the work is done with those there are.
+        }
     }
-    ~Threads() {
+    ~Crew() {
         {
             std::lock_guard<std::mutex> lock(mutex_);
             stop_ = true;
@@ -23,13 +45,12 @@ public:
         wake_.notify_all();
         for (std::thread& worker : workers_) worker.join();
     }
-    Threads(const Threads&) = delete;
-    Threads& operator=(const Threads&) = delete;
+    Crew(const Crew&) = delete;
+    Crew& operator=(const Crew&) = delete;
 
     int count() const { return int(workers_.size()) + 1; }
 
-    // Calls task(0) … task(count − 1), in any order and on any thread, and returns when all are done. It waits for
-    // tasks, not for threads: a worker that the system does not let run holds nothing up.
+    // See Threads::run.
     template <class Task>
     void run(int64_t count, const Task& task) {
         if (workers_.empty() || count <= 1 || count >= int64_t(most_tasks)) {
@@ -47,6 +68,7 @@ public:
         }
         take(round_ & round_mask);
         while (done_.load(std::memory_order_acquire) != count) pause();
+        if (failed_.exchange(false)) std::rethrow_exception(std::exchange(failure_, nullptr));
     }
 
 private:
@@ -68,12 +90,17 @@ private:
             const uint64_t count = state >> 24 & (most_tasks - 1), next = state & (most_tasks - 1);
             if (state >> 48 != round || next >= count) return;
             if (!state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel)) continue;
-            call_(context_, int64_t(next));
+            try {
+                call_(context_, int64_t(next));
+            } catch (...) {  // such as std::bad_alloc: the first is thrown where all tasks are done
+                if (!failed_.exchange(true)) failure_ = std::current_exception();
+            }
             done_.fetch_add(1, std::memory_order_release);
             state = state_.load(std::memory_order_acquire);
         }
     }
     void work() {
+        const PlainArithmetic plain;
         uint64_t seen = 0;
         const auto fresh = [&] { return state_.load(std::memory_order_acquire) >> 48 != seen; };
         for (;;) {
@@ -101,6 +128,42 @@ private:
     const void* context_ = nullptr;
     void (*call_)(const void*, int64_t) = nullptr;
     std::atomic<int64_t> done_{0};
+    std::atomic<bool> failed_{false};
+    std::exception_ptr failure_;
+};
+
+// A crew that outlives a fork: a child process inherits the pool, but not its threads, and gets its own when it needs
+// them.
+class Threads {
+public:
+    explicit Threads(int wanted) : crew_(std::make_unique<Crew>(wanted)), count_(crew_->count()), forks_(forks()) {}
+    ~Threads() { forget_other_process(); }
+    Threads(const Threads&) = delete;
+    Threads& operator=(const Threads&) = delete;
+
+    int count() const { return count_; }  // at most: a child process may get fewer
+
+    // Calls task(0) … task(count − 1), in any order and on any thread, and returns when all are done. It waits for
+    // tasks, not for threads: a worker that the system does not let run holds nothing up. Throws what a task throws.
+    template <class Task>
+    void run(int64_t count, const Task& task) {
+        forget_other_process();
+        if (!crew_) crew_ = std::make_unique<Crew>(count_);
+        crew_->run(count, task);
+    }
+
+private:
+    // The crew of the process before a fork is left as it lies: here no thread would answer, and its locks may be held
+    // for ever.
+    void forget_other_process() {
+        if (forks_ == forks()) return;
+        forks_ = forks();
+        (void)crew_.release();
+    }
+
+    std::unique_ptr<Crew> crew_;
+    int count_;
+    unsigned forks_;
 };
 
 }  // namespace vq

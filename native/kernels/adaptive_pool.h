@@ -9,17 +9,19 @@ static void adaptive_pool(const AdaptivePool& a, Pixels pixels) {
         const int64_t top = int64_t(y) * a.in.h / a.out.h, left = int64_t(x) * a.in.w / a.out.w;
         const int64_t bottom = ((int64_t(y) + 1) * a.in.h + a.out.h - 1) / a.out.h;
         const int64_t right = ((int64_t(x) + 1) * a.in.w + a.out.w - 1) / a.out.w;
-        const F32 height = F32::set1(float(bottom - top)), width = F32::set1(float(right - left));
+        const double count = double((bottom - top) * (right - left));
         fill_pixel(a.program, p, [&](auto& v, int c) __attribute__((always_inline)) {
-            for (F32& e : v) e = F32::set1(0);
+            Sum sums[sizeof(v) / sizeof(F32)];
+            for (Sum& sum : sums) sum = Sum::zero();
             for (int64_t i = top; i < bottom; i++) {
                 const float* in = a.in.f32() + (i * a.in.w + left) * a.in.stride + c;
                 for (int64_t j = left; j < right; j++, in += a.in.stride) {
                     int k = 0;
-                    for (F32& e : v) e = e + F32::load(in + lanes * k++);
+                    for (Sum& sum : sums) sum.add(F32::load(in + lanes * k++));
                 }
             }
-            for (F32& e : v) e = e / height / width;  // in two steps, as PyTorch
+            int k = 0;
+            for (F32& e : v) e = sums[k++].over(count);
         });
     });
 }

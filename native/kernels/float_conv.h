@@ -1,4 +1,5 @@
-// Convolution in floating point, for the layers that a scheme leaves unquantized.
+// Convolution in floating point, for the layers that a scheme leaves unquantized. At most `float_chunk` products are
+// added in float32, and those sums in float64.
 #pragma once
 #include "pixels.h"
 
@@ -12,18 +13,26 @@ static void float_conv(const FloatConv& a, Pixels pixels) {
         const int32_t y = out_y / a.step_y * a.stride_y, x = out_x / a.step_x * a.stride_x;
         // v = Σ over taps and input channels of one group, for its output channels from c
         const auto accumulate = [&](auto& v, int32_t group, int c) __attribute__((always_inline)) {
-            for (F32& e : v) e = F32::set1(0);
+            constexpr int count = sizeof(v) / sizeof(F32);
+            Sum sums[count];
+            for (Sum& sum : sums) sum = Sum::zero();
             for (int32_t t = 0; t < a.taps; t++) {
                 const int32_t iy = y + a.dy[t], ix = x + a.dx[t];
                 if (iy < 0 || iy >= a.in.h || ix < 0 || ix >= a.in.w) continue;
                 const float* in = a.in.f32() + (int64_t(iy) * a.in.w + ix) * a.in.stride + group * group_in;
                 const float* weight = a.weight + group * group_size + int64_t(t) * group_in * row + c;
-                for (int32_t i = 0; i < group_in; i++, weight += row) {
-                    const F32 value = F32::set1(in[i]);
-                    int k = 0;
-                    for (F32& e : v) e = e + value * F32::load(weight + lanes * k++);
+                for (int32_t first = 0; first < group_in; first += float_chunk) {
+                    const int32_t last = first + float_chunk < group_in ? first + float_chunk : group_in;
+                    for (F32& e : v) e = F32::set1(0);
+                    for (int32_t i = first; i < last; i++, weight += row) {
+                        const F32 value = F32::set1(in[i]);
+                        int k = 0;
+                        for (F32& e : v) e = e + value * F32::load(weight + lanes * k++);
+                    }
+                    for (int k = 0; k < count; k++) sums[k].add(v[k]);
                 }
             }
+            for (int k = 0; k < count; k++) v[k] = sums[k].rounded();
         };
         if (a.groups == 1) {
             fill_pixel(a.program, p, [&](auto& v, int c) __attribute__((always_inline)) {

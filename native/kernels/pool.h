@@ -19,29 +19,31 @@ static void pool(const Pool& a, Pixels pixels) {
         const Span rows = taps_inside(iy, a.kernel_h, a.dilation_y, a.in.h);
         const Span columns = taps_inside(ix, a.kernel_w, a.dilation_x, a.in.w);
         const float* window = a.in.f32() + (int64_t(iy) * a.in.w + ix) * a.in.stride;
-        // v = combine(… combine(combine(first, x₀), x₁) …) over the window in row-major order
-        const auto reduce = [&](auto& v, int c, F32 first, auto combine) __attribute__((always_inline)) {
-            for (F32& e : v) e = first;
+        // Takes every value of the window into the v of its channels, in row-major order.
+        const auto each = [&](auto& v, int c, auto take) __attribute__((always_inline)) {
             for (int32_t i = rows.first; i < rows.last; i++) {
                 const float* in = window + i * next_row + columns.first * next_column + c;
                 for (int32_t j = columns.first; j < columns.last; j++, in += next_column) {
                     int k = 0;
-                    for (F32& e : v) e = combine(e, F32::load(in + lanes * k++));
+                    for (auto& e : v) take(e, F32::load(in + lanes * k++));
                 }
             }
         };
         if (a.kind == PoolKind::max) {
             fill_pixel(a.program, p, [&](auto& v, int c) __attribute__((always_inline)) {
-                reduce(v, c, F32::set1(-__builtin_inff()), [](F32 best, F32 e) { return F32::max(e, best); });
+                for (F32& e : v) e = F32::set1(-__builtin_inff());
+                each(v, c, [](F32& best, F32 e) { best = F32::max(e, best); });
             });
         } else {
             const int32_t count = counted(iy, a.kernel_h, a.in.h, a.bottom, rows, a.count_padding) *
                                   counted(ix, a.kernel_w, a.in.w, a.right, columns, a.count_padding);
             const bool empty = rows.first >= rows.last || columns.first >= columns.last;
-            const F32 divisor = F32::set1(empty ? 1.0f : float(count));
             fill_pixel(a.program, p, [&](auto& v, int c) __attribute__((always_inline)) {
-                reduce(v, c, F32::set1(0), [](F32 sum, F32 e) { return sum + e; });
-                for (F32& e : v) e = e / divisor;
+                Sum sums[sizeof(v) / sizeof(F32)];
+                for (Sum& sum : sums) sum = Sum::zero();
+                each(sums, c, [](Sum& sum, F32 e) { sum.add(e); });
+                int k = 0;
+                for (F32& e : v) e = sums[k++].over(empty ? 1 : count);
             });
         }
     });

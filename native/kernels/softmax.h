@@ -16,13 +16,14 @@ static void softmax(const Softmax& a, Pixels pixels) {
         const auto exponentials = [&](int c, float (&e)[lanes]) __attribute__((always_inline)) {
             for (int k = 0; k < lanes; k++) e[k] = exponential(in[c + k] - largest);
         };
-        float sum = 0, e[lanes];
+        double sum = 0;
+        float e[lanes];
         for (int c = 0; c < channels; c += lanes) {
             exponentials(c, e);
             const int n = channels - c < lanes ? channels - c : lanes;
-            for (int k = 0; k < n; k++) sum += e[k];
+            for (int k = 0; k < n; k++) sum += double(e[k]);
         }
-        const F32 divisor = F32::set1(sum);
+        const F32 divisor = F32::set1(float(sum));
         run.pixel(p, [&](int c) __attribute__((always_inline)) {
             exponentials(c, e);
             return F32::load(e) / divisor;

@@ -1,6 +1,8 @@
 // The Python module videoquant._native: plans and sessions.
 #include <algorithm>
+#include <chrono>
 #include <optional>
+#include <thread>
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -12,6 +14,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include "../core/arithmetic.h"
 #include "../core/ceiling.h"
 #include "../core/session.h"
 #include "parse.h"
@@ -20,6 +23,25 @@ using namespace nb::literals;
 
 namespace vq {
 namespace {
+
+// While this lives, other Python threads run. A daemon thread that comes back after the interpreter's end is unwound by
+// CPython up to 3.13, which would end the process in an abort; here it sleeps until the process is gone, as in 3.14.
+class WithoutGil {
+public:
+    WithoutGil() : state_(PyEval_SaveThread()) {}
+    ~WithoutGil() {
+        try {
+            PyEval_RestoreThread(state_);
+        } catch (...) {
+            for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+        }
+    }
+    WithoutGil(const WithoutGil&) = delete;
+    WithoutGil& operator=(const WithoutGil&) = delete;
+
+private:
+    PyThreadState* state_;
+};
 
 const Kernels* kernels_named(const std::string& name) {
     const Kernels* kernels = name.empty() ? best_kernels() : find_kernels(name.c_str());
@@ -38,13 +60,21 @@ void set_tau(Session& s, int64_t slot, int32_t tau) {
     s.set_tau(int32_t(slot), tau);
 }
 
+// A Python function that takes a number of bytes and raises where they are too many; None allows all.
+Allow allowed_by(const std::optional<nb::callable>& check) {
+    if (!check) return nullptr;
+    return [check = *check](double bytes) { check(bytes); };
+}
+
 void make_session(Session* self, std::shared_ptr<Plan> plan, const std::string& isa, int threads,
-                  const std::string& mode, const std::map<int64_t, int32_t>& taus) {
+                  const std::string& mode, const std::map<int64_t, int32_t>& taus,
+                  const std::optional<nb::callable>& check) {
     check_threads(threads);
     if (mode != "frame" && mode != "exact" && mode != "bounded")
         throw std::invalid_argument("mode must be frame, exact or bounded");
     const Kernels* kernels = kernels_named(isa);
-    new (self) Session(std::move(plan), kernels, threads, mode != "frame");
+    const PlainArithmetic plain;
+    new (self) Session(std::move(plan), kernels, threads, mode != "frame", allowed_by(check));
     for (const auto& [slot, tau] : taus) set_tau(*self, slot, tau);
 }
 
@@ -73,7 +103,8 @@ void run(Session& s, const std::string& name, const Input& input, int64_t first,
     check_size(s, input);
     if (last < 0) last = int64_t(ops.size());
     if (first < 0 || first > last || last > int64_t(ops.size())) throw nb::index_error("no such operators");
-    nb::gil_scoped_release release;
+    const WithoutGil released;
+    const PlainArithmetic plain;
     s.run(ops, input.data(), first, last);
 }
 
@@ -118,7 +149,8 @@ std::vector<double> predict(Session& s, const Predictions& predictions, const In
                 throw std::invalid_argument("value and reference differ in size");
         sampled.reference = reference->data();
     }
-    nb::gil_scoped_release release;
+    const WithoutGil released;
+    const PlainArithmetic plain;
     return s.predict(predictions, sampled);
 }
 
@@ -165,6 +197,7 @@ nb::object moved_view(nb::handle self, int64_t index) {
 NB_MODULE(_native, m) {
     using namespace vq;
     m.doc() = "The int8 engine's native part; see videoquant.engine.";
+    nb::set_leak_warnings(false);  // what daemon threads hold when the interpreter ends goes with the process
     m.def("isas", [] {
         std::vector<std::string> names;
         for (const char* name : {"avx512", "avx2", "neon", "portable", "reference"})
@@ -174,22 +207,23 @@ NB_MODULE(_native, m) {
     m.def("ceiling", [](int threads, double seconds) {
         check_threads(threads);
         if (!(seconds > 0 && seconds <= 60)) throw std::invalid_argument("seconds must be more than 0, at most 60");
-        nb::gil_scoped_release release;
+        const WithoutGil released;
         return ceiling(*best_kernels(), threads, seconds);
     }, "threads"_a, "seconds"_a, "int8 multiply-accumulates per second, the best of several measurements.");
     nb::class_<Plan>(m, "Plan", "A validated plan with packed weights; shared by sessions.")
-        .def("__init__", [](Plan* self, nb::handle spec, const Pauses& pauses) {
-            new (self) Plan(parse_plan(spec, pauses));
-        }, "spec"_a, "pauses"_a = Pauses());
+        .def("__init__", [](Plan* self, nb::handle spec, const Pauses& pauses, const std::optional<nb::callable>& check) {
+            const PlainArithmetic plain;
+            new (self) Plan(parse_plan(spec, pauses, allowed_by(check)));
+        }, "spec"_a, "pauses"_a = Pauses(), "check"_a = nb::none());
     nb::class_<Predictions>(m, "Predictions", "The linear models of the grids that are predicted from one value.")
         .def("__init__", &make_predictions, "features"_a, "steps"_a, "grids"_a);
     nb::class_<Session>(m, "Session", "One stream's buffers and threads.")
         .def("__init__", &make_session, "plan"_a, "isa"_a = "", "threads"_a = 1, "mode"_a = "frame",
-             "taus"_a = std::map<int64_t, int32_t>())
+             "taus"_a = std::map<int64_t, int32_t>(), "check"_a = nb::none())
         .def("run", &run, "program"_a, "input"_a, "first"_a = 0, "last"_a = -1)
         .def("finite", [](Session& s, const Input& input) {
             check_size(s, input);
-            nb::gil_scoped_release release;
+            const WithoutGil released;
             return s.finite(input.data());
         }, "input"_a, "Whether it holds neither NaN nor infinity.")
         .def("slot", &slot_view, "index"_a, "A view of a slot's memory: h×w×c.")
@@ -199,6 +233,7 @@ NB_MODULE(_native, m) {
         .def("moved", &moved_view, "index"_a, "Per pixel how many groups of 4 channels changed; None: all may have.")
         .def("set_grid", [](Session& s, int64_t i, double scale, int32_t zero, int32_t low, int32_t high) {
             if (i < 0 || i >= int64_t(s.plan().grids.size())) throw nb::index_error("no such grid");
+            const PlainArithmetic plain;
             s.set_grid(int32_t(i), make_grid(scale, zero, low, high));
         }, "index"_a, "scale"_a, "zero"_a, "low"_a, "high"_a)
         .def("predict", &predict, "predictions"_a, "value"_a, "reference"_a = nb::none(),

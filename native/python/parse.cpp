@@ -17,15 +17,10 @@ namespace {
 constexpr int32_t largest_side = 32768, most_channels = 65536;
 constexpr int64_t most_elements = int64_t(1) << 31;
 
-Memory padded(const float* values, int64_t count) {
-    Memory memory = Memory::of<float>(size_t(count) + 128);
-    std::copy(values, values + count, memory.as<float>());
-    return memory;
-}
-
 class Builder {
 public:
-    Builder(nb::handle object, const Pauses& pauses) : spec_(object, "plan"), pauses_(pauses) {}
+    Builder(nb::handle object, const Pauses& pauses, const Allow& allow)
+        : spec_(object, "plan"), pauses_(pauses), allow_(allow) {}
 
     Plan build() {
         if (spec_.integer("version", 0, 1 << 30) != 1) fail("plan: its version is not one that this release reads");
@@ -83,6 +78,17 @@ public:
     }
 
 private:
+    // Before memory is taken: one array of a file can be named many times, and weights grow when they are packed.
+    void take(double bytes) {
+        bytes_ += bytes;
+        if (allow_) allow_(bytes_);
+    }
+    Memory padded(const float* values, int64_t count) {
+        take(double(count) * 4);
+        Memory memory = Memory::of<float>(size_t(count) + 128);
+        std::copy(values, values + count, memory.as<float>());
+        return memory;
+    }
     int32_t slot_index(const Reader& r, const char* key) const {
         return r.integer(key, 0, int32_t(plan_.slots.size()) - 1);
     }
@@ -141,7 +147,7 @@ private:
         else if (kind == "constant") {
             op.kind = Kind::constant;
             const int64_t count = int64_t(op.h) * op.w * op.c;
-            op.constant = padded(r.dict("tensors").array<float>("value", count), count);
+            op.constant = padded(r.dict("tensors").floats("value", count), count);
         } else move(r, op, kind);
         for (const nb::object& item : r.list("steps"))
             op.steps.push_back(step(Reader(item, r.where() + " step " + std::to_string(op.steps.size())), op));
@@ -179,19 +185,25 @@ private:
         }
         const int64_t weights = int64_t(op.c) * (in.c / op.groups) * count;
         if (weights >= most_elements) fail(r.where() + ": its weights are too large");
-        const float* bias = tensors.array<float>("bias", op.c);
+        const float* bias = tensors.floats("bias", op.c);
         op.bias = padded(bias, op.c);
         op.macs = int64_t(transposed ? in.h : op.h) * (transposed ? in.w : op.w) * weights;
         op.stride_y = transposed ? 1 : stride[0];
         op.stride_x = transposed ? 1 : stride[1];
+        const double phase_count = transposed ? double(std::min(stride[0], op.h)) * std::min(stride[1], op.w) : 1;
+        const double taps = std::max(double(count), phase_count);  // a phase without taps has one of zeros
+        const double in_each = in.c / op.groups, out_each = op.c / op.groups;
+        // As floats in rows of 64; as bytes in fours by 16, and once more as pairs and for Winograd's algorithm.
+        take(phase_count * 4096 + taps * op.groups *
+             (floating ? in_each * (out_each + 63) * 4 : (in_each + 6) * (out_each + 15) * 7));
         phases(op, kernel, stride, dilation, padding, transposed);
 
         if (floating) {
             op.kind = Kind::float_conv;
-            pack_float(op, tensors.array<float>("weight", weights), in.c, count);
+            pack_float(op, tensors.floats("weight", weights), in.c, count);
             return;
         }
-        const float* scale = tensors.array<float>("scale", op.c);
+        const float* scale = tensors.floats("scale", op.c);
         op.scale = padded(scale, op.c);
         const int8_t* weight = tensors.array<int8_t>("weight", weights);
         const int32_t zero = attrs.integer("weight_zero", -128, 127, 0);
@@ -402,6 +414,7 @@ private:
                           e = attrs.integer("r", -largest_side, largest_side);
             const int32_t back = attrs.integer("back", -most_channels, most_channels, 0);
             m.value = float(attrs.get<double>("value", 0.0));
+            if (std::isnan(m.value)) fail(r.where() + ": 'value' is NaN");
             reject(in.h + m.top + b != op.h || in.w + m.left + e != op.w || in.c + m.front + back != op.c);
             if (m.kind == MoveKind::pad_reflect) reject(m.top >= in.h || b >= in.h || m.left >= in.w || e >= in.w);
             if (m.kind != MoveKind::pad_constant) reject(m.front != 0 || back != 0);
@@ -436,10 +449,10 @@ private:
             case Do::gelu:
                 if (r.get<std::string>("approximate", "none") == "tanh") s.kind = Do::gelu_tanh;
                 break;
-            case Do::prelu: plan.channel_a = padded(r.array<float>("slope", op.c), op.c); break;
+            case Do::prelu: plan.channel_a = padded(r.floats("slope", op.c), op.c); break;
             case Do::affine:
-                plan.channel_a = padded(r.array<float>("weight", op.c), op.c);
-                plan.channel_b = padded(r.array<float>("bias", op.c), op.c);
+                plan.channel_a = padded(r.floats("weight", op.c), op.c);
+                plan.channel_b = padded(r.floats("bias", op.c), op.c);
                 break;
             case Do::add: case Do::sub: case Do::rsub: case Do::mul: case Do::div: case Do::rdiv:
                 if (r.has("value")) {
@@ -482,12 +495,16 @@ private:
 
     Reader spec_;
     const Pauses& pauses_;
+    const Allow& allow_;
+    double bytes_ = 0;  // taken so far
     Plan plan_;
     std::vector<std::vector<int32_t>> taps_;  // of the convolution in hand, by part
 };
 
 }  // namespace
 
-Plan parse_plan(nb::handle spec, const Pauses& pauses) { return Builder(spec, pauses).build(); }
+Plan parse_plan(nb::handle spec, const Pauses& pauses, const Allow& allow) {
+    return Builder(spec, pauses, allow).build();
+}
 
 }  // namespace vq

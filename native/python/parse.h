@@ -15,6 +15,7 @@ namespace vq {
 using Pauses = std::map<std::string, std::vector<int64_t>>;
 
 // Raises std::invalid_argument (ValueError) with one line for whatever is wrong.
-Plan parse_plan(nb::handle spec, const Pauses& pauses);
+// allow: sees the bytes of what is read so far, before they are taken.
+Plan parse_plan(nb::handle spec, const Pauses& pauses, const Allow& allow);
 
 }  // namespace vq

@@ -12,7 +12,12 @@ namespace vq {
 
 namespace nb = nanobind;
 
-[[noreturn]] inline void fail(const std::string& text) { throw std::invalid_argument(text); }
+// In one line, whatever names a file has.
+[[noreturn]] inline void fail(std::string text) {
+    for (char& c : text)
+        if (uint8_t(c) < ' ') c = ' ';
+    throw std::invalid_argument(text.substr(0, 500));
+}
 
 // A dict that says where a value was missing or wrong.
 class Reader {
@@ -72,6 +77,12 @@ public:
             fail(where_ + ": '" + key + "' has " + std::to_string(array.size()) + " elements; it needs " +
                  std::to_string(count));
         return array.data();
+    }
+    const float* floats(const char* key, int64_t count) const {
+        const float* values = array<float>(key, count);
+        for (int64_t i = 0; i < count; i++)
+            if (!std::isfinite(values[i])) fail(where_ + ": '" + key + "' holds NaN or infinity");
+        return values;
     }
     Reader dict(const char* key) const { return Reader(raw(key), where_ + "." + key); }
     std::vector<nb::object> list(const char* key) const {

@@ -12,11 +12,12 @@ static void adaptive_pool(const AdaptivePool& a, Pixels pixels) {
         const int bottom = int(std::ceil((y + 1.0) * a.in.h / a.out.h));
         const int right = int(std::ceil((x + 1.0) * a.in.w / a.out.w));
         for (int c = 0; c < a.in.c; c++) {
-            float sum = 0;
+            double sum = 0;
             for (int iy = top; iy < bottom; iy++)
                 for (int ix = left; ix < right; ix++)
-                    sum += a.in.f32()[(int64_t(iy) * a.in.w + ix) * a.in.stride + c];
-            run_program(a.program, sum / float(bottom - top) / float(right - left), p, c);
+                    sum += double(a.in.f32()[(int64_t(iy) * a.in.w + ix) * a.in.stride + c]);
+            const double count = double(bottom - top) * double(right - left);
+            run_program(a.program, float(sum / count), p, c);
         }
     }
 }

@@ -7,7 +7,8 @@ static void pool(const Pool& a, Pixels pixels) {
     for (int64_t i = pixels.begin; i < pixels.end; i++) {
         const int32_t p = pixels.at(i), y = p / a.out.w, x = p % a.out.w;
         for (int c = 0; c < a.in.c; c++) {
-            float largest = -INFINITY, sum = 0;
+            float largest = -INFINITY;
+            double sum = 0;
             int32_t inside = 0, with_padding = 0;
             for (int ky = 0; ky < a.kernel_h; ky++)
                 for (int kx = 0; kx < a.kernel_w; kx++) {
@@ -17,11 +18,11 @@ static void pool(const Pool& a, Pixels pixels) {
                     if (iy < 0 || iy >= a.in.h || ix < 0 || ix >= a.in.w) continue;
                     const float value = a.in.f32()[(int64_t(iy) * a.in.w + ix) * a.in.stride + c];
                     if (value > largest) largest = value;
-                    sum += value;
+                    sum += double(value);
                     inside++;
                 }
             const int32_t count = a.count_padding ? with_padding : inside;
-            const float average = inside ? sum / float(count) : 0;
+            const float average = inside ? float(sum / count) : 0;
             run_program(a.program, a.kind == PoolKind::max ? largest : average, p, c);
         }
     }

@@ -9,9 +9,9 @@ static void softmax(const Softmax& a, Pixels pixels) {
         const int64_t p = pixels.at(i);
         const float* in = a.in.f32() + p * a.in.stride;
         const float largest = *std::max_element(in, in + a.in.c);
-        float sum = 0;
-        for (int c = 0; c < a.in.c; c++) sum += exponential(in[c] - largest);
-        for (int c = 0; c < a.in.c; c++) run_program(a.program, exponential(in[c] - largest) / sum, p, c);
+        double sum = 0;
+        for (int c = 0; c < a.in.c; c++) sum += double(exponential(in[c] - largest));
+        for (int c = 0; c < a.in.c; c++) run_program(a.program, exponential(in[c] - largest) / float(sum), p, c);
     }
 }
 

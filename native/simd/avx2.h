@@ -41,6 +41,21 @@ struct F32 {
     }
 };
 
+// Sums of float32 values, lane by lane, in float64.
+struct Sum {
+    __m256d low, high;
+    static Sum zero() { return {_mm256_setzero_pd(), _mm256_setzero_pd()}; }
+    void add(F32 a) {
+        low = _mm256_add_pd(low, _mm256_cvtps_pd(_mm256_castps256_ps128(a.v)));
+        high = _mm256_add_pd(high, _mm256_cvtps_pd(_mm256_extractf128_ps(a.v, 1)));
+    }
+    F32 over(double divisor) const {
+        const __m256d d = _mm256_set1_pd(divisor);
+        return Sum{_mm256_div_pd(low, d), _mm256_div_pd(high, d)}.rounded();
+    }
+    F32 rounded() const { return {_mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low))}; }
+};
+
 inline F32 to_float(I32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
 inline I32 round_to_int(F32 a) { return {_mm256_cvtps_epi32(a.v)}; }
 inline void store_bytes(uint8_t* p, I32 a, int n) {

@@ -42,6 +42,23 @@ struct F32 {
     }
 };
 
+// Sums of float32 values, lane by lane, in float64.
+struct Sum {
+    __m512d low, high;
+    static Sum zero() { return {_mm512_setzero_pd(), _mm512_setzero_pd()}; }
+    void add(F32 a) {
+        low = _mm512_add_pd(low, _mm512_cvtps_pd(_mm512_castps512_ps256(a.v)));
+        high = _mm512_add_pd(high, _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1)));
+    }
+    F32 over(double divisor) const {
+        const __m512d d = _mm512_set1_pd(divisor);
+        return Sum{_mm512_div_pd(low, d), _mm512_div_pd(high, d)}.rounded();
+    }
+    F32 rounded() const {
+        return {_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high), 1)};
+    }
+};
+
 inline F32 to_float(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
 inline I32 round_to_int(F32 a) { return {_mm512_cvtps_epi32(a.v)}; }  // half to even
 // The low bytes of the first n lanes.

@@ -52,6 +52,21 @@ struct F32 {
     static F32 negative(F32 a, F32 b, F32 c) { return {vbslq_f32(vcltzq_f32(a.v), b.v, c.v)}; }
 };
 
+// Sums of float32 values, lane by lane, in float64.
+struct Sum {
+    float64x2_t low, high;
+    static Sum zero() { return {vdupq_n_f64(0), vdupq_n_f64(0)}; }
+    void add(F32 a) {
+        low = vaddq_f64(low, vcvt_f64_f32(vget_low_f32(a.v)));
+        high = vaddq_f64(high, vcvt_high_f64_f32(a.v));
+    }
+    F32 over(double divisor) const {
+        const float64x2_t d = vdupq_n_f64(divisor);
+        return Sum{vdivq_f64(low, d), vdivq_f64(high, d)}.rounded();
+    }
+    F32 rounded() const { return {vcvt_high_f32_f64(vcvt_f32_f64(low), high)}; }
+};
+
 inline F32 to_float(I32 a) { return {vcvtq_f32_s32(a.v)}; }
 inline I32 round_to_int(F32 a) { return {vcvtnq_s32_f32(a.v)}; }  // half to even
 // The low bytes of the first n lanes.

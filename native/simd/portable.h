@@ -43,6 +43,19 @@ struct F32 {
     }
 };
 
+// Sums of float32 values, lane by lane, in float64.
+struct Sum {
+    double v[lanes];
+    static Sum zero() { return {}; }
+    void add(F32 a) { for (int i = 0; i < lanes; i++) v[i] += double(a.v[i]); }
+    F32 over(double divisor) const {
+        F32 r;
+        for (int i = 0; i < lanes; i++) r.v[i] = float(v[i] / divisor);
+        return r;
+    }
+    F32 rounded() const { return over(1); }
+};
+
 inline F32 to_float(I32 a) { F32 r; for (int i = 0; i < lanes; i++) r.v[i] = float(a.v[i]); return r; }
 inline I32 round_to_int(F32 a) {
     I32 r;

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save as serialize
 from torch import Tensor
 
 from videoquant import _native
-from videoquant.errors import NetworkError, VideoQuantError
+from videoquant.errors import NetworkError, VideoQuantError, refused_as
 from videoquant.files import atomic_write, check_safetensors
+from videoquant.limits import check_size
 from videoquant.network.graph import Node
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.schemes import Scheme
@@ -78,10 +79,14 @@ class Plan:
         """The native engine's plan, with its packed weights. Raises `NetworkError` where it refuses it."""
         try:
             return _native.Plan(
-                self.spec, {name: [p["before_op"] for p in stops] for name, stops in self.pauses.items()}
+                self.spec,
+                {name: [pause["before_op"] for pause in pauses] for name, pauses in self.pauses.items()},
+                lambda size: check_size(size, f"{self.name}: its weights", NetworkError),
             )
-        except ValueError as error:
-            raise NetworkError(f"{self.name}: {error}") from None
+        except VideoQuantError:
+            raise
+        except (ValueError, MemoryError) as error:
+            raise NetworkError(f"{self.name}: {error or 'not enough memory'}") from None
 
     @cached_property
     def tail_parameters(self) -> dict[str, dict[str, Tensor]]:
@@ -113,27 +118,32 @@ class Plan:
 
 
 def load_plan(path: str | Path) -> Plan:
-    """Read what `Plan.save` wrote. Raises `NetworkError` for anything else, cut files and other versions."""
+    """Read what `Plan.save` wrote, and check all of it. Raises `NetworkError` for anything else.
+
+    That is cut and damaged files, other versions, and files that ask for more memory than `limits` allows.
+    """
+    from videoquant.engine.plan_checks import check_plan
+
     path = Path(path)
     check_safetensors(path, NetworkError)
-    try:
-        with safe_open(path, "np") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise NetworkError(f"{path}: a safetensors file, but not a plan that videoquant wrote")
-            header = json.loads(metadata["plan"])
-            if header["version"] != VERSION:
-                raise NetworkError(
-                    f"{path}: a plan of version {header['version']}; this release reads {VERSION}"
-                )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return _build(header, tensors)
-    except NetworkError:
-        raise
-    except (
-        *(SafetensorError, VideoQuantError, OSError, KeyError, TypeError, ValueError, AttributeError),
-    ) as error:
-        raise NetworkError(f"{path}: not a plan, or damaged ({error})".splitlines()[0]) from None
+    damaged = f"{path}: not a plan, or damaged"
+    with refused_as(NetworkError, damaged), safe_open(path, "np") as file:
+        metadata = file.metadata() or {}
+        if metadata.get("format") != FORMAT:
+            raise NetworkError(f"{path}: a safetensors file, but not a plan that videoquant wrote")
+        header = json.loads(metadata["plan"])
+        if header["version"] != VERSION:
+            raise NetworkError(
+                f"{path}: a plan of version {header['version']!s:.20}; this release reads {VERSION}"
+            )
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    with refused_as(NetworkError, damaged):
+        try:
+            plan = _build(header, tensors)
+            check_plan(plan)
+        except VideoQuantError as error:
+            raise NetworkError(f"{damaged} ({' '.join(str(error).split())[:400]})") from None
+    return plan
 
 
 def _build(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Plan:

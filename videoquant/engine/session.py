@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +12,8 @@ from videoquant import _native
 from videoquant.axes import DenseSparse
 from videoquant.engine.plan import Plan
 from videoquant.engine.predictions import Predictions
-from videoquant.errors import SchemeError
+from videoquant.errors import NetworkError, SchemeError, refused_as
+from videoquant.limits import check_size
 from videoquant.schemes import Scheme
 
 MODES = ("frame", "exact", "bounded")
@@ -74,7 +76,8 @@ def open_session(plan: Plan, mode: str, threads: int, thresholds: dict[str, int]
     mode: "frame" computes all of every frame, "exact" only what changed, "bounded" what changed by more than
     a threshold. thresholds: by the name of a quantizer point (`str(point)`), in steps of its grid; 0 where it
     is not named. isa: instruction set, one of `videoquant._native.isas()`; "" is the best of this CPU.
-    Raises `SchemeError` for a mode that is unknown or does not fit the plan.
+    Raises `SchemeError` for a mode that is unknown or does not fit the plan, and where there is not enough
+    memory; `NetworkError` where the values take more than `limits` allows.
     """
     check_mode(plan, mode)
     if thresholds and mode != "bounded":
@@ -86,7 +89,13 @@ def open_session(plan: Plan, mode: str, threads: int, thresholds: dict[str, int]
         if not 0 <= threshold <= 255:
             raise SchemeError(f"threshold of {name!r} is {threshold}; it must be 0 to 255 steps")
     taus = {names[name]: threshold for name, threshold in thresholds.items()}
-    return _native.Session(plan.native, isa, threads, mode, taus)
+    native = plan.native
+    with refused_as(SchemeError, f"{plan.name}: no stream in mode {mode}"):
+        return _native.Session(native, isa, threads, mode, taus, partial(_check_values, plan.name))
+
+
+def _check_values(name: str, size: float) -> None:
+    check_size(size, f"{name}: a stream's values", NetworkError)
 
 
 def check_mode(plan: Plan, mode: str) -> None:

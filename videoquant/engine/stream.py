@@ -15,7 +15,7 @@ from videoquant.engine.plan import Plan
 from videoquant.engine.ranges import Ranges, as_value, read_pause
 from videoquant.engine.session import Session
 from videoquant.engine.sizes import channels_last
-from videoquant.errors import DataError, SchemeError
+from videoquant.errors import DataError, SchemeError, refused_as
 from videoquant.network.graph import unwrap
 from videoquant.network.operators import OPERATORS
 from videoquant.network.preprocessing import prepare
@@ -117,7 +117,8 @@ class Stream:
         if not self._lock.acquire(blocking=False):
             raise DataError(f"{self.plan.name}: two threads use one stream at once; open a stream for each")
         try:
-            return self._run(frame)
+            with refused_as(DataError, f"{self.plan.name}: this frame cannot be computed"):
+                return self._run(frame)
         finally:
             self._lock.release()
 
