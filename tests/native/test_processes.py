@@ -28,7 +28,7 @@ def child(work):
 
 def script(text: str) -> None:
     """Runs it; fails with what it says where it does not end well, or not at all."""
-    done = subprocess.run([sys.executable, "-c", BEGIN + text], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", BEGIN + text], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
