@@ -22,6 +22,7 @@ from videoquant.network.graph import Network
 from videoquant.network.onnx_reader import read_onnx
 from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.torch_settings import plain_math
 
 # Networks that ship with the package, by the name they are loaded by.
 SHIPPED = {"selfie_segmentation": "selfie_segmentation_256.onnx"}
@@ -81,10 +82,11 @@ def capture_model(name: str, module: Model, size: tuple[int, int] | None = None)
     if not (1 <= height <= LONGEST_SIDE and 1 <= width <= LONGEST_SIDE):
         raise NetworkError(f"{name}: size is {height}×{width}; each side must be 1 to {LONGEST_SIDE} pixels")
     preprocessing = module.config.preprocessing
-    example = torch.rand(1, preprocessing.channels, height, width)
+    example = torch.zeros(1, preprocessing.channels, height, width, dtype=torch.float32, device="cpu")
     return capture(module, example, name=name, preprocessing=preprocessing)
 
 
+@plain_math()
 def quantize(
     network: Network,
     scheme: Scheme | str,
@@ -94,11 +96,20 @@ def quantize(
     """Calibrate a scheme on unlabelled frames.
 
     scheme: a `Scheme` or its text, e.g. "w8a8->w4a4 T=3".
-    calibration: a clip (`videoquant.frames`), of which about 16 frames are taken over its whole length, or 64
-        to predict ranges; or an iterable of consecutive frames or network inputs, all of which are used.
+    calibration: a clip (`videoquant.frames`), or the path of one, of which about 16 frames are taken over its
+        whole length, or 64 to predict ranges; or an iterable of consecutive frames or network inputs, all of
+        which are used.
     progress: called once per node of the network and walk through it (`calibration.calibrate.walks`).
-    Raises `SchemeError` and `DataError`.
+    Raises `SchemeError` and `DataError`, and `NetworkError` for what is no network in floating point.
     """
+    if isinstance(network, QuantizedNetwork):
+        raise NetworkError(
+            f"{network.network.name}: is quantized already ({network.scheme}); quantize what it was made of"
+        )
+    if not isinstance(network, Network):
+        raise NetworkError(
+            f"quantized are networks of videoquant.load and capture; this is a {type(network).__name__}"
+        )
     scheme = Scheme.parse(scheme) if isinstance(scheme, str) else scheme
     if scheme.is_float:
         return calibrate(network, scheme, [])

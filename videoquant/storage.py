@@ -33,10 +33,17 @@ VERSION = 1
 
 
 def save(quantized: QuantizedNetwork, path: str | Path) -> None:
-    """Write a quantized network to one file (by convention *.vq). Raises `OutputError`.
+    """Write a quantized network to one file (by convention *.vq).
+
+    Raises `OutputError`, and `NetworkError` for what is none.
 
     The file appears whole or not at all.
     """
+    if not isinstance(quantized, QuantizedNetwork):
+        raise NetworkError(
+            f"saved are quantized networks; this is a {type(quantized).__name__}: quantize it, by the scheme "
+            "fp32 where nothing is to be lost"
+        )
     network = quantized.network
     tensors: dict[str, Tensor] = {}
     weights: dict[str, dict[str, Any]] = {}

@@ -1,12 +1,15 @@
 """Captured modules compute what the module does, under the names its author gave."""
 
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from videoquant.errors import NetworkError
 from videoquant.network.capture import OPERATORS, capture
@@ -265,3 +268,92 @@ def test_several_inputs_are_refused() -> None:
 
 def test_operators_are_known_by_names_that_pytorch_has() -> None:
     assert [name for name in OPERATORS if not hasattr(torch.ops.aten, name)] == []
+
+
+@pytest.mark.parametrize(
+    ("returned", "names"),
+    [
+        (lambda x: [{"a": x * 2}, (x * 3, None)], ["output_0.a", "output_1.0"]),
+        (lambda x: {"a": {"b": x * 2}, "a.b": x * 3}, ["a.b", "a.b_2"]),
+        (lambda x: {"sum": (x * 2).mean((0, 1, 2, 3)), 3: x * 3}, ["sum", "3"]),
+    ],
+)
+def test_outputs_of_every_shape_have_names(returned: Callable[[Tensor], Any], names: list[str]) -> None:
+    x = torch.rand(1, 3, 4, 4)
+    outputs = capture(Call(returned), x).run(x)
+    assert list(outputs) == names
+    wanted = [leaf for leaf in pytree.tree_leaves(returned(x)) if leaf is not None]
+    for output, value in zip(outputs.values(), wanted, strict=True):
+        torch.testing.assert_close(output, value)
+
+
+@dataclass
+class Detections:
+    boxes: Tensor
+
+
+@pytest.mark.parametrize(
+    "returned", [lambda x: Detections(x), lambda x: torch.ones(1), lambda x: (x * 2, 5), lambda x: None]
+)
+def test_outputs_that_are_none_are_refused_in_one_line(returned: Callable[[Tensor], Any]) -> None:
+    with pytest.raises(NetworkError) as caught:
+        capture(Call(returned), torch.rand(1, 3, 4, 4))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (torch.rand(3, 8, 8), "must be floating-point numbers N×C×H×W; got torch.float32 of shape"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), "got torch.uint8 of shape"),
+        (torch.rand(1, 3, 0, 8), "must be floating-point numbers N×C×H×W"),
+        ((torch.rand(1, 3, 8, 8),) * 2, "one input, the image, as a tensor; got Tensor, Tensor"),
+        ({"x": torch.rand(1, 3, 8, 8)}, "got str"),
+        ((), "got nothing"),
+    ],
+)
+def test_example_inputs_are_checked_first(given: Any, message: str) -> None:
+    with pytest.raises(NetworkError, match=message):
+        capture(nn.Conv2d(3, 4, 1), given)
+
+
+def test_what_is_no_module_is_refused() -> None:
+    with pytest.raises(NetworkError, match="captured are modules"):
+        capture(torch.relu, torch.rand(1, 3, 8, 8))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_a_module_of_another_precision_is_captured_in_float32(dtype: torch.dtype) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU()).to(dtype)
+    x = torch.rand(1, 3, 4, 4)
+    outputs = capture(module, x).run(x)
+    torch.testing.assert_close(outputs["output"], module.float()(x).detach(), rtol=1e-3, atol=1e-3)
+
+
+def test_a_refusal_prints_and_logs_nothing_but_its_line(capfd: Any, caplog: Any) -> None:
+    class Branches(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            warnings.warn("of the module", stacklevel=2)
+            return x * 2 if bool(x.sum() > 0) else x
+
+    with warnings.catch_warnings(), pytest.raises(NetworkError, match="cannot capture it"):
+        warnings.simplefilter("error")
+        capture(Branches(), torch.rand(1, 3, 4, 4))
+    said = capfd.readouterr()
+    assert said.out == said.err == "" and not caplog.records
+
+
+def test_the_module_and_the_random_numbers_are_as_they_were(small: Small) -> None:
+    small.train()
+    seen: list[int] = []
+    small.stem.register_forward_hook(lambda *_: seen.append(1))
+    nn.utils.parametrizations.weight_norm(small.se.reduce)
+    before = {name: tensor.clone() for name, tensor in small.state_dict().items()}
+    hooks, state = dict(small.stem._forward_hooks), torch.get_rng_state()
+    capture(small, torch.rand(1, 3, 17, 15, generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert small.stem._forward_hooks == hooks and small.training
+    after = small.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    assert all(isinstance(p, nn.Parameter) and p.grad is None for p in small.parameters())

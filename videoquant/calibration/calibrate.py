@@ -17,8 +17,10 @@ from videoquant.schemes import Scheme
 from videoquant.simulate.activations import ActivationGrid, DynamicGrid, Unquantized
 from videoquant.simulate.parameters import LayerWeights, PointGrids, Watched
 from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.torch_settings import plain_math
 
 
+@plain_math()
 def calibrate(
     network: Network, scheme: Scheme, clips: Sequence[Sequence[Tensor]], progress: Progress | None = None
 ) -> QuantizedNetwork:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor
 
 from videoquant.axes import Predicted
-from videoquant.data.video import Clip, Frame
+from videoquant.data.video import Clip, Frame, frames
 from videoquant.errors import DataError
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
@@ -93,12 +94,17 @@ def evenly(items: Sequence[_Item], wanted: int) -> list[_Item]:
 def calibration_clips(network: Network, source: Any, scheme: Scheme) -> list[list[Tensor]]:
     """Inputs for `calibrate` from what a user gives.
 
-    source: a `Clip`, of which `calibration_runs` are taken, evenly over its length (the first ones of a
-    camera); or any iterable of frames or network inputs, all of which are taken.
+    source: a `Clip`, or the path of one (`videoquant.frames`), of which `calibration_runs` are taken, evenly
+        over its length (the first ones of a camera); or any iterable of frames or network inputs, all of
+        which are taken. Raises `DataError` for anything else.
     """
     period, wanted = scheme.period, calibration_runs(scheme)
     if isinstance(source, np.ndarray | Tensor) and source.ndim < 4:
         raise DataError("calibration is one frame; give a clip, or a list of frames")
+    if isinstance(source, str | Path):
+        source = frames(source)
+    if not isinstance(source, Iterable):
+        raise DataError(f"calibration takes a clip or frames; got a {type(source).__name__}")
     if isinstance(source, Clip):
         spans = [range(wanted * period if source.is_live else len(source))]
         source = source.runs(calibration_spans(spans, period, wanted))

@@ -20,6 +20,7 @@ from videoquant.network.graph import unwrap
 from videoquant.network.operators import OPERATORS
 from videoquant.network.preprocessing import prepare
 from videoquant.simulate.stream import warn_of_sizes
+from videoquant.torch_settings import plain_math
 
 
 class Stream:
@@ -112,6 +113,7 @@ class Stream:
         """
         return unwrap(self.run(frame))
 
+    @plain_math()
     def run(self, frame: Any) -> dict[str, Tensor]:
         """As calling it, but always {name: Tensor}. What it returns does not change with later frames."""
         if not self._lock.acquire(blocking=False):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from videoquant.errors import NetworkError, refused_as
 from videoquant.models import ddrnet, espcn, hrnet, mobilenet_v2, resnet
 from videoquant.models.base import Model, ModelConfig
 from videoquant.models.checkpoint import load_parameters, read_checkpoint
+from videoquant.torch_settings import plain_defaults
 
 G, GI = 10**9, 2**30  # what sources call "G" of multiply–accumulates
 
@@ -109,7 +112,11 @@ def create(name: str, checkpoint: str | Path | None = None, num_classes: int | N
         if num_classes < 1:
             raise NetworkError(f"{name}: num_classes is {num_classes}; it must be at least 1")
         config = replace(config, num_classes=num_classes)
-    with refused_as(NetworkError, f"{name}: cannot be built"):
+    with ExitStack() as stack:
+        stack.enter_context(refused_as(NetworkError, f"{name}: cannot be built"))
+        stack.enter_context(plain_defaults())
+        if parameters is not None:  # which replace the random ones, so that no random number is used up
+            stack.enter_context(torch.random.fork_rng(devices=[]))
         model = entry.build(config)
     if checkpoint is not None and parameters is not None:
         load_parameters(model, parameters, checkpoint)

@@ -176,7 +176,7 @@ def _scaled(site: Site, argument: Argument, alpha: float) -> Value:
     if alpha == 1:
         return site.value(argument)
     if not isinstance(argument, Value):
-        return site.value(torch.as_tensor(argument) * alpha)
+        return site.value(torch.as_tensor(argument, device="cpu") * alpha)
     return site.emit("mul", argument, site.value(alpha), part="alpha")
 
 

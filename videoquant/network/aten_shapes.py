@@ -131,12 +131,16 @@ def t(site: Site, x: Value) -> Value:
 
 @_aten("view", "_unsafe_view", "reshape")
 def view(site: Site, x: Value, size: Sequence[int]) -> Value:
-    return site.reshape(x, torch.empty(x.shape, device="meta").reshape(tuple(size)).shape)
+    return site.reshape(
+        x, torch.empty(x.shape, dtype=torch.float32, device="meta").reshape(tuple(size)).shape
+    )
 
 
 @_aten("flatten")
 def flatten(site: Site, x: Value, start_dim: int = 0, end_dim: int = -1) -> Value:
-    return site.reshape(x, torch.empty(x.shape, device="meta").flatten(start_dim, end_dim).shape)
+    return site.reshape(
+        x, torch.empty(x.shape, dtype=torch.float32, device="meta").flatten(start_dim, end_dim).shape
+    )
 
 
 @_aten("unflatten")

@@ -75,7 +75,7 @@ class Builder:
         """
         tensors = {short: tensor.float().contiguous() for short, tensor in tensors.items()}
         meta = {short: torch.empty_like(tensor, device="meta") for short, tensor in tensors.items()}
-        values = [torch.empty(value.shape, device="meta") for value in inputs]
+        values = [torch.empty(value.shape, dtype=torch.float32, device="meta") for value in inputs]
         # A batch norm exists only until `build` folds it, so it is no operator of a network.
         y = values[0] if op == "batch_norm" else OPERATORS[op](*values, **meta, **attributes)
         check_size(4 * math.prod(y.shape), f"{self.name}: node {name!r}", NetworkError)
@@ -167,7 +167,9 @@ class Site:
         """A run-time value as it is, a constant as a `constant` node."""
         if isinstance(argument, Value):
             return argument
-        return self.emit("constant", part="constant", tensors={"value": torch.as_tensor(argument)})
+        return self.emit(
+            "constant", part="constant", tensors={"value": torch.as_tensor(argument, device="cpu")}
+        )
 
     def running(self, argument: Argument) -> Value:
         """The argument, which must be computed at run time."""
@@ -179,7 +181,7 @@ class Site:
         """The argument as a tensor, which must be constant. what: "weights", for the message."""
         if isinstance(argument, Value):
             raise self.refuse(f"its {what} are computed at run time; they must be constant")
-        return torch.as_tensor(argument)
+        return torch.as_tensor(argument, device="cpu")
 
     def integers(self, argument: Any, what: str) -> list[int]:
         """A constant tensor, a number or a sequence as a list."""

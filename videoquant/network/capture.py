@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import operator
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
 import torch
@@ -18,9 +20,10 @@ from videoquant.errors import NetworkError
 from videoquant.network.aten_operators import ATEN
 from videoquant.network.aten_shapes import ATEN_SHAPES
 from videoquant.network.builder import Builder, Site, Value, one_line
-from videoquant.network.graph import Network
+from videoquant.network.graph import Network, unique
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.network.rebatch import one_frame
+from videoquant.torch_settings import plain_defaults
 
 OPERATORS = {**ATEN, **ATEN_SHAPES}
 
@@ -47,22 +50,53 @@ def capture(
     name = name or type(module).__name__
     example_inputs = (example_inputs,) if isinstance(example_inputs, Tensor) else tuple(example_inputs)
     if len(example_inputs) != 1 or not isinstance(example_inputs[0], Tensor):
-        raise NetworkError(
-            f"{name}: a network has one input, the image; got {len(example_inputs)} example inputs"
-        )
+        kinds = ", ".join(type(value).__name__ for value in example_inputs) or "nothing"
+        raise NetworkError(f"{name}: a network has one input, the image, as a tensor; got {kinds}")
+    example = example_inputs[0]
+    if not isinstance(module, nn.Module):
+        raise NetworkError(f"{name}: captured are modules (torch.nn.Module); this is none")
+    if example.dim() != 4 or not example.is_floating_point() or example.numel() == 0:
+        got = f"{example.dtype} of shape {tuple(example.shape)}"
+        raise NetworkError(f"{name}: the example input must be floating-point numbers N×C×H×W; got {got}")
+    with plain_defaults(), torch.random.fork_rng(devices=[]):
+        return _capture(name, module, example, preprocessing)
+
+
+def _capture(name: str, module: nn.Module, example: Tensor, preprocessing: Preprocessing | None) -> Network:
+    own = next((tensor for tensor in module.parameters() if tensor.is_floating_point()), example)
+    example_inputs = (example.detach().to(own.device, own.dtype),)
     walk = _Capture(name, _export(name, module, example_inputs), example_inputs[0])
     return one_frame(walk.builder.build(walk.run(), preprocessing))
 
 
 def _export(name: str, module: nn.Module, example_inputs: tuple[Tensor, ...]) -> ExportedProgram:
     try:
-        with _eval_mode(module), warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore", FutureWarning)  # of PyTorch about itself
+        with _eval_mode(module), _quiet(), torch.no_grad():
             # Decomposing nothing still makes every in-place operator a plain one, through views as well.
             program: ExportedProgram = torch.export.export(module, example_inputs).run_decompositions({})
             return program
     except Exception as error:  # torch.export runs the module, which may raise anything
         raise NetworkError(f"{name}: torch.export cannot capture it: {one_line(error)}") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings and logs of `torch.export`: what it cannot follow is one line of ours."""
+    names = ["", *(name for name in logging.root.manager.loggerDict if name.split(".")[0] == "torch")]
+    handlers = {handler for name in names for handler in logging.getLogger(name).handlers}
+    for handler in handlers:
+        handler.addFilter(_not_of_pytorch)
+    try:
+        # It prints the graph that it could not follow.
+        with warnings.catch_warnings(action="ignore"), redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(_not_of_pytorch)
+
+
+def _not_of_pytorch(record: logging.LogRecord) -> bool:
+    return record.name.split(".")[0] != "torch"
 
 
 @contextmanager
@@ -157,8 +191,12 @@ class _Capture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             tree = pytree.tree_unflatten(results, self.program.call_spec.out_spec)
-        outputs = {_output_name(path): value for path, value in pytree.tree_flatten_with_path(tree)[0]}
+        outputs: dict[str, Any] = {}
+        for path, value in pytree.tree_flatten_with_path(tree)[0]:
+            outputs[unique(_output_name(path), outputs)] = value
         outputs = {name: value for name, value in outputs.items() if value is not None}
+        if not outputs:
+            raise NetworkError(f"{self.builder.name}: it returns no tensor")
         for name, value in outputs.items():
             if not isinstance(value, Value):
                 raise NetworkError(f"{self.builder.name}: output {name!r} is not computed from the input")

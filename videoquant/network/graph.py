@@ -14,6 +14,7 @@ from torch import Tensor
 from videoquant.errors import NetworkError, refused_as
 from videoquant.network.operators import LAYERS, OPERATORS
 from videoquant.network.preprocessing import Preprocessing, prepare
+from videoquant.torch_settings import plain_math
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Network:
             shapes[node.name] = tuple(y.shape)
             return y
 
-        self.run(torch.empty(self.input_shape, device="meta"), record)
+        self.run(torch.empty(self.input_shape, dtype=torch.float32, device="meta"), record)
         return shapes
 
     @cached_property
@@ -165,7 +166,7 @@ class Network:
 
     def __call__(self, frame: Any) -> Any:
         """Run in floating point without gradients; frame: see `prepare`."""
-        with torch.no_grad():
+        with plain_math(), torch.no_grad():
             return unwrap(self.run(self.prepare(frame)))
 
     def prepare(self, frame: Any) -> Tensor:

@@ -107,7 +107,7 @@ def check_frame(network: Network, what: str) -> None:
             del live[value]
         return y
 
-    network.run(torch.empty(network.input_shape, device="meta"), measure)
+    network.run(torch.empty(network.input_shape, dtype=torch.float32, device="meta"), measure)
 
 
 def _check_layer(node: Node, x: Tensor, tensors: dict[str, Tensor]) -> None:

@@ -132,8 +132,10 @@ class Preprocessing:
             image = F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
         if self.color == "BGR":
             image = image.flip(1)
-        gain = self.scale / torch.tensor(self.std, dtype=torch.float64)
-        offset = -torch.tensor(self.mean, dtype=torch.float64) / torch.tensor(self.std, dtype=torch.float64)
+        gain = self.scale / torch.tensor(self.std, dtype=torch.float64, device="cpu")
+        offset = -torch.tensor(self.mean, dtype=torch.float64, device="cpu") / torch.tensor(
+            self.std, dtype=torch.float64, device="cpu"
+        )
         image = image.to(torch.float32, memory_format=torch.channels_last)
         return image.mul_(gain.float().view(1, -1, 1, 1)).add_(offset.float().view(1, -1, 1, 1))
 
@@ -162,7 +164,9 @@ class Preprocessing:
 
         image: float 1×3×H×W gives uint8 RGB H×W×3; of a Y network, 1×1×H×W gives luma, uint8 H×W.
         """
-        mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (self.mean, self.std))
+        mean, std = (
+            torch.tensor(v, dtype=torch.float32, device="cpu").view(-1, 1, 1) for v in (self.mean, self.std)
+        )
         pixels = (image[0].float().cpu() * std + mean) / self.scale
         if self.color == "BGR":
             pixels = pixels.flip(0)

@@ -88,7 +88,13 @@ class Grid:
     def fake_quantize(self, x: Tensor) -> Tensor:
         """x̂, float32 of the same shape; where x needs a gradient it passes through inside the range."""
         if x.requires_grad and torch.is_grad_enabled():
-            return fake_quantize(x, torch.tensor(self.scale), self.zero_point, self.low, self.high)
+            return fake_quantize(
+                x,
+                torch.tensor(self.scale, dtype=torch.float32, device="cpu"),
+                self.zero_point,
+                self.low,
+                self.high,
+            )
         return self.steps(x).mul_(self.scale)
 
     def steps(self, x: Tensor) -> Tensor:

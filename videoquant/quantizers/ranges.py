@@ -84,7 +84,9 @@ class MSE:
             return low * _search(lambda r: _squared_errors(*bins, r * low, 0.0, steps)), 0.0
         # Both ends together first: one at a time they hold each other where few codes are left to share.
         shares = _coarse()
-        lows = (low * torch.cat([torch.zeros(1), shares[::2]])).repeat_interleave(len(shares))
+        lows = (
+            low * torch.cat([torch.zeros(1, dtype=torch.float32, device="cpu"), shares[::2]])
+        ).repeat_interleave(len(shares))
         highs = (high * shares).repeat(len(lows) // len(shares))
         best = int(_squared_errors(*bins, lows, highs, steps).argmin())
         a, b = float(lows[best]), float(highs[best])
@@ -221,14 +223,19 @@ def _refine(errors: Callable[[Tensor], Tensor], share: float) -> float:
     coarse = _coarse()
     below, above = coarse[coarse < share * 0.999], coarse[coarse > share * 1.001]
     ends = float(below[-1]) if len(below) else share, float(above[0]) if len(above) else share
-    fine = torch.cat([torch.linspace(*ends, FINE - 1), torch.tensor([share])])
+    fine = torch.cat(
+        [
+            torch.linspace(*ends, FINE - 1, dtype=torch.float32, device="cpu"),
+            torch.tensor([share], dtype=torch.float32, device="cpu"),
+        ]
+    )
     return float(fine[errors(fine).argmin()])
 
 
 @cache
 def _coarse() -> Tensor:
-    ratios = torch.logspace(-2, math.log10(0.5), COARSE // 2)
-    return torch.cat([ratios, torch.linspace(0.5, 1, COARSE // 2 + 1)[1:]])
+    ratios = torch.logspace(-2, math.log10(0.5), COARSE // 2, dtype=torch.float32, device="cpu")
+    return torch.cat([ratios, torch.linspace(0.5, 1, COARSE // 2 + 1, dtype=torch.float32, device="cpu")[1:]])
 
 
 def _histogram(x: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
@@ -236,7 +243,7 @@ def _histogram(x: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
     last = x.permute(0, *range(2, x.dim()), 1) if x.dim() == 4 else x  # channels last, as they lie
     flat = last.flatten()[:: _stride(x.numel())]
     counts = torch.histc(flat.float(), BINS, low, high)
-    centres = low + (torch.arange(BINS) + 0.5) * ((high - low) / BINS)
+    centres = low + (torch.arange(BINS, dtype=torch.float32, device="cpu") + 0.5) * ((high - low) / BINS)
     return centres, counts
 
 
@@ -257,7 +264,9 @@ def _squared_errors(
     centres: Tensor, counts: Tensor, lows: Tensor | float, highs: Tensor | float, steps: int
 ) -> Tensor:
     """The squared error over the histogram for each candidate range of `steps` steps, one number each."""
-    lows, highs = (torch.as_tensor(end).view(-1, 1) for end in (lows, highs))
+    lows, highs = (
+        torch.as_tensor(end, dtype=torch.float32, device="cpu").view(-1, 1) for end in (lows, highs)
+    )
     step = ((highs - lows) / steps).clamp_min(torch.finfo(torch.float32).tiny)
     zero_point = (-lows / step).round_()
     codes = (centres / step).round_()

@@ -174,7 +174,10 @@ def _best_scales(rows: Tensor, last: int) -> Tensor:
     extreme = rows.abs().amax(1)
     least, best = torch.full_like(extreme, torch.inf), torch.zeros_like(extreme)
     count = min(max(PRODUCTS // rows.shape[1], COARSE[0]), COARSE[1])
-    coarse, fine = torch.arange(1, WIDEST * count + 1) / count, torch.linspace(-1, 1, FINE) / count
+    coarse, fine = (
+        torch.arange(1, WIDEST * count + 1, dtype=torch.float32, device="cpu") / count,
+        torch.linspace(-1, 1, FINE, dtype=torch.float32, device="cpu") / count,
+    )
     for offsets in (coarse, fine):
         centre = best.unsqueeze(1)
         for some in torch.split(offsets, max(1, AT_ONCE // rows.numel())):

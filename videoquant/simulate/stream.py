@@ -31,6 +31,7 @@ from videoquant.simulate.activations import ActivationGrid, quantize_adaptive, r
 from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import Parameters
 from videoquant.simulate.steps import Represented, plus, values_of
+from videoquant.torch_settings import plain_math
 
 Observer = Callable[[Node, Tensor], None]
 # Sees each quantizer: what it gets (the activation or its residual), where its grid comes from, and the
@@ -86,6 +87,7 @@ class Stream:
         """
         return unwrap(self.run(frame))
 
+    @plain_math()
     def run(
         self, frame: Any, observe: Observer | None = None, probe: Probe | None = None
     ) -> dict[str, Tensor]:

@@ -50,7 +50,9 @@ def input_parts(node: Node, codes: WeightCodes, limit: float) -> list[Part]:
     groups = int(node.attributes.get("groups", 1))
     transposed = node.op == "conv_transpose2d"
     each = codes.codes.shape[1 - codes.axis] // (groups if transposed else 1)
-    channels = torch.arange(groups * each).view(groups, each)  # a part takes as many from every group
+    channels = torch.arange(groups * each, device="cpu").view(
+        groups, each
+    )  # a part takes as many from every group
     for number in count(1):
         ends = [each * i // number for i in range(number + 1)]
         of_x = [channels[:, first:last].flatten() for first, last in pairwise(ends)]

@@ -179,8 +179,11 @@ def matches(a: Tensor, b: Tensor) -> int:
                 used |= {first, second}
         matched += len(used) // 2
         if used:
-            cells = tuple(torch.tensor(sorted(used)).T)
-            a, b = a.index_put(cells, torch.tensor(False)), b.index_put(cells, torch.tensor(False))
+            cells = tuple(torch.tensor(sorted(used), device="cpu").T)
+            a, b = (
+                a.index_put(cells, torch.tensor(False, device="cpu")),
+                b.index_put(cells, torch.tensor(False, device="cpu")),
+            )
     return matched
 
 
@@ -193,9 +196,15 @@ def positions(
     offset: 2K×h×w in pixels, y, then x; None for none.
     """
     channels, height, width = heatmap.shape
-    rows = (start[0] + torch.arange(height) * size[0] / height).view(1, -1, 1).expand(channels, height, width)
+    rows = (
+        (start[0] + (torch.arange(height, device="cpu") * size[0]).float() / height)
+        .view(1, -1, 1)
+        .expand(channels, height, width)
+    )
     columns = (
-        (start[1] + torch.arange(width) * size[1] / width).view(1, 1, -1).expand(channels, height, width)
+        (start[1] + (torch.arange(width, device="cpu") * size[1]).float() / width)
+        .view(1, 1, -1)
+        .expand(channels, height, width)
     )
     places = torch.stack([columns, rows])
     return places if offset is None else places + torch.stack([offset[channels:], offset[:channels]])
@@ -246,7 +255,7 @@ def people(
         if any(np.linalg.norm(points[root] - anchor) <= close for points, _ in found):
             continue
         points = np.full((len(heatmap), 2), np.nan, dtype=np.float32)
-        scores = torch.full((len(heatmap),), float("-inf"))
+        scores = torch.full((len(heatmap),), float("-inf"), dtype=torch.float32, device="cpu")
         points[root], scores[root] = anchor, heatmap[root, row, column]
         # Children to parents from the leaves up, then parents to children: every keypoint is reached once.
         for edge, (parent, child) in reversed(list(enumerate(TREE))):

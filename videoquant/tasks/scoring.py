@@ -212,10 +212,10 @@ def heatmap_points(
     channels, height, width = heatmap.shape
     flat = torch.nan_to_num(heatmap, float("-inf")).flatten(1).argmax(1)
     rows, columns = flat // width, flat % width
-    each = torch.arange(channels)
+    each = torch.arange(channels, device="cpu")
     points = pose.positions(heatmap, offset, size, start)[:, each, rows, columns].T.clone()
     if offset is None:
-        stride = torch.tensor([size[1] / width, size[0] / height])
+        stride = torch.tensor([size[1] / width, size[0] / height], dtype=torch.float32, device="cpu")
         # At a border there is no second neighbour, and the point stays in the middle of its cell.
         across = (columns > 0) & (columns < width - 1)
         down = (rows > 0) & (rows < height - 1)

@@ -129,4 +129,4 @@ def class_map(maps: Tensor, window: Window) -> tuple[NDArray[np.int64], NDArray[
         value = window.map(maps[index])
         larger = value > best
         classes[larger], best[larger] = index, value[larger]
-    return classes, window.map(torch.ones(1, 1))
+    return classes, window.map(torch.ones(1, 1, dtype=torch.float32, device="cpu"))

@@ -106,7 +106,10 @@ class PictureAgreement(Agreement):
 
 def colors(picture: Tensor, preprocessing: Preprocessing) -> Tensor:
     """A picture C×H×W in the units of the input as colours or luma in 0..1, not rounded."""
-    mean, std = (torch.tensor(v).view(-1, 1, 1) for v in (preprocessing.mean, preprocessing.std))
+    mean, std = (
+        torch.tensor(v, dtype=torch.float32, device="cpu").view(-1, 1, 1)
+        for v in (preprocessing.mean, preprocessing.std)
+    )
     return ((picture * std + mean) / (255 * preprocessing.scale)).clamp(0, 1)
 
 

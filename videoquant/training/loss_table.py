@@ -50,7 +50,7 @@ def loss_table(
         "data": f"{dataset.name}#{dataset.split}, {len(dataset)} pictures",
     }
     check_labels(choices, dataset)
-    nothing = torch.zeros(len(dataset), 2, len(choices))
+    nothing = torch.zeros(len(dataset), 2, len(choices), dtype=torch.float32, device="cpu")
     losses, done = _read(path, setup, nothing) or (nothing, 0)
     streams = [choice.stream() for choice in choices]
     saved = time.monotonic()
@@ -95,7 +95,7 @@ def picture_losses(streams: Sequence[Stream], sample: Sample) -> Tensor:
         [_cross_entropy(stream.run(picture)[output], target, mirrored) for stream in streams]
         for picture, mirrored in ((x, False), (x.flip(3), True))
     ]
-    losses = torch.tensor(rows)
+    losses = torch.tensor(rows, dtype=torch.float32, device="cpu")
     if not bool(torch.isfinite(losses).all()):
         scheme = streams[int((~torch.isfinite(losses)).any(0).nonzero()[0])].quantized.scheme
         raise DataError(f"{sample.name}: the loss of {network.name} at {scheme} is not finite")
@@ -104,7 +104,7 @@ def picture_losses(streams: Sequence[Stream], sample: Sample) -> Tensor:
 
 def _cross_entropy(logits: Tensor, target: Target, mirrored: bool) -> float:
     if isinstance(target, ClassLabel):
-        return float(F.cross_entropy(logits.flatten(1).float(), torch.tensor([target.index])))
+        return float(F.cross_entropy(logits.flatten(1).float(), torch.tensor([target.index], device="cpu")))
     if not isinstance(target, LabelMap):
         raise DataError(f"a target is a {type(target).__name__}; policies learn from label maps and classes")
     labels = torch.from_numpy(target.labels.astype("int64"))[None]

@@ -163,7 +163,7 @@ class PolicyObjective(Objective):
 
     @cached_property
     def _costs(self) -> Tensor:
-        bops = torch.tensor(choice_bops(self.choices))
+        bops = torch.tensor(choice_bops(self.choices), dtype=torch.float32, device="cpu")
         return bops / bops.max()
 
 

@@ -57,7 +57,10 @@ class TrainableNetwork(nn.Module):
         for point, pair in quantized.grids.items():
             for frame, grid in ((KEY, pair.key), (RESIDUAL, pair.residual)):
                 if isinstance(grid, StaticGrid):
-                    self._learn(f"{point} {frame} activations", torch.tensor(grid.fixed.scale))
+                    self._learn(
+                        f"{point} {frame} activations",
+                        torch.tensor(grid.fixed.scale, dtype=torch.float32, device="cpu"),
+                    )
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
         """Every clip through a stream of its own.
@@ -132,7 +135,9 @@ class TrainableNetwork(nn.Module):
             if not isinstance(grid, StaticGrid):
                 return grid
             fixed = grid.fixed
-            scale = self._scale(f"{point} {frame} activations", torch.tensor(fixed.scale))
+            scale = self._scale(
+                f"{point} {frame} activations", torch.tensor(fixed.scale, dtype=torch.float32, device="cpu")
+            )
             return StaticGrid(
                 LearnedGrid(float(scale.detach()), fixed.zero_point, fixed.low, fixed.high, scale)
             )
