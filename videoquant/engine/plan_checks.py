@@ -68,7 +68,9 @@ def _check_pauses(plan: Plan) -> None:
                 _check_shape(pause.shape, slot, where)
                 _require(_is_index(pause.index, len(plan.spec["grids"])), f"{where}: no such grid")
                 _check_grid(where, pause.source.bits, pause.source.symmetric)
-                unsigned(pause.source.grid(torch.ones(1, 1, 2, 2), {}))  # whether this range can be measured
+                unsigned(
+                    pause.source.grid(torch.ones(1, 1, 2, 2, dtype=torch.float32, device="cpu"), {})
+                )  # whether this range can be measured
                 continue
             _require(_is_name(pause.value) and type(pause.remember) is bool, f"{where}: its value")
             if pause.predictions is not None:

@@ -130,7 +130,9 @@ def pad(
         padding = padding[:-2]
     if not any(padding):
         return x
-    number = torch.zeros(()) if value is None else site.fixed(value, "value")
+    number = (
+        torch.zeros((), dtype=torch.float32, device="cpu") if value is None else site.fixed(value, "value")
+    )
     if number.numel() != 1 or bool(number.isnan().any()):
         raise site.refuse(f"the value it pads with must be one number; it is {number.tolist()}"[:200])
     fill = float(number)

@@ -115,7 +115,7 @@ def quantize_weights(
         low, high = (float(v) for v in torch.aminmax(weight))
         low, high = min(low, 0.0), max(high, 0.0)
         first, last = _span(bits, symmetric=False)
-        scale = torch.tensor([max((high - low) / last, SMALLEST_SCALE)], dtype=torch.float32)
+        scale = torch.tensor([max((high - low) / last, SMALLEST_SCALE)], dtype=torch.float32, device="cpu")
         zero_point = min(last, max(first, round(-low / float(scale))))
         codes = (weight * scale.reciprocal()).round().add(zero_point).clamp(first, last)
         return WeightCodes(codes.to(torch.uint8), scale, zero_point, axis, bits, groups)

@@ -118,7 +118,11 @@ class BodyLandmarks(Task):
         numbers = one(outputs, self.primary).reshape(-1, self.values)
         body = len(numbers) >= BODY_POINTS
         numbers = numbers[:BODY_POINTS] if body else numbers
-        visible = numbers[:, 3] > 0 if self.values == 5 else torch.ones(len(numbers), dtype=torch.bool)
+        visible = (
+            numbers[:, 3] > 0
+            if self.values == 5
+            else torch.ones(len(numbers), dtype=torch.bool, device="cpu")
+        )
         canvas = Canvas(pixels)
         canvas.skeleton(
             window.points(numbers[:, :2].numpy()),

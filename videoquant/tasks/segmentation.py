@@ -71,7 +71,7 @@ class MaskAgreement(Agreement):
         super().__init__()
         self._output, self._threshold = output, threshold
         self._foreground = channels == 1
-        self._counts = torch.zeros((max(2, channels),) * 2, dtype=torch.int64)
+        self._counts = torch.zeros((max(2, channels),) * 2, dtype=torch.int64, device="cpu")
 
     def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
         a, b = pair(reference, output, self._output)
