@@ -125,6 +125,8 @@ def main_stream(container: InputContainer, streams: Sequence[VideoStream]) -> in
 
     It is the largest picture of those that have more than one frame, if any has.
     """
+    if len(streams) == 1:
+        return streams[0].index
     counts = Counter(packet.stream.index for packet in islice(_readable(container, *streams), LOOK_AHEAD))
     best = max(streams, key=lambda s: (counts[s.index] > 1, s.width * s.height))
     return best.index

@@ -26,14 +26,25 @@ from numpy.typing import NDArray
 from videoquant.data.contents import Contents, contents, frame_times, main_stream, missing_frames
 from videoquant.data.decoding import Decoding
 from videoquant.data.images import image_files, is_image, read_image
-from videoquant.errors import DataError
+from videoquant.errors import DataError, refused_as
 from videoquant.files import reason
-from videoquant.network.video_frame import upright_pixels
+from videoquant.limits import check_size
+from videoquant.network.video_frame import square_size, upright_pixels
 from videoquant.text import printable
 
 DEFAULT_RATE = 25.0  # frames per second of what has no rate of its own: images, and videos that do not say
 
-HEIC_BRANDS = ("heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1")
+# How the files of phones begin, after a length; FFmpeg would take one of their tiles for a film.
+HEIC = (
+    b"ftypheic",
+    b"ftypheix",
+    b"ftypheim",
+    b"ftypheis",
+    b"ftyphevc",
+    b"ftyphevx",
+    b"ftypmif1",
+    b"ftypmsf1",
+)
 USUAL_RATE = 240.0  # a higher one is believed only if the frames' times say the same
 HIGHEST_RATE = 1000.0
 
@@ -139,7 +150,9 @@ class Clip(ABC):
                 while waiting and picture.index >= waiting[0].stop:
                     waiting.popleft()
                 if waiting and picture.index in waiting[0]:
-                    yield Frame(picture.read(), picture.index, time=picture.time)
+                    with refused_as(DataError, f"{self.name}: frame {picture.index} cannot be shown"):
+                        pixels = picture.read()
+                    yield Frame(pixels, picture.index, time=picture.time)
                 if waiting and picture.index == waiting[0].stop - 1:
                     waiting.popleft()
 
@@ -183,10 +196,19 @@ class VideoFile(Clip):
         self._said: set[str] = set()
         if path.stat().st_size == 0:
             raise DataError(f"{path}: is empty")
+        try:
+            with path.open("rb") as file:
+                is_heic = file.read(12)[4:] in HEIC
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {reason(error)}") from error
+        if is_heic:
+            raise DataError(f"{path}: is a HEIC picture; save it as JPEG or PNG")
         with self._open() as container:
             self._chosen = main_stream(container, self._streams(container))
         with self._open() as container:
             stream = self._stream(container)
+            width, height = square_size(stream.width, stream.height, stream.sample_aspect_ratio)
+            check_size(3 * width * height, f"{path}: a frame of {height}×{width}", DataError)
             rates = stream.average_rate, stream.codec_context.framerate, stream.guessed_rate
             stated = float(next((rate for rate in rates if rate), 0))
         # Some files state the clock's rate for that of their frames.
@@ -244,8 +266,6 @@ class VideoFile(Clip):
         streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
         if not streams:
             raise DataError(f"{self.path}: has no video stream")
-        if container.metadata.get("major_brand") in HEIC_BRANDS:
-            raise DataError(f"{self.path}: is a HEIC picture; save it as JPEG or PNG")
         known = [stream for stream in streams if stream.codec_context is not None]
         if not known:
             raise DataError(f"{self.path}: its video codec is unknown; convert it to H.264")
