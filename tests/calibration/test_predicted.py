@@ -105,9 +105,8 @@ def test_the_walk_sees_what_a_stream_computes(network, text):
     original = walk._layer
 
     def layer(node, x):
-        y = original(node, x)
-        outputs[node.name] = y
-        return y
+        outputs[node.name] = list(original(node, x))
+        return iter(outputs[node.name])
 
     walk._layer = layer
     walk.run([frames[i : i + 3] for i in range(0, 36, 3)], None)
@@ -117,7 +116,7 @@ def test_the_walk_sees_what_a_stream_computes(network, text):
         with torch.no_grad():
             y = stream.run(frame)
         assert stream.is_key == (i % 3 == 0)
-        assert torch.equal(y["map"], outputs["up"][i // 3][i % 3])
+        assert torch.equal(y["map"], outputs["up"][i])
 
 
 def test_residual_ranges_follow_the_motion(network):

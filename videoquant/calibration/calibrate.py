@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from videoquant.axes import FLOAT, Dynamic, Predicted
+from videoquant.calibration.predictors import samples_needed
 from videoquant.calibration.survey import plan, survey_needed
 from videoquant.calibration.walk import Progress, Walk
 from videoquant.errors import DataError
@@ -55,6 +56,7 @@ def calibrate(
         watched = plan(network, scheme, weights, clips, progress)
     walk = Walk(network, scheme, weights, watched)
     walk.run(clips, progress)
+    walk.evidence.warn(scheme, len(walk.grids))
     return QuantizedNetwork(network, scheme, weights, walk.grids)
 
 
@@ -76,8 +78,7 @@ def layer_weights(network: Network, scheme: Scheme) -> dict[str, LayerWeights]:
 
 
 def _enough_samples(scheme: Scheme, features: int, clips: Sequence[Sequence[Tensor]]) -> None:
-    """A line through k features needs samples to spare."""
-    needed = features + 2
+    needed = samples_needed(features)
     counts = {"keyframes" if scheme.period > 1 else "frames": len(clips)}
     if scheme.period > 1:
         counts["residual frames"] = sum(len(clip) - 1 for clip in clips)

@@ -17,6 +17,11 @@ MARGIN = 1.25  # predictions stay within the calibration's extremes, widened by 
 LEAST = 0.01  # and, for values that may be zero, above this share of the average
 
 
+def samples_needed(features: int) -> int:
+    """How many samples a predictor is fitted on at least: a line through k features needs some to spare."""
+    return features + 2
+
+
 def fit(
     position: str, names: tuple[str, ...], features: NDArray[np.float64], ranges: NDArray[np.float64]
 ) -> Predictor:

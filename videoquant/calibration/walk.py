@@ -3,27 +3,34 @@
 At each quantizer the ranges of all samples are measured and a grid is made of them; what follows sees the
 values quantized so, as it will at run time. A residual is measured the same way, at every offset 1..T − 1
 from its keyframe.
+
+Every sample is read twice at a quantizer: to measure it, and once the grid is known to quantize it. Between
+that samples lie in `Samples`, since those of one value may be gigabytes.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.axes import FLOAT, Predicted, Residual
-from videoquant.calibration.predictors import fit
-from videoquant.errors import CalibrationWarning
+from videoquant.calibration.evidence import Evidence, exceeds_rounding, step_of
+from videoquant.calibration.predictors import fit, samples_needed
+from videoquant.calibration.samples import IN_MEMORY, Codes, Samples, Shelf, give_back_freed
+from videoquant.network.finite import require_finite
 from videoquant.network.graph import Network, Node
+from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import Point, layer_bits, points
 from videoquant.quantizers.positions import responsible
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import (
     ActivationGrid,
+    DynamicGrid,
     PredictedGrid,
     StaticGrid,
     Unquantized,
@@ -35,10 +42,6 @@ from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import LayerWeights, PointGrids, Watched
 from videoquant.simulate.steps import Represented, plus, values_of
 
-# What one value holds for every clip and every frame of it: [clip][frame].
-Samples = list[list[Tensor]]
-# The same, as layers read it.
-Quantized = list[list[Represented]]
 Progress = Callable[[], None]
 Array = NDArray[np.float64]
 
@@ -48,9 +51,11 @@ class Walk:
 
     watched: the values whose features are taken, and which. Where the scheme's ranges are `Predicted`, each
     quantizer's are predicted from the last of them before it.
+    in_memory: how many bytes of samples may lie in memory at once (`samples.py`).
 
     After `run`: grids, by point; features, by (value, on residual frames?): samples × features; ranges, by
-    (point, on residual frames?): samples × 2. Samples lie frame by frame, clip after clip.
+    (point, on residual frames?): samples × 2; evidence: what the frames did not show. Samples lie frame by
+    frame, clip after clip.
     """
 
     def __init__(
@@ -59,155 +64,223 @@ class Walk:
         scheme: Scheme,
         weights: Mapping[str, LayerWeights],
         watched: Mapping[str, Watched],
+        in_memory: int = IN_MEMORY,
     ) -> None:
         self.network, self.scheme, self.weights, self.watched = network, scheme, weights, watched
         self.time = scheme.time if isinstance(scheme.time, Residual) else None
+        self.recurrent = self.time is not None and self.time.recurrent
         self.points = points(network, layer_bits(network, scheme))
         predicted = isinstance(scheme.ranges, Predicted)
         self.positions = responsible(network, watched, self.points) if predicted else {}
         self.grids: dict[Point, PointGrids] = {}
         self.features: dict[tuple[str, bool], Array] = {}
         self.ranges: dict[tuple[Point, bool], Array] = {}
-        self._seen: list[list[dict[str, Array]]] = []
-        self._quantized: dict[Point, Quantized] = {}
+        self.evidence: Evidence
+        self._shelf = Shelf(in_memory)
+        self._frames: list[Tensor] = []
+        self._clips: list[range] = []  # which of the samples belong to each clip
+        self._seen: list[dict[str, Array]] = []
+        self._codes: dict[Point, Codes] = {}
         self._waiting = Counter(self.points.values())
+        # How often the samples of a value are still to be read through: by each point and by each other node.
+        self._unread = Counter(
+            value
+            for value, _ in {
+                (value, self.points.get(node.name, node.name))
+                for node in network.nodes
+                for value in node.inputs
+            }
+        )
 
     def run(self, clips: Sequence[Sequence[Tensor]], progress: Progress | None) -> None:
-        """Visit every node once; each clip begins with a keyframe. The graph's values are `Samples`."""
-        self._seen = [[{} for _ in clip] for clip in clips]
-        frames = [list(clip) for clip in clips]
+        """Visit every node once; each clip begins with a keyframe. The graph's values are `Samples`.
+
+        Raises `DataError` where a quantizer meets NaN or infinity.
+        """
+        self._frames = [frame for clip in clips for frame in clip]
+        ends = np.cumsum([len(clip) for clip in clips]).tolist()
+        self._clips = [range(end - len(clip), end) for end, clip in zip(ends, clips, strict=True)]
+        self._seen = [{} for _ in self._frames]
+        self.evidence = Evidence(clips, self.network.preprocessing, self.recurrent)
 
         def compute(node: Node, inputs: list[Samples]) -> Samples:
             if progress:
                 progress()
             if node.name in self.points:
-                y = self._layer(node, inputs[0])
-            else:
-                y = [
-                    [self.network.apply(node, [value[c][t] for value in inputs]) for t in range(len(clip))]
-                    for c, clip in enumerate(frames)
-                ]
-            self._watch(node.name, y)
-            return y
+                (x,) = inputs
+                inputs.clear()  # so that this node's samples go where it is the last that reads them
+                return self._kept(node.name, self._layer(node, x))
+            read = {name: self._reader(name, value) for name, value in zip(node.inputs, inputs, strict=True)}
+            return self._kept(
+                node.name,
+                (
+                    self.network.apply(node, [sample[name] for name in node.inputs])
+                    for sample in ({name: at(i) for name, at in read.items()} for i in range(len(self._seen)))
+                ),
+            )
 
-        self._watch(self.network.input, frames)
-        self.network.run(frames, compute)
+        with torch.no_grad():
+            self.network.run(self._kept(self.network.input, iter(self._frames)), compute)
 
-    def _watch(self, value: str, x: Samples) -> None:
-        """Take the features of a value for all samples, as a stream takes them frame by frame."""
-        watched = self.watched.get(value)
-        if watched is None:
-            return
+    def _kept(self, value: str, tensors: Iterable[Tensor]) -> Samples:
+        """Keep the samples of a value, and take its features as a stream takes them frame by frame."""
+        kept, watched = self._shelf.samples(), self.watched.get(value)
         taken: dict[bool, list[Array]] = {False: [], True: []}
-        recurrent = self.time is not None and self.time.recurrent
-        for seen, clip in zip(self._seen, x, strict=True):
-            for t, frame in enumerate(clip):
-                reference = None if t == 0 else clip[t - 1 if recurrent else 0]
-                seen[t][value] = watched.look(frame, reference)
-                taken[t > 0].append(seen[t][value])
+        source = iter(tensors)
+        for clip in self._clips:
+            reference: Tensor | None = None
+            for i in clip:
+                x = next(source)
+                if value == self.network.input:
+                    kept.hold(x)
+                else:
+                    kept.append(x)
+                if watched is not None:
+                    self._seen[i][value] = watched.look(x, reference)
+                    taken[reference is not None].append(self._seen[i][value])
+                    if reference is None or self.recurrent:
+                        reference = x
         for is_residual, rows in taken.items():
             if rows:
                 self.features[value, is_residual] = np.array(rows)
+        give_back_freed()
+        return kept
 
-    def _layer(self, node: Node, x: Samples) -> Samples:
+    def _reader(self, value: str, samples: Samples) -> Callable[[int], Tensor]:
+        """How samples are read for the last time by the node or point in hand; then nothing holds them."""
+        self._unread[value] -= 1
+        # The input's samples are the caller's: nothing would be gained.
+        is_last = not self._unread[value] and value != self.network.input
+        return samples.take if is_last else samples.__getitem__
+
+    def _layer(self, node: Node, x: Samples) -> Iterator[Tensor]:
+        """The outputs of a layer, sample by sample."""
         point = self.points[node.name]
-        if point not in self._quantized:
-            self._quantized[point] = self._learn(point, x)
-        x_hat = self._quantized[point]
+        if point not in self._codes:
+            self._codes[point] = self._learn(point, x)
+        codes = self._codes[point]
         self._waiting[point] -= 1
+        read = codes.__getitem__
         if not self._waiting[point]:
-            del self._quantized[point]
-
+            read = codes.take
+            del self._codes[point]
         tensors, weights = self.network.node_tensors(node), self.weights[node.name]
-        result = []
-        for clip in x_hat:
-            outputs = [compute_layer(node, clip[0], weights.key, tensors)]
-            for residual in clip[1:]:
-                base = outputs[-1] if self.time and self.time.recurrent else outputs[0]
-                outputs.append(compute_layer(node, residual, weights.residual, tensors, base))
-            result.append(outputs)
-        return result
+        for clip in self._clips:
+            base: Tensor | None = None
+            for i in clip:
+                y = compute_layer(
+                    node, read(i), weights.key if base is None else weights.residual, tensors, base
+                )
+                if base is None or self.recurrent:
+                    base = y
+                yield y
 
-    def _learn(self, point: Point, x: Samples) -> Quantized:
+    def _learn(self, point: Point, x: Samples) -> Codes:
         """Find a point's grids; return what they make of x: keyframes quantized, residuals likewise."""
-        firsts = [clip[0] for clip in x]
-        key = self._source(point, firsts)
-        keys = [
-            represent(first, key.grid(first, seen[0]), self.scheme.representation)[0]
-            for first, seen in zip(firsts, self._seen, strict=True)
-        ]
+        key = self._key_source(point, x)
         if self.time is None:
             self.grids[point] = PointGrids(key)
-            return [[k] for k in keys]
-        if point.residual is None or max(map(len, x)) == 1:
+        elif max(map(len, self._clips)) == 1:
             self.grids[point] = PointGrids(key, Unquantized())
-            return [[k] for k in keys]
-        references = [values_of(k) for k in keys] if self.time.quantized_reference else firsts
-        pairs = []
-        for reference, clip in zip(references, x, strict=True):
-            for t in range(1, len(clip)):
-                # The frame before stands for its reconstruction, which is not known before the grid is.
-                pairs.append((clip[t], clip[t - 1] if self.time.recurrent and t > 1 else reference))
-        source = self._source(
-            point, [frame - ref for frame, ref in pairs], still=[frame for frame, _ in pairs]
-        )
-        self.grids[point] = PointGrids(key, source)
-        return [
-            [k, *self._residuals(point, source, reference, clip[1:], seen[1:])]
-            for k, reference, clip, seen in zip(keys, references, x, self._seen, strict=True)
-        ]
+        else:
+            self.grids[point] = PointGrids(key, self._residual_source(point, x, key))
+        residual = self.grids[point].residual
+        codes, read = Codes(self._shelf), self._reader(point.value, x)
+        for clip in self._clips:
+            reference, k = self._reference(read(clip[0]), clip[0], key)
+            codes.append(k)
+            for i in clip[1:]:
+                assert residual is not None
+                difference = read(i) - reference
+                x_hat = self._quantized(point, difference, residual.grid(difference, self._seen[i]))
+                if self.recurrent:
+                    reference = plus(reference, x_hat)
+                codes.append(x_hat)
+        return codes
 
-    def _residuals(
-        self,
-        point: Point,
-        source: ActivationGrid,
-        reference: Tensor,
-        frames: list[Tensor],
-        seen: list[dict[str, Array]],
-    ) -> list[Represented]:
+    def _reference(self, first: Tensor, index: int, key: ActivationGrid) -> tuple[Tensor, Represented]:
+        """What residuals are taken from, and the quantized keyframe."""
+        k, _ = represent(first, key.grid(first, self._seen[index]), self.scheme.representation)
+        exact = self.time is not None and not self.time.quantized_reference
+        return (first if exact else values_of(k)), k
+
+    def _quantized(self, point: Point, residual: Tensor, grid: Grid | None) -> Represented:
         assert self.time is not None and point.residual is not None
-        result: list[Represented] = []
-        for frame, features in zip(frames, seen, strict=True):
-            residual = frame - reference
-            grid = source.grid(residual, features)
-            if self.time.adaptive:
-                x_hat, _ = quantize_adaptive(residual, grid, point.residual, self.time.tolerance)
-            else:
-                x_hat, _ = represent(residual, grid, self.scheme.representation)
-            if self.time.recurrent:
-                reference = plus(reference, x_hat)
-            result.append(x_hat)
-        return result
+        if self.time.adaptive:
+            return quantize_adaptive(residual, grid, point.residual, self.time.tolerance)[0]
+        return represent(residual, grid, self.scheme.representation)[0]
 
-    def _source(
-        self, point: Point, samples: list[Tensor], still: list[Tensor] | None = None
-    ) -> ActivationGrid:
-        """Where a point's grids come from: one for the samples' average range, or a predictor of the range.
+    def _key_source(self, point: Point, x: Samples) -> ActivationGrid:
+        """Where a point's grids of keyframes come from (of all frames, without a time axis)."""
+        if point.key == FLOAT:
+            return Unquantized()
+        firsts = ((clip[0], x[clip[0]]) for clip in self._clips)
+        ranges = self.ranges[point, False] = self._measured(point, firsts, point.key, symmetric=False)
+        return self._source(point, ranges, np.full(len(ranges), True), point.key, symmetric=False)
 
-        still: for residuals, which take a symmetric grid: the frames they were taken from. Their range stands
-        in where nothing moves.
-        """
-        symmetric = still is not None
-        bits = point.residual if symmetric else point.key
+    def _residual_source(self, point: Point, x: Samples, key: ActivationGrid) -> ActivationGrid:
+        """Where a point's grids of residuals come from; where nothing moves, from the range of frames."""
+        bits = point.residual
         assert bits is not None
         if bits == FLOAT:
             return Unquantized()
-        ranges = self.ranges[point, symmetric] = self._measure(samples, bits, symmetric)
-        position = self.positions.get(point)
-        if position is not None and ranges.any():
-            watched = self.watched[position]
-            names = watched.residual if symmetric else watched.key
-            predictor = fit(position, names, self.features[position, symmetric], ranges)
-            return PredictedGrid(predictor, self.scheme.range_estimator, bits, symmetric)
-        if still and not ranges.any():
-            text = f"nothing moves at {point.value!r} in calibration; its residuals take the range of frames"
-            warnings.warn(f"{self.scheme}: {text}", CalibrationWarning, stacklevel=2)
-            ranges = self._measure(still, bits, symmetric)
-        low, high = ranges.mean(0).tolist()
-        if low == high:  # the value is always zero: any grid holds it
-            low, high = -1.0, 1.0
-        return StaticGrid(make_grid(self.scheme.range_estimator, (low, high), bits, symmetric))
+        later = [(clip[0], i) for clip in self._clips for i in clip[1:]]
+        ranges = self.ranges[point, True] = self._measured(
+            point, self._residuals(x, key), bits, symmetric=True
+        )
+        steps = {clip[0]: step_of(key.grid(x[clip[0]], self._seen[clip[0]])) for clip in self._clips}
+        shown = np.array([self.evidence.moves[i] for _, i in later])
+        if not exceeds_rounding(
+            ranges[shown], [steps[first] for first, i in later if self.evidence.moves[i]]
+        ):
+            self.evidence.still.append(point)
+            ranges = self._measured(point, ((i, x[i]) for _, i in later), bits, symmetric=True)
+            return self._static(point, ranges, bits, symmetric=True)
+        return self._source(point, ranges, shown, bits, symmetric=True)
 
-    def _measure(self, samples: list[Tensor], bits: int, symmetric: bool) -> Array:
+    def _residuals(self, x: Samples, key: ActivationGrid) -> Iterator[tuple[int, Tensor]]:
+        """The residuals that ranges are learnt from, and of which samples."""
+        for clip in self._clips:
+            reference, _ = self._reference(x[clip[0]], clip[0], key)
+            for i in clip[1:]:
+                frame = x[i]
+                yield i, frame - reference
+                if self.recurrent:
+                    reference = frame  # for its reconstruction, which is not known before the grid is
+
+    def _source(
+        self, point: Point, ranges: Array, shown: NDArray[np.bool_], bits: int, symmetric: bool
+    ) -> ActivationGrid:
+        """A grid for the average range of the samples that show one, or a predictor of the range."""
+        position, known = self.positions.get(point), ranges[shown]
+        if position is None or not known.any() or self.evidence.blank:
+            return self._static(point, known, bits, symmetric)
+        watched = self.watched[position]
+        names = watched.residual if symmetric else watched.key
+        enough = shown.all() or len(known) >= samples_needed(len(names))
+        if not enough or (self.evidence.same and not symmetric):
+            self.evidence.unvaried.append(point)
+            return self._static(point, known, bits, symmetric)
+        predictor = fit(position, names, self.features[position, symmetric][shown], known)
+        return PredictedGrid(predictor, self.scheme.range_estimator, bits, symmetric)
+
+    def _static(self, point: Point, ranges: Array, bits: int, symmetric: bool) -> ActivationGrid:
+        """The grid of the average range; measured at run time where there is none to learn."""
+        estimator = self.scheme.range_estimator
+        low, high = ranges.mean(0).tolist()
+        if self.evidence.blank or low == high:
+            if not symmetric:
+                self.evidence.unseen.append(point)
+            return DynamicGrid(estimator, bits, symmetric)
+        return StaticGrid(make_grid(estimator, (low, high), bits, symmetric))
+
+    def _measured(
+        self, point: Point, samples: Iterable[tuple[int, Tensor]], bits: int, symmetric: bool
+    ) -> Array:
         """The range of each sample: samples × 2."""
-        return np.array([self.scheme.range_estimator.measure(sample, bits, symmetric) for sample in samples])
+        ranges = []
+        for i, sample in samples:
+            which = f"calibration frame {i + 1} of {len(self._frames)}"
+            require_finite(sample, self.network, point.value, self._frames[i], which)
+            ranges.append(self.scheme.range_estimator.measure(sample, bits, symmetric))
+        return np.array(ranges)
