@@ -58,8 +58,16 @@ def refused_as(error: type[VideoQuantError], what: str) -> Iterator[None]:
         yield
     except VideoQuantError:
         raise
-    except MemoryError:
-        raise error(f"{what} (it needs more memory than there is)") from None
     except Exception as unforeseen:
+        if ran_out_of_memory(unforeseen):
+            raise error(f"{what} (it needs more memory than there is)") from None
         words = " ".join(str(unforeseen).split()) or type(unforeseen).__name__
         raise error(f"{what} ({words[:200]})") from unforeseen
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory could not be had: Python's own, or PyTorch's `RuntimeError`."""
+    words = ("can't allocate memory", "out of memory", "Cannot allocate memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError | OSError) and any(word in str(error) for word in words)
+    )

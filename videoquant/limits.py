@@ -24,6 +24,8 @@ def size_limit(gib: float) -> Iterator[None]:
 
     The limit outside a block is `DEFAULT_GIB`; commands take it as `videoquant --size-limit GIB COMMAND`.
     """
+    if not gib >= 0:
+        raise VideoQuantError(f"the size limit is {gib} GiB; it must be 0 or more")
     token = _limit.set(gib * GIB)
     try:
         yield

@@ -14,6 +14,7 @@ from tests.networks import moving_frames, small_network
 from videoquant.calibration import alpha as module
 from videoquant.calibration.alpha import LADDER, START, AlphaPoint, best_alpha, climb, half_way
 from videoquant.calibration.calibrate import calibrate
+from videoquant.errors import CalibrationWarning
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import Sqnr
 
@@ -152,10 +153,19 @@ def test_no_frames_are_refused(network, text):
 
 
 def test_trials_do_not_warn(network):
-    still = [[torch.zeros(1, 3, 32, 32)] * 2]
+    still = [[frame] * 2 for frame in moving_frames(2, size=32)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        vq.search_alpha(network, vq.Scheme.parse("fp32->w4a4 T=2"), still)
+        vq.search_alpha(network, vq.Scheme.parse("w8a8->w4a4 T=2"), still)
+
+
+def test_where_every_alpha_gives_the_same_the_default_is_kept():
+    """A black frame through layers without biases is zero everywhere."""
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, bias=False), torch.nn.Conv2d(4, 2, 1, bias=False))
+    network = vq.capture(module, torch.rand(1, 3, 8, 8))
+    with pytest.warns(CalibrationWarning, match="every α gives the same"):
+        curve = vq.search_alpha(network, vq.Scheme.parse("w8a4"), [[torch.zeros(1, 3, 8, 8)]])
+    assert curve.best == vq.Quantile().alpha and curve.best in [point.alpha for point in curve.points]
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=12), st.data())

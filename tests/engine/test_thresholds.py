@@ -167,11 +167,19 @@ def test_the_first_frame_which_has_none_before_it_is_not_counted(plan, frames):
     assert short == pytest.approx(long) and short < 0.2
 
 
+def test_a_still_clip_finds_no_thresholds(plan, frames):
+    still = [Frame(frames[0].pixels, index) for index in range(8)]
+    with pytest.warns(CalibrationWarning, match="nothing moves in these frames"):
+        assert calibrate_thresholds(plan, still, 0.02) == {}
+
+
 def test_refused(plan, frames):
     with pytest.raises(DataError, match="budget is -1"):
         calibrate_thresholds(plan, frames, -1)
     with pytest.raises(DataError, match="budget is nan"):
         calibrate_thresholds(plan, frames, float("nan"))
+    with pytest.raises(DataError, match="budget is inf"):
+        calibrate_thresholds(plan, frames, float("inf"))
     with pytest.raises(DataError, match="at least two"):
         calibrate_thresholds(plan, frames[:1], 0.1)
     residual = lower(vq.quantize(small_network(), "w8a8->w4a4 T=2", frames))

@@ -14,7 +14,7 @@ from torch import nn
 import videoquant as vq
 from tests.camvid import HEIGHT, WIDTH
 from tests.networks import moving_frames, small_network
-from videoquant.errors import DataError, NetworkError, SchemeError
+from videoquant.errors import CalibrationWarning, DataError, NetworkError, SchemeError
 from videoquant.models.mobilenet_v2 import MOBILENET_V2
 from videoquant.simulate.policy import PolicyNetwork
 from videoquant.training import policy as room
@@ -143,7 +143,8 @@ def test_the_tradeoff_decides(choices, pictures, tmp_path, monkeypatch, tradeoff
     table = torch.tensor([[[0.1, 0.5, 2.0]] * 2] * len(pictures))
     monkeypatch.setattr(room, "loss_table", lambda *_: table)
     recipe = policy_recipe(epochs=60, batch=6, crop=(32, 32), learning_rate=1e-2, ema=0.9)
-    policy = train_policy(choices, pictures, tmp_path, tradeoff=tradeoff, recipe=recipe)
+    with pytest.warns(CalibrationWarning, match=f"{choices[expected].scheme} is the best choice for every"):
+        policy = train_policy(choices, pictures, tmp_path, tradeoff=tradeoff, recipe=recipe)
     assert [policy.stream().choose(sample.pixels) for sample in pictures] == [expected] * len(pictures)
 
 

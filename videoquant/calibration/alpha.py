@@ -77,7 +77,9 @@ def search_alpha(
 
     The criterion is the SQNR, among the α whose first measure is near the best one (`Measure.close`): on few
     frames a task's measures move in steps, and many α tie, but an α at which the measure falls is none to
-    take, however close the numbers are. Where the frames show nothing to measure, it is the SQNR alone.
+    take, however close the numbers are. Where the frames show nothing to measure, it is the SQNR alone; and
+    where every α gives the same, such as on black frames, the default of `Quantile`, with a
+    `CalibrationWarning`.
     Raises `SchemeError` for Dense + Sparse and where no activation is quantized, `DataError` without frames
     and wherever `calibrate` does.
     """
@@ -99,8 +101,17 @@ def search_alpha(
     for near in LADDER[max(0, best - 1) : best + 2]:
         if near != LADDER[best] and max(near, LADDER[best]) < 1:
             measure(half_way(near, LADDER[best]))
+    if len({(point.sqnr_db, *point.agreement.items()) for point in measure.points.values()}) == 1:
+        alpha = Quantile().alpha
+        measure(alpha)
+        message = (
+            f"{scheme}: every α gives the same on these frames, so they cannot tell which is best; the "
+            f"default, {alpha:g}, is kept. Calibrate on frames like those that will come"
+        )
+        warnings.warn(message, CalibrationWarning, stacklevel=2)
+    else:
+        alpha = best_alpha(measure.points.values(), first)
     points = tuple(sorted(measure.points.values(), key=lambda point: point.alpha))
-    alpha = best_alpha(points, first)
     return AlphaCurve(_with_alpha(scheme, alpha), alpha, points, frames)
 
 

@@ -10,7 +10,7 @@ from videoquant.axes import FLOAT, Dynamic, Predicted
 from videoquant.calibration.predictors import samples_needed
 from videoquant.calibration.survey import plan, survey_needed
 from videoquant.calibration.walk import Progress, Walk
-from videoquant.errors import DataError
+from videoquant.errors import DataError, ran_out_of_memory
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.placement import LayerBits, layer_bits, points
 from videoquant.quantizers.weights import WeightCodes, quantize_weights
@@ -31,7 +31,9 @@ def calibrate(
     scheme's period are ignored by residual schemes and are samples like any other without a time axis.
     progress: called once per node of the network and walk (`walks`).
     Raises `SchemeError` for a position that is not in the network, `DataError`
-    where there is too little to learn from.
+    where there is too little to learn from, where a quantizer meets NaN or infinity, and where memory does
+    not suffice. Warns once (`CalibrationWarning`) where frames do not show what ranges must cover: how many
+    quantizers that concerns and what stands in (`evidence.py`).
     """
     weights = layer_weights(network, scheme)
     if isinstance(scheme.ranges, Dynamic) or not weights:
@@ -53,9 +55,18 @@ def calibrate(
     watched: dict[str, Watched] = {}
     if isinstance(scheme.ranges, Predicted):
         _enough_samples(scheme, scheme.ranges.features, clips)
-        watched = plan(network, scheme, weights, clips, progress)
-    walk = Walk(network, scheme, weights, watched)
-    walk.run(clips, progress)
+    try:
+        if isinstance(scheme.ranges, Predicted):
+            watched = plan(network, scheme, weights, clips, progress)
+        walk = Walk(network, scheme, weights, watched)
+        walk.run(clips, progress)
+    except Exception as error:
+        if not ran_out_of_memory(error):
+            raise
+        raise DataError(
+            f"{scheme}: calibration on {sum(map(len, clips))} frames of {network.name} needs more memory "
+            "than there is; give fewer frames, or a smaller input"
+        ) from None
     walk.evidence.warn(scheme, len(walk.grids))
     return QuantizedNetwork(network, scheme, weights, walk.grids)
 

@@ -20,8 +20,6 @@ from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import Point
 from videoquant.schemes import Scheme
 
-SLACK = 1.001  # on a level: normalised pixels are rounded to float32
-
 
 class Evidence:
     """What the frames of one walk show.
@@ -36,7 +34,7 @@ class Evidence:
     def __init__(
         self, clips: Sequence[Sequence[Tensor]], preprocessing: Preprocessing, recurrent: bool
     ) -> None:
-        level = SLACK * abs(preprocessing.scale) / min(map(abs, preprocessing.std))
+        level = preprocessing.level
 
         def differ(a: Tensor, b: Tensor) -> bool:
             return bool((a - b).abs().max() > level)

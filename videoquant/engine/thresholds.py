@@ -65,11 +65,12 @@ def calibrate_thresholds(
     task: what the outputs mean (`videoquant.tasks.task_for(network)`). progress: called after each trial.
     Warns (`CalibrationWarning`) where the task's measure does not even tell frames from those half a clip
     away, such as keypoints of an empty scene: it would allow anything, so the relative error of the output
-    takes its place. Raises `DataError` for a budget below 0 and without two frames in a row, `SchemeError`
-    for a plan that does not run in mode bounded.
+    takes its place. Warns too where nothing moves by more than a level of the pixels: no threshold would
+    cost anything, so there are none (mode exact). Raises `DataError` for a budget that is below 0 or not
+    finite and without two frames in a row, `SchemeError` for a plan that does not run in mode bounded.
     """
-    if not budget >= 0:
-        raise DataError(f"the budget is {budget}; it must be 0 or more")
+    if not 0 <= budget < math.inf:
+        raise DataError(f"the budget is {budget}; it must be 0 or more, and finite")
     frames = list(frames)
     bench = _Bench(plan, frames, task, threads)
     if task is not None and bench.is_blind():
@@ -80,6 +81,13 @@ def calibrate_thresholds(
             "what it measures"
         )
         warnings.warn(message, CalibrationWarning, stacklevel=2)
+    if bench.is_still():
+        message = (
+            "nothing moves in these frames, so they cannot tell what thresholds cost, and there are none "
+            "(mode exact). Calibrate on frames like those that will come"
+        )
+        warnings.warn(message, CalibrationWarning, stacklevel=2)
+        return {}
     points = _points(plan)
 
     def attempt(levels: dict[str, int]) -> Trial:
@@ -187,6 +195,11 @@ class _Bench:
             compare.update(reference, other)
             compare.update(other, reference)
         return compare.result() == 0
+
+    def is_still(self) -> bool:
+        """Whether no frame differs from the first by more than a level of its pixels anywhere."""
+        first, level = self.inputs[0], self.plan.preprocessing.level
+        return all(float((x - first).abs().max()) <= level for x in self.inputs)
 
     def run(self, thresholds: dict[str, int]) -> Trial:
         stream = self.plan.stream("bounded", self.threads, thresholds)

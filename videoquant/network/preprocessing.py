@@ -64,6 +64,11 @@ class Preprocessing:
         """How many the input has: three, or luma alone."""
         return 1 if self.color == "Y" else 3
 
+    @property
+    def level(self) -> float:
+        """By how much the input changes at most where a pixel changes by one of its levels, and rounding."""
+        return 1.001 * abs(self.scale) / min(map(abs, self.std))
+
     @classmethod
     def from_metadata(cls, metadata: dict[str, str]) -> Preprocessing:
         """Read the keys mean, std, scale, color, fit and task of an ONNX file; absent keys keep defaults.

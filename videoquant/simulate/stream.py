@@ -23,6 +23,7 @@ from torch import Tensor
 from videoquant.axes import Residual
 from videoquant.data.video import Frame
 from videoquant.errors import NetworkError, StreamWarning, refused_as
+from videoquant.network.finite import require_finite
 from videoquant.network.graph import Node, unwrap
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import Point
@@ -56,7 +57,8 @@ class Stream:
     """The state of one video. Frames go in one after another; the first and every T-th is a keyframe.
 
     A frame of another size, a frame whose index does not follow the last one (a seek) and `reset()` start
-    again from a keyframe. A frame that is refused (`DataError`) leaves the stream as it was.
+    again from a keyframe. A frame that is refused (`DataError`) leaves the stream as it was; so is one of
+    which a quantizer would get NaN or infinity.
 
     is_key: whether the last frame was a keyframe (every frame is, without a time axis).
     shares: of the last frame, by point, the share of locations at each bit-width; only adaptive schemes
@@ -116,7 +118,7 @@ class Stream:
             since_key, state = 0, State()
         else:
             since_key, state = self._since_key, self._state
-        step = _Step(self, state, since_key == 0, observe, probe)
+        step = _Step(self, x, state, since_key == 0, observe, probe)
         step.watch(self.quantized.network.input, x)
         outputs = self.quantized.network.run(x, step.compute)
         # Only now, with the frame done, does the stream move on.
@@ -144,8 +146,15 @@ class _Step:
     """One frame: reads the old state, builds the next one beside it."""
 
     def __init__(
-        self, stream: Stream, state: State, is_key: bool, observe: Observer | None, probe: Probe | None
+        self,
+        stream: Stream,
+        frame: Tensor,
+        state: State,
+        is_key: bool,
+        observe: Observer | None,
+        probe: Probe | None,
     ) -> None:
+        self.frame = frame
         self.quantized = stream.quantized
         time = self.quantized.scheme.time
         self.time = time if isinstance(time, Residual) else None
@@ -180,6 +189,8 @@ class _Step:
     def _layer(self, node: Node, point: Point, x: Tensor) -> Tensor:
         quantize = self._quantized_key if self.is_key else self._quantized_residual
         if point not in self._inputs:
+            if not x.requires_grad:  # training looks at its loss
+                require_finite(x, self.quantized.network, point.value, self.frame)
             self._inputs[point] = quantize(point, x)
         x_hat = self._inputs[point]
         self._waiting[point] -= 1

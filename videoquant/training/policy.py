@@ -15,6 +15,7 @@ random, with the losses of the mirror image, and changed in no other way: then t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +30,7 @@ from torch import Tensor
 
 from videoquant.api import load
 from videoquant.data.dataset import Dataset
-from videoquant.errors import DataError
+from videoquant.errors import CalibrationWarning, DataError
 from videoquant.models.mobilenet_v2 import MobileNetV2
 from videoquant.models.unfold import load_folded
 from videoquant.simulate.policy import PolicyNetwork, policy_input
@@ -93,6 +94,7 @@ def train_policy(
     torch.manual_seed(recipe.seed)
     module = build(len(choices), recipe.crop)
     objective = PolicyObjective(dataset, recipe, choices, table, tradeoff, temperature)
+    objective.warn_without_choice()
     if initial is not None:
         count = min(STATISTICS, len(dataset))
         seen = [objective.pair(i * len(dataset) // count)[0] for i in range(count)]
@@ -160,6 +162,16 @@ class PolicyObjective(Objective):
         losses, noise = targets[:, :1], targets[:, 1:]
         chosen = straight_through(outputs.float()[:, None], noise, self.temperature)
         return (chosen * (losses + self.tradeoff * self._costs.to(losses))).sum(-1).mean()
+
+    def warn_without_choice(self) -> None:
+        """Warn (`CalibrationWarning`) where one choice is the best of every picture."""
+        best = set((self.losses + self.tradeoff * self._costs).argmin(-1).flatten().tolist())
+        if len(best) == 1:
+            message = (
+                f"{self.name}: {self.choices[best.pop()].scheme} is the best choice for every picture, so "
+                "the policy learns to take it whatever it sees; train on others too, or change the tradeoff"
+            )
+            warnings.warn(message, CalibrationWarning, stacklevel=3)
 
     @cached_property
     def _costs(self) -> Tensor:
