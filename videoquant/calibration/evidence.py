@@ -1,8 +1,8 @@
 """What calibration frames show, what stands in where they show nothing, and the one warning that says so.
 
 A picture of 8 bits is known to half a level, so two pictures of one scene differ by up to a level where
-nothing moves; and a keyframe's codes are known to half a step of their grid. What lies below is rounding:
-a range that was learnt from it would clip the first thing that moves to nothing.
+nothing moves. The residuals of such frames are the rounding error of their keyframe: a range that was learnt
+from it would clip the first thing that moves to nothing.
 """
 
 from __future__ import annotations
@@ -10,13 +10,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.errors import CalibrationWarning
 from videoquant.network.preprocessing import Preprocessing
-from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import Point
 from videoquant.schemes import Scheme
 
@@ -68,19 +65,6 @@ class Evidence:
         if found:
             text = f"{scheme}: calibration shows too little: {'. '.join(found)}"
             warnings.warn(f"{text}. Calibrate on frames like those that will come", CalibrationWarning, 3)
-
-
-def exceeds_rounding(ranges: NDArray[np.float64], steps: Sequence[float]) -> bool:
-    """Whether any residual is more than the rounding of the keyframe that it is taken from.
-
-    ranges: samples × 2. steps: of the grids of their keyframes.
-    """
-    return bool((ranges[:, 1] > np.array(steps) / 2).any())
-
-
-def step_of(grid: Grid | None) -> float:
-    """The step of a grid; 0 where there is none."""
-    return 0.0 if grid is None else grid.scale
 
 
 def _contrast(frame: Tensor) -> float:

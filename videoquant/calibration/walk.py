@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.axes import FLOAT, Predicted, Residual
-from videoquant.calibration.evidence import Evidence, exceeds_rounding, step_of
+from videoquant.calibration.evidence import Evidence
 from videoquant.calibration.predictors import fit, samples_needed
 from videoquant.calibration.samples import IN_MEMORY, Codes, Samples, Shelf, give_back_freed
 from videoquant.network.finite import require_finite
@@ -224,17 +224,15 @@ class Walk:
         assert bits is not None
         if bits == FLOAT:
             return Unquantized()
-        later = [(clip[0], i) for clip in self._clips for i in clip[1:]]
         ranges = self.ranges[point, True] = self._measured(
             point, self._residuals(x, key), bits, symmetric=True
         )
-        steps = {clip[0]: step_of(key.grid(x[clip[0]], self._seen[clip[0]])) for clip in self._clips}
-        shown = np.array([self.evidence.moves[i] for _, i in later])
-        if not exceeds_rounding(
-            ranges[shown], [steps[first] for first, i in later if self.evidence.moves[i]]
-        ):
+        later = [(i, i - 1 if self.recurrent else clip[0]) for clip in self._clips for i in clip[1:]]
+        shown = np.array([self.evidence.moves[i] for i, _ in later])
+        # A value that is the same in frames that move, such as a clamp's, shows nothing either.
+        if not any(moves and not torch.equal(x[i], x[j]) for (i, j), moves in zip(later, shown, strict=True)):
             self.evidence.still.append(point)
-            ranges = self._measured(point, ((i, x[i]) for _, i in later), bits, symmetric=True)
+            ranges = self._measured(point, ((i, x[i]) for i, _ in later), bits, symmetric=True)
             return self._static(point, ranges, bits, symmetric=True)
         return self._source(point, ranges, shown, bits, symmetric=True)
 
