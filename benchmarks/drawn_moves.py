@@ -22,7 +22,7 @@ def _scale(dice: Dice, size: int) -> float:
 @_drawn
 def draw_Resize(dice: Dice) -> Drawn:
     opset = int(dice.one([10, 11, 13, 18, 19]))
-    x = (dice.one([1, 1, 2]), dice.whole(1, 4), dice.whole(1, 24), dice.whole(1, 24))
+    x = (dice.one([1, 1, 2]), dice.whole(1, 4), dice.whole(1, 24), dice.whole(1, dice.one([24, 24, 24, 100])))
     attributes: dict[str, Any] = {"mode": dice.one(["nearest", "linear"])}
     scales = np.array([1, 1, *(_scale(dice, size) for size in x[2:])], np.float32)
     if dice.chance(0.03):

@@ -374,6 +374,9 @@ REFUSED = {
     "batch norm in training mode": Case("BatchNormalization", NORM, {"training_mode": 1}),
     "bias of layer 'c0' holds NaN or infinity": Case("Conv", [floats(1, 4, 1, 1), np.array([1e300])]),
     "uneven pads": Case("AveragePool", [], {**KERNEL, "pads": [0, 0, 1, 1]}),
+    "resizing (6, 7) to (6, 14) by linear": Case(  # PyTorch copies a size that stays, ONNX Runtime does not
+        "Resize", [None, np.array([1, 1, 1.05, 2], np.float32)], LINEAR
+    ),
     "resizing with mode 'cubic'": Case("Resize", [None, DOUBLE], {"mode": "cubic"}),
     "linear / asymmetric / round_prefer_floor is not what": Case(
         "Resize", [None, DOUBLE], {**LINEAR, **ASYMMETRIC}

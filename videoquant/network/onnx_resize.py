@@ -138,17 +138,26 @@ def _torch_forms(mode: str, height: Axis, width: Axis) -> Iterator[tuple[dict[st
     scales_fit = all(math.floor(size * float(scale)) == result for size, result, scale in both)
     exact = [(size, result, np.float32(result / size)) for size, result, _ in both]
     if mode == "nearest":
-        yield by_size, [_torch_nearest(n, np.float32(size) / np.float32(n)) for size, n, _ in exact]
+        yield by_size, [_torch_nearest(size, n, np.float32(size) / np.float32(n)) for size, n, _ in exact]
         if scales_fit:
-            yield by_scale, [_torch_nearest(n, np.float32(1 / float(scale))) for _, n, scale in both]
+            yield by_scale, [_torch_nearest(size, n, np.float32(1 / float(scale))) for size, n, scale in both]
         return
-    yield by_size | {"align_corners": False}, [_onnx_places("half_pixel", *axis) for axis in exact]
+    yield by_size | {"align_corners": False}, [_torch_linear("half_pixel", axis) for axis in exact]
     if scales_fit:
-        yield by_scale | {"align_corners": False}, [_onnx_places("half_pixel", *axis) for axis in both]
-    yield by_size | {"align_corners": True}, [_onnx_places("align_corners", *axis) for axis in exact]
+        yield by_scale | {"align_corners": False}, [_torch_linear("half_pixel", axis) for axis in both]
+    yield by_size | {"align_corners": True}, [_torch_linear("align_corners", axis) for axis in exact]
 
 
-def _torch_nearest(result: int, step: np.float32) -> Places:
-    """The pixels that PyTorch takes: ⌊i · step⌋, computed in float32."""
-    places: Places = np.floor(np.arange(result, dtype=np.float32) * step)
+def _torch_linear(mode: str, axis: Axis) -> Places:
+    """Where PyTorch places pixels: by the formula, but a size that stays is copied, whatever the scale."""
+    size, result, _ = axis
+    return np.arange(result, dtype=np.float32) if size == result else _onnx_places(mode, *axis)
+
+
+def _torch_nearest(size: int, result: int, step: np.float32) -> Places:
+    """The pixels that PyTorch takes: ⌊i · step⌋ in float32, but ⌊i / 2⌋ where the size doubles."""
+    i = np.arange(result, dtype=np.float32)
+    if result in (size, 2 * size):
+        return np.floor(i / np.float32(result // size))
+    places: Places = np.floor(i * step)
     return places
