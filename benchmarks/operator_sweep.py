@@ -105,7 +105,7 @@ def outcome(proto: onnx.ModelProto, image: np.ndarray, right: Right, path: Path)
             got = network.run(torch.from_numpy(image))
     except NetworkError as error:
         words = str(error)
-        named = any(place in words for place in (": node '", " layer '", ": input '"))
+        named = any(place in words for place in (": node '", " layer '", ": input '", " output '"))
         return ("refused", words) if "\n" not in words and named else ("not one line", words)
     except Exception as error:  # the very thing that is looked for
         return "raised", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
