@@ -157,7 +157,5 @@ def _torch_linear(mode: str, axis: Axis) -> Places:
 def _torch_nearest(size: int, result: int, step: np.float32) -> Places:
     """The pixels that PyTorch takes: ⌊i · step⌋ in float32, but ⌊i / 2⌋ where the size doubles."""
     i = np.arange(result, dtype=np.float32)
-    if result in (size, 2 * size):
-        return np.floor(i / np.float32(result // size))
-    places: Places = np.floor(i * step)
+    places: Places = np.floor(i / np.float32(result // size) if result in (size, 2 * size) else i * step)
     return places
