@@ -16,11 +16,8 @@ from videoquant.quantizers.ranges import MSE, Estimator
 from videoquant.quantizers.straight_through import fake_quantize
 
 Granularity = Literal["per-channel", "per-tensor", "asymmetric"]
-WIDEST = 2  # the search tries scales up to this multiple of the extreme's: its last codes may lie unused
-COARSE = (16, 256)  # evenly spaced candidates up to that scale, at least and at most
-PRODUCTS = 1 << 14  # of a row's weights and those candidates: the fewer weights, the more candidates
-FINE = 16  # candidates around the best of them
-AT_ONCE = 1 << 16  # products of weights and candidates that stay in the cache
+COARSE = 16  # candidate clips of the search per channel, evenly spaced from 1/16 of the extreme to all of it
+FINE = 9  # candidates around the best of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +102,8 @@ def quantize_weights(
 ) -> WeightCodes:
     """The codes of a layer's weights.
 
-    estimator: `MSE` searches the scale of each channel (or of the tensor) that has the least squared error,
-    which clips a few weights where that serves the others; every other takes the extremes, since weights
+    estimator: `MSE` searches the clip of each channel (or of the tensor) that has the least squared error: a
+    few large weights are clipped where that serves the others. Every other takes the extremes, since weights
     have no tails that a calibration set would miss. Asymmetric is min–max by definition (QPP A.3).
     """
     axis, groups = output_axis(node), weight_groups(node)
@@ -124,12 +121,9 @@ def quantize_weights(
     channels = outputs_first(weight, axis, groups) if per_channel else weight
     rows = channels.flatten(1) if per_channel else weight.reshape(1, -1)
     last = _span(bits, symmetric=True)[1]
-    if isinstance(estimator, MSE):
-        scale = torch.cat(
-            [_best_scales(some, last) for some in torch.split(rows, max(1, AT_ONCE // rows.shape[1]))]
-        )
-    else:
-        scale = (rows.abs().amax(1) / last).clamp_min(SMALLEST_SCALE)
+    extreme = rows.abs().amax(1)
+    clip = _best_clips(rows, extreme, last) if isinstance(estimator, MSE) else extreme
+    scale = (clip / last).clamp_min(SMALLEST_SCALE)
     steps = (rows * scale.reciprocal().unsqueeze(1)).round().clamp(-last, last).to(torch.int8)
     codes = steps.view(channels.shape)
     codes = outputs_first(codes, axis, groups) if per_channel else codes
@@ -162,36 +156,28 @@ def _span(bits: int, symmetric: bool) -> tuple[int, int]:
     return (1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1) if symmetric else (0, 2**bits - 1)
 
 
-def _best_scales(rows: Tensor, last: int) -> Tensor:
-    """Per row, the scale at which codes ±last have the least squared error, found by search.
+def _best_clips(rows: Tensor, extreme: Tensor, last: int) -> Tensor:
+    """Per row, the clip of least squared error: the best of `COARSE` shares, then of `FINE` around it.
 
-    Candidates are multiples of the scale at which the extreme is the last code: coarse ones all over
-    (0, `WIDEST`], fine ones around the best. Each stands for the codes q that it gives, and these for their
-    own best scale: with w = s·(q + d) that is s·(1 + Σdq/Σq²), where the error is s²·(Σd² − (Σdq)²/Σq²).
-    The error has a minimum wherever a code changes: many far apart in a row of few weights, such as
-    depthwise ones, so that these get more candidates; in a long row they drown in each other.
+    On random rows of 64 weights and more that is within a few percent of the best at up to 5 bits, and within
+    a third at 8, where an error that short rows make of many minima has its least between the candidates.
+    No finer: more candidates, scales above the extreme's and the codes' own best scale (Σwq/Σq²) find the
+    least error of the weights, but the outputs' error is another. On frames of a phone call, the shipped
+    network with weights alone at 8, 6 and 4 bits came to 36.0, 23.3 and 10.5 dB with them, to 35.8, 25.6 and
+    16.5 dB with this.
     """
-    extreme = rows.abs().amax(1)
-    least, best = torch.full_like(extreme, torch.inf), torch.zeros_like(extreme)
-    count = min(max(PRODUCTS // rows.shape[1], COARSE[0]), COARSE[1])
-    coarse, fine = (
-        torch.arange(1, WIDEST * count + 1, dtype=torch.float32, device="cpu") / count,
-        torch.linspace(-1, 1, FINE, dtype=torch.float32, device="cpu") / count,
-    )
-    for offsets in (coarse, fine):
-        centre = best.unsqueeze(1)
-        for some in torch.split(offsets, max(1, AT_ONCE // rows.numel())):
-            shares = (centre + some).clamp_min(0.5 / count)  # rows × candidates
-            scales = (extreme.unsqueeze(1) * shares / last).clamp_min(SMALLEST_SCALE)
-            rest = rows.unsqueeze(1) * scales.reciprocal().unsqueeze(2)
-            codes = rest.round().clamp_(-last, last)
-            rest.sub_(codes)
-            energy = torch.linalg.vecdot(codes, codes).clamp_min_(1)  # where all codes are 0, so is the shift
-            shift = torch.linalg.vecdot(rest, codes)
-            errors = shares.square() * (torch.linalg.vecdot(rest, rest) - shift.square() / energy)
-            error, at = errors.min(1, keepdim=True)
-            found = (shares * (1 + shift / energy)).gather(1, at).squeeze(1)
-            better = error.squeeze(1) < least
-            least = torch.where(better, error.squeeze(1), least)
-            best = torch.where(better, found, best)
-    return (extreme * best / last).clamp_min(SMALLEST_SCALE)
+    best, least = torch.ones_like(extreme), torch.full_like(extreme, torch.inf)
+    step = 1 / COARSE
+    offsets = [
+        torch.arange(COARSE, dtype=torch.float32, device="cpu") * -step,
+        torch.linspace(-step, step, FINE, dtype=torch.float32, device="cpu"),
+    ]
+    for candidates in offsets:
+        centre = best
+        for offset in candidates:
+            share = (centre + offset).clamp(step / 2, 1)
+            scale = (extreme * share / last).clamp_min(SMALLEST_SCALE).unsqueeze(1)
+            error = (rows / scale).round_().clamp_(-last, last).mul_(scale).sub_(rows).square_().sum(1)
+            better = error < least
+            best, least = torch.where(better, share, best), torch.where(better, error, least)
+    return extreme * best
