@@ -1,9 +1,9 @@
-"""Peak memory of a long stream: it must be flat after the tenth frame.
+"""Peak memory of calibration, and of a long stream, which must be flat after the tenth frame.
 
     python benchmarks/memory.py NETWORK --video CLIP [--frames 300] [--schemes "w8a8; w8a8->w4a4 T=3"]
 
-Runs the whole of `compare` — reading, floating point, every scheme, all measures — and prints the resident
-memory along the way and its peak after the tenth frame.
+Prints the peak after each scheme's calibration, then runs the whole of `compare` — reading, floating point,
+every scheme, all measures — and prints the resident memory along the way and its peak after the tenth frame.
 """
 
 import argparse
@@ -19,6 +19,14 @@ def resident_mb():
     return pages * resource.getpagesize() / 1e6
 
 
+def calibrated(network, text, clip):
+    quantized = vq.quantize(network, text, clip)
+    print(
+        f"{text}: peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB so far", flush=True
+    )
+    return quantized
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("network")
@@ -28,7 +36,7 @@ def main():
     options = parser.parse_args()
     network = vq.load(options.network)
     clip = vq.frames(options.video)
-    quantized = [vq.quantize(network, text.strip(), clip) for text in options.schemes.split(";")]
+    quantized = [calibrated(network, text.strip(), clip) for text in options.schemes.split(";")]
     seen = []
     vq.compare(
         network,

@@ -1,8 +1,9 @@
 """What a file may ask for, and the boundary that turns the unforeseen into one line."""
 
 import pytest
+import torch
 
-from videoquant.errors import DataError, NetworkError, refused_as
+from videoquant.errors import DataError, NetworkError, ran_out_of_memory, refused_as
 from videoquant.limits import DEFAULT_GIB, GIB, check_size, size_limit
 
 
@@ -33,3 +34,15 @@ def test_own_errors_and_interrupts_pass() -> None:
         raise DataError("as it was")
     with pytest.raises(KeyboardInterrupt), refused_as(NetworkError, "a.vq"):
         raise KeyboardInterrupt
+
+
+def test_memory_that_cannot_be_had_is_told_from_other_errors() -> None:
+    with pytest.raises((RuntimeError, MemoryError)) as caught:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    assert ran_out_of_memory(caught.value) and ran_out_of_memory(MemoryError())
+    assert not ran_out_of_memory(RuntimeError("shapes do not fit"))
+
+
+def test_a_limit_is_a_number() -> None:
+    with pytest.raises(ValueError, match="the size limit is nan GiB"), size_limit(float("nan")):
+        pass
