@@ -1,4 +1,4 @@
-"""The short form of `benchmarks/damaged_files.py` for ONNX: damaged files are read, or refused in one line."""
+"""The short form of `benchmarks/damaged_files.py` for ONNX: files are read, or refused in one line."""
 
 from pathlib import Path
 from random import Random
