@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -111,3 +113,19 @@ def test_a_hidden_point_takes_its_bones_along():
 
 def test_the_body_skeleton_stays_among_its_points():
     assert {k for bone in BODY_BONES for k in bone} == set(range(BODY_POINTS))
+
+
+def test_the_body_is_alike_on_both_sides():
+    """Left and right are counted in turn; only of the eyes, 1 to 3 and 4 to 6, one stands after the other."""
+    other = {0: 0, **{i: i + 3 for i in (1, 2, 3)}, **{i: i - 3 for i in (4, 5, 6)}}
+    other |= {i: i + 1 if i % 2 else i - 1 for i in range(7, BODY_POINTS)}
+    mirrored = {frozenset((other[a], other[b])) for a, b in BODY_BONES}
+    assert mirrored == {frozenset(bone) for bone in BODY_BONES}
+
+
+@pytest.mark.parametrize(("numbers", "values"), [(6, 3), (12, 3), (9, 3), (8, 2), (10, 2)])
+def test_points_are_read_in_threes_where_their_number_allows(numbers, values):
+    network = SimpleNamespace(
+        outputs={"points": "fc"}, shapes={"fc": (1, numbers)}, size=(8, 8), preprocessing=Preprocessing()
+    )
+    assert Landmarks.of(network).values == values
