@@ -60,12 +60,14 @@ def network():
 
 @pytest.mark.parametrize("scheme", RESIDUALS)
 def test_a_still_clip_does_not_freeze_what_moves_later(network, scheme):
-    """Nor does one that flickers by a level, as compressed films of still pictures do."""
+    """Nor does one that flickers by a level, as compressed films of still pictures do, nor one of noise."""
     still = [scene(i // 3) for i in range(48)]
     flicker = [s ^ np.uint8(t % 2) for t, s in enumerate(still)]
+    random = np.random.default_rng(1)
+    noisy = [(s + random.normal(0, 3, s.shape)).clip(0, 255).astype(np.uint8) for s in still]
     _, said = calibrated(network, scheme, film(60))
     assert not said
-    for clip in (still, flicker):
+    for clip in (still, flicker, noisy):
         quantized, said = calibrated(network, scheme, clip)
         count = len(quantized.grids)
         assert len(said) == 1 and f"nothing moves at {count} of {count} quantizers" in said[0]
