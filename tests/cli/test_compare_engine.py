@@ -12,7 +12,7 @@ def rows(small, command, clip):
         schemes = "fp32; w8a8; w8a8 dynamic; w8a4 ds=3%; w8a8->w4a4 T=3; w8a8->w8a8 T=3 adaptive"
         code, out, err = command(
             *("compare", small, "--video", clip, "--schemes", schemes, "--json", "r.json", "--frames", 12),
-            *options,
+            *(options or ("--report", "simulated")),
         )
         assert code == 0 and err == ""
         with open("r.json") as file:

@@ -180,6 +180,7 @@ def test_schemes_that_the_engine_does_not_run_are_refused(network, frames, text)
 
 
 def test_a_batch_is_refused():
-    network = vq.capture(nn.Conv2d(3, 4, 1).eval(), (torch.randn(2, 3, 8, 8),))
+    network = vq.capture(nn.Conv2d(3, 4, 1).eval(), (torch.randn(1, 3, 8, 8),))
+    network.input_shape = (2, 3, 8, 8)
     with pytest.raises(vq.NetworkError, match="one frame at a time"):
         lower(vq.quantize(network, "fp32", []))

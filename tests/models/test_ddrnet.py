@@ -26,7 +26,7 @@ def test_the_extra_head_reads_the_branch_before_its_last_meeting() -> None:
 
 @pytest.mark.parametrize("name", ["ddrnet23_slim", "hrnet_w18_small_v1", "hrnet_w32_pose"])
 def test_any_size_works(name: str) -> None:
+    module = vq.models.create(name).to("meta")
     with torch.device("meta"):
-        module = vq.models.create(name)
         stride = 8 if name.startswith("ddrnet") else 4
         assert module(torch.empty(1, 3, 90, 61)).shape[2:] == (-(-90 // stride), -(-61 // stride))

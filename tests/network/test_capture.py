@@ -262,7 +262,9 @@ def test_what_cannot_be_captured_is_refused_in_one_line(message: str) -> None:
 
 
 def test_several_inputs_are_refused() -> None:
-    with pytest.raises(NetworkError, match="a network has one input, the image; got 2 example inputs"):
+    with pytest.raises(
+        NetworkError, match="a network has one input, the image, as a tensor; got Tensor, Tensor"
+    ):
         capture(nn.Bilinear(2, 2, 2), (torch.rand(1, 2), torch.rand(1, 2)))
 
 

@@ -21,7 +21,7 @@ from videoquant.report.results import front, pareto, to_dict, write_csv, write_j
 def test_dictionary_has_every_documented_key(comparison: Comparison) -> None:
     data = to_dict(comparison)
     assert list(data) == [
-        "format", "network", "source", "calibration", "task", "primary_output", "frames",
+        "format", "made", "network", "source", "calibration", "task", "primary_output", "frames",
         "labelled_frames", "complete", "engine", "chip", "rows",
     ]  # fmt: skip
     assert data["format"] == 2

@@ -97,7 +97,7 @@ def test_a_loss_that_is_not_finite_names_picture_and_choice(choices, pictures, t
     nan = replace(layer.key, scale=torch.full_like(layer.key.scale, float("nan")))
     weights = {**choices[0].weights, name: replace(layer, key=nan)}
     broken = vq.QuantizedNetwork(choices[0].network, choices[0].scheme, weights, choices[0].grids)
-    with pytest.raises(DataError, match=r"0016E5_07959.*segmenter at w8a8 head=2 tail=2 is not finite"):
+    with pytest.raises(DataError, match=r"0016E5_07959, at w8a8 head=2 tail=2: segmenter: node .* NaN"):
         loss_table([broken, choices[1]], pictures, tmp_path / "losses.safetensors")
 
 

@@ -112,7 +112,7 @@ class Samples:
 
     def _read(self, written: _Written) -> Tensor:
         assert self._file is not None
-        storage = torch.empty(written.elements, dtype=written.dtype)
+        storage = torch.empty(written.elements, dtype=written.dtype, device="cpu")
         self._file.seek(written.start)
         self._file.readinto(storage.numpy().data)  # type: ignore[attr-defined]
         return storage.as_strided(written.size, written.stride, written.offset)

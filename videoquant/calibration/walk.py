@@ -110,7 +110,8 @@ class Walk:
                 (x,) = inputs
                 inputs.clear()  # so that this node's samples go where it is the last that reads them
                 return self._kept(node.name, self._layer(node, x))
-            read = {name: self._reader(name, value) for name, value in zip(node.inputs, inputs, strict=True)}
+            read_once = dict(zip(node.inputs, inputs, strict=True))  # x · x reads x once
+            read = {name: self._reader(name, value) for name, value in read_once.items()}
             return self._kept(
                 node.name,
                 (

@@ -7,6 +7,7 @@ L[i, k]. A step of training then costs the policy network alone.
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -91,15 +92,22 @@ def picture_losses(streams: Sequence[Stream], sample: Sample) -> Tensor:
     assert target is not None
     x = network.prepare(sample.pixels)
     output = primary_output(network)
+
+    def loss(stream: Stream, picture: Tensor, mirrored: bool) -> float:
+        try:
+            value = _cross_entropy(stream.run(picture)[output], target, mirrored)
+        except DataError as error:
+            raise DataError(f"{sample.name}, at {stream.quantized.scheme}: {error}") from error
+        if not math.isfinite(value):
+            scheme = stream.quantized.scheme
+            raise DataError(f"{sample.name}: the loss of {network.name} at {scheme} is not finite")
+        return value
+
     rows = [
-        [_cross_entropy(stream.run(picture)[output], target, mirrored) for stream in streams]
+        [loss(stream, picture, mirrored) for stream in streams]
         for picture, mirrored in ((x, False), (x.flip(3), True))
     ]
-    losses = torch.tensor(rows, dtype=torch.float32, device="cpu")
-    if not bool(torch.isfinite(losses).all()):
-        scheme = streams[int((~torch.isfinite(losses)).any(0).nonzero()[0])].quantized.scheme
-        raise DataError(f"{sample.name}: the loss of {network.name} at {scheme} is not finite")
-    return losses
+    return torch.tensor(rows, dtype=torch.float32, device="cpu")
 
 
 def _cross_entropy(logits: Tensor, target: Target, mirrored: bool) -> float:
