@@ -21,7 +21,7 @@ from torch import Tensor
 from videoquant.quantizers.grid import Grid
 from videoquant.simulate.steps import Represented, Steps
 
-IN_MEMORY = 384 << 20  # bytes, of all values of a walk together
+IN_MEMORY = 512 << 20  # bytes, of all values of a walk together
 
 
 class Shelf:

@@ -5,6 +5,8 @@ Between quantizers a network may hold infinity, such as in a mask before a softm
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -18,7 +20,7 @@ def require_finite(x: Tensor, network: Network, value: str, frame: Tensor, which
     value: its name in the network. frame: the network's input that it came from. which: the frame in words.
     The message names the first node that gives such numbers in floating point.
     """
-    if bool(torch.isfinite(x).all()):
+    if x.numel() == 0 or all(math.isfinite(end) for end in torch.aminmax(x.detach())):  # NaN is both ends
         return
     raise DataError(
         f"{network.name}: node {(_origin(network, frame) or value)!r} gives NaN or infinity for {which}, "
