@@ -1,5 +1,6 @@
 """Every operator of the native engine: what PyTorch computes, on every instruction set, in every mode."""
 
+import copy
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -70,8 +71,11 @@ def test_operator_computes_what_pytorch_does(kind: str, data: st.DataObject) -> 
     spec, frames = drawn.spec, drawn.video(1)
     got = every_slot(native(spec, "reference"), spec, frames)[0]
     expected = every_slot(Interpreter(spec), spec, frames)[0]
+    # Sums of products that cancel are off by a share of what was added, not of what is left (docs/engine.md).
+    added = every_slot(Interpreter(absolute(spec)), spec, [np.abs(frame) for frame in frames])[0]
     for i, a in got.items():
         slot, b = spec["slots"][i], expected[i]
+        rounding = 2 * 65 * 2.0**-24 * added[i] if kind.startswith("fconv") else 0
         if slot["type"] == "u8":
             assert (
                 np.abs(a.astype(int) - b).max() <= 1
@@ -79,8 +83,16 @@ def test_operator_computes_what_pytorch_does(kind: str, data: st.DataObject) -> 
             assert np.count_nonzero(a != b) <= 1 + a.size // 100
         else:
             # Dequantized codes are apart by a step where their codes are.
-            apart = np.abs(a - b) > 2e-6 * np.abs(b).max() + 1e-6
+            apart = np.abs(a - b) > 2e-6 * np.abs(b).max() + 1e-6 + rounding
             assert np.count_nonzero(apart) <= (1 + a.size // 100 if is_dequantized(spec, slot) else 0)
+
+
+def absolute(spec: Spec) -> Spec:
+    """The same plan with the absolute values of its weights and biases."""
+    spec = copy.deepcopy(spec)
+    for op in spec["programs"]["key"]:
+        op["tensors"] = {name: np.abs(tensor) for name, tensor in op["tensors"].items()}
+    return spec
 
 
 def is_dequantized(spec: Spec, slot: dict[str, Any]) -> bool:
