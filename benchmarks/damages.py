@@ -77,7 +77,8 @@ def damage_tree(tree, random):
         parent[key] = copy.deepcopy(value_at(tree, other))
         return f"{path} is that of {other}"
     if type(old) is int and how < 10:
-        parent[key] = random.choice([*WHOLE_NUMBERS, old + 1, old - 1, 2 * old, -old, old * 1000, old + 0.5])
+        half = old + 0.5 if abs(old) < 2**53 else 0.5
+        parent[key] = random.choice([*WHOLE_NUMBERS, old + 1, old - 1, 2 * old, -old, old * 1000, half])
     elif type(old) is float and how < 10:
         parent[key] = random.choice([*NUMBERS, -old, old * 1e-20, old * 1e20, str(old)])
     else:

@@ -71,12 +71,28 @@ def evaluate(
         sorted_axes = sorted(site.axes(attributes["axes"], rank))
         node = helper.make_node("Unsqueeze", node.input, node.output, axes=sorted_axes)
     if node.op_type == "Slice" and len(node.input) == 5:
-        ends, steps = feeds[node.input[2]], feeds[node.input[4]]
-        if any(
-            step < 0 and end >= 2**31 - 1 for step, end in zip(steps.tolist(), ends.tolist(), strict=False)
-        ):
-            raise site.refuse("a slice backwards to the largest number is read in several ways")
+        _check_backwards(site, *(feeds[name] if name else None for name in node.input))
     return _by_evaluator(site, node, feeds, opsets)
+
+
+def _check_backwards(
+    site: Site,
+    data: Constant | None,
+    starts: Constant | None,
+    ends: Constant | None,
+    axes: Constant | None,
+    steps: Constant | None,
+) -> None:
+    """Refuse a slice backwards that begins before the first element or ends at the largest number.
+
+    ONNX moves both into the tensor, NumPy, by which the evaluator computes, takes neither.
+    """
+    if data is None or starts is None or ends is None or steps is None:
+        return
+    places = range(len(starts)) if axes is None else axes.tolist()
+    for start, end, place, step in zip(starts.tolist(), ends.tolist(), places, steps.tolist(), strict=False):
+        if step < 0 and (end >= 2**31 - 1 or start < -data.shape[site.axis(place, data.ndim)]):
+            raise site.refuse("a slice backwards from before or to behind the tensor is read in several ways")
 
 
 def dequantized(

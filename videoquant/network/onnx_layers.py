@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from videoquant.network.builder import Argument, Site, Table, Value
 
 LAYERS = Table()
@@ -62,6 +64,15 @@ def _shared_out(totals: Sequence[int], auto_pad: str) -> list[int]:
     """Paddings of height and width as (top, left, bottom, right); SAME_UPPER has the odd pixel at the end."""
     less, more = [total // 2 for total in totals], [total - total // 2 for total in totals]
     return less + more if auto_pad == "SAME_UPPER" else more + less
+
+
+def refuse_skipping(
+    site: Site, x: Value, kernel: Sequence[int], strides: Sequence[int], auto_pad: str
+) -> None:
+    """Refuse a pool with auto_pad=SAME whose windows leave out two pixels or more: at which end?"""
+    sizes = zip(x.shape[2:], kernel, strides, strict=True)
+    if auto_pad.startswith("SAME") and any((math.ceil(n / s) - 1) * s + k <= n - 2 for n, k, s in sizes):
+        raise site.refuse("auto_pad=SAME that leaves out pixels is read in several ways; export pads")
 
 
 def kernel_of(site: Site, weight: Argument, kernel_shape: Sequence[int]) -> list[int]:
@@ -218,9 +229,11 @@ def max_pool(
     if auto_pad.startswith("SAME") and tuple(dilations) != (1, 1):
         raise site.refuse("a max pool with auto_pad=SAME and dilations is read in several ways; export pads")
     padding = paddings(site, x, kernel_shape, strides, dilations, pads, auto_pad)
+    refuse_skipping(site, x, kernel_shape, strides, auto_pad)
     extent = [(k - 1) * dilation + 1 for k, dilation in zip(kernel_shape, dilations, strict=True)]
+    blind = f"pads {padding} are so large that a window would see nothing but padding"
     if any(pad >= size for pad, size in zip(padding, extent * 2, strict=True)):
-        raise site.refuse(f"pads {padding} are as large as the window, which would see nothing but padding")
+        raise site.refuse(blind)
     ceil = bool(ceil_mode)
     if ceil and padding[:2] != padding[2:]:
         # Windows that would begin behind the image and what is before it are left out, so that with the
@@ -232,7 +245,13 @@ def max_pool(
             padding[2 + axis] = max(0, (count - 1) * strides[axis] + extent[axis] - near)
         ceil = False
     attributes: dict[str, Any] = {"kernel": list(kernel_shape), "stride": list(strides), "ceil": ceil}
-    return site.emit("max_pool2d", x, **attributes, padding=padding, dilation=list(dilations))
+    y = site.emit("max_pool2d", x, **attributes, padding=padding, dilation=list(dilations))
+    for axis in (0, 1):  # the taps of a dilated window may lie on both sides of a small image
+        first = np.arange(y.shape[2 + axis]) * strides[axis] - padding[axis]
+        taps = first[:, None] + np.arange(kernel_shape[axis]) * dilations[axis]
+        if not ((taps >= 0) & (taps < x.shape[2 + axis])).any(1).all():
+            raise site.refuse(blind)
+    return y
 
 
 @_onnx("AveragePool")
@@ -251,6 +270,7 @@ def average_pool(
     if tuple(dilations) != (1, 1):
         raise site.refuse("an average pool with dilations is not supported")
     top, left, bottom, right = paddings(site, x, kernel_shape, strides, (1, 1), pads, auto_pad)
+    refuse_skipping(site, x, kernel_shape, strides, auto_pad)
     if (top, left) != (bottom, right):
         if ceil_mode or not count_include_pad:
             raise site.refuse(
