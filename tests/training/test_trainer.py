@@ -6,6 +6,7 @@ import signal
 
 import pytest
 import torch
+from safetensors import safe_open
 
 import videoquant as vq
 from tests.training.conftest import ALONE, short, slim
@@ -135,3 +136,16 @@ def test_a_full_disk_keeps_the_old_state_and_is_one_line(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert path.read_text() == "old" and [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("slot", ["step", "exp_avg_sq"])
+def test_a_state_whose_optimizer_could_not_go_on_is_refused(pictures, tmp_path, slot):
+    begun = trainer(pictures, tmp_path / "t", epochs=1, optimizer="adamw")
+    assert begun.run()
+    path = tmp_path / "t" / STATE_FILE
+    with safe_open(path, "pt") as file:
+        header, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    tensors[f"optimizer.0.{slot}"] = torch.full_like(tensors[f"optimizer.0.{slot}"], -1)
+    write_tensors(path, tensors, header)
+    with pytest.raises(DataError, match=rf"{slot} of parameter 0 is below 0"):
+        trainer(pictures, tmp_path / "t", resume=True, epochs=1, optimizer="adamw")

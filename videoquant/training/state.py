@@ -110,6 +110,9 @@ def _slots(tensors: dict[str, Tensor], optimizer: Optimizer, what: str) -> dict[
         like = parameters[place]
         wanted = {name: like.new_zeros(()) if name == "step" else like for name in SLOTS[type(optimizer)]}
         check_tensors(found, wanted, f"{what}: parameter {place}", DataError)
+        for name in ("step", "exp_avg_sq"):  # a count, and a mean of squares
+            if name in found and not bool((found[name] >= 0).all()):
+                raise DataError(f"{what}: {name} of parameter {place} is below 0")
     return slots
 
 
