@@ -23,7 +23,7 @@ from videoquant.quantizers.features import POOL
 from videoquant.quantizers.grid import SMALLEST_SCALE, Grid
 from videoquant.quantizers.placement import LayerBits, Point, layer_bits, points
 from videoquant.quantizers.predictor import Predictor
-from videoquant.quantizers.weights import WeightCodes, output_axis, weight_groups
+from videoquant.quantizers.weights import WeightCodes, output_axis, span, weight_groups
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import (
     ActivationGrid,
@@ -126,8 +126,7 @@ def _check_codes(node: Node, weights: WeightCodes, what: str) -> None:
     if weights.axis != output_axis(node) or not 2 <= weights.bits <= 8:
         raise NetworkError(f"{what}: {weights.bits} bits with scales along axis {weights.axis}")
     symmetric = codes.dtype == torch.int8
-    last = 2 ** (weights.bits - 1) - 1 if symmetric else 2**weights.bits - 1
-    first = -last if symmetric else 0
+    first, last = span(weights.bits, symmetric)
     if codes.numel() == 0 or int(codes.min()) < first or int(codes.max()) > last:
         raise NetworkError(f"{what}: codes of {weights.bits} bits must be {first} to {last}")
     if not first <= weights.zero_point <= last or (symmetric and weights.zero_point):
@@ -219,8 +218,7 @@ def _read_grid(
             predictor_from_json(data["predictor"], what), scheme.range_estimator, bits, symmetric
         )
     grid: Grid = read(Grid, data, what, NetworkError)
-    last = 2 ** (bits - 1) - 1 if symmetric else 2**bits - 1
-    first = -last if symmetric else 0
+    first, last = span(bits, symmetric)
     if (grid.low, grid.high) != (first, last) or not first <= grid.zero_point <= last:
         raise NetworkError(
             f"{what}: codes {grid.low} to {grid.high} with zero at {grid.zero_point}; {bits} bits have "

@@ -67,7 +67,7 @@ class WeightCodes:
 
     def fake_quantize(self, weight: Tensor) -> Tensor:
         """Other weights on the same grid, with gradients to them and to the scale: for training."""
-        low, high = _span(self.bits, symmetric=self.codes.dtype == torch.int8)
+        low, high = span(self.bits, symmetric=self.codes.dtype == torch.int8)
         if self.scale.numel() == 1:
             return fake_quantize(weight, self.scale, self.zero_point, low, high)
         rows = outputs_first(weight, self.axis, self.groups)
@@ -80,7 +80,7 @@ class WeightCodes:
 
     def requantized(self, weight: Tensor) -> WeightCodes:
         """Other weights on the same grid: what `fake_quantize` gives, as codes."""
-        low, high = _span(self.bits, symmetric=self.codes.dtype == torch.int8)
+        low, high = span(self.bits, symmetric=self.codes.dtype == torch.int8)
         scale = self.scale.detach()
         steps = (weight.detach() * self._along(scale.reciprocal())).round()
         codes = (steps + self.zero_point).clamp(low, high).to(self.codes.dtype)
@@ -111,7 +111,7 @@ def quantize_weights(
     if granularity == "asymmetric":
         low, high = (float(v) for v in torch.aminmax(weight))
         low, high = min(low, 0.0), max(high, 0.0)
-        first, last = _span(bits, symmetric=False)
+        first, last = span(bits, symmetric=False)
         scale = torch.tensor([max((high - low) / last, SMALLEST_SCALE)], dtype=torch.float32, device="cpu")
         zero_point = min(last, max(first, round(-low / float(scale))))
         codes = (weight * scale.reciprocal()).round().add(zero_point).clamp(first, last)
@@ -120,7 +120,7 @@ def quantize_weights(
     per_channel = granularity == "per-channel"
     channels = outputs_first(weight, axis, groups) if per_channel else weight
     rows = channels.flatten(1) if per_channel else weight.reshape(1, -1)
-    last = _span(bits, symmetric=True)[1]
+    last = span(bits, symmetric=True)[1]
     extreme = rows.abs().amax(1)
     clip = _best_clips(rows, extreme, last) if isinstance(estimator, MSE) else extreme
     scale = (clip / last).clamp_min(SMALLEST_SCALE)
@@ -152,7 +152,8 @@ def outputs_first(weight: Tensor, axis: int, groups: int) -> Tensor:
     return weight.reshape(groups, -1, *weight.shape[1:]).transpose(1, 2).flatten(0, 1)
 
 
-def _span(bits: int, symmetric: bool) -> tuple[int, int]:
+def span(bits: int, symmetric: bool) -> tuple[int, int]:
+    """The first and the last code of so many bits."""
     return (1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1) if symmetric else (0, 2**bits - 1)
 
 
