@@ -5,7 +5,7 @@
 A chip is fitted to the four figures of one network and predicts the four of the other, both ways; then to all
 eight, and to seven of them to predict the eighth. DDRNet-23-slim at 1024×2048 (Cityscapes),
 HRNet-w32 at 256×256 (JHMDB). Weights are random: times do not depend on them. Writes results/resq_table3.json
-and .png, and the chip fitted to all eight figures, videoquant/costs/chips/resq-accelerator.toml.
+and .png, and the chip fitted to all eight figures, src/videoquant/costs/chips/resq-accelerator.toml.
 """
 
 from dataclasses import replace
@@ -33,7 +33,7 @@ OTHER_ARRAYS = ((16, 16), (64, 64))
 ENERGY = Energy(
     {(w, a): (0.2 * w * a / 64 + 0.1) * 1e-12 for w in (8, 4) for a in (8, 4)}, 162.5e-12, 12.5e-12
 )
-SHIPPED = Path(__file__).parents[1] / "videoquant/costs/chips/resq-accelerator.toml"
+SHIPPED = Path(__file__).parents[1] / "src/videoquant/costs/chips/resq-accelerator.toml"
 COMMENT = """The low-power fixed-point accelerator of the ResQ paper's Table 3 (supplement), a simulator of a
 future Snapdragon NPU, as far as its eight run times tell: peak, gain, bandwidth and buffer are fitted to
 them by experiments/resq_table3.py, which reports the errors. The array is an assumption: Qualcomm's matrix

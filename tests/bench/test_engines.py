@@ -13,9 +13,9 @@ from videoquant._native import isas
 from videoquant.bench import field, onnxruntime_engine, openvino_engine
 from videoquant.bench.contender import MissingPackageError
 from videoquant.data.video import Frame
-from videoquant.engine.session import MODES
 from videoquant.network.graph import Node
 from videoquant.network.onnx_writer import write_onnx
+from videoquant.runtime.session import MODES
 from videoquant.schemes import Scheme
 
 FOLLOWING = [

@@ -13,7 +13,7 @@ from tests.engine.agreement import as_pixels, read_by
 from tests.engine.plan_interpreter import Interpreter
 from videoquant.engine.body import split
 from videoquant.engine.lower import lower
-from videoquant.engine.stream import Stream
+from videoquant.runtime.stream import Stream
 
 # What adds in an order, or approximates by a formula, of its own: the engine's are not PyTorch's.
 FREE_KINDS = {"avg_pool", "global_pool", "adaptive_avg_pool", "softmax", "fconv", "fconv_transpose"}

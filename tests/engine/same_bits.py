@@ -9,7 +9,7 @@ from tests.engine.lockstep import stores
 from videoquant import _native
 from videoquant.api import quantize
 from videoquant.engine.lower import lower
-from videoquant.engine.session import frame_only
+from videoquant.runtime.session import frame_only
 
 CALIBRATION, FRAMES = 24, 14
 

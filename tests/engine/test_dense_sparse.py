@@ -12,7 +12,7 @@ from tests.engine.zoo import captured
 from tests.networks import moving_frames, small_network
 from videoquant import _native
 from videoquant.engine.lower import lower
-from videoquant.engine.stream import Stream
+from videoquant.runtime.stream import Stream
 
 SCHEMES = """
 w8a8 ds=1% | w4a4 ds=3% | w8a4 ds=50% | w8a4 asymmetric ds=5% | w8a8->w4a4 T=3 ds=2% | w8a4 head=fp ds=1%

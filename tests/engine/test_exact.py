@@ -22,8 +22,8 @@ from tests.engine.zoo import ZOO, captured
 from tests.networks import moving_frames
 from videoquant import _native
 from videoquant.api import capture_model
-from videoquant.engine.session import open_session
 from videoquant.network.graph import Network
+from videoquant.runtime.session import open_session
 
 ENGINES = ["interpreter", *_native.isas()]
 SCHEMES = [

@@ -12,7 +12,7 @@ from tests.engine.agreement import Forced
 from tests.engine.plan_interpreter import Interpreter
 from tests.networks import moving_frames
 from videoquant.engine.lower import lower
-from videoquant.engine.stream import Stream
+from videoquant.runtime.stream import Stream
 
 
 def key_program(module, text="w8a8"):

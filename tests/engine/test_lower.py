@@ -11,8 +11,8 @@ from tests.engine.random_networks import Builder
 from tests.engine.zoo import ZOO, Ends, captured
 from tests.networks import moving_frames, small_network
 from videoquant.engine.lower import lower
-from videoquant.engine.stream import Stream
 from videoquant.network.graph import Network
+from videoquant.runtime.stream import Stream
 
 SCHEMES = """
 w8a8 | w4a4 | w2a2 | w3a5 head=2 tail=2 | w8a8 per-tensor | w8a4 asymmetric aciq | w4a4 head=fp tail=fp

@@ -11,7 +11,7 @@ from tests.engine.zoo import ZOO, captured
 from tests.networks import moving_frames, small_network
 from videoquant import _native
 from videoquant.engine.lower import lower
-from videoquant.engine.stream import Stream
+from videoquant.runtime.stream import Stream
 
 SCHEMES = [
     "w8a8",

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from tests.engine.plan_interpreter import Interpreter
 from videoquant import _native
-from videoquant.engine.predictions import Predictions
-from videoquant.engine.sizes import channels_last
 from videoquant.engine.tables import unsigned
 from videoquant.quantizers.features import DEFAULT, POOL, features
 from videoquant.quantizers.predictor import Predictor
 from videoquant.quantizers.ranges import MinMax, Threshold
+from videoquant.runtime.predictions import Predictions
+from videoquant.runtime.sizes import channels_last
 from videoquant.simulate.activations import PredictedGrid
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from videoquant.engine.session import Session
+from videoquant.runtime.session import Session
 
 
 def changed(

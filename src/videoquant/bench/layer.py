@@ -11,8 +11,8 @@ from torch import Tensor
 from videoquant.api import quantize
 from videoquant.bench.ranges import CHANNELS, DENSITIES, UNIT, Timed, weights
 from videoquant.engine import lower
-from videoquant.engine.session import open_session
 from videoquant.network.graph import Network, Node
+from videoquant.runtime.session import open_session
 
 CONVOLUTION = {"stride": [1, 1], "dilation": [1, 1], "groups": 1}
 

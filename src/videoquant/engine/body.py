@@ -15,9 +15,9 @@ from torch import Tensor
 
 from videoquant.engine.elementwise import BINARY, is_elementwise
 from videoquant.engine.operators import CannotLower, Operator, operator
-from videoquant.engine.sizes import Size, broadcasts, size_of
 from videoquant.errors import NetworkError
 from videoquant.network.graph import Network, Node
+from videoquant.runtime.sizes import Size, broadcasts, size_of
 
 Shape = Sequence[int]
 

@@ -11,9 +11,9 @@ from tests.engine.plan_interpreter import Interpreter
 from tests.networks import moving_frames, small_network
 from videoquant.data.video import Frame
 from videoquant.engine.lower import lower
-from videoquant.engine.session import open_session
-from videoquant.engine.stream import Stream
 from videoquant.errors import StreamWarning
+from videoquant.runtime.session import open_session
+from videoquant.runtime.stream import Stream
 
 
 @pytest.fixture(scope="module")

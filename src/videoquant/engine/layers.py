@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from videoquant.engine.sizes import Size
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.weights import WeightCodes, output_axis, outputs_first, weight_groups
+from videoquant.runtime.sizes import Size
 
 
 def integer_layer(

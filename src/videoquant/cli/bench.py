@@ -33,13 +33,13 @@ from videoquant.cli.options import (
 from videoquant.cli.targets import Folder, check_targets
 from videoquant.data.video import Clip
 from videoquant.engine import vnni_ceiling
-from videoquant.engine.session import MODES
 from videoquant.errors import DataError
 from videoquant.files import atomic_write, output_folder
 from videoquant.made import made_by
 from videoquant.report.bench_plot import write_bench_plot
 from videoquant.report.bench_table import SPARE, bench_table
 from videoquant.report.table import narrowed
+from videoquant.runtime.session import MODES
 from videoquant.schemes import Scheme
 from videoquant.tasks import task_for
 

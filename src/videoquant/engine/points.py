@@ -9,11 +9,11 @@ from typing import Any, Literal
 from videoquant.axes import Residual
 from videoquant.engine.body import Body
 from videoquant.engine.fusion import Group
-from videoquant.engine.sizes import Size
 from videoquant.engine.tables import Grids, Slots
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import Point
 from videoquant.quantizers.weights import WeightCodes
+from videoquant.runtime.sizes import Size
 from videoquant.simulate.activations import ActivationGrid, DynamicGrid, PredictedGrid, StaticGrid, make_grid
 from videoquant.simulate.quantized import QuantizedNetwork
 

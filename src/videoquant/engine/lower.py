@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from videoquant.engine.body import split
 from videoquant.engine.fusion import fuse
-from videoquant.engine.plan import Plan
 from videoquant.engine.points import FrameKind, residual_time
 from videoquant.engine.program import Program
 from videoquant.engine.tables import Grids, Slots
 from videoquant.errors import SchemeError
+from videoquant.runtime.plan import Plan
 from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
 

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from videoquant.engine.predictions import Predictions
-from videoquant.engine.session import Session
-from videoquant.engine.sizes import channels_last
 from videoquant.engine.tables import unsigned
+from videoquant.runtime.predictions import Predictions
+from videoquant.runtime.session import Session
+from videoquant.runtime.sizes import channels_last
 from videoquant.saved_network import predictor_from_json
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import DynamicGrid, PredictedGrid

@@ -12,9 +12,9 @@ from torch import Tensor
 from videoquant.api import quantize
 from videoquant.bench.contender import Runner
 from videoquant.engine import Plan, load_plan, lower
-from videoquant.engine.session import MODES, frame_only
 from videoquant.errors import SchemeError
 from videoquant.network.graph import Network
+from videoquant.runtime.session import MODES, frame_only
 from videoquant.schemes import Scheme
 
 

@@ -23,9 +23,9 @@ from typing import Any
 from torch import Tensor
 
 from videoquant.data.video import Frame
-from videoquant.engine.plan import Plan
 from videoquant.errors import CalibrationWarning, DataError
 from videoquant.network.preprocessing import prepare
+from videoquant.runtime.plan import Plan
 from videoquant.tasks.base import Task
 from videoquant.tasks.sqnr import Sqnr
 

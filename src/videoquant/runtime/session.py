@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from videoquant import _native
 from videoquant.axes import DenseSparse
-from videoquant.engine.plan import Plan
-from videoquant.engine.predictions import Predictions
 from videoquant.errors import NetworkError, SchemeError, refused_as
 from videoquant.limits import check_size
+from videoquant.runtime.plan import Plan
+from videoquant.runtime.predictions import Predictions
 from videoquant.schemes import Scheme
 
 MODES = ("frame", "exact", "bounded")

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.data.video import Frame
-from videoquant.engine.changed import changed
-from videoquant.engine.plan import Plan
-from videoquant.engine.ranges import Ranges, as_value, read_pause
-from videoquant.engine.session import Session
-from videoquant.engine.sizes import channels_last
 from videoquant.errors import DataError, SchemeError, refused_as
 from videoquant.network.graph import unwrap
 from videoquant.network.operators import OPERATORS
 from videoquant.network.preprocessing import prepare
+from videoquant.runtime.changed import changed
+from videoquant.runtime.plan import Plan
+from videoquant.runtime.ranges import Ranges, as_value, read_pause
+from videoquant.runtime.session import Session
+from videoquant.runtime.sizes import channels_last
 from videoquant.simulate.stream import warn_of_sizes
 from videoquant.torch_settings import plain_math
 

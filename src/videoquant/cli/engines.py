@@ -14,8 +14,8 @@ from videoquant.cli.console import note, progress_bar
 from videoquant.comparison import AnyStream
 from videoquant.data.video import Clip
 from videoquant.engine import Plan, calibrate_thresholds, lower
-from videoquant.engine.session import MODES, check_mode, frame_only
 from videoquant.errors import NetworkError, SchemeError
+from videoquant.runtime.session import MODES, check_mode, frame_only
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import Task
 

@@ -27,7 +27,7 @@ from videoquant.network.preprocessing import Preprocessing
 from videoquant.schemes import Scheme
 
 if TYPE_CHECKING:
-    from videoquant.engine.stream import Stream
+    from videoquant.runtime.stream import Stream
 
 FORMAT = "videoquant plan"
 VERSION = 1
@@ -69,8 +69,8 @@ class Plan:
         mode, thresholds, isa: see `open_session`. refresh: frames from one that is computed in full to the
         next, see `Stream`. Raises `SchemeError` where they do not fit the plan.
         """
-        from videoquant.engine.session import open_session
-        from videoquant.engine.stream import Stream
+        from videoquant.runtime.session import open_session
+        from videoquant.runtime.stream import Stream
 
         return Stream(self, open_session(self, mode, threads, thresholds or {}, isa), refresh)
 
@@ -122,7 +122,7 @@ def load_plan(path: str | Path) -> Plan:
 
     That is cut and damaged files, other versions, and files that ask for more memory than `limits` allows.
     """
-    from videoquant.engine.plan_checks import check_plan
+    from videoquant.runtime.plan_checks import check_plan
 
     path = Path(path)
     check_safetensors(path, NetworkError)

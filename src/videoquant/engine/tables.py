@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from videoquant.engine.sizes import Size
 from videoquant.quantizers.grid import Grid
+from videoquant.runtime.sizes import Size
 
 
 class Slots:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from videoquant.engine.body import Body
 from videoquant.engine.elementwise import BINARY, is_elementwise
-from videoquant.engine.sizes import Size
 from videoquant.network.graph import Node
+from videoquant.runtime.sizes import Size
 
 
 @dataclass

@@ -14,8 +14,8 @@ from typing import Any
 
 from videoquant.engine.body import Body
 from videoquant.engine.fusion import Group
-from videoquant.engine.sizes import Size
 from videoquant.quantizers.features import sample_steps
+from videoquant.runtime.sizes import Size
 
 
 def early_samples(

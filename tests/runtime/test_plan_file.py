@@ -13,8 +13,8 @@ from tests.engine.plan_interpreter import Interpreter
 from tests.engine.zoo import Ends, captured
 from tests.networks import moving_frames, small_network
 from videoquant.engine.lower import lower
-from videoquant.engine.plan import load_plan
-from videoquant.engine.stream import Stream
+from videoquant.runtime.plan import load_plan
+from videoquant.runtime.stream import Stream
 
 
 def outputs(plan, frames):

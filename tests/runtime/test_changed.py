@@ -10,7 +10,7 @@ import videoquant as vq
 from tests.networks import moving_frames, small_network
 from videoquant.data.video import Frame
 from videoquant.engine import lower
-from videoquant.engine.changed import changed
+from videoquant.runtime.changed import changed
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import torch
 
-from videoquant.engine.ranges import Measure, Predict, read_pause
 from videoquant.engine.tables import unsigned
 from videoquant.errors import NetworkError
 from videoquant.limits import check_size
 from videoquant.network.operators import OPERATORS
+from videoquant.runtime.ranges import Measure, Predict, read_pause
 
 if TYPE_CHECKING:
-    from videoquant.engine.plan import Plan
+    from videoquant.runtime.plan import Plan
 
 
 def check_plan(plan: Plan) -> None:

@@ -13,10 +13,10 @@ from videoquant.engine.layers import float_layer, integer_layer
 from videoquant.engine.pauses import measure, predict
 from videoquant.engine.points import FrameKind, Stores, Use, layer_weights, made_by, residual_time, uses
 from videoquant.engine.samples import early_samples, sampled_layer, sampled_size
-from videoquant.engine.sizes import Size, channels_last
 from videoquant.engine.tables import Grids, Slots
 from videoquant.network.graph import Node
 from videoquant.quantizers.placement import Point
+from videoquant.runtime.sizes import Size, channels_last
 from videoquant.simulate.activations import DynamicGrid
 from videoquant.simulate.quantized import QuantizedNetwork
 
