@@ -4,10 +4,10 @@
     python benchmarks/golden.py compare FOLDER [--models FOLDER] [--video CLIP]
 
 `write` runs eight networks under twelve schemes, in simulation and in every mode of the engine on every
-instruction set of this CPU, and keeps a digest of each frame's outputs in FOLDER/golden.json; beside it the files
-of two small networks as that version saves them (.vq and .plan). `compare` runs all of it again and reads those
-files, says what differs and ends with exit code 1 where something does. Run both on one machine: what lies
-between layers may round otherwise on another CPU.
+instruction set of this CPU, and keeps a digest of each frame's outputs in FOLDER/golden.json; beside it the
+files of two small networks as that version saves them (.vq and .plan). `compare` runs all of it again, reads
+those files, says what differs, and ends with exit code 1 where something does. Run both on one machine: what
+lies between layers may round otherwise on another CPU.
 """
 
 import argparse

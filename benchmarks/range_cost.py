@@ -158,7 +158,7 @@ def layer(size, repeats):
 
 def predict(watched, predictors, values):
     """A frame's QPP: the features at all positions, then all predictions."""
-    seen = {value: look.look(values[value], None) for value, look in watched.items()}
+    seen = {value: look.extract(values[value], None) for value, look in watched.items()}
     return [predictor(seen) for predictor in predictors]
 
 

@@ -13,14 +13,14 @@ import numpy as np
 from common import arguments, cases, dress, figure, save, store
 
 from videoquant.calibration.calibrate import layer_weights
+from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.calibration.predictors import fit_linear
 from videoquant.calibration.survey import select
-from videoquant.calibration.walk import Walk
 from videoquant.quantizers.features import DEFAULT, POOL
 from videoquant.quantizers.placement import layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible
 from videoquant.schemes import Scheme
-from videoquant.simulate.parameters import Watched
+from videoquant.simulate.parameters import FeatureSpec
 
 COUNTS = (1, 2, 3, 5, 8, 12, 20, 30, 49)
 SAMPLES = 96  # at most: half of them fit
@@ -33,7 +33,9 @@ def errors(case) -> dict[str, list[float]]:
     quantizers = points(network, layer_bits(network, scheme))
     positions = resolve(network, (case.at,), quantizers)
     at = responsible(network, positions, quantizers)
-    walk = Walk(network, scheme, layer_weights(network, scheme), {positions[0]: Watched(POOL, ())})
+    walk = CalibrationPass(
+        network, scheme, layer_weights(network, scheme), {positions[0]: FeatureSpec(POOL, ())}
+    )
     walk.run([[x] for x in samples], None)
     features = walk.features[positions[0], False]
     ranges = [walk.ranges[point, False] for point in at]

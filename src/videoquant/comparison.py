@@ -30,8 +30,8 @@ from videoquant.errors import DataError
 from videoquant.interrupt import deferred_interrupt
 from videoquant.network.frames import as_pixels
 from videoquant.network.graph import Network, Node
-from videoquant.quantizers.placement import Point
-from videoquant.quantizers.predictor import Seen
+from videoquant.quantizers.placement import QuantizationPoint
+from videoquant.quantizers.predictor import Features
 from videoquant.simulate.activations import ActivationGrid, PredictedGrid
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
@@ -199,7 +199,7 @@ class _Contender:
         self.layers: dict[str, Sqnr] = {}
         self.bops: dict[bool, list[float]] = {True: [], False: []}
         self.shares: dict[str, dict[int, float]] = {}
-        self.ranges: dict[tuple[Point, bool], PredictedRanges] = {}
+        self.ranges: dict[tuple[QuantizationPoint, bool], PredictedRanges] = {}
 
     def step(
         self,
@@ -256,7 +256,7 @@ class _Contender:
         self.row.per_frame.append(measured)
         return output
 
-    def _probe(self, point: Point, x: Tensor, source: ActivationGrid, seen: Seen) -> None:
+    def _probe(self, point: QuantizationPoint, x: Tensor, source: ActivationGrid, seen: Features) -> None:
         """Note a predicted range beside the one that `Dynamic` would have taken."""
         if not isinstance(source, PredictedGrid):
             return
@@ -271,7 +271,7 @@ class _Contender:
         measured = self.scheme.range_estimator.measure(x, source.bits, source.symmetric)
         ranges.measured.append(measured[1])
 
-    def _mean_density(self, densities: dict[Point, float]) -> float:
+    def _mean_density(self, densities: dict[QuantizationPoint, float]) -> float:
         """A frame's density, weighted by the MACs of the layers that see it."""
         macs, points = self.network.macs, self.points
         total = sum(macs[layer] for layer in points)

@@ -21,7 +21,7 @@ from videoquant.network.node_json import check_frame, read_nodes
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.quantizers.features import POOL
 from videoquant.quantizers.grid import SMALLEST_SCALE, Grid
-from videoquant.quantizers.placement import LayerBits, Point, layer_bits, points
+from videoquant.quantizers.placement import LayerBits, QuantizationPoint, layer_bits, points
 from videoquant.quantizers.predictor import Predictor
 from videoquant.quantizers.weights import WeightCodes, output_axis, span, weight_groups
 from videoquant.schemes import Scheme
@@ -169,14 +169,14 @@ def _check_weights(
 
 def _read_all_grids(
     stored: dict[str, Any], network: Network, scheme: Scheme, bits: dict[str, LayerBits], what: str
-) -> dict[Point, PointGrids]:
+) -> dict[QuantizationPoint, PointGrids]:
     standing = points(network, bits)
     odd = stored.keys() ^ {str(point) for point in standing.values()}
     if odd:
         raise NetworkError(f"{what}: grids of {min(odd)!r} are missing, or nothing is quantized there")
     known = {network.input}  # values that are computed by then
     features: dict[tuple[str, bool], tuple[str, ...]] = {}
-    found: dict[Point, PointGrids] = {}
+    found: dict[QuantizationPoint, PointGrids] = {}
     for node in network.nodes:
         point = standing.get(node.name)
         if point is not None and point not in found:

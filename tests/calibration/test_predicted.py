@@ -7,7 +7,7 @@ import torch
 import videoquant as vq
 from tests.networks import moving_frames, small_network
 from videoquant.calibration.calibrate import walks
-from videoquant.calibration.walk import Walk
+from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.errors import CalibrationWarning
 from videoquant.quantizers.features import DEFAULT
 from videoquant.simulate.activations import PredictedGrid, StaticGrid
@@ -75,7 +75,7 @@ def test_the_range_used_is_the_one_predicted_from_this_frame(network):
 
     def observe(node, y):
         if node.name == position:
-            seen[position] = quantized.watched[position].look(y, None)
+            seen[position] = quantized.watched[position].extract(y, None)
 
     quantized.stream().run(
         frame, observe, lambda point, x, source, seen: probed.update({point: source.grid(x, seen)})
@@ -100,7 +100,7 @@ def test_the_walk_sees_what_a_stream_computes(network, text):
     scheme = vq.Scheme.parse(text)
     frames = [network.prepare(frame) for frame in clips(12)]
     quantized = vq.quantize(network, scheme, frames)
-    walk = Walk(network, scheme, quantized.weights, quantized.watched)
+    walk = CalibrationPass(network, scheme, quantized.weights, quantized.watched)
     outputs = {}
     original = walk._layer
 

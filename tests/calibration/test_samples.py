@@ -8,12 +8,12 @@ import torch
 import videoquant as vq
 from tests.networks import moving_frames, small_network
 from videoquant.calibration.calibrate import layer_weights
+from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.calibration.samples import Codes, Shelf
-from videoquant.calibration.walk import Walk
 from videoquant.quantizers.grid import Grid
 from videoquant.simulate.activations import quantize, quantize_dense_sparse
-from videoquant.simulate.parameters import Watched
-from videoquant.simulate.steps import Steps, values_of
+from videoquant.simulate.parameters import FeatureSpec
+from videoquant.simulate.quantized_tensor import QuantizedTensor, values_of
 
 
 def tensors():
@@ -83,7 +83,7 @@ def test_codes_stand_for_the_same_values(grid):
         codes.append(value)
     for i, value in enumerate(wanted):
         for found in (codes[i], codes.take(i)):
-            assert isinstance(found, Steps) == isinstance(value, Steps)
+            assert isinstance(found, QuantizedTensor) == isinstance(value, QuantizedTensor)
             assert torch.equal(values_of(found), values_of(value))
     assert codes._dense.bytes == 0
 
@@ -103,9 +103,9 @@ def test_what_is_learnt_does_not_depend_on_where_samples_lie(text):
     network, scheme = small_network(), vq.Scheme.parse(text)
     frames = [network.prepare(frame) for frame in moving_frames(24)]
     clips = [frames[i : i + scheme.period] for i in range(0, 24, scheme.period)]
-    watched = {"relu": Watched(("mean", "max"), ("mean", "max"))} if "qpp" in text else {}
+    watched = {"relu": FeatureSpec(("mean", "max"), ("mean", "max"))} if "qpp" in text else {}
     walks = [
-        Walk(network, scheme, layer_weights(network, scheme), watched, in_memory)
+        CalibrationPass(network, scheme, layer_weights(network, scheme), watched, in_memory)
         for in_memory in (0, 1 << 30)
     ]
     for walk in walks:
@@ -116,7 +116,7 @@ def test_what_is_learnt_does_not_depend_on_where_samples_lie(text):
 
 def test_nothing_is_held_after_its_last_reader():
     network, scheme = small_network(), vq.Scheme.parse("w8a8->w4a4 T=2")
-    walk = Walk(network, scheme, layer_weights(network, scheme), {})
+    walk = CalibrationPass(network, scheme, layer_weights(network, scheme), {})
     frames = moving_frames(8)
     walk.run([frames[i : i + 2] for i in range(0, 8, 2)], None)
     assert not walk._codes and not any(samples.bytes for samples in walk._shelf._live)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from videoquant.calibration.survey import best_placement, place, select
 from videoquant.quantizers.features import DEFAULT, POOL
-from videoquant.quantizers.placement import Point
-from videoquant.simulate.parameters import Watched
+from videoquant.quantizers.placement import QuantizationPoint
+from videoquant.simulate.parameters import FeatureSpec
 
 
 def total(errors, chosen):
@@ -78,7 +78,7 @@ def test_positions_do_not_depend_on_the_scale_of_a_quantizers_range(scale):
     network = SimpleNamespace(
         input="x", nodes=[SimpleNamespace(name=n) for n in ("a", "b", "c", "one", "other")]
     )
-    one, other = Point("p", 4, None), Point("q", 4, None)
+    one, other = QuantizationPoint("p", 4, None), QuantizationPoint("q", 4, None)
 
     def ranges(
         value, size, share
@@ -88,7 +88,7 @@ def test_positions_do_not_depend_on_the_scale_of_a_quantizers_range(scale):
 
     walk = SimpleNamespace(
         points={"one": one, "other": other},
-        watched={name: Watched(DEFAULT, DEFAULT) for name in names},
+        watched={name: FeatureSpec(DEFAULT, DEFAULT) for name in names},
         features={(name, False): values[name] for name in names},
         ranges={(one, False): ranges("b", 10.0, 0.05), (other, False): ranges("c", 5 * scale, 0.1)},
     )

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videoquant.errors import NetworkError
-from videoquant.network.builder import Builder, Site, chunks
+from videoquant.network.builder import Builder, OperatorContext, chunks
 
 
-def site(shape: tuple[int, ...] = (2, 6, 4, 5)) -> Site:
-    return Site(Builder("net", "x", shape), "node", "net.onnx: node 'a'")
+def site(shape: tuple[int, ...] = (2, 6, 4, 5)) -> OperatorContext:
+    return OperatorContext(Builder("net", "x", shape), "node", "net.onnx: node 'a'")
 
 
 @given(st.integers(-8, 8), st.integers(-8, 8), st.integers(1, 3), st.integers(-3, 3))

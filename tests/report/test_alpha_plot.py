@@ -13,7 +13,7 @@ import videoquant as vq
 from tests.networks import small_network
 from videoquant.calibration.alpha import LADDER, AlphaCurve, AlphaPoint
 from videoquant.report.alpha_plot import EDGE, MOST_TICKS, alpha_plot, positions, write_alpha_plot
-from videoquant.report.looks import style
+from videoquant.report.plot_style import style
 
 
 def curve(alphas: tuple[float, ...], best: float, measures: tuple[str, ...] = ()) -> AlphaCurve:

@@ -10,7 +10,7 @@ from tests.costs.chips import ROUND, scheme
 from tests.networks import small_network
 from videoquant.costs.simulator import frame_cost
 from videoquant.costs.workload import workload
-from videoquant.report.looks import style
+from videoquant.report.plot_style import style
 from videoquant.report.roofline_plot import roofline_plot, write_roofline_plot
 
 

@@ -12,7 +12,7 @@ from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.ranges import MSE, MinMax
 from videoquant.quantizers.weights import quantize_weights
 from videoquant.simulate.layer import compute_layer
-from videoquant.simulate.steps import Steps
+from videoquant.simulate.quantized_tensor import QuantizedTensor
 from videoquant.simulate.sums import LARGEST, exact_sums, input_parts
 
 PLACE = {"stride": [2, 1], "dilation": [1, 1], "padding": [1, 0, 1, 2]}
@@ -34,7 +34,7 @@ def example(kind, groups, granularity, bits, symmetric, seed, channels=8):
     codes = quantize_weights(torch.randn(shape, generator=generator) + 0.1, node, bits, granularity, MinMax())
     x = torch.randn((2, channels) if kind == "linear" else (2, channels, 5, 6), generator=generator)
     grid = Grid.symmetric(2.0, bits) if symmetric else Grid.affine(-1.0, 2.0, bits)
-    return node, codes, Steps(grid.steps(x), grid), torch.randn(8, generator=generator)
+    return node, codes, QuantizedTensor(grid.steps(x), grid), torch.randn(8, generator=generator)
 
 
 def definition(node, x, codes, added):
@@ -89,7 +89,7 @@ def test_a_faint_output_channel_is_as_exact_as_a_loud_one(kind):
     y = OPERATORS[node.op](x, weight=weight, **node.attributes)
     codes = quantize_weights(weight, node, 8, "per-channel", MSE())
     grid = Grid.affine(0, 1, 8)
-    noise = compute_layer(node, Steps(grid.steps(x), grid), codes, {"weight": weight}) - y
+    noise = compute_layer(node, QuantizedTensor(grid.steps(x), grid), codes, {"weight": weight}) - y
     others = [d for d in range(y.dim()) if d != 1]
     assert float((y.square().mean(others) / noise.square().mean(others)).min()) > 1000
 
@@ -99,7 +99,7 @@ def test_the_sparse_part_is_added_last(kind):
     node, codes, x, bias = example(kind, 1, "per-channel", 4, False, 0)
     sparse = torch.randn(x.steps.shape) * (torch.rand(x.steps.shape) < 0.1)
     tensors = {"weight": codes.values, "bias": bias}
-    y = compute_layer(node, Steps(x.steps, x.grid, sparse), codes, tensors)
+    y = compute_layer(node, QuantizedTensor(x.steps, x.grid, sparse), codes, tensors)
     part = OPERATORS[node.op](sparse, weight=codes.values, **node.attributes)
     assert torch.equal(y, compute_layer(node, x, codes, tensors) + part)
 
@@ -126,7 +126,7 @@ def test_sums_too_large_for_float32_are_rounded_once(kind, groups, granularity):
     weight = codes.codes.double() - codes.zero_point
     acc = OPERATORS[node.op](x.steps.double(), weight=weight, **node.attributes)
     assert float(acc.max()) > LARGEST
-    assert torch.equal(exact_sums(node, Steps(x.steps, grid), codes), acc.float())
+    assert torch.equal(exact_sums(node, QuantizedTensor(x.steps, grid), codes), acc.float())
 
 
 def test_a_layer_is_computed_in_the_fewest_parts():

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from videoquant.axes import FLOAT, Dynamic, Predicted
+from videoquant.calibration.calibration_pass import CalibrationPass, Progress
 from videoquant.calibration.predictors import samples_needed
 from videoquant.calibration.survey import plan, survey_needed
-from videoquant.calibration.walk import Progress, Walk
 from videoquant.errors import DataError, ran_out_of_memory
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.placement import LayerBits, layer_bits, points
 from videoquant.quantizers.weights import WeightCodes, quantize_weights
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import ActivationGrid, DynamicGrid, Unquantized
-from videoquant.simulate.parameters import LayerWeights, PointGrids, Watched
+from videoquant.simulate.parameters import FeatureSpec, LayerWeights, PointGrids
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.torch_settings import plain_math
 
@@ -52,13 +52,13 @@ def calibrate(
     if not clips:
         needed = "2 consecutive frames" if scheme.period > 1 else "1 frame"
         raise DataError(f"{scheme}: calibration needs at least {needed}; got none")
-    watched: dict[str, Watched] = {}
+    watched: dict[str, FeatureSpec] = {}
     if isinstance(scheme.ranges, Predicted):
         _enough_samples(scheme, scheme.ranges.features, clips)
     try:
         if isinstance(scheme.ranges, Predicted):
             watched = plan(network, scheme, weights, clips, progress)
-        walk = Walk(network, scheme, weights, watched)
+        walk = CalibrationPass(network, scheme, weights, watched)
         walk.run(clips, progress)
     except Exception as error:
         if not ran_out_of_memory(error):

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from videoquant.errors import CalibrationWarning
 from videoquant.network.preprocessing import Preprocessing
-from videoquant.quantizers.placement import Point
+from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.schemes import Scheme
 
 BLOCK = 4  # pixels: noise of single pixels averages out in a block, what moves does not
@@ -56,9 +56,9 @@ class Evidence:
             self.moves = [False] * len(pairs)
         self.same = len(frames) > 1 and not any(differ(frame, first) for frame in frames)
         self.blank = first[0, 0].numel() > 1 and all(_contrast(frame) <= level for frame in frames)
-        self.still: list[Point] = []
-        self.unseen: list[Point] = []
-        self.unvaried: list[Point] = []
+        self.still: list[QuantizationPoint] = []
+        self.unseen: list[QuantizationPoint] = []
+        self.unvaried: list[QuantizationPoint] = []
 
     def warn(self, scheme: Scheme, points: int) -> None:
         """Say what was not shown and what stands in, if anything. points: how many quantizers there are."""
@@ -95,6 +95,6 @@ def _contrast(frame: Tensor) -> float:
     return float((pixels.amax(2) - pixels.amin(2)).max())
 
 
-def _at(points: Sequence[Point], count: int) -> str:
+def _at(points: Sequence[QuantizationPoint], count: int) -> str:
     """Quantizers in words: how many, and the first of them."""
     return f"{len(points)} of {count} quantizers ({points[0].value!r}{', …' if len(points) > 1 else ''})"

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from videoquant.quantizers.grid import Grid
-from videoquant.simulate.steps import Represented, Steps
+from videoquant.simulate.quantized_tensor import QuantizedTensor, Represented
 
 IN_MEMORY = 512 << 20  # bytes, of all values of a walk together
 
@@ -164,7 +164,7 @@ class Codes:
             return dense(index)
         at = self._sparse_of.get(index)
         steps = dense(index).float().sub_(_first(grid))
-        return Steps(steps, grid, None if at is None else sparse(at).float())
+        return QuantizedTensor(steps, grid, None if at is None else sparse(at).float())
 
 
 def _first(grid: Grid) -> int:

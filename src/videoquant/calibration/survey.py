@@ -13,14 +13,14 @@ from sklearn.feature_selection import f_regression
 from torch import Tensor
 
 from videoquant.axes import Predicted, Static
+from videoquant.calibration.calibration_pass import Array, CalibrationPass, Progress
 from videoquant.calibration.predictors import fit_linear
-from videoquant.calibration.walk import Array, Progress, Walk
 from videoquant.network.graph import Network
 from videoquant.quantizers.features import DEFAULT, POOL, choice
-from videoquant.quantizers.placement import Point, layer_bits, points
+from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible
 from videoquant.schemes import Scheme
-from videoquant.simulate.parameters import LayerWeights, Watched
+from videoquant.simulate.parameters import FeatureSpec, LayerWeights
 
 
 def survey_needed(scheme: Scheme) -> bool:
@@ -35,7 +35,7 @@ def plan(
     weights: Mapping[str, LayerWeights],
     clips: Sequence[Sequence[Tensor]],
     progress: Progress | None,
-) -> dict[str, Watched]:
+) -> dict[str, FeatureSpec]:
     """The values that a scheme's predictors read, and which features of each."""
     assert isinstance(scheme.ranges, Predicted)
     quantizers = points(network, layer_bits(network, scheme))
@@ -44,22 +44,22 @@ def plan(
     positions = resolve(network, where, quantizers)
     known = choice(count)
     if not automatic and known:
-        return {position: Watched(known, known) for position in positions}
+        return {position: FeatureSpec(known, known) for position in positions}
 
     after = responsible(network, positions, quantizers)
     candidates = dict.fromkeys([*positions, *(point.value for point in after)]) if automatic else positions
-    walk = Walk(
+    walk = CalibrationPass(
         network,
         replace(scheme, ranges=Static()),
         weights,
-        dict.fromkeys(candidates, Watched(known or POOL, known or POOL)),
+        dict.fromkeys(candidates, FeatureSpec(known or POOL, known or POOL)),
     )
     walk.run(clips, progress)
     if automatic:
         positions = place(network, walk, positions[0], list(candidates), list(after), automatic)
     at = responsible(network, positions, quantizers)
     return {
-        position: Watched(
+        position: FeatureSpec(
             *(known or _selected(walk, position, at, count, frames) for frames in (False, True))
         )
         for position in positions
@@ -67,7 +67,12 @@ def plan(
 
 
 def place(
-    network: Network, walk: Walk, first: str, candidates: list[str], after: list[Point], count: int
+    network: Network,
+    walk: CalibrationPass,
+    first: str,
+    candidates: list[str],
+    after: list[QuantizationPoint],
+    count: int,
 ) -> tuple[str, ...]:
     """The first position and up to count − 1 more of the candidates, with the least error in all.
 
@@ -76,7 +81,7 @@ def place(
     """
     order = {value: i for i, value in enumerate((network.input, *(n.name for n in network.nodes)))}
     candidates = sorted(candidates, key=order.__getitem__)
-    first_reader: dict[Point, int] = {}
+    first_reader: dict[QuantizationPoint, int] = {}
     for layer, point in walk.points.items():
         first_reader.setdefault(point, order[layer])
     # errors[c, p]: of predicting quantizer p from candidate c; infinite where c comes too late.
@@ -144,7 +149,7 @@ def select(features: Array, ranges: Sequence[Array], count: int) -> tuple[str, .
 
 
 def _selected(
-    walk: Walk, position: str, at: Mapping[Point, str], count: int, residual: bool
+    walk: CalibrationPass, position: str, at: Mapping[QuantizationPoint, str], count: int, residual: bool
 ) -> tuple[str, ...]:
     """The features of a position that suit the quantizers it predicts; none where it predicts none."""
     mine = [point for point, where in at.items() if where == position]

@@ -95,7 +95,10 @@ def command(
     cost = frame_cost(target, work, shown, shown.period == 1) if target and work else None
     table = layer_table(graph, shown, calibrated, cost)
     console.print(narrowed(table, console, SPARE))
-    for line in [*summary(graph, shown), *(prediction(calibrated) if calibrated else looks(graph, shown))]:
+    for line in [
+        *summary(graph, shown),
+        *(prediction(calibrated) if calibrated else describe_predictors(graph, shown)),
+    ]:
         console.print(line)
     if target and work and cost:
         whole = scheme_cost(target, work, shown)
@@ -182,7 +185,7 @@ def ranges_text(grids: PointGrids) -> str:
     return " -> ".join(dict.fromkeys(words))
 
 
-def looks(network: Network, scheme: Scheme) -> list[str]:
+def describe_predictors(network: Network, scheme: Scheme) -> list[str]:
     """Where a scheme's predictors would look, for people; nothing where ranges are not predicted."""
     ranges = scheme.ranges
     if not isinstance(ranges, Predicted):

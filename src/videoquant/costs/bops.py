@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from videoquant.axes import FLOAT, DenseSparse
 from videoquant.network.graph import Network
-from videoquant.quantizers.placement import Point, layer_bits, points
+from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
 from videoquant.schemes import Scheme
 
 SPARSE_BITS = 16  # of the sparse part's values and of the weights they meet
@@ -22,8 +22,8 @@ def frame_bops(
     network: Network,
     scheme: Scheme,
     is_key: bool,
-    shares: Mapping[Point, Mapping[int, float]] | None = None,
-    densities: Mapping[Point, float] | None = None,
+    shares: Mapping[QuantizationPoint, Mapping[int, float]] | None = None,
+    densities: Mapping[QuantizationPoint, float] | None = None,
 ) -> float:
     """The BOPs of one frame.
 

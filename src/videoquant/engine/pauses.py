@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from videoquant.engine.points import FrameKind, Stores, Use
-from videoquant.quantizers.placement import Point
+from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.simulate.activations import DynamicGrid, PredictedGrid
-from videoquant.simulate.parameters import Watched
+from videoquant.simulate.parameters import FeatureSpec
 
 
 def measure(use: Use, grid: int, slot: int, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -28,8 +28,8 @@ def predict(
     value: str,
     slot: int,
     shape: tuple[int, ...],
-    watched: Watched,
-    uses: Mapping[Point, Use],
+    watched: FeatureSpec,
+    uses: Mapping[QuantizationPoint, Use],
     stores: Stores,
     kind: FrameKind,
 ) -> dict[str, Any]:

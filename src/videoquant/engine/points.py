@@ -11,7 +11,7 @@ from videoquant.engine.body import Body
 from videoquant.engine.fusion import Group
 from videoquant.engine.tables import Grids, Slots
 from videoquant.quantizers.grid import Grid
-from videoquant.quantizers.placement import Point
+from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.quantizers.weights import WeightCodes
 from videoquant.runtime.sizes import Size
 from videoquant.simulate.activations import ActivationGrid, DynamicGrid, PredictedGrid, StaticGrid, make_grid
@@ -30,7 +30,7 @@ class Use:
     integers, floats: whether layers read its codes; whether layers with float weights read their values.
     """
 
-    point: Point
+    point: QuantizationPoint
     value: str
     source: ActivationGrid
     late: bool

@@ -15,7 +15,7 @@ from videoquant.engine.points import FrameKind, Stores, Use, layer_weights, made
 from videoquant.engine.samples import early_samples, sampled_layer, sampled_size
 from videoquant.engine.tables import Grids, Slots
 from videoquant.network.graph import Node
-from videoquant.quantizers.placement import Point
+from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.runtime.sizes import Size, channels_last
 from videoquant.simulate.activations import DynamicGrid
 from videoquant.simulate.quantized import QuantizedNetwork
@@ -57,7 +57,7 @@ class Program:
         self.ops: list[dict[str, Any]] = []
         self.pauses: list[dict[str, Any]] = []
         self._constants()
-        ready: set[Point] = set()
+        ready: set[QuantizationPoint] = set()
         for index, group in enumerate(groups):
             point = quantized.points.get(group.head.name) if group.head else None
             if point is not None and point not in ready:

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from videoquant.network.builder import Argument, Site, Table, Value, dimensions
+from videoquant.network.builder import Argument, OperatorContext, OperatorRegistry, Value, dimensions
 
-ATEN = Table()
+ATEN = OperatorRegistry()
 _aten = ATEN.register
 
 
@@ -22,7 +22,7 @@ def pair(numbers: int | Sequence[int]) -> list[int]:
 
 @_aten("conv2d")
 def conv2d(
-    site: Site,
+    site: OperatorContext,
     x: Value,
     weight: Argument,
     bias: Argument | None = None,
@@ -43,7 +43,7 @@ def conv2d(
 
 @_aten("conv_transpose2d")
 def conv_transpose2d(
-    site: Site,
+    site: OperatorContext,
     x: Value,
     weight: Argument,
     bias: Argument | None = None,
@@ -60,7 +60,7 @@ def conv_transpose2d(
 
 @_aten("convolution")
 def convolution(
-    site: Site,
+    site: OperatorContext,
     x: Value,
     weight: Argument,
     bias: Argument | None,
@@ -77,12 +77,12 @@ def convolution(
 
 
 @_aten("linear")
-def linear(site: Site, x: Value, weight: Argument, bias: Argument | None = None) -> Value:
+def linear(site: OperatorContext, x: Value, weight: Argument, bias: Argument | None = None) -> Value:
     return site.convolve("linear", x, weight, bias)
 
 
 @_aten("matmul", "mm")
-def matmul(site: Site, x: Argument, weight: Argument) -> Value:
+def matmul(site: OperatorContext, x: Argument, weight: Argument) -> Value:
     matrix = site.fixed(weight, "weights (the second factor)")
     if matrix.dim() != 2:
         raise site.refuse(f"its weights must be a matrix; they have shape {tuple(matrix.shape)}")
@@ -91,7 +91,7 @@ def matmul(site: Site, x: Argument, weight: Argument) -> Value:
 
 @_aten("addmm")
 def addmm(
-    site: Site, bias: Argument, x: Argument, weight: Argument, *, beta: float = 1, alpha: float = 1
+    site: OperatorContext, bias: Argument, x: Argument, weight: Argument, *, beta: float = 1, alpha: float = 1
 ) -> Value:
     matrix = site.fixed(weight, "weights").T * alpha
     biases = (site.fixed(bias, "biases") * beta).broadcast_to(1, len(matrix))
@@ -100,7 +100,7 @@ def addmm(
 
 @_aten("_native_batch_norm_legit_no_training")
 def batch_norm(
-    site: Site,
+    site: OperatorContext,
     x: Value,
     weight: Tensor | None,
     bias: Tensor | None,
@@ -115,7 +115,7 @@ def batch_norm(
 def _unary(name: str, op: str | None = None, **attributes: Any) -> None:
     """An operator without arguments of its own."""
 
-    def unary(site: Site, x: Value) -> Value:
+    def unary(site: OperatorContext, x: Value) -> Value:
         return site.emit(op or name, x, **attributes)
 
     _aten(name)(unary)
@@ -128,7 +128,7 @@ _unary("relu6", "clamp", min=0.0, max=6.0)
 
 
 @_aten("clamp", "hardtanh")
-def clamp(site: Site, x: Value, min: Any = None, max: Any = None) -> Value:
+def clamp(site: OperatorContext, x: Value, min: Any = None, max: Any = None) -> Value:
     limits = {"min": min, "max": max}
     numbers: dict[str, Any] = {
         side: float(site.fixed(v, "limits")) for side, v in limits.items() if v is not None
@@ -137,41 +137,41 @@ def clamp(site: Site, x: Value, min: Any = None, max: Any = None) -> Value:
 
 
 @_aten("clamp_min")
-def clamp_min(site: Site, x: Value, min: Any) -> Value:
+def clamp_min(site: OperatorContext, x: Value, min: Any) -> Value:
     return clamp(site, x, min)
 
 
 @_aten("clamp_max")
-def clamp_max(site: Site, x: Value, max: Any) -> Value:
+def clamp_max(site: OperatorContext, x: Value, max: Any) -> Value:
     return clamp(site, x, None, max)
 
 
 @_aten("leaky_relu")
-def leaky_relu(site: Site, x: Value, negative_slope: float = 0.01) -> Value:
+def leaky_relu(site: OperatorContext, x: Value, negative_slope: float = 0.01) -> Value:
     return site.emit("leaky_relu", x, slope=float(negative_slope))
 
 
 @_aten("prelu", "_prelu_kernel")
-def prelu(site: Site, x: Value, weight: Argument) -> Value:
+def prelu(site: OperatorContext, x: Value, weight: Argument) -> Value:
     return site.emit("prelu", x, tensors={"weight": site.fixed(weight, "slopes").flatten()})
 
 
 @_aten("gelu")
-def gelu(site: Site, x: Value, *, approximate: str = "none") -> Value:
+def gelu(site: OperatorContext, x: Value, *, approximate: str = "none") -> Value:
     return site.emit("gelu", x, approximate=approximate)
 
 
 @_aten("elu")
-def elu(site: Site, x: Value, alpha: float = 1.0) -> Value:
+def elu(site: OperatorContext, x: Value, alpha: float = 1.0) -> Value:
     return site.emit("elu", x, alpha=float(alpha))
 
 
 @_aten("softmax", "_softmax")
-def softmax(site: Site, x: Value, dim: int, dtype: Any = None) -> Value:
+def softmax(site: OperatorContext, x: Value, dim: int, dtype: Any = None) -> Value:
     return site.emit("softmax", x, dim=dim % len(x.shape))
 
 
-def _scaled(site: Site, argument: Argument, alpha: float) -> Value:
+def _scaled(site: OperatorContext, argument: Argument, alpha: float) -> Value:
     """argument · alpha, where alpha is a number of add and sub."""
     if alpha == 1:
         return site.value(argument)
@@ -181,43 +181,43 @@ def _scaled(site: Site, argument: Argument, alpha: float) -> Value:
 
 
 @_aten("add")
-def add(site: Site, x: Argument, other: Argument, *, alpha: float = 1) -> Value:
+def add(site: OperatorContext, x: Argument, other: Argument, *, alpha: float = 1) -> Value:
     return site.emit("add", site.value(x), _scaled(site, other, alpha))
 
 
 @_aten("sub")
-def sub(site: Site, x: Argument, other: Argument, *, alpha: float = 1) -> Value:
+def sub(site: OperatorContext, x: Argument, other: Argument, *, alpha: float = 1) -> Value:
     return site.emit("sub", site.value(x), _scaled(site, other, alpha))
 
 
 @_aten("rsub")
-def rsub(site: Site, x: Argument, other: Argument, alpha: float = 1) -> Value:
+def rsub(site: OperatorContext, x: Argument, other: Argument, alpha: float = 1) -> Value:
     return site.emit("sub", site.value(other), _scaled(site, x, alpha))
 
 
 @_aten("mul")
-def mul(site: Site, x: Argument, other: Argument) -> Value:
+def mul(site: OperatorContext, x: Argument, other: Argument) -> Value:
     return site.emit("mul", site.value(x), site.value(other))
 
 
 @_aten("div")
-def div(site: Site, x: Argument, other: Argument) -> Value:
+def div(site: OperatorContext, x: Argument, other: Argument) -> Value:
     return site.emit("div", site.value(x), site.value(other))
 
 
 @_aten("reciprocal")
-def reciprocal(site: Site, x: Value) -> Value:
+def reciprocal(site: OperatorContext, x: Value) -> Value:
     return site.emit("div", site.value(1.0), x)
 
 
 @_aten("neg")
-def neg(site: Site, x: Value) -> Value:
+def neg(site: OperatorContext, x: Value) -> Value:
     return site.emit("mul", x, site.value(-1.0))
 
 
 @_aten("max_pool2d")
 def max_pool2d(
-    site: Site,
+    site: OperatorContext,
     x: Value,
     kernel_size: Any,
     stride: Any = (),
@@ -231,13 +231,13 @@ def max_pool2d(
 
 
 @_aten("max_pool2d_with_indices")
-def max_pool2d_with_indices(site: Site, x: Value, *arguments: Any) -> Sequence[Value | None]:
+def max_pool2d_with_indices(site: OperatorContext, x: Value, *arguments: Any) -> Sequence[Value | None]:
     return [max_pool2d(site, x, *arguments), None]
 
 
 @_aten("avg_pool2d")
 def avg_pool2d(
-    site: Site,
+    site: OperatorContext,
     x: Value,
     kernel_size: Any,
     stride: Any = (),
@@ -254,29 +254,31 @@ def avg_pool2d(
 
 
 @_aten("adaptive_avg_pool2d", "_adaptive_avg_pool2d")
-def adaptive_avg_pool2d(site: Site, x: Value, output_size: Any) -> Value:
+def adaptive_avg_pool2d(site: OperatorContext, x: Value, output_size: Any) -> Value:
     return site.emit("adaptive_avg_pool2d", x, size=pair(output_size))
 
 
 @_aten("adaptive_max_pool2d")
-def adaptive_max_pool2d(site: Site, x: Value, output_size: Any) -> Sequence[Value | None]:
+def adaptive_max_pool2d(site: OperatorContext, x: Value, output_size: Any) -> Sequence[Value | None]:
     if pair(output_size) != [1, 1]:
         raise site.refuse("adaptive max pooling is supported only to 1×1")
     return [site.emit("amax", x, dims=[2, 3], keepdim=True), None]
 
 
 @_aten("mean")
-def mean(site: Site, x: Value, dim: Any = (), keepdim: bool = False, *, dtype: Any = None) -> Value:
+def mean(
+    site: OperatorContext, x: Value, dim: Any = (), keepdim: bool = False, *, dtype: Any = None
+) -> Value:
     dims = [dim] if isinstance(dim, int) else dim or ()
     return site.emit("mean", x, dims=dimensions(dims, len(x.shape)), keepdim=keepdim)
 
 
 @_aten("amax")
-def amax(site: Site, x: Value, dim: Any = (), keepdim: bool = False) -> Value:
+def amax(site: OperatorContext, x: Value, dim: Any = (), keepdim: bool = False) -> Value:
     return site.emit("amax", x, dims=dimensions(dim, len(x.shape)), keepdim=keepdim)
 
 
-def _resize(site: Site, x: Value, size: Any, scales: Sequence[Any], **attributes: Any) -> Value:
+def _resize(site: OperatorContext, x: Value, size: Any, scales: Sequence[Any], **attributes: Any) -> Value:
     """scales: one list of two factors ("vec" form), or the two factors; they rule where they are given."""
     factors = scales[0] if len(scales) == 1 else list(scales)
     if factors and None not in factors:
@@ -285,10 +287,12 @@ def _resize(site: Site, x: Value, size: Any, scales: Sequence[Any], **attributes
 
 
 @_aten("upsample_nearest2d")
-def upsample_nearest2d(site: Site, x: Value, output_size: Any, *scales: Any) -> Value:
+def upsample_nearest2d(site: OperatorContext, x: Value, output_size: Any, *scales: Any) -> Value:
     return _resize(site, x, output_size, scales, mode="nearest")
 
 
 @_aten("upsample_bilinear2d")
-def upsample_bilinear2d(site: Site, x: Value, output_size: Any, align_corners: bool, *scales: Any) -> Value:
+def upsample_bilinear2d(
+    site: OperatorContext, x: Value, output_size: Any, align_corners: bool, *scales: Any
+) -> Value:
     return _resize(site, x, output_size, scales, mode="bilinear", align_corners=align_corners)

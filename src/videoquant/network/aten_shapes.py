@@ -7,61 +7,66 @@ from typing import Any
 
 import torch
 
-from videoquant.network.builder import Argument, Site, Table, Value, chunks, dimensions
+from videoquant.network.builder import Argument, OperatorContext, OperatorRegistry, Value, chunks, dimensions
 
-ATEN_SHAPES = Table()
+ATEN_SHAPES = OperatorRegistry()
 _aten = ATEN_SHAPES.register
 
 
 @_aten("pixel_shuffle")
-def pixel_shuffle(site: Site, x: Value, upscale_factor: int) -> Value:
+def pixel_shuffle(site: OperatorContext, x: Value, upscale_factor: int) -> Value:
     return site.emit("pixel_shuffle", x, factor=upscale_factor, order="CRD")
 
 
 @_aten("cat")
-def cat(site: Site, tensors: Sequence[Argument], dim: int = 0) -> Value:
+def cat(site: OperatorContext, tensors: Sequence[Argument], dim: int = 0) -> Value:
     values = [site.value(tensor) for tensor in tensors]
     return site.emit("concat", *values, dim=dim % len(values[0].shape))
 
 
 @_aten("split", "split_with_sizes")
-def split(site: Site, x: Value, split_size: Any, dim: int = 0) -> Sequence[Value]:
+def split(site: OperatorContext, x: Value, split_size: Any, dim: int = 0) -> Sequence[Value]:
     sizes = chunks(x.shape[dim], split_size) if isinstance(split_size, int) else split_size
     return site.split(x, dim, sizes)
 
 
 @_aten("chunk")
-def chunk(site: Site, x: Value, count: int, dim: int = 0) -> Sequence[Value]:
+def chunk(site: OperatorContext, x: Value, count: int, dim: int = 0) -> Sequence[Value]:
     return site.split(x, dim, chunks(x.shape[dim], -(-x.shape[dim] // count)))
 
 
 @_aten("unbind")
-def unbind(site: Site, x: Value, dim: int = 0) -> Sequence[Value]:
+def unbind(site: OperatorContext, x: Value, dim: int = 0) -> Sequence[Value]:
     return [site.select(x, dim, index) for index in range(x.shape[dim])]
 
 
 @_aten("slice")
 def slice_(
-    site: Site, x: Value, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+    site: OperatorContext,
+    x: Value,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
 ) -> Value:
     size = x.shape[dim]
     return site.slice(x, dim, start or 0, size if end is None else end, step)
 
 
 @_aten("narrow")
-def narrow(site: Site, x: Value, dim: int, start: int, length: int) -> Value:
+def narrow(site: OperatorContext, x: Value, dim: int, start: int, length: int) -> Value:
     start = start % x.shape[dim]
     return site.slice(x, dim, start, start + length)
 
 
 @_aten("select")
-def select(site: Site, x: Value, dim: int, index: int) -> Value:
+def select(site: OperatorContext, x: Value, dim: int, index: int) -> Value:
     return site.select(x, dim, index)
 
 
 @_aten("slice_scatter")
 def slice_scatter(
-    site: Site,
+    site: OperatorContext,
     x: Argument,
     src: Argument,
     dim: int = 0,
@@ -83,7 +88,7 @@ def slice_scatter(
 
 
 @_aten("copy")
-def copy(site: Site, x: Argument, src: Argument) -> Value:
+def copy(site: OperatorContext, x: Argument, src: Argument) -> Value:
     """The values of src in the place of x."""
     target, value = site.value(x), site.value(src)
     if target.shape != value.shape:
@@ -93,7 +98,7 @@ def copy(site: Site, x: Argument, src: Argument) -> Value:
 
 @_aten("pad", "constant_pad_nd")
 def pad(
-    site: Site, x: Value, pad: Sequence[int], mode: Any = "constant", value: float | None = None
+    site: OperatorContext, x: Value, pad: Sequence[int], mode: Any = "constant", value: float | None = None
 ) -> Value:
     if not isinstance(mode, str):  # constant_pad_nd has the value in its place
         mode, value = "constant", mode
@@ -103,60 +108,60 @@ def pad(
 
 
 @_aten("reflection_pad2d")
-def reflection_pad2d(site: Site, x: Value, padding: Sequence[int]) -> Value:
+def reflection_pad2d(site: OperatorContext, x: Value, padding: Sequence[int]) -> Value:
     return pad(site, x, padding, "reflect")
 
 
 @_aten("replication_pad2d")
-def replication_pad2d(site: Site, x: Value, padding: Sequence[int]) -> Value:
+def replication_pad2d(site: OperatorContext, x: Value, padding: Sequence[int]) -> Value:
     return pad(site, x, padding, "replicate")
 
 
 @_aten("permute")
-def permute(site: Site, x: Value, dims: Sequence[int]) -> Value:
+def permute(site: OperatorContext, x: Value, dims: Sequence[int]) -> Value:
     return site.emit("permute", x, dims=[dim % len(x.shape) for dim in dims])
 
 
 @_aten("transpose")
-def transpose(site: Site, x: Value, dim0: int, dim1: int) -> Value:
+def transpose(site: OperatorContext, x: Value, dim0: int, dim1: int) -> Value:
     dims = list(range(len(x.shape)))
     dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
     return site.emit("permute", x, dims=dims)
 
 
 @_aten("t")
-def t(site: Site, x: Value) -> Value:
+def t(site: OperatorContext, x: Value) -> Value:
     return transpose(site, x, 0, -1)
 
 
 @_aten("view", "_unsafe_view", "reshape")
-def view(site: Site, x: Value, size: Sequence[int]) -> Value:
+def view(site: OperatorContext, x: Value, size: Sequence[int]) -> Value:
     return site.reshape(
         x, torch.empty(x.shape, dtype=torch.float32, device="meta").reshape(tuple(size)).shape
     )
 
 
 @_aten("flatten")
-def flatten(site: Site, x: Value, start_dim: int = 0, end_dim: int = -1) -> Value:
+def flatten(site: OperatorContext, x: Value, start_dim: int = 0, end_dim: int = -1) -> Value:
     return site.reshape(
         x, torch.empty(x.shape, dtype=torch.float32, device="meta").flatten(start_dim, end_dim).shape
     )
 
 
 @_aten("unflatten")
-def unflatten(site: Site, x: Value, dim: int, sizes: Sequence[int]) -> Value:
+def unflatten(site: OperatorContext, x: Value, dim: int, sizes: Sequence[int]) -> Value:
     dim = dim % len(x.shape)
     return view(site, x, [*x.shape[:dim], *sizes, *x.shape[dim + 1 :]])
 
 
 @_aten("squeeze")
-def squeeze(site: Site, x: Value, dim: Any = ()) -> Value:
+def squeeze(site: OperatorContext, x: Value, dim: Any = ()) -> Value:
     dims = dimensions([dim] if isinstance(dim, int) else dim, len(x.shape))
     return site.reshape(x, [n for i, n in enumerate(x.shape) if i not in dims or n != 1])
 
 
 @_aten("unsqueeze")
-def unsqueeze(site: Site, x: Value, dim: int) -> Value:
+def unsqueeze(site: OperatorContext, x: Value, dim: int) -> Value:
     dim = dim % (len(x.shape) + 1)
     return site.reshape(x, [*x.shape[:dim], 1, *x.shape[dim:]])
 
@@ -172,7 +177,7 @@ def unsqueeze(site: Site, x: Value, dim: int) -> Value:
     "_to_copy",
     "to",
 )
-def same(site: Site, x: Value, *ignored: Any, **ignored_too: Any) -> Value:
+def same(site: OperatorContext, x: Value, *ignored: Any, **ignored_too: Any) -> Value:
     """What changes where or how the values are kept, or does so only in training."""
     dtype = ignored_too.get("dtype")
     if dtype is not None and not dtype.is_floating_point:

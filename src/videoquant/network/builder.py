@@ -30,13 +30,13 @@ class Value:
 # What an operator of the source graph reads: a value computed at run time, or a constant.
 Argument = Value | Tensor | float
 
-# Emits the nodes of one source operator and returns its output, or its outputs. It gets the `Site`, then the
+# Emits the nodes of one source operator and returns its output, or its outputs. It gets the context, then the
 # operator's own arguments and attributes under their own names.
 Translation = Callable[..., Value | Sequence[Value | None]]
 T = TypeVar("T", bound=Translation)
 
 
-class Table(dict[str, Translation]):
+class OperatorRegistry(dict[str, Translation]):
     """The operators that a reader understands: name → translation."""
 
     def register(self, *names: str) -> Callable[[T], T]:
@@ -112,7 +112,7 @@ class Builder:
 
 
 @dataclass(frozen=True)
-class Site:
+class OperatorContext:
     """One operator of the source graph while it is translated: emits its nodes and refuses what it cannot be.
 
     name: what its node is called. place: where it stands, for messages. outputs: how many it has.

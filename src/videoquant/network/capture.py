@@ -19,7 +19,7 @@ from torch.utils import _pytree as pytree
 from videoquant.errors import NetworkError
 from videoquant.network.aten_operators import ATEN
 from videoquant.network.aten_shapes import ATEN_SHAPES
-from videoquant.network.builder import Builder, Site, Value, one_line
+from videoquant.network.builder import Builder, OperatorContext, Value, one_line
 from videoquant.network.graph import Network, unique
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.network.rebatch import one_frame
@@ -157,7 +157,7 @@ class _Capture:
         op = target._schema.name.removeprefix("aten::")
         path = self._path(node, op)
         place = f"{self.builder.name}: operator {op} at {path!r} (node {node.name!r}, {index + 1} of {count})"
-        site = Site(self.builder, path, place)
+        site = OperatorContext(self.builder, path, place)
         running = any(isinstance(leaf, Value) for leaf in pytree.tree_leaves((args, kwargs)))
         if not running and torch.Tag.nondeterministic_seeded not in target.tags:
             return target(*args, **kwargs)

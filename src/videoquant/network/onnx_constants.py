@@ -20,7 +20,7 @@ from onnx.reference import ReferenceEvaluator
 
 from videoquant.errors import NetworkError
 from videoquant.limits import check_size
-from videoquant.network.builder import Builder, Site, Translation, Value, one_line
+from videoquant.network.builder import Builder, OperatorContext, Translation, Value, one_line
 
 Constant = NDArray[np.generic]
 
@@ -41,7 +41,7 @@ def tensor(array: Constant) -> torch.Tensor:
 
 
 def evaluate(
-    site: Site,
+    site: OperatorContext,
     node: onnx.NodeProto,
     feeds: Mapping[str, Constant],
     opsets: Iterable[onnx.OperatorSetIdProto],
@@ -76,7 +76,7 @@ def evaluate(
 
 
 def _check_backwards(
-    site: Site,
+    site: OperatorContext,
     data: Constant | None,
     starts: Constant | None,
     ends: Constant | None,
@@ -96,7 +96,11 @@ def _check_backwards(
 
 
 def dequantized(
-    site: Site, x: Constant | None, scale: Constant | None, zero: Constant | None = None, axis: int = 1
+    site: OperatorContext,
+    x: Constant | None,
+    scale: Constant | None,
+    zero: Constant | None = None,
+    axis: int = 1,
 ) -> Constant:
     """(x − zero) · scale, one of each for the tensor or for each index of an axis: opset 10 to 18."""
     if x is None or scale is None:
@@ -114,14 +118,17 @@ def dequantized(
 
 
 def _translated(
-    site: Site, inputs: Sequence[Constant | None], translation: Translation, attributes: dict[str, Any]
+    site: OperatorContext,
+    inputs: Sequence[Constant | None],
+    translation: Translation,
+    attributes: dict[str, Any],
 ) -> Sequence[Constant]:
     """Computed as if the first input came in at run time."""
     x, *others = (None if array is None else tensor(array) for array in inputs)
     if x is None:
         raise site.refuse("its first input is left out")
     builder = Builder(site.builder.name, "x", x.shape)
-    apart = Site(builder, site.name, site.place, site.outputs, site.opset)
+    apart = OperatorContext(builder, site.name, site.place, site.outputs, site.opset)
     result = apart.translate(translation, [builder.input, *others], attributes)
     values = [result] if isinstance(result, Value) else [value for value in result if value is not None]
     with torch.no_grad():
@@ -129,7 +136,7 @@ def _translated(
 
 
 def _by_evaluator(
-    site: Site,
+    site: OperatorContext,
     node: onnx.NodeProto,
     feeds: Mapping[str, Constant],
     opsets: Iterable[onnx.OperatorSetIdProto],
@@ -150,7 +157,7 @@ def _by_evaluator(
 
 
 def _check_results(
-    site: Site, model: onnx.ModelProto, node: onnx.NodeProto, feeds: Mapping[str, Constant]
+    site: OperatorContext, model: onnx.ModelProto, node: onnx.NodeProto, feeds: Mapping[str, Constant]
 ) -> None:
     """Refuse a result above the size limit before it is computed: a few numbers can ask for any size."""
     if node.op_type in SELECTING:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from videoquant.network.builder import Argument, Site, Table, Value
+from videoquant.network.builder import Argument, OperatorContext, OperatorRegistry, Value
 
-LAYERS = Table()
+LAYERS = OperatorRegistry()
 _onnx = LAYERS.register
 
 
@@ -18,7 +18,7 @@ AUTO_PADS = ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
 
 
 def check_window(
-    site: Site,
+    site: OperatorContext,
     x: Value,
     kernel: Sequence[int],
     strides: Sequence[int],
@@ -39,7 +39,7 @@ def check_window(
 
 
 def paddings(
-    site: Site,
+    site: OperatorContext,
     x: Value,
     kernel: Sequence[int],
     strides: Sequence[int],
@@ -67,7 +67,7 @@ def _shared_out(totals: Sequence[int], auto_pad: str) -> list[int]:
 
 
 def refuse_skipping(
-    site: Site, x: Value, kernel: Sequence[int], strides: Sequence[int], auto_pad: str
+    site: OperatorContext, x: Value, kernel: Sequence[int], strides: Sequence[int], auto_pad: str
 ) -> None:
     """Refuse a pool with auto_pad=SAME whose windows leave out two pixels or more: at which end?"""
     sizes = zip(x.shape[2:], kernel, strides, strict=True)
@@ -75,7 +75,7 @@ def refuse_skipping(
         raise site.refuse("auto_pad=SAME that leaves out pixels is read in several ways; export pads")
 
 
-def kernel_of(site: Site, weight: Argument, kernel_shape: Sequence[int]) -> list[int]:
+def kernel_of(site: OperatorContext, weight: Argument, kernel_shape: Sequence[int]) -> list[int]:
     """(height, width) of the weights, which must be what the node says of them."""
     kernel = list(site.fixed(weight, "weights").shape[2:])
     if kernel_shape and list(kernel_shape) != kernel:
@@ -85,7 +85,7 @@ def kernel_of(site: Site, weight: Argument, kernel_shape: Sequence[int]) -> list
 
 @_onnx("Conv")
 def conv(
-    site: Site,
+    site: OperatorContext,
     x: Value,
     w: Argument,
     b: Argument | None = None,
@@ -105,7 +105,7 @@ def conv(
 
 @_onnx("ConvTranspose")
 def conv_transpose(
-    site: Site,
+    site: OperatorContext,
     x: Value,
     w: Argument,
     b: Argument | None = None,
@@ -156,7 +156,7 @@ def conv_transpose(
 
 @_onnx("Gemm")
 def gemm(
-    site: Site,
+    site: OperatorContext,
     a: Argument,
     b: Argument,
     c: Argument | None = None,
@@ -186,7 +186,7 @@ def gemm(
 
 
 @_onnx("MatMul")
-def matmul(site: Site, a: Argument, b: Argument) -> Value:
+def matmul(site: OperatorContext, a: Argument, b: Argument) -> Value:
     weight = site.fixed(b, "weights (the second input)")
     if weight.dim() != 2:
         raise site.refuse(f"its weights must be a matrix; they have shape {tuple(weight.shape)}")
@@ -195,7 +195,7 @@ def matmul(site: Site, a: Argument, b: Argument) -> Value:
 
 @_onnx("BatchNormalization")
 def batch_normalization(
-    site: Site,
+    site: OperatorContext,
     x: Value,
     scale: Argument,
     b: Argument,
@@ -215,7 +215,7 @@ def batch_normalization(
 
 @_onnx("MaxPool")
 def max_pool(
-    site: Site,
+    site: OperatorContext,
     x: Value,
     *,
     kernel_shape: Sequence[int],
@@ -256,7 +256,7 @@ def max_pool(
 
 @_onnx("AveragePool")
 def average_pool(
-    site: Site,
+    site: OperatorContext,
     x: Value,
     *,
     kernel_shape: Sequence[int],
@@ -289,18 +289,18 @@ def average_pool(
 
 
 @_onnx("GlobalAveragePool")
-def global_average_pool(site: Site, x: Value) -> Value:
+def global_average_pool(site: OperatorContext, x: Value) -> Value:
     if len(x.shape) == 4:
         return site.emit("adaptive_avg_pool2d", x, size=[1, 1])
     return site.emit("mean", x, dims=_places(site, x), keepdim=True)
 
 
 @_onnx("GlobalMaxPool")
-def global_max_pool(site: Site, x: Value) -> Value:
+def global_max_pool(site: OperatorContext, x: Value) -> Value:
     return site.emit("amax", x, dims=_places(site, x), keepdim=True)
 
 
-def _places(site: Site, x: Value) -> list[int]:
+def _places(site: OperatorContext, x: Value) -> list[int]:
     """The dimensions behind batch and channels."""
     if len(x.shape) < 3:
         raise site.refuse(f"it needs dimensions to pool over; its input has shape {x.shape}")

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from videoquant.network.builder import Argument, Site, Table, Value
+from videoquant.network.builder import Argument, OperatorContext, OperatorRegistry, Value
 
-ELEMENTWISE = Table()
+ELEMENTWISE = OperatorRegistry()
 _onnx = ELEMENTWISE.register
 
 FLOATS = (1, 10, 11, 16)  # TensorProto.FLOAT, FLOAT16, DOUBLE, BFLOAT16
@@ -24,7 +24,7 @@ UNBOUNDED = 3e38  # older files write "no limit" as the largest float32
 
 
 @_onnx("PRelu")
-def prelu(site: Site, x: Value, slope: Argument) -> Value:
+def prelu(site: OperatorContext, x: Value, slope: Argument) -> Value:
     weight = site.fixed(slope, "slopes")
     shape = (1,) * (len(x.shape) - weight.dim()) + tuple(weight.shape)
     if len(shape) > len(x.shape) or weight.numel() not in (1, *shape[1:2]):
@@ -34,7 +34,7 @@ def prelu(site: Site, x: Value, slope: Argument) -> Value:
     return site.emit("prelu", x, tensors={"weight": weight.flatten()})
 
 
-def limit(site: Site, argument: Argument | None) -> float | None:
+def limit(site: OperatorContext, argument: Argument | None) -> float | None:
     """One side of a Clip."""
     if argument is None:
         return None
@@ -45,7 +45,7 @@ def limit(site: Site, argument: Argument | None) -> float | None:
 
 
 @_onnx("Clip")
-def clip(site: Site, x: Value, min: Argument | None = None, max: Argument | None = None) -> Value:
+def clip(site: OperatorContext, x: Value, min: Argument | None = None, max: Argument | None = None) -> Value:
     low, high = limit(site, min), limit(site, max)
     limits: dict[str, Any] = {}
     if low is not None and low > -UNBOUNDED:
@@ -58,32 +58,32 @@ def clip(site: Site, x: Value, min: Argument | None = None, max: Argument | None
 
 
 @_onnx("Relu")
-def relu(site: Site, x: Value) -> Value:
+def relu(site: OperatorContext, x: Value) -> Value:
     return site.emit("clamp", x, min=0.0)
 
 
 @_onnx("LeakyRelu")
-def leaky_relu(site: Site, x: Value, *, alpha: float = 0.01) -> Value:
+def leaky_relu(site: OperatorContext, x: Value, *, alpha: float = 0.01) -> Value:
     return site.emit("leaky_relu", x, slope=alpha)
 
 
 @_onnx("HardSigmoid")
-def hard_sigmoid(site: Site, x: Value, *, alpha: float = 0.2, beta: float = 0.5) -> Value:
+def hard_sigmoid(site: OperatorContext, x: Value, *, alpha: float = 0.2, beta: float = 0.5) -> Value:
     return site.emit("hardsigmoid", x, alpha=alpha, beta=beta)
 
 
 @_onnx("Elu")
-def elu(site: Site, x: Value, *, alpha: float = 1.0) -> Value:
+def elu(site: OperatorContext, x: Value, *, alpha: float = 1.0) -> Value:
     return site.emit("elu", x, alpha=alpha)
 
 
 @_onnx("Gelu")
-def gelu(site: Site, x: Value, *, approximate: str = "none") -> Value:
+def gelu(site: OperatorContext, x: Value, *, approximate: str = "none") -> Value:
     return site.emit("gelu", x, approximate=approximate)
 
 
 @_onnx("Softmax")
-def softmax(site: Site, x: Value, *, axis: int | None = None) -> Value:
+def softmax(site: OperatorContext, x: Value, *, axis: int | None = None) -> Value:
     rank = len(x.shape)
     dim = site.axis((-1 if site.opset >= 13 else 1) if axis is None else axis, rank)
     if site.opset < 13 and math.prod(x.shape[dim + 1 :]) > 1:
@@ -92,17 +92,17 @@ def softmax(site: Site, x: Value, *, axis: int | None = None) -> Value:
 
 
 @_onnx("Neg")
-def neg(site: Site, x: Value) -> Value:
+def neg(site: OperatorContext, x: Value) -> Value:
     return site.emit("mul", x, site.value(-1.0))
 
 
 def _same_name(onnx: str, op: str, arity: int) -> None:
     """An operator that has no attributes and means the same here."""
 
-    def unary(site: Site, x: Value) -> Value:
+    def unary(site: OperatorContext, x: Value) -> Value:
         return site.emit(op, x)
 
-    def binary(site: Site, a: Argument, b: Argument) -> Value:
+    def binary(site: OperatorContext, a: Argument, b: Argument) -> Value:
         return site.emit(op, site.value(a), site.value(b))
 
     _onnx(onnx)(unary if arity == 1 else binary)
@@ -116,7 +116,7 @@ for _name in ("Add", "Sub", "Mul", "Div"):
 
 def _reduce(onnx: str, op: str) -> None:
     def reduce(
-        site: Site, x: Value, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
+        site: OperatorContext, x: Value, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
     ) -> Value:
         chosen = [] if axes is None else site.integers(axes, "axes")
         if not chosen and noop_with_empty_axes:
@@ -132,13 +132,13 @@ _reduce("ReduceMax", "amax")
 
 
 @_onnx("Identity")
-def identity(site: Site, x: Value) -> Value:
+def identity(site: OperatorContext, x: Value) -> Value:
     return x
 
 
 @_onnx("Dropout")
 def dropout(
-    site: Site, x: Value, ratio: Any = 0.5, training_mode: Tensor | None = None, *, seed: int = 0
+    site: OperatorContext, x: Value, ratio: Any = 0.5, training_mode: Tensor | None = None, *, seed: int = 0
 ) -> Value:
     if training_mode is not None and bool(torch.any(site.fixed(training_mode, "training_mode"))):
         raise site.refuse("a dropout in training mode is not supported; export the network in eval mode")
@@ -146,7 +146,7 @@ def dropout(
 
 
 @_onnx("Cast")
-def cast(site: Site, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up") -> Value:
+def cast(site: OperatorContext, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up") -> Value:
     if to not in FLOATS:
         raise site.refuse("a cast of activations to integers is not supported")
     return site.emit("round_to", x, dtype=ROUNDED[to]) if to in ROUNDED else x

@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 
 from videoquant.errors import NetworkError, refused_as
 from videoquant.limits import check_size
-from videoquant.network.builder import Builder, Site, Value
+from videoquant.network.builder import Builder, OperatorContext, Value
 from videoquant.network.graph import Network
 from videoquant.network.onnx_constants import Constant, evaluate, tensor
 from videoquant.network.onnx_file import load_model, opset_of
@@ -96,7 +96,7 @@ class _Reader:
     def read(self, node: onnx.NodeProto, place: str) -> None:
         op = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
         outputs = max((i + 1 for i, name in enumerate(node.output) if name), default=0)
-        site = Site(self.builder, self._name(node), place, outputs, self.opset)
+        site = OperatorContext(self.builder, self._name(node), place, outputs, self.opset)
         missing = [name for name in node.input if name and name not in self.values]
         if missing:
             raise site.refuse(f"reads {missing[0]!r}, which no supported operator gives")
@@ -167,7 +167,7 @@ def _channels_last(graph: onnx.GraphProto, name: str, shape: Sequence[int]) -> b
     return shape[1] not in CHANNELS and min(shape[1:3]) >= SMALLEST_SIDE
 
 
-def _attributes(site: Site, node: onnx.NodeProto) -> dict[str, Any]:
+def _attributes(site: OperatorContext, node: onnx.NodeProto) -> dict[str, Any]:
     values = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     for name, value in values.items():
         unlimited = (node.op_type, name) in UNLIMITED and value in (math.inf, -math.inf)
@@ -176,7 +176,7 @@ def _attributes(site: Site, node: onnx.NodeProto) -> dict[str, Any]:
     return {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
 
 
-def _shape(site: Site, node: onnx.NodeProto, value: Value) -> Constant:
+def _shape(site: OperatorContext, node: onnx.NodeProto, value: Value) -> Constant:
     """Shape or Size of a value, which is known without running anything."""
     if node.op_type == "Size":
         return np.array(np.prod(value.shape), dtype=np.int64)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from videoquant.errors import NetworkError
 from videoquant.limits import check_size
-from videoquant.network.builder import Argument, Site, Table, Value
+from videoquant.network.builder import Argument, OperatorContext, OperatorRegistry, Value
 
-RESIZING = Table()
+RESIZING = OperatorRegistry()
 _onnx = RESIZING.register
 
 MODES = {"nearest": "nearest", "linear": "bilinear"}
@@ -33,13 +33,13 @@ Axis = tuple[int, int, np.float32]  # size, size of the result, their ratio as t
 
 
 @_onnx("Upsample")
-def upsample(site: Site, x: Value, scales: Any, *, mode: str = "nearest") -> Value:
+def upsample(site: OperatorContext, x: Value, scales: Any, *, mode: str = "nearest") -> Value:
     return resize(site, x, scales, mode=mode)
 
 
 @_onnx("Resize")
 def resize(
-    site: Site,
+    site: OperatorContext,
     x: Value,
     roi: Any = None,
     scales: Any = None,
@@ -77,7 +77,7 @@ def resize(
 
 
 def _axes(
-    site: Site, x: Value, scales: Argument, sizes: Any, axes: Sequence[int] | None
+    site: OperatorContext, x: Value, scales: Argument, sizes: Any, axes: Sequence[int] | None
 ) -> tuple[Axis, Axis]:
     """What happens to height and width."""
     dims = range(4) if axes is None else site.axes(axes, 4)

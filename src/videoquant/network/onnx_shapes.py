@@ -8,16 +8,16 @@ from typing import Any
 
 import torch
 
-from videoquant.network.builder import Argument, Site, Table, Value, chunks
+from videoquant.network.builder import Argument, OperatorContext, OperatorRegistry, Value, chunks
 
-SHAPES = Table()
+SHAPES = OperatorRegistry()
 _onnx = SHAPES.register
 
 PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}
 
 
 @_onnx("Reshape")
-def reshape(site: Site, x: Value, shape: Any, *, allowzero: int = 0) -> Value:
+def reshape(site: OperatorContext, x: Value, shape: Any, *, allowzero: int = 0) -> Value:
     given, whole = site.integers(shape, "sizes"), math.prod(x.shape)
     if any(n < -1 or (n == 0 and not allowzero and i >= len(x.shape)) for i, n in enumerate(given)):
         raise site.refuse(f"a value of shape {x.shape} cannot have the shape {given}")
@@ -31,14 +31,14 @@ def reshape(site: Site, x: Value, shape: Any, *, allowzero: int = 0) -> Value:
 
 
 @_onnx("Flatten")
-def flatten(site: Site, x: Value, *, axis: int = 1) -> Value:
+def flatten(site: OperatorContext, x: Value, *, axis: int = 1) -> Value:
     if axis != len(x.shape):  # one behind the last is allowed here
         axis = site.axis(axis, len(x.shape))
     return site.reshape(x, (math.prod(x.shape[:axis]), math.prod(x.shape[axis:])))
 
 
 @_onnx("Squeeze")
-def squeeze(site: Site, x: Value, axes: Any = None) -> Value:
+def squeeze(site: OperatorContext, x: Value, axes: Any = None) -> Value:
     ones = [i for i, n in enumerate(x.shape) if n == 1]
     gone = site.axes([] if axes is None else site.integers(axes, "axes"), len(x.shape)) or ones
     if not set(gone) <= set(ones):
@@ -47,7 +47,7 @@ def squeeze(site: Site, x: Value, axes: Any = None) -> Value:
 
 
 @_onnx("Unsqueeze")
-def unsqueeze(site: Site, x: Value, axes: Any) -> Value:
+def unsqueeze(site: OperatorContext, x: Value, axes: Any) -> Value:
     given = site.integers(axes, "axes")
     shape = list(x.shape)
     for axis in sorted(site.axes(given, len(shape) + len(given))):
@@ -56,21 +56,23 @@ def unsqueeze(site: Site, x: Value, axes: Any) -> Value:
 
 
 @_onnx("Transpose")
-def transpose(site: Site, x: Value, *, perm: Sequence[int] | None = None) -> Value:
+def transpose(site: OperatorContext, x: Value, *, perm: Sequence[int] | None = None) -> Value:
     rank = len(x.shape)
     order = list(range(rank))[::-1] if perm is None else site.axes(perm, rank)
     return site.emit("permute", x, dims=order)
 
 
 @_onnx("Concat")
-def concat(site: Site, *values: Argument, axis: int) -> Value:
+def concat(site: OperatorContext, *values: Argument, axis: int) -> Value:
     inputs = [site.value(value) for value in values]
     dim = site.axis(axis, len(inputs[0].shape))
     return site.emit("concat", *inputs, dim=dim)
 
 
 @_onnx("Slice")
-def slices(site: Site, x: Value, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Value:
+def slices(
+    site: OperatorContext, x: Value, starts: Any, ends: Any, axes: Any = None, steps: Any = None
+) -> Value:
     first, last = site.integers(starts, "starts"), site.integers(ends, "ends")
     dims = list(range(len(first))) if axes is None else site.integers(axes, "axes")
     strides = [1] * len(first) if steps is None else site.integers(steps, "steps")
@@ -84,7 +86,7 @@ def slices(site: Site, x: Value, starts: Any, ends: Any, axes: Any = None, steps
 
 @_onnx("Split")
 def split(
-    site: Site, x: Value, split: Any = None, *, axis: int = 0, num_outputs: int | None = None
+    site: OperatorContext, x: Value, split: Any = None, *, axis: int = 0, num_outputs: int | None = None
 ) -> Sequence[Value]:
     size = x.shape[site.axis(axis, len(x.shape))]
     share = math.ceil(size / site.outputs)
@@ -99,7 +101,7 @@ def split(
 
 
 @_onnx("Gather")
-def gather(site: Site, x: Value, indices: Argument, *, axis: int = 0) -> Value:
+def gather(site: OperatorContext, x: Value, indices: Argument, *, axis: int = 0) -> Value:
     index = site.fixed(indices, "indices")
     if index.dim() != 0:
         raise site.refuse("only a gather of one index is supported; export with slices")
@@ -107,13 +109,13 @@ def gather(site: Site, x: Value, indices: Argument, *, axis: int = 0) -> Value:
 
 
 @_onnx("DepthToSpace")
-def depth_to_space(site: Site, x: Value, *, blocksize: int, mode: str = "DCR") -> Value:
+def depth_to_space(site: OperatorContext, x: Value, *, blocksize: int, mode: str = "DCR") -> Value:
     return site.emit("pixel_shuffle", x, factor=blocksize, order=mode)
 
 
 @_onnx("Pad")
 def pad(
-    site: Site, x: Value, pads: Any, value: Any = 0.0, axes: Any = None, *, mode: str = "constant"
+    site: OperatorContext, x: Value, pads: Any, value: Any = 0.0, axes: Any = None, *, mode: str = "constant"
 ) -> Value:
     rank = len(x.shape)
     if mode not in PAD_MODES:

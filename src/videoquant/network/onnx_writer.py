@@ -1,7 +1,7 @@
 """Writes a `Network` as an ONNX file, for programs that read no other; `onnx_reader` reads it back.
 
 The graph is written as it is: batch norm is folded, layers keep their names, preprocessing and task go into
-the file's metadata. How each operator is written is in `onnx_forms` and `onnx_moves`.
+the file's metadata. How each operator is written is in `onnx_emitters` and `onnx_layout`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from onnx import TensorProto, helper
 
 from videoquant.files import atomic_write
 from videoquant.network.graph import Network, unique
-from videoquant.network.onnx_forms import FORMS, OPSET
-from videoquant.network.onnx_moves import MOVES
-from videoquant.network.onnx_sheet import Sheet
+from videoquant.network.onnx_emitters import FORMS, OPSET
+from videoquant.network.onnx_graph_builder import OnnxGraphBuilder
+from videoquant.network.onnx_layout import LAYOUT_OPERATORS
 from videoquant.network.preprocessing import Preprocessing
 
-OPERATORS = {**FORMS, **MOVES}
+OPERATORS = {**FORMS, **LAYOUT_OPERATORS}
 IR_VERSION = 9  # of the file format; the one that came with the operators of `OPSET`
 
 
@@ -36,7 +36,7 @@ def write_onnx(network: Network, path: str | Path) -> None:
 def to_onnx(network: Network) -> onnx.ModelProto:
     """A network as an ONNX model; see `write_onnx`."""
     names = _value_names(network)
-    sheet = Sheet(network.name, {*names.values(), *network.outputs})
+    sheet = OnnxGraphBuilder(network.name, {*names.values(), *network.outputs})
     for node in network.nodes:
         shapes = [network.shapes[value] for value in node.inputs]
         sheet.begin(node, shapes, network.shapes[node.name], names[node.name])

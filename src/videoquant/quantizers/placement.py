@@ -14,7 +14,7 @@ from videoquant.schemes import Scheme
 
 
 @dataclass(frozen=True)
-class Point:
+class QuantizationPoint:
     """A quantizer of activations: the value it stands at and its bits on keyframes and on residual frames.
 
     residual is None for frame quantization. Layers that read one value at the same bits share a point, and
@@ -56,10 +56,10 @@ def layer_bits(network: Network, scheme: Scheme) -> dict[str, LayerBits]:
     return result
 
 
-def points(network: Network, bits: dict[str, LayerBits]) -> dict[str, Point]:
+def points(network: Network, bits: dict[str, LayerBits]) -> dict[str, QuantizationPoint]:
     """The quantizer at the input of every layer that is quantized, by the layer's name."""
     return {
-        node.name: Point(
+        node.name: QuantizationPoint(
             node.inputs[0],
             bits[node.name].key.activations,
             residual.activations if (residual := bits[node.name].residual) else None,

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Sequence
 
 from videoquant.errors import CalibrationWarning, SchemeError
 from videoquant.network.graph import Network, Node
-from videoquant.quantizers.placement import Point
+from videoquant.quantizers.placement import QuantizationPoint
 
 # What counts as the first "ReLU": any of these, and clamps from zero up (ReLU, ReLU6).
 ACTIVATIONS = ("leaky_relu", "prelu", "hardswish", "silu", "gelu", "elu")
 
 
-def resolve(network: Network, names: Sequence[str], points: dict[str, Point]) -> tuple[str, ...]:
+def resolve(network: Network, names: Sequence[str], points: dict[str, QuantizationPoint]) -> tuple[str, ...]:
     """The values that positions name, in the order they are computed.
 
     names: "first-relu", "input", or a layer's name: what enters this layer, or the first layer of the module
@@ -37,11 +37,13 @@ def resolve(network: Network, names: Sequence[str], points: dict[str, Point]) ->
     return tuple(sorted(set(values), key=lambda value: order[value]))
 
 
-def responsible(network: Network, positions: Iterable[str], points: dict[str, Point]) -> dict[Point, str]:
+def responsible(
+    network: Network, positions: Iterable[str], points: dict[str, QuantizationPoint]
+) -> dict[QuantizationPoint, str]:
     """The position whose features predict each quantizer; those before the first position are not in it."""
     positions = set(positions)
     current = network.input if network.input in positions else None
-    found: dict[Point, str | None] = {}
+    found: dict[QuantizationPoint, str | None] = {}
     for node in network.nodes:
         if node.name in points:
             found.setdefault(points[node.name], current)

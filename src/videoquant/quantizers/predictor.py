@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from videoquant.quantizers.ranges import Range
 
 # The features of the frame in hand, by the value they were taken of.
-Seen = Mapping[str, NDArray[np.float64]]
+Features = Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Predictor:
     average: Range
     quality: float
 
-    def __call__(self, seen: Seen) -> Range:
+    def __call__(self, seen: Features) -> Range:
         """The range, a ≤ 0 ≤ b."""
         # Plain floats: for a handful of numbers they take a quarter of the time of arrays.
         values = seen[self.position].tolist()

@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 
 from videoquant.calibration.alpha import LADDER, AlphaCurve
 from videoquant.network.graph import Network
-from videoquant.report.looks import COLORS, INK, MUTED, RULE, dress, new_figure, title
 from videoquant.report.plot_file import write_plot
+from videoquant.report.plot_style import COLORS, INK, MUTED, RULE, new_figure, style_axes, title
 from videoquant.report.table import heading
 from videoquant.tasks import primary_output, task_for
 
@@ -71,7 +71,7 @@ def positions(alphas: list[float]) -> list[float]:
 
 
 def _panel(axes: Axes, places: list[float], values: list[float], best: int, with_edge: bool) -> None:
-    dress(axes)
+    style_axes(axes)
     axes.margins(y=0.14)
     axes.ticklabel_format(axis="y", useOffset=False)
     last = len(places) - 1 - with_edge

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from videoquant.bench.result import Benchmark, Row
 from videoquant.files import atomic_write
-from videoquant.report.looks import COLORS, INK, MUTED, RULE, dress, new_figure, style, title
+from videoquant.report.plot_style import COLORS, INK, MUTED, RULE, new_figure, style, style_axes, title
 
 LONGEST = 2.0  # of the axis of time, in medians of the slowest engine; above that lie only interruptions
 
@@ -31,7 +31,7 @@ def write_bench_plot(benchmark: Benchmark, clip: str, path: Path) -> None:
 
 def _along(axes: Axes, rows: list[Row], colors: dict[str, str], frames: list[int]) -> None:
     """Every engine's times by the frame's number; lines break where the clip was cut."""
-    dress(axes)
+    style_axes(axes)
     cuts = [i for i in range(1, len(frames)) if frames[i] != frames[i - 1] + 1]
     for row in rows:
         y = np.insert(np.array(row.ms), cuts, np.nan)
@@ -48,7 +48,7 @@ def _along(axes: Axes, rows: list[Row], colors: dict[str, str], frames: list[int
 
 def _against_work(axes: Axes, rows: list[Row], colors: dict[str, str]) -> None:
     """Time against the share of work, with the line through it, of the modes that skip."""
-    dress(axes, "both")
+    style_axes(axes, "both")
     for row in rows:
         line = row.line
         assert line is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from videoquant.axes import Predicted
 from videoquant.comparison import LAYER_STEP, Comparison
-from videoquant.report.looks import family
+from videoquant.report.plot_style import family
 from videoquant.schemes import Scheme
 from videoquant.tasks.sqnr import EXACT_DB
 

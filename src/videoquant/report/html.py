@@ -21,7 +21,7 @@ from videoquant.made import made_by
 from videoquant.report.glossary import glossary
 from videoquant.report.label_table import label_section
 from videoquant.report.layer_plots import layers_plot, shares_plot
-from videoquant.report.looks import family
+from videoquant.report.plot_style import family
 from videoquant.report.plots import fidelity_plot, frames_per_point, frames_plot, lower_panel, time_plot
 from videoquant.report.range_plots import ranges_plot
 from videoquant.report.results import CSV_FILE, JSON_FILE, PAGE_FILE, pareto, write_csv, write_json

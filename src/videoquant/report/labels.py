@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from matplotlib.axes import Axes
 
-from videoquant.report.looks import MUTED
+from videoquant.report.plot_style import MUTED
 
 FONT_SIZE = 8.0
 MARKER_RADIUS = 5.0

@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Patch
 
 from videoquant.comparison import Comparison, Row
-from videoquant.report.looks import INK, MUTED, dress, looks, new_figure, style, svg, title
+from videoquant.report.plot_style import INK, MUTED, new_figure, series_styles, style, style_axes, svg, title
 from videoquant.report.plots import FLOOR_DB
 from videoquant.tasks.sqnr import EXACT_DB
 
@@ -27,7 +27,7 @@ def layers_plot(comparison: Comparison) -> str:
     """A heat map of SQNR: a row per quantized scheme, a column per layer in the network's order."""
     shown = [
         (row, look.label)
-        for row, look in zip(comparison.rows, looks(comparison.rows), strict=True)
+        for row, look in zip(comparison.rows, series_styles(comparison.rows), strict=True)
         if look.family != "float" and row.layer_sqnr_db
     ]
     names = list(dict.fromkeys(name for row, _ in shown for name in row.layer_sqnr_db))
@@ -37,7 +37,7 @@ def layers_plot(comparison: Comparison) -> str:
     with style():
         figure = new_figure(1.9 + 0.26 * len(shown))
         axes = figure.subplots()
-        dress(axes, None)
+        style_axes(axes, None)
         # An image of one pixel per cell, which the browser enlarges without smoothing, and white rules.
         extent = (0.0, len(names), len(shown), 0.0)
         image = axes.imshow(
@@ -58,7 +58,7 @@ def shares_plot(comparison: Comparison) -> str:
     """Stacked bars of the multiply–accumulates at each bit-width: per adaptive scheme, then by layer."""
     shown = [
         (row, look.label)
-        for row, look in zip(comparison.rows, looks(comparison.rows), strict=True)
+        for row, look in zip(comparison.rows, series_styles(comparison.rows), strict=True)
         if row.shares
     ]
     widths = sorted({width for row, _ in shown for width in row.shares})
@@ -90,7 +90,7 @@ def shorten(names: Sequence[str]) -> list[str]:
 
 
 def _overall_bars(axes: Axes, shown: Sequence[tuple[Row, str]], colors: dict[int, str]) -> None:
-    dress(axes, None)
+    style_axes(axes, None)
     title(axes, "All layers")
     for place, (row, _) in enumerate(shown):
         start = 0.0
@@ -124,7 +124,7 @@ def _overall_bars(axes: Axes, shown: Sequence[tuple[Row, str]], colors: dict[int
 
 
 def _layer_bars(axes: Axes, row: Row, layers: Sequence[str], colors: dict[int, str]) -> None:
-    dress(axes)
+    style_axes(axes)
     bottom, edges = np.zeros(len(layers)), np.arange(len(layers) + 1)
     for width, color in colors.items():
         share = np.array([row.layer_shares.get(name, {}).get(width, 0.0) for name in layers])

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from videoquant.errors import OutputError
 from videoquant.files import atomic_write, check_writable
-from videoquant.report.looks import style
+from videoquant.report.plot_style import style
 
 SUFFIXES = (".svg", ".png")
 

@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from videoquant.comparison import Comparison, Row
 from videoquant.report.labels import add_labels
-from videoquant.report.looks import (
+from videoquant.report.plot_style import (
     FAMILY_NAMES,
     INK,
     MARKERS,
@@ -23,11 +23,11 @@ from videoquant.report.looks import (
     RULE,
     SIZES,
     Family,
-    Look,
-    dress,
-    looks,
+    SeriesStyle,
     new_figure,
+    series_styles,
     style,
+    style_axes,
     svg,
     title,
 )
@@ -74,13 +74,13 @@ def _fidelity_against(comparison: Comparison, costs: Sequence[float], label: str
         if below:
             lower, (measure, values) = panels[1], below
             title(lower, heading(measure))
-            dress(lower)
+            style_axes(lower)
             lower.margins(y=0.12)
             drawn.append(
                 (lower, values, _scatter(lower, comparison, costs, values, measure.higher_is_better))
             )
         _cost_axis(panels[-1], costs, label)
-        names = looks(comparison.rows)
+        names = series_styles(comparison.rows)
         _family_legend(figure, names)
         for axes, heights, stairs in drawn:
             marks = [
@@ -119,7 +119,7 @@ def frames_plot(comparison: Comparison) -> str:
     """
     schemes = [
         (row, look)
-        for row, look in zip(comparison.rows, looks(comparison.rows), strict=True)
+        for row, look in zip(comparison.rows, series_styles(comparison.rows), strict=True)
         if look.family != "float" and row.per_frame
     ]
     panels = [
@@ -136,7 +136,7 @@ def frames_plot(comparison: Comparison) -> str:
         indexes = [frame["frame"] for frame in schemes[0][0].per_frame]
         for axes, (kind, group) in zip(grid, panels, strict=True):
             title(axes, f"{FAMILY_NAMES[kind].capitalize()}: SQNR in dB ↑")
-            dress(axes)
+            style_axes(axes)
             for row, look in sorted(group, key=lambda pair: -pair[0].sqnr_db):
                 _frame_line(axes, row, look, low, high)
             axes.legend(
@@ -182,7 +182,7 @@ def _scatter(
     stairs = [corner for (_, y), b in pairwise(best) for corner in ((b[0], y), b)]
     stairs = best[:1] + stairs
     axes.plot([x for x, _ in stairs], [y for _, y in stairs], color=FRONT, linewidth=1.6, zorder=1)
-    for (x, y), look in zip(points, looks(comparison.rows), strict=True):
+    for (x, y), look in zip(points, series_styles(comparison.rows), strict=True):
         axes.plot(
             x, y, look.marker, markersize=look.size + 1, color=look.color, mec="white", mew=0.7, zorder=4
         )
@@ -197,7 +197,7 @@ def _decibel_axis(axes: Axes, decibels: Sequence[float]) -> tuple[list[float], f
     low, high = _limits(decibels)
     step = max(high - low, 1.0)
     border, exact = high + 0.12 * step, high + 0.24 * step
-    dress(axes)
+    style_axes(axes)
     axes.set_ylim(low - 0.12 * step, exact + 0.12 * step if max(decibels) >= EXACT_DB else border)
     ticks = [
         float(tick) for tick in MaxNLocator(6).tick_values(low, high) if low - 0.12 * step <= tick < border
@@ -231,7 +231,7 @@ def _cost_axis(axes: Axes, costs: Sequence[float], label: str) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _family_legend(figure: Figure, names: Sequence[Look]) -> None:
+def _family_legend(figure: Figure, names: Sequence[SeriesStyle]) -> None:
     """What the markers mean, and the line."""
     present = [kind for kind in MARKERS if any(look.family == kind for look in names)]
     handles = [
@@ -258,7 +258,7 @@ def _family_legend(figure: Figure, names: Sequence[Look]) -> None:
     )
 
 
-def _frame_line(axes: Axes, row: Row, look: Look, low: float, high: float) -> None:
+def _frame_line(axes: Axes, row: Row, look: SeriesStyle, low: float, high: float) -> None:
     """One scheme: a line in each run, and a marker on each keyframe unless frames are averaged."""
     x = _positions([frame["frame"] for frame in row.per_frame])
     y = [min(max(frame["sqnr_db"], low), high) for frame in row.per_frame]

@@ -9,7 +9,17 @@ from matplotlib.ticker import NullFormatter
 
 from videoquant.comparison import Comparison, PredictedRanges
 from videoquant.report.layer_plots import layer_axis
-from videoquant.report.looks import INK, MUTED, RULE, dress, looks, new_figure, style, svg, title
+from videoquant.report.plot_style import (
+    INK,
+    MUTED,
+    RULE,
+    new_figure,
+    series_styles,
+    style,
+    style_axes,
+    svg,
+    title,
+)
 
 _DEPTH = LinearSegmentedColormap.from_list("depth", ["#1d5a99", "#2b8f62", "#d8a13a", "#b8324a"])
 _NOTHING = 1e-3  # shares below this are drawn here: a logarithmic axis has no zero
@@ -19,7 +29,7 @@ def ranges_plot(comparison: Comparison) -> str:
     """A row of panels per scheme that predicts ranges: the scatter, and the error by quantizer."""
     shown = [
         (look.label, ranges)
-        for row, look in zip(comparison.rows, looks(comparison.rows), strict=True)
+        for row, look in zip(comparison.rows, series_styles(comparison.rows), strict=True)
         for ranges in _by_frame_kind(row.ranges)
     ]
     with style():
@@ -47,7 +57,7 @@ def _by_frame_kind(ranges: list[PredictedRanges]) -> list[list[PredictedRanges]]
 
 
 def _scatter(axes: Axes, ranges: list[PredictedRanges]) -> None:
-    dress(axes, "both")
+    style_axes(axes, "both")
     places, x, y = [], [], []
     for place, r in enumerate(ranges):
         if r.average > 0:
@@ -68,7 +78,7 @@ def _scatter(axes: Axes, ranges: list[PredictedRanges]) -> None:
 
 
 def _errors(axes: Axes, ranges: list[PredictedRanges]) -> None:
-    dress(axes)
+    style_axes(axes)
     shares = [min(max(error_share(r), _NOTHING), 10.0) for r in ranges]
     colors = _DEPTH(np.linspace(0, 1, len(ranges)))
     axes.bar(np.arange(len(ranges)) + 0.5, [s - _NOTHING for s in shares], 0.72, _NOTHING, color=colors)

@@ -10,8 +10,8 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from videoquant.costs.chip import Chip, Precision, precision_text
 from videoquant.costs.simulator import FrameCost
-from videoquant.report.looks import COLORS, INK, MUTED, dress, new_figure, title
 from videoquant.report.plot_file import write_plot
+from videoquant.report.plot_style import COLORS, INK, MUTED, new_figure, style_axes, title
 
 LARGEST = 220.0  # square points: the area of a mark whose layer takes all the time
 
@@ -63,7 +63,7 @@ def roofline_plot(name: str, chip: Chip, cost: FrameCost, precisions: list[Preci
         axis.set_minor_locator(NullLocator())
     axes.set_xlim(left, right * 1.1)
     axes.set_xlabel("multiply–accumulates per byte between memory and chip (log scale)")
-    dress(axes, "both")
+    style_axes(axes, "both")
     title(axes, f"{name} on {chip.name}: GMAC/s by layer")
     axes.legend(frameon=False, labelcolor=INK, loc="lower right", title="area: share of the time")
     return figure

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from videoquant.comparison import Comparison, Row
 from videoquant.engine.lower import check_scheme
 from videoquant.errors import SchemeError
-from videoquant.report.looks import family
+from videoquant.report.plot_style import family
 from videoquant.report.table import against_labels, cost_digits, sqnr_text
 from videoquant.schemes import Scheme
 from videoquant.tasks import Measure

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from videoquant.files import atomic_write
-from videoquant.report.looks import COLORS, INK, dress, new_figure, style, title
+from videoquant.report.plot_style import COLORS, INK, new_figure, style, style_axes, title
 
 
 def write_training_plot(history: Sequence[dict[str, Any]], heading: str, path: str | Path) -> None:
@@ -46,6 +46,6 @@ def training_plot(history: Sequence[dict[str, Any]], heading: str) -> Figure:
         axes.margins(y=0.2)
         title(axes, f"{name} on validation data, averaged weights")
     for axes in panels:
-        dress(axes)
+        style_axes(axes)
     panels[-1].set_xlabel("epoch")
     return figure

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from videoquant.axes import FLOAT, DenseSparse, Uniform
 from videoquant.quantizers.grid import Grid
-from videoquant.quantizers.predictor import Predictor, Seen
+from videoquant.quantizers.predictor import Features, Predictor
 from videoquant.quantizers.ranges import Estimator, Range, Threshold
-from videoquant.simulate.steps import Represented, Steps, values_of
+from videoquant.simulate.quantized_tensor import QuantizedTensor, Represented, values_of
 
 ADAPTIVE_WIDTHS = (0, 4, 8)
 
@@ -27,7 +27,7 @@ def make_grid(estimator: Estimator, limits: Range, bits: int, symmetric: bool) -
 class Unquantized:
     """32 bits: the tensor as it is."""
 
-    def grid(self, x: Tensor, seen: Seen) -> None:
+    def grid(self, x: Tensor, seen: Features) -> None:
         return None
 
 
@@ -37,7 +37,7 @@ class StaticGrid:
 
     fixed: Grid
 
-    def grid(self, x: Tensor, seen: Seen) -> Grid:
+    def grid(self, x: Tensor, seen: Features) -> Grid:
         return self.fixed
 
 
@@ -49,7 +49,7 @@ class DynamicGrid:
     bits: int
     symmetric: bool
 
-    def grid(self, x: Tensor, seen: Seen) -> Grid:
+    def grid(self, x: Tensor, seen: Features) -> Grid:
         limits = self.estimator.measure(x, self.bits, self.symmetric)
         return make_grid(self.estimator, limits, self.bits, self.symmetric)
 
@@ -66,7 +66,7 @@ class PredictedGrid:
     bits: int
     symmetric: bool
 
-    def grid(self, x: Tensor, seen: Seen) -> Grid:
+    def grid(self, x: Tensor, seen: Features) -> Grid:
         return make_grid(self.estimator, self.predictor(seen), self.bits, self.symmetric)
 
 
@@ -86,7 +86,7 @@ def quantize(x: Tensor, grid: Grid) -> Represented:
     """x̂ as steps of the grid; as a tensor where a gradient passes through it, to x or to the grid's scale."""
     if torch.is_grad_enabled() and (x.requires_grad or grid.is_learned):
         return grid.fake_quantize(x)
-    return Steps(grid.steps(x), grid)
+    return QuantizedTensor(grid.steps(x), grid)
 
 
 def quantize_dense_sparse(x: Tensor, grid: Grid | None) -> tuple[Represented, float]:
@@ -107,7 +107,7 @@ def quantize_dense_sparse(x: Tensor, grid: Grid | None) -> tuple[Represented, fl
     largest = torch.finfo(torch.float16).max
     sparse = (x - values_of(dense)).mul_(outside).clamp(-largest, largest).half().float()
     density = float(outside.float().mean())
-    return (replace(dense, sparse=sparse) if isinstance(dense, Steps) else dense + sparse), density
+    return (replace(dense, sparse=sparse) if isinstance(dense, QuantizedTensor) else dense + sparse), density
 
 
 def quantize_adaptive(
@@ -123,7 +123,7 @@ def quantize_adaptive(
     if grid is None or bits == FLOAT:
         return residual, {FLOAT: 1.0}
     x = quantize(residual, grid)
-    steps = x.steps if isinstance(x, Steps) else grid.steps(residual.detach())
+    steps = x.steps if isinstance(x, QuantizedTensor) else grid.steps(residual.detach())
     channels = 1 if residual.dim() == 4 else -1
     # A location whose largest code is within a width's last code + tolerance fits that width.
     largest = steps.abs().amax(channels, keepdim=True)
@@ -138,8 +138,8 @@ def quantize_adaptive(
         shares[wider] -= shares[width]
     if not tolerance:  # no code exceeds its location's width
         return x, shares
-    if isinstance(x, Steps):
-        return Steps(torch.minimum(torch.maximum(steps, -limit), limit), grid), shares
+    if isinstance(x, QuantizedTensor):
+        return QuantizedTensor(torch.minimum(torch.maximum(steps, -limit), limit), grid), shares
     limit *= grid.scale
     return torch.minimum(torch.maximum(x, -limit), limit), shares
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from videoquant.network.graph import Node
 from videoquant.network.operators import OPERATORS
 from videoquant.quantizers.weights import WeightCodes
-from videoquant.simulate.steps import Represented, Steps, values_of
+from videoquant.simulate.quantized_tensor import QuantizedTensor, Represented, values_of
 from videoquant.simulate.sums import exact_sums
 
 
@@ -33,7 +33,7 @@ def compute_layer(
     """
     weight = tensors["weight"]
     bias = tensors.get("bias") if before is None else None
-    if isinstance(x, Steps) and codes is not None and not weight.requires_grad:
+    if isinstance(x, QuantizedTensor) and codes is not None and not weight.requires_grad:
         y = _on_codes(node, x, codes, bias)
     else:
         if codes is not None:
@@ -42,7 +42,7 @@ def compute_layer(
     return y if before is None else y.add_(before)
 
 
-def _on_codes(node: Node, x: Steps, codes: WeightCodes, bias: Tensor | None) -> Tensor:
+def _on_codes(node: Node, x: QuantizedTensor, codes: WeightCodes, bias: Tensor | None) -> Tensor:
     scale = codes.scale * x.grid.scale
     # Two passes: `addcmul`, which would be one, rounds only once where the CPU can.
     y = exact_sums(node, x, codes).mul_(_per_channel(node, scale))

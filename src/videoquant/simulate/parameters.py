@@ -11,7 +11,7 @@ from torch import Tensor
 
 from videoquant.network.graph import Network
 from videoquant.quantizers.features import features
-from videoquant.quantizers.placement import LayerBits, Point, layer_bits, points
+from videoquant.quantizers.placement import LayerBits, QuantizationPoint, layer_bits, points
 from videoquant.quantizers.weights import WeightCodes
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import ActivationGrid, PredictedGrid
@@ -34,7 +34,7 @@ class PointGrids:
 
 
 @dataclass(frozen=True)
-class Watched:
+class FeatureSpec:
     """The features that predictors read of one value: of itself on keyframes, else of its residual.
 
     The residual is the plain difference from the same value on the reference frame; its features are those of
@@ -44,7 +44,7 @@ class Watched:
     key: tuple[str, ...] = ()
     residual: tuple[str, ...] = ()
 
-    def look(self, x: Tensor, reference: Tensor | None) -> NDArray[np.float64]:
+    def extract(self, x: Tensor, reference: Tensor | None) -> NDArray[np.float64]:
         """The features of a value on a keyframe, or where a reference is given those of its residual."""
         if reference is None:
             return features(x, self.key)
@@ -64,18 +64,18 @@ class Parameters:
         network: Network,
         scheme: Scheme,
         weights: dict[str, LayerWeights],
-        grids: dict[Point, PointGrids],
+        grids: dict[QuantizationPoint, PointGrids],
     ) -> None:
         self.network = network
         self.scheme = scheme
         self.weights = weights
         self.grids = grids
         self.bits: dict[str, LayerBits] = layer_bits(network, scheme)
-        self.points: dict[str, Point] = points(network, self.bits)
-        self.watched: dict[str, Watched] = watched(grids.values())
+        self.points: dict[str, QuantizationPoint] = points(network, self.bits)
+        self.watched: dict[str, FeatureSpec] = watched(grids.values())
 
 
-def watched(grids: Iterable[PointGrids]) -> dict[str, Watched]:
+def watched(grids: Iterable[PointGrids]) -> dict[str, FeatureSpec]:
     """What the predictors among these grids read."""
     key: dict[str, tuple[str, ...]] = {}
     residual: dict[str, tuple[str, ...]] = {}
@@ -84,5 +84,6 @@ def watched(grids: Iterable[PointGrids]) -> dict[str, Watched]:
             if isinstance(grid, PredictedGrid):
                 names[grid.predictor.position] = grid.predictor.features
     return {
-        value: Watched(key.get(value, ()), residual.get(value, ())) for value in key.keys() | residual.keys()
+        value: FeatureSpec(key.get(value, ()), residual.get(value, ()))
+        for value in key.keys() | residual.keys()
     }

@@ -26,18 +26,18 @@ from videoquant.errors import NetworkError, StreamWarning, refused_as
 from videoquant.network.finite import require_finite
 from videoquant.network.graph import Node, unwrap
 from videoquant.quantizers.grid import Grid
-from videoquant.quantizers.placement import Point
-from videoquant.quantizers.predictor import Seen
+from videoquant.quantizers.placement import QuantizationPoint
+from videoquant.quantizers.predictor import Features
 from videoquant.simulate.activations import ActivationGrid, quantize_adaptive, represent
 from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import Parameters
-from videoquant.simulate.steps import Represented, plus, values_of
+from videoquant.simulate.quantized_tensor import Represented, add_to, values_of
 from videoquant.torch_settings import plain_math
 
 Observer = Callable[[Node, Tensor], None]
 # Sees each quantizer: what it gets (the activation or its residual), where its grid comes from, and the
 # features that predictors have seen of this frame.
-Probe = Callable[[Point, Tensor, ActivationGrid, Seen], None]
+Probe = Callable[[QuantizationPoint, Tensor, ActivationGrid, Features], None]
 
 
 @dataclass
@@ -48,7 +48,7 @@ class State:
     predictors read, of the frame that residuals are taken from.
     """
 
-    reference: dict[Point, Tensor] = field(default_factory=dict)
+    reference: dict[QuantizationPoint, Tensor] = field(default_factory=dict)
     output: dict[str, Tensor] = field(default_factory=dict)
     watched: dict[str, Tensor] = field(default_factory=dict)
 
@@ -69,8 +69,8 @@ class Stream:
     def __init__(self, quantized: Parameters) -> None:
         self.quantized = quantized
         self.is_key = True
-        self.shares: dict[Point, dict[int, float]] = {}
-        self.densities: dict[Point, float] = {}
+        self.shares: dict[QuantizationPoint, dict[int, float]] = {}
+        self.densities: dict[QuantizationPoint, float] = {}
         self._readers = Counter(quantized.points.values())
         self.reset()
 
@@ -161,9 +161,9 @@ class _Step:
         self.is_key, self.state, self.observe, self.probe = is_key, state, observe, probe
         self.next = State(dict(state.reference), dict(state.output), dict(state.watched))
         self.seen: dict[str, NDArray[np.float64]] = {}
-        self.shares: dict[Point, dict[int, float]] = {}
-        self.densities: dict[Point, float] = {}
-        self._inputs: dict[Point, Represented] = {}
+        self.shares: dict[QuantizationPoint, dict[int, float]] = {}
+        self.densities: dict[QuantizationPoint, float] = {}
+        self._inputs: dict[QuantizationPoint, Represented] = {}
         self._waiting = Counter(stream._readers)
 
     def compute(self, node: Node, inputs: list[Tensor]) -> Tensor:
@@ -182,11 +182,11 @@ class _Step:
         watched = self.quantized.watched.get(value)
         if watched is None:
             return
-        self.seen[value] = watched.look(x, None if self.is_key else self.state.watched[value])
+        self.seen[value] = watched.extract(x, None if self.is_key else self.state.watched[value])
         if self.time and (self.is_key or self.time.recurrent):
             self.next.watched[value] = x
 
-    def _layer(self, node: Node, point: Point, x: Tensor) -> Tensor:
+    def _layer(self, node: Node, point: QuantizationPoint, x: Tensor) -> Tensor:
         quantize = self._quantized_key if self.is_key else self._quantized_residual
         if point not in self._inputs:
             if not x.requires_grad:  # training looks at its loss
@@ -214,13 +214,13 @@ class _Step:
             self.next.output[node.name] = y
         return y
 
-    def _quantized_key(self, point: Point, x: Tensor) -> Represented:
+    def _quantized_key(self, point: QuantizationPoint, x: Tensor) -> Represented:
         x_hat = self._represent(point, x, self._grid(point, x, self.quantized.grids[point].key))
         if self.time and self.time.period > 1:
             self.next.reference[point] = values_of(x_hat) if self.time.quantized_reference else x
         return x_hat
 
-    def _quantized_residual(self, point: Point, x: Tensor) -> Represented:
+    def _quantized_residual(self, point: QuantizationPoint, x: Tensor) -> Represented:
         assert self.time is not None
         source = self.quantized.grids[point].residual
         assert source is not None and point.residual is not None
@@ -233,15 +233,15 @@ class _Step:
         else:
             x_hat = self._represent(point, residual, grid)
         if self.time.recurrent:
-            self.next.reference[point] = plus(reference, x_hat)
+            self.next.reference[point] = add_to(reference, x_hat)
         return x_hat
 
-    def _grid(self, point: Point, x: Tensor, source: ActivationGrid) -> Grid | None:
+    def _grid(self, point: QuantizationPoint, x: Tensor, source: ActivationGrid) -> Grid | None:
         if self.probe:
             self.probe(point, x, source, self.seen)
         return source.grid(x, self.seen)
 
-    def _represent(self, point: Point, x: Tensor, grid: Grid | None) -> Represented:
+    def _represent(self, point: QuantizationPoint, x: Tensor, grid: Grid | None) -> Represented:
         x_hat, density = represent(x, grid, self.quantized.scheme.representation)
         if density is not None:
             self.densities[point] = density

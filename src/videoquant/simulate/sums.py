@@ -18,7 +18,7 @@ from torch import Tensor
 from videoquant.network.graph import Node
 from videoquant.network.operators import OPERATORS
 from videoquant.quantizers.weights import WeightCodes
-from videoquant.simulate.steps import Steps
+from videoquant.simulate.quantized_tensor import QuantizedTensor
 
 LARGEST = 2**24
 # A part of a layer's input channels: their indices in the input, and in the weights.
@@ -26,7 +26,7 @@ Part = tuple[Tensor, Tensor]
 _parts: WeakKeyDictionary[WeightCodes, dict[float, list[Part]]] = WeakKeyDictionary()
 
 
-def exact_sums(node: Node, x: Steps, codes: WeightCodes) -> Tensor:
+def exact_sums(node: Node, x: QuantizedTensor, codes: WeightCodes) -> Tensor:
     """float32(acc), acc = Σ (q − z_x) · (w − z_w): a layer's sums, rounded at most once. A new tensor."""
     # Steps lie between −z and span − z: the sum of some products is at most span · extent, either way.
     limit = LARGEST / (x.grid.high - x.grid.low)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from videoquant.errors import SchemeError
 from videoquant.network.graph import Network
 from videoquant.quantizers.grid import Grid, LearnedGrid
-from videoquant.quantizers.placement import Point
+from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.quantizers.weights import WeightCodes
 from videoquant.simulate.activations import ActivationGrid, StaticGrid, Unquantized
 from videoquant.simulate.parameters import LayerWeights, Parameters, PointGrids
@@ -130,8 +130,8 @@ class TrainableNetwork(nn.Module):
             weights[name] = LayerWeights(key, key if same else now(name, layer.residual, RESIDUAL))
         return weights
 
-    def _grids_now(self) -> dict[Point, PointGrids]:
-        def now(point: Point, grid: ActivationGrid | None, frame: str) -> ActivationGrid | None:
+    def _grids_now(self) -> dict[QuantizationPoint, PointGrids]:
+        def now(point: QuantizationPoint, grid: ActivationGrid | None, frame: str) -> ActivationGrid | None:
             if not isinstance(grid, StaticGrid):
                 return grid
             fixed = grid.fixed

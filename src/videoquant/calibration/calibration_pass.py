@@ -25,7 +25,7 @@ from videoquant.calibration.samples import IN_MEMORY, Codes, Samples, Shelf, giv
 from videoquant.network.finite import require_finite
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.grid import Grid
-from videoquant.quantizers.placement import Point, layer_bits, points
+from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
 from videoquant.quantizers.positions import responsible
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import (
@@ -39,14 +39,14 @@ from videoquant.simulate.activations import (
     represent,
 )
 from videoquant.simulate.layer import compute_layer
-from videoquant.simulate.parameters import LayerWeights, PointGrids, Watched
-from videoquant.simulate.steps import Represented, plus, values_of
+from videoquant.simulate.parameters import FeatureSpec, LayerWeights, PointGrids
+from videoquant.simulate.quantized_tensor import Represented, add_to, values_of
 
 Progress = Callable[[], None]
 Array = NDArray[np.float64]
 
 
-class Walk:
+class CalibrationPass:
     """What a walk learns.
 
     watched: the values whose features are taken, and which. Where the scheme's ranges are `Predicted`, each
@@ -63,7 +63,7 @@ class Walk:
         network: Network,
         scheme: Scheme,
         weights: Mapping[str, LayerWeights],
-        watched: Mapping[str, Watched],
+        watched: Mapping[str, FeatureSpec],
         in_memory: int = IN_MEMORY,
     ) -> None:
         self.network, self.scheme, self.weights, self.watched = network, scheme, weights, watched
@@ -72,15 +72,15 @@ class Walk:
         self.points = points(network, layer_bits(network, scheme))
         predicted = isinstance(scheme.ranges, Predicted)
         self.positions = responsible(network, watched, self.points) if predicted else {}
-        self.grids: dict[Point, PointGrids] = {}
+        self.grids: dict[QuantizationPoint, PointGrids] = {}
         self.features: dict[tuple[str, bool], Array] = {}
-        self.ranges: dict[tuple[Point, bool], Array] = {}
+        self.ranges: dict[tuple[QuantizationPoint, bool], Array] = {}
         self.evidence: Evidence
         self._shelf = Shelf(in_memory)
         self._frames: list[Tensor] = []
         self._clips: list[range] = []  # which of the samples belong to each clip
         self._seen: list[dict[str, Array]] = []
-        self._codes: dict[Point, Codes] = {}
+        self._codes: dict[QuantizationPoint, Codes] = {}
         self._waiting = Counter(self.points.values())
         # How often the samples of a value are still to be read through: by each point and by each other node.
         self._unread = Counter(
@@ -137,7 +137,7 @@ class Walk:
                 else:
                     kept.append(x)
                 if watched is not None:
-                    self._seen[i][value] = watched.look(x, reference)
+                    self._seen[i][value] = watched.extract(x, reference)
                     taken[reference is not None].append(self._seen[i][value])
                     if reference is None or self.recurrent:
                         reference = x
@@ -176,7 +176,7 @@ class Walk:
                     base = y
                 yield y
 
-    def _learn(self, point: Point, x: Samples) -> Codes:
+    def _learn(self, point: QuantizationPoint, x: Samples) -> Codes:
         """Find a point's grids; return what they make of x: keyframes quantized, residuals likewise."""
         key = self._key_source(point, x)
         if self.time is None:
@@ -195,7 +195,7 @@ class Walk:
                 difference = read(i) - reference
                 x_hat = self._quantized(point, difference, residual.grid(difference, self._seen[i]))
                 if self.recurrent:
-                    reference = plus(reference, x_hat)
+                    reference = add_to(reference, x_hat)
                 codes.append(x_hat)
         return codes
 
@@ -205,13 +205,13 @@ class Walk:
         exact = self.time is not None and not self.time.quantized_reference
         return (first if exact else values_of(k)), k
 
-    def _quantized(self, point: Point, residual: Tensor, grid: Grid | None) -> Represented:
+    def _quantized(self, point: QuantizationPoint, residual: Tensor, grid: Grid | None) -> Represented:
         assert self.time is not None and point.residual is not None
         if self.time.adaptive:
             return quantize_adaptive(residual, grid, point.residual, self.time.tolerance)[0]
         return represent(residual, grid, self.scheme.representation)[0]
 
-    def _key_source(self, point: Point, x: Samples) -> ActivationGrid:
+    def _key_source(self, point: QuantizationPoint, x: Samples) -> ActivationGrid:
         """Where a point's grids of keyframes come from (of all frames, without a time axis)."""
         if point.key == FLOAT:
             return Unquantized()
@@ -219,7 +219,7 @@ class Walk:
         ranges = self.ranges[point, False] = self._measured(point, firsts, point.key, symmetric=False)
         return self._source(point, ranges, np.full(len(ranges), True), point.key, symmetric=False)
 
-    def _residual_source(self, point: Point, x: Samples, key: ActivationGrid) -> ActivationGrid:
+    def _residual_source(self, point: QuantizationPoint, x: Samples, key: ActivationGrid) -> ActivationGrid:
         """Where a point's grids of residuals come from; where nothing moves, from the range of frames."""
         bits = point.residual
         assert bits is not None
@@ -248,7 +248,7 @@ class Walk:
                     reference = frame  # for its reconstruction, which is not known before the grid is
 
     def _source(
-        self, point: Point, ranges: Array, shown: NDArray[np.bool_], bits: int, symmetric: bool
+        self, point: QuantizationPoint, ranges: Array, shown: NDArray[np.bool_], bits: int, symmetric: bool
     ) -> ActivationGrid:
         """A grid for the average range of the samples that show one, or a predictor of the range."""
         position, known = self.positions.get(point), ranges[shown]
@@ -263,7 +263,7 @@ class Walk:
         predictor = fit(position, names, self.features[position, symmetric][shown], known)
         return PredictedGrid(predictor, self.scheme.range_estimator, bits, symmetric)
 
-    def _static(self, point: Point, ranges: Array, bits: int, symmetric: bool) -> ActivationGrid:
+    def _static(self, point: QuantizationPoint, ranges: Array, bits: int, symmetric: bool) -> ActivationGrid:
         """The grid of the average range; measured at run time where there is none to learn."""
         estimator = self.scheme.range_estimator
         low, high = ranges.mean(0).tolist()
@@ -274,7 +274,7 @@ class Walk:
         return StaticGrid(make_grid(estimator, (low, high), bits, symmetric))
 
     def _measured(
-        self, point: Point, samples: Iterable[tuple[int, Tensor]], bits: int, symmetric: bool
+        self, point: QuantizationPoint, samples: Iterable[tuple[int, Tensor]], bits: int, symmetric: bool
     ) -> Array:
         """The range of each sample: samples × 2."""
         ranges = []

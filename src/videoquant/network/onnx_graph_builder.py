@@ -14,11 +14,13 @@ from torch import Tensor
 from videoquant.errors import NetworkError
 from videoquant.network.graph import Node, unique
 
-Form = Callable[..., None]  # writes one operator: gets the `Sheet`, the names of its inputs, its attributes
+Form = Callable[
+    ..., None
+]  # writes one operator: gets the `OnnxGraphBuilder`, the names of its inputs, its attributes
 T = TypeVar("T", bound=Form)
 
 
-class Forms(dict[str, Form]):
+class OnnxEmitters(dict[str, Form]):
     """How operators are written: operator → form."""
 
     def register(self, form: T) -> T:
@@ -26,8 +28,8 @@ class Forms(dict[str, Form]):
         return form
 
 
-class Sheet:
-    """Collects what the forms of `onnx_forms` write.
+class OnnxGraphBuilder:
+    """Collects what the forms of `onnx_emitters` write.
 
     network: its name, for messages. taken: the names of all values of the file.
     nodes, tensors: what has been written. result: the name of the value that the node in hand gives.

@@ -1,4 +1,4 @@
-"""How the operators that only move or resample values are written in ONNX; the others are in `onnx_forms`."""
+"""How the operators that only move or resample values are written in ONNX; for others see `onnx_emitters`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from videoquant.network.onnx_sheet import Forms, Sheet
+from videoquant.network.onnx_graph_builder import OnnxEmitters, OnnxGraphBuilder
 
-MOVES = Forms()
-form = MOVES.register
+LAYOUT_OPERATORS = OnnxEmitters()
+form = LAYOUT_OPERATORS.register
 
 PAD_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
 
 
 @form
 def resize(
-    sheet: Sheet,
+    sheet: OnnxGraphBuilder,
     x: str,
     *,
     mode: str,
@@ -41,23 +41,23 @@ def resize(
 
 
 @form
-def pixel_shuffle(sheet: Sheet, x: str, *, factor: int, order: str = "CRD") -> None:
+def pixel_shuffle(sheet: OnnxGraphBuilder, x: str, *, factor: int, order: str = "CRD") -> None:
     sheet.write("DepthToSpace", x, blocksize=factor, mode=order)
 
 
 @form
-def concat(sheet: Sheet, *values: str, dim: int) -> None:
+def concat(sheet: OnnxGraphBuilder, *values: str, dim: int) -> None:
     sheet.write("Concat", *values, axis=dim)
 
 
 @form
-def slice(sheet: Sheet, x: str, *, dim: int, start: int, end: int, step: int = 1) -> None:
+def slice(sheet: OnnxGraphBuilder, x: str, *, dim: int, start: int, end: int, step: int = 1) -> None:
     bounds = {"start": start, "end": end, "dim": dim, "step": step}
     sheet.write("Slice", x, *(sheet.integers([number], part) for part, number in bounds.items()))
 
 
 @form
-def pad(sheet: Sheet, x: str, *, padding: Sequence[int], mode: str, value: float = 0.0) -> None:
+def pad(sheet: OnnxGraphBuilder, x: str, *, padding: Sequence[int], mode: str, value: float = 0.0) -> None:
     # PyTorch lists (before, after) from the last dimension, ONNX all befores and then all afters.
     amounts = [*padding, *[0] * (2 * len(sheet.shape) - len(padding))]
     pads = sheet.integers([*amounts[-2::-2], *amounts[::-2]], "pads")
@@ -66,10 +66,10 @@ def pad(sheet: Sheet, x: str, *, padding: Sequence[int], mode: str, value: float
 
 
 @form
-def reshape(sheet: Sheet, x: str, *, shape: Sequence[int]) -> None:
+def reshape(sheet: OnnxGraphBuilder, x: str, *, shape: Sequence[int]) -> None:
     sheet.write("Reshape", x, sheet.integers(shape, "shape"))
 
 
 @form
-def permute(sheet: Sheet, x: str, *, dims: Sequence[int]) -> None:
+def permute(sheet: OnnxGraphBuilder, x: str, *, dims: Sequence[int]) -> None:
     sheet.write("Transpose", x, perm=dims)

@@ -1,4 +1,4 @@
-"""What all plots share: a colour and a marker for every scheme, the dress of the axes, and SVG text."""
+"""What all plots share: a colour and a marker for every scheme, the style_axes of the axes, and SVG text."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _STYLE: Any = {
 
 
 @dataclass(frozen=True)
-class Look:
+class SeriesStyle:
     """How one row is drawn in every plot. label: its name with a real arrow. size: in points."""
 
     label: str
@@ -62,14 +62,14 @@ class Look:
         return SIZES[self.family]
 
 
-def looks(rows: Sequence[Row]) -> list[Look]:
+def series_styles(rows: Sequence[Row]) -> list[SeriesStyle]:
     """A look for each row of a comparison; colours come in turn and repeat after ten."""
     result, used = [], 0
     for row in rows:
         kind = family(row.scheme)
         color = INK if kind == "float" else COLORS[used % len(COLORS)]
         used += kind != "float"
-        result.append(Look(row.name.replace("->", "→"), color, kind))
+        result.append(SeriesStyle(row.name.replace("->", "→"), color, kind))
     return result
 
 
@@ -91,7 +91,7 @@ def new_figure(height: float) -> Figure:
     return figure
 
 
-def dress(axes: Axes, grid: Literal["x", "y", "both"] | None = "y") -> None:
+def style_axes(axes: Axes, grid: Literal["x", "y", "both"] | None = "y") -> None:
     """Quiet axes: no box, light rules behind the data, muted tick labels."""
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, colors=MUTED, labelsize=8)

@@ -1,7 +1,7 @@
 """How each operator of a captured network is written in ONNX. One function per operator, as in `operators`.
 
-A function gets the `Sheet`, the names of the values that the node reads, then the node's tensors and
-attributes by their names in `operators`. The operators that only move values are in `onnx_moves`.
+A function gets the `OnnxGraphBuilder`, the names of the values that the node reads, then the node's tensors
+and attributes by their names in `operators`. The operators that only move values are in `onnx_layout`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 from onnx import TensorProto
 from torch import Tensor
 
-from videoquant.network.onnx_sheet import Forms, Sheet
+from videoquant.network.onnx_graph_builder import OnnxEmitters, OnnxGraphBuilder
 
 OPSET = 20  # the first that has Gelu
 
-FORMS = Forms()
+FORMS = OnnxEmitters()
 form = FORMS.register
 
 
 @form
 def conv2d(
-    sheet: Sheet,
+    sheet: OnnxGraphBuilder,
     x: str,
     *,
     weight: Tensor,
@@ -38,7 +38,7 @@ def conv2d(
 
 @form
 def conv_transpose2d(
-    sheet: Sheet,
+    sheet: OnnxGraphBuilder,
     x: str,
     *,
     weight: Tensor,
@@ -55,7 +55,7 @@ def conv_transpose2d(
 
 
 @form
-def linear(sheet: Sheet, x: str, *, weight: Tensor, bias: Tensor | None = None) -> None:
+def linear(sheet: OnnxGraphBuilder, x: str, *, weight: Tensor, bias: Tensor | None = None) -> None:
     if len(sheet.shape) == 2:
         sheet.write("Gemm", x, *_parameters(sheet, weight, bias), transB=1)
         return
@@ -67,19 +67,19 @@ def linear(sheet: Sheet, x: str, *, weight: Tensor, bias: Tensor | None = None) 
 
 
 @form
-def affine(sheet: Sheet, x: str, *, weight: Tensor, bias: Tensor) -> None:
+def affine(sheet: OnnxGraphBuilder, x: str, *, weight: Tensor, bias: Tensor) -> None:
     shape = (-1,) + (1,) * (len(sheet.shape) - 2)
     scaled = sheet.step("Mul", x, sheet.tensor(weight.view(shape), "weight"), part="scaled")
     sheet.write("Add", scaled, sheet.tensor(bias.view(shape), "bias"))
 
 
 @form
-def constant(sheet: Sheet, *, value: Tensor) -> None:
+def constant(sheet: OnnxGraphBuilder, *, value: Tensor) -> None:
     sheet.write("Identity", sheet.tensor(value, "value"))
 
 
 @form
-def clamp(sheet: Sheet, x: str, *, min: float | None = None, max: float | None = None) -> None:
+def clamp(sheet: OnnxGraphBuilder, x: str, *, min: float | None = None, max: float | None = None) -> None:
     if (min, max) == (0, None):
         sheet.write("Relu", x)
         return
@@ -88,50 +88,50 @@ def clamp(sheet: Sheet, x: str, *, min: float | None = None, max: float | None =
 
 
 @form
-def leaky_relu(sheet: Sheet, x: str, *, slope: float) -> None:
+def leaky_relu(sheet: OnnxGraphBuilder, x: str, *, slope: float) -> None:
     sheet.write("LeakyRelu", x, alpha=slope)
 
 
 @form
-def prelu(sheet: Sheet, x: str, *, weight: Tensor) -> None:
+def prelu(sheet: OnnxGraphBuilder, x: str, *, weight: Tensor) -> None:
     slopes = weight.view((-1,) + (1,) * (len(sheet.shape) - 2))
     sheet.write("PRelu", x, sheet.tensor(slopes, "weight"))
 
 
 @form
-def hardsigmoid(sheet: Sheet, x: str, *, alpha: float = 1 / 6, beta: float = 0.5) -> None:
+def hardsigmoid(sheet: OnnxGraphBuilder, x: str, *, alpha: float = 1 / 6, beta: float = 0.5) -> None:
     sheet.write("HardSigmoid", x, alpha=alpha, beta=beta)
 
 
 @form
-def silu(sheet: Sheet, x: str) -> None:
+def silu(sheet: OnnxGraphBuilder, x: str) -> None:
     sheet.write("Mul", x, sheet.step("Sigmoid", x, part="gate"))
 
 
 @form
-def gelu(sheet: Sheet, x: str, *, approximate: str = "none") -> None:
+def gelu(sheet: OnnxGraphBuilder, x: str, *, approximate: str = "none") -> None:
     sheet.write("Gelu", x, approximate=approximate)
 
 
 @form
-def elu(sheet: Sheet, x: str, *, alpha: float = 1.0) -> None:
+def elu(sheet: OnnxGraphBuilder, x: str, *, alpha: float = 1.0) -> None:
     sheet.write("Elu", x, alpha=alpha)
 
 
 @form
-def round_to(sheet: Sheet, x: str, *, dtype: str) -> None:
+def round_to(sheet: OnnxGraphBuilder, x: str, *, dtype: str) -> None:
     narrow = TensorProto.FLOAT16 if dtype == "float16" else TensorProto.BFLOAT16
     sheet.write("Cast", sheet.step("Cast", x, part="narrow", to=narrow), to=TensorProto.FLOAT)
 
 
 @form
-def softmax(sheet: Sheet, x: str, *, dim: int) -> None:
+def softmax(sheet: OnnxGraphBuilder, x: str, *, dim: int) -> None:
     sheet.write("Softmax", x, axis=dim)
 
 
 @form
 def max_pool2d(
-    sheet: Sheet,
+    sheet: OnnxGraphBuilder,
     x: str,
     *,
     kernel: Sequence[int],
@@ -146,7 +146,7 @@ def max_pool2d(
 
 @form
 def avg_pool2d(
-    sheet: Sheet,
+    sheet: OnnxGraphBuilder,
     x: str,
     *,
     kernel: Sequence[int],
@@ -160,7 +160,7 @@ def avg_pool2d(
 
 
 @form
-def adaptive_avg_pool2d(sheet: Sheet, x: str, *, size: Sequence[int]) -> None:
+def adaptive_avg_pool2d(sheet: OnnxGraphBuilder, x: str, *, size: Sequence[int]) -> None:
     if tuple(size) == (1, 1):
         sheet.write("GlobalAveragePool", x)
         return
@@ -172,16 +172,16 @@ def adaptive_avg_pool2d(sheet: Sheet, x: str, *, size: Sequence[int]) -> None:
 
 
 @form
-def mean(sheet: Sheet, x: str, *, dims: Sequence[int], keepdim: bool) -> None:
+def mean(sheet: OnnxGraphBuilder, x: str, *, dims: Sequence[int], keepdim: bool) -> None:
     sheet.write("ReduceMean", x, sheet.integers(dims, "dims"), keepdims=int(keepdim))
 
 
 @form
-def amax(sheet: Sheet, x: str, *, dims: Sequence[int], keepdim: bool) -> None:
+def amax(sheet: OnnxGraphBuilder, x: str, *, dims: Sequence[int], keepdim: bool) -> None:
     sheet.write("ReduceMax", x, sheet.integers(dims, "dims"), keepdims=int(keepdim))
 
 
-def _parameters(sheet: Sheet, weight: Tensor, bias: Tensor | None) -> list[str]:
+def _parameters(sheet: OnnxGraphBuilder, weight: Tensor, bias: Tensor | None) -> list[str]:
     names = [sheet.tensor(weight, "weight")]
     return names if bias is None else [*names, sheet.tensor(bias, "bias")]
 
@@ -189,7 +189,7 @@ def _parameters(sheet: Sheet, weight: Tensor, bias: Tensor | None) -> list[str]:
 def _same_name(op: str, onnx: str) -> None:
     """An operator without attributes that means the same in ONNX."""
 
-    def write(sheet: Sheet, *inputs: str) -> None:
+    def write(sheet: OnnxGraphBuilder, *inputs: str) -> None:
         sheet.write(onnx, *inputs)
 
     FORMS[op] = write

@@ -10,7 +10,7 @@ from videoquant.quantizers.grid import Grid
 
 
 @dataclass(frozen=True)
-class Steps:
+class QuantizedTensor:
     """x̂ = steps · grid.scale + sparse.
 
     steps: q − zero point, whole numbers in float32. sparse: S of Dense + Sparse, of the same shape, or None.
@@ -29,14 +29,14 @@ class Steps:
 
 # What layers read at a quantizer point. A tensor is x̂ itself: where nothing is quantized, and where a
 # gradient passes through.
-Represented = Tensor | Steps
+Represented = Tensor | QuantizedTensor
 
 
 def values_of(x: Represented) -> Tensor:
     """x̂ as float32."""
-    return x.values if isinstance(x, Steps) else x
+    return x.values if isinstance(x, QuantizedTensor) else x
 
 
-def plus(reference: Tensor, x: Represented) -> Tensor:
+def add_to(reference: Tensor, x: Represented) -> Tensor:
     """reference + x̂: a new tensor."""
-    return x.values.add_(reference) if isinstance(x, Steps) else reference + x
+    return x.values.add_(reference) if isinstance(x, QuantizedTensor) else reference + x
