@@ -15,6 +15,7 @@ from videoquant.axes import Predicted
 from videoquant.data.video import Clip, Frame, frames
 from videoquant.errors import DataError
 from videoquant.network.graph import Network
+from videoquant.runtime.clock import Clock
 from videoquant.schemes import Scheme
 
 _Item = TypeVar("_Item")
@@ -114,12 +115,12 @@ def calibration_clips(network: Network, source: Any, scheme: Scheme) -> list[lis
 def cut(network: Network, frames: Iterable[Any], period: int) -> list[list[Tensor]]:
     """Consecutive frames as clips of at most `period`; a seek begins a new clip."""
     clips: list[list[Tensor]] = []
-    last: int | None = None
+    clock = Clock(period)
     for frame in frames:
+        # The network's input has one size, whatever those of the frames.
         index = frame.index if isinstance(frame, Frame) else None
-        follows = index is None or last is None or index == last + 1
-        if not clips or not follows or len(clips[-1]) == period:
+        clock = clock.tick(index, network.input_shape)
+        if clock.is_key:
             clips.append([])
         clips[-1].append(network.prepare(frame))
-        last = index
     return clips

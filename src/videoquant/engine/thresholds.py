@@ -25,6 +25,7 @@ from torch import Tensor
 from videoquant.data.video import Frame
 from videoquant.errors import CalibrationWarning, DataError
 from videoquant.network.preprocessing import prepare
+from videoquant.runtime.clock import follows
 from videoquant.runtime.plan import Plan
 from videoquant.tasks.base import Task
 from videoquant.tasks.sqnr import Sqnr
@@ -178,10 +179,10 @@ class _Bench:
 
     def __init__(self, plan: Plan, frames: Sequence[Frame], task: Task | None, threads: int) -> None:
         self.plan, self.task, self.threads = plan, task, threads
-        follows = [b.index == a.index + 1 for a, b in pairwise(frames)]
-        if not any(follows):
+        successive = [follows(a.index, b.index) for a, b in pairwise(frames)]
+        if not any(successive):
             raise DataError("thresholds are calibrated on frames that follow each other; give at least two")
-        self.counts = [False, *follows]
+        self.counts = [False, *successive]
         # Resized and normalised once, not in every trial: that is a tenth to a fifth of its time.
         self.inputs = [prepare(frame, plan.preprocessing, plan.input_shape, plan.name) for frame in frames]
         stream = plan.stream("frame", threads)

@@ -9,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from videoquant.data.video import Frame
 from videoquant.errors import DataError, SchemeError, refused_as
 from videoquant.network.graph import unwrap
 from videoquant.network.operators import OPERATORS
 from videoquant.network.preprocessing import prepare
 from videoquant.runtime.changed import changed
+from videoquant.runtime.clock import Clock, index_and_size
 from videoquant.runtime.plan import Plan
 from videoquant.runtime.ranges import Ranges, as_value, read_pause
 from videoquant.runtime.session import Session
 from videoquant.runtime.sizes import channels_last
-from videoquant.simulate.stream import warn_of_sizes
 from videoquant.torch_settings import plain_math
 
 
@@ -27,8 +26,9 @@ class Stream:
     """The state of one video. Frames go in one after another; the first and every T-th is a keyframe.
 
     A frame of another size, a frame whose index does not follow the last one (a seek) and `reset()` start
-    again from a keyframe, of which nothing is taken over from before. A frame that is refused (`DataError`)
-    leaves the stream as it was, and so does a call while another thread's is running, which is refused.
+    again from a keyframe (see `Clock`), of which nothing is taken over from before. A frame that is refused
+    (`DataError`) leaves the stream as it was, and so does a call while another thread's is running, which is
+    refused.
 
     refresh: every so many frames one is computed in full, so that what mode bounded has passed over is made
     good; None is never.
@@ -52,9 +52,7 @@ class Stream:
 
     def reset(self) -> None:
         """Forget everything: the next frame is a keyframe."""
-        self._since_key = self._since_full = 0
-        self._last_index: int | None = None
-        self._last_size: tuple[int, ...] | None = None
+        self._clock = Clock(self.plan.scheme.period, self.refresh)
 
     @property
     def work_share(self) -> float:
@@ -133,22 +131,13 @@ class Stream:
         pixels = channels_last(x)
         if not self._session.finite(pixels):
             raise DataError(f"{plan.name}: the input holds NaN or infinity")
-        index, size = (
-            (frame.index, frame.pixels.shape) if isinstance(frame, Frame) else (None, tuple(x.shape))
-        )
-        warn_of_sizes(self._last_size, size, plan.scheme.period)
-        seek = index is not None and self._last_index is not None and index != self._last_index + 1
-        restart = seek or size != self._last_size
-        since_key = 0 if restart or self._since_key >= plan.scheme.period else self._since_key
-        since_full = 0 if restart or self._since_full == self.refresh else self._since_full
+        clock = self._clock.tick(*index_and_size(frame, x.shape))
         self.reset()  # a frame that is broken off half-way leaves nothing to go on from
-        if since_full == 0:
+        if clock.is_full:
             self._session.refresh()
-        self._compute("key" if since_key == 0 else "residual", x)
+        self._compute("key" if clock.is_key else "residual", x)
         outputs = self._outputs(x)
-        self._since_key, self._since_full = since_key + 1, since_full + 1
-        self._last_index, self._last_size = index, size
-        self.is_key = since_key == 0
+        self._clock, self.is_key = clock, clock.is_key
         return outputs
 
     def _compute(self, program: str, x: Tensor) -> None:

@@ -10,7 +10,6 @@ Everything between layers (non-linearities, additions, pooling, resizing) works 
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,13 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.axes import Residual
-from videoquant.data.video import Frame
-from videoquant.errors import NetworkError, StreamWarning, refused_as
+from videoquant.errors import NetworkError, refused_as
 from videoquant.network.finite import require_finite
 from videoquant.network.graph import Node, unwrap
 from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.quantizers.predictor import Features
+from videoquant.runtime.clock import Clock, index_and_size
 from videoquant.simulate.activations import ActivationGrid, quantize_adaptive, represent
 from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import Parameters
@@ -57,8 +56,8 @@ class Stream:
     """The state of one video. Frames go in one after another; the first and every T-th is a keyframe.
 
     A frame of another size, a frame whose index does not follow the last one (a seek) and `reset()` start
-    again from a keyframe. A frame that is refused (`DataError`) leaves the stream as it was; so is one of
-    which a quantizer would get NaN or infinity.
+    again from a keyframe (see `Clock`). A frame that is refused (`DataError`), as is one of which a quantizer
+    would get NaN or infinity, leaves the stream as it was.
 
     is_key: whether the last frame was a keyframe (every frame is, without a time axis).
     shares: of the last frame, by point, the share of locations at each bit-width; only adaptive schemes
@@ -77,9 +76,7 @@ class Stream:
     def reset(self) -> None:
         """Forget everything: the next frame is a keyframe."""
         self._state = State()
-        self._since_key = 0
-        self._last_index: int | None = None
-        self._last_size: tuple[int, ...] | None = None
+        self._clock = Clock(self.quantized.scheme.period)
 
     def __call__(self, frame: Any) -> Tensor | dict[str, Tensor]:
         """The network's output for the next frame: a Tensor, or {name: Tensor} where there are several.
@@ -95,9 +92,7 @@ class Stream:
     ) -> dict[str, Tensor]:
         """As calling it, but always {name: Tensor}. observe: sees every node's output, probe: quantizers."""
         x = self.quantized.network.prepare(frame)
-        if not isinstance(frame, Frame):
-            return self.feed(x, observe=observe, probe=probe)
-        return self.feed(x, frame.index, frame.pixels.shape, observe, probe)
+        return self.feed(x, *index_and_size(frame, x.shape), observe, probe)
 
     def feed(
         self,
@@ -111,35 +106,14 @@ class Stream:
 
         index, size: of the frame that it was made from; by them a seek and another frame size are seen.
         """
-        size = size or tuple(x.shape)
-        warn_of_sizes(self._last_size, size, self.quantized.scheme.period)
-        seek = index is not None and self._last_index is not None and index != self._last_index + 1
-        if seek or size != self._last_size or self._since_key >= self.quantized.scheme.period:
-            since_key, state = 0, State()
-        else:
-            since_key, state = self._since_key, self._state
-        step = _Step(self, x, state, since_key == 0, observe, probe)
+        clock = self._clock.tick(index, size or tuple(x.shape))
+        step = _Step(self, x, State() if clock.is_key else self._state, clock.is_key, observe, probe)
         step.watch(self.quantized.network.input, x)
         outputs = self.quantized.network.run(x, step.compute)
         # Only now, with the frame done, does the stream move on.
-        self._state, self._since_key = step.next, since_key + 1
-        self._last_index, self._last_size = index, size
+        self._state, self._clock = step.next, clock
         self.is_key, self.shares, self.densities = step.is_key, step.shares, step.densities
         return outputs
-
-
-def warn_of_sizes(last: tuple[int, ...] | None, size: tuple[int, ...], period: int) -> None:
-    """Say that a frame of another size than the last one breaks off the cycle of a residual scheme.
-
-    Of a `Frame` the size has three parts, H×W×3; of a network's input it says nothing about frames.
-    """
-    if last is not None and len(last) == len(size) == 3 and size != last and period > 1:
-        warnings.warn(
-            "frames have different sizes: one that differs from the frame before is a keyframe, so residual "
-            "quantization gains nothing on it; bring them to one size first",
-            StreamWarning,
-            stacklevel=2,
-        )
 
 
 class _Step:
