@@ -6,59 +6,115 @@ network = vq.load("pose.onnx")                    # or vq.capture(module, exampl
 quantized = vq.quantize(network, "w8a8->w4a4 T=3", calibration=vq.frames("clip.mp4"))
 for frame in vq.frames("clip.mp4"):
     output = quantized(frame)
+
+Importing the package imports none of its parts: each comes when it is first used (PEP 562). So a camera that
+runs a plan never loads PyTorch, and need not have it.
 """
 
-from videoquant import models
-from videoquant.api import load, quantize
-from videoquant.axes import Bits, DenseSparse, Dynamic, Frame, Predicted, Residual, Static, Uniform
-from videoquant.calibration.alpha import AlphaCurve, search_alpha
-from videoquant.comparison import compare
-from videoquant.data.video import Clip, frames
-from videoquant.errors import DataError, NetworkError, OutputError, SchemeError, VideoQuantError
-from videoquant.limits import size_limit
-from videoquant.network.capture import capture
-from videoquant.network.graph import Network, Node
-from videoquant.network.preprocessing import Preprocessing
-from videoquant.quantizers.ranges import ACIQ, MSE, MinMax, Quantile
-from videoquant.schemes import Scheme
-from videoquant.simulate.quantized import QuantizedNetwork
-from videoquant.simulate.stream import Stream
-from videoquant.storage import load_quantized, save
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from videoquant.errors import (
+    DataError,
+    MissingExtraError,
+    NetworkError,
+    OutputError,
+    SchemeError,
+    VideoQuantError,
+    needs_extra,
+)
+
+if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
+    from videoquant import models as models
+    from videoquant.api import load as load
+    from videoquant.api import quantize as quantize
+    from videoquant.axes import Bits as Bits
+    from videoquant.axes import DenseSparse as DenseSparse
+    from videoquant.axes import Dynamic as Dynamic
+    from videoquant.axes import Frame as Frame
+    from videoquant.axes import Predicted as Predicted
+    from videoquant.axes import Residual as Residual
+    from videoquant.axes import Static as Static
+    from videoquant.axes import Uniform as Uniform
+    from videoquant.calibration.alpha import AlphaCurve as AlphaCurve
+    from videoquant.calibration.alpha import search_alpha as search_alpha
+    from videoquant.comparison import compare as compare
+    from videoquant.data.video import Clip as Clip
+    from videoquant.data.video import frames as frames
+    from videoquant.limits import size_limit as size_limit
+    from videoquant.network.capture import capture as capture
+    from videoquant.network.graph import Network as Network
+    from videoquant.network.graph import Node as Node
+    from videoquant.network.preprocessing import Preprocessing as Preprocessing
+    from videoquant.quantizers.ranges import ACIQ as ACIQ
+    from videoquant.quantizers.ranges import MSE as MSE
+    from videoquant.quantizers.ranges import MinMax as MinMax
+    from videoquant.quantizers.ranges import Quantile as Quantile
+    from videoquant.runtime.plan import Plan as Plan
+    from videoquant.runtime.plan import load_plan as load_plan
+    from videoquant.schemes import Scheme as Scheme
+    from videoquant.simulate.quantized import QuantizedNetwork as QuantizedNetwork
+    from videoquant.simulate.stream import Stream as Stream
+    from videoquant.storage import load_quantized as load_quantized
+    from videoquant.storage import save as save
+
+# Every name that the package offers, by the module it is from.
+_HOMES = {
+    name: module
+    for module, names in {
+        "videoquant.api": ("load", "quantize"),
+        "videoquant.axes": (
+            "Bits",
+            "DenseSparse",
+            "Dynamic",
+            "Frame",
+            "Predicted",
+            "Residual",
+            "Static",
+            "Uniform",
+        ),
+        "videoquant.calibration.alpha": ("AlphaCurve", "search_alpha"),
+        "videoquant.comparison": ("compare",),
+        "videoquant.data.video": ("Clip", "frames"),
+        "videoquant.limits": ("size_limit",),
+        "videoquant.network.capture": ("capture",),
+        "videoquant.network.graph": ("Network", "Node"),
+        "videoquant.network.preprocessing": ("Preprocessing",),
+        "videoquant.quantizers.ranges": ("ACIQ", "MSE", "MinMax", "Quantile"),
+        "videoquant.runtime.plan": ("Plan", "load_plan"),
+        "videoquant.schemes": ("Scheme",),
+        "videoquant.simulate.quantized": ("QuantizedNetwork",),
+        "videoquant.simulate.stream": ("Stream",),
+        "videoquant.storage": ("load_quantized", "save"),
+    }.items()
+    for name in names
+}
 
 __all__ = [
-    "ACIQ",
-    "MSE",
-    "AlphaCurve",
-    "Bits",
-    "Clip",
     "DataError",
-    "DenseSparse",
-    "Dynamic",
-    "Frame",
-    "MinMax",
-    "Network",
+    "MissingExtraError",
     "NetworkError",
-    "Node",
     "OutputError",
-    "Predicted",
-    "Preprocessing",
-    "Quantile",
-    "QuantizedNetwork",
-    "Residual",
-    "Scheme",
     "SchemeError",
-    "Static",
-    "Stream",
-    "Uniform",
     "VideoQuantError",
-    "capture",
-    "compare",
-    "frames",
-    "load",
-    "load_quantized",
     "models",
-    "quantize",
-    "save",
-    "search_alpha",
-    "size_limit",
+    *_HOMES,
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A name of the package, or one of its modules. Raises `MissingExtraError` where that needs an extra."""
+    with needs_extra(f"videoquant.{name}"):
+        if name in _HOMES:
+            value = getattr(import_module(_HOMES[name]), name)
+        elif not name.startswith("_") and find_spec(f"videoquant.{name}"):
+            value = import_module(f"videoquant.{name}")
+        else:
+            raise AttributeError(f"module 'videoquant' has no attribute {name!r}")
+    globals()[name] = value  # asked for once
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

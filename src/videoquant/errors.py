@@ -38,12 +38,36 @@ class OutputError(VideoQuantError):
     """A file or folder that cannot be written."""
 
 
+class MissingExtraError(VideoQuantError, ImportError):
+    """Something that `pip install videoquant` alone does not bring the packages for."""
+
+
 class CalibrationWarning(UserWarning):
     """Calibration that cannot do as asked, and what it does instead."""
 
 
 class StreamWarning(UserWarning):
     """A stream that is given what its scheme gains nothing on."""
+
+
+# What `pip install "videoquant[quantize]"` adds, by the names they are imported by.
+QUANTIZE_PACKAGES = ("torch", "onnx", "scipy", "sklearn", "matplotlib")
+
+
+@contextmanager
+def needs_extra(what: str) -> Iterator[None]:
+    """Raise `MissingExtraError` where the block imports one of `QUANTIZE_PACKAGES`, which is not installed.
+
+    what: it, as the message calls it: "videoquant compare".
+    """
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in QUANTIZE_PACKAGES:
+            raise
+        raise MissingExtraError(
+            f'{what} needs {missing.name}, which is not installed: pip install "videoquant[quantize]"'
+        ) from None
 
 
 @contextmanager

@@ -4,9 +4,9 @@ import os
 import shutil
 
 import pytest
-import typer
 
-from videoquant.cli import app
+from videoquant.cli import COMMANDS as NAMES
+from videoquant.cli import load_command
 from videoquant.cli.targets import Folder, check_targets
 from videoquant.errors import OutputError
 
@@ -36,15 +36,14 @@ FOLDERS = {("bench network", "output"): "bench.json", ("train", "output"): "weig
 FOLDERS |= {("compare", "report"): "results.json"}
 
 
-def commands(group=None, path=()):
+def commands(command, path):
     """Every command by its words, and its parameters by name."""
-    group = group or typer.main.get_command(app)
-    yield " ".join(path), {parameter.name: parameter for parameter in group.params}
-    for name, command in getattr(group, "commands", {}).items():
-        yield from commands(command, (*path, name))
+    yield " ".join(path), {parameter.name: parameter for parameter in command.params}
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, (*path, name))
 
 
-COMMANDS = dict(commands())
+COMMANDS = {words: found for name in NAMES for words, found in commands(load_command(name), (name,))}
 PAIRS = [
     (words, write, read)
     for words, parameters in COMMANDS.items()

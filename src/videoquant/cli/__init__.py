@@ -1,24 +1,60 @@
-"""The `videoquant` command. One file per subcommand; this one turns errors into one line and exit code 2."""
+"""The `videoquant` command. One file per subcommand; this one turns errors into one line and exit code 2.
+
+A subcommand's file is imported when it runs or shows its help: most need PyTorch, which takes seconds to
+import, and which a camera need not have.
+"""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
-from videoquant.cli import alpha, bench, chips, compare, inspect, quantize, run, train
 from videoquant.cli.console import note, say, unfailing_streams
-from videoquant.errors import VideoQuantError
+from videoquant.errors import VideoQuantError, needs_extra
 from videoquant.limits import DEFAULT_GIB, size_limit
 from videoquant.made import VERSION
 
+# By its name, which is also its file's, what a subcommand does: the first line of its help.
+COMMANDS = {
+    "alpha": "Search the α of quantile ranges that brings a scheme closest to the fp32 network.",
+    "bench": "Time engines on a network (bench NETWORK), or what ranges cost (bench ranges).",
+    "chips": "List the chips that --chip knows by name, or fit one to measured times (chips fit).",
+    "compare": "Compare schemes on a clip: GBOPs per frame, SQNR, agreement with fp32, accuracy on labels.",
+    "inspect": "Print a network's layers: shapes, parameters, MACs, and the bits a scheme gives each.",
+    "quantize": "Calibrate a scheme on a clip and store weights, codes and parameters in one file.",
+    "run": "Run a quantized network over a stream and write the annotated video. Ctrl-C keeps what is done.",
+    "train": "Train a network, in floating point or at low bits; several processes where `torchrun` starts "
+    "it.",
+}
+
+
+def load_command(name: str) -> Any:
+    """A subcommand with its options, from its file: that of `app` where it has subcommands, or `command`."""
+    with needs_extra(f"videoquant {name}"):
+        module = import_module(f"videoquant.cli.{name}")
+    group = getattr(module, "app", None)
+    if group is None:
+        group = typer.Typer(add_completion=False, rich_markup_mode=None)
+        group.command(name)(module.command)
+    return typer.main.get_command(group)
+
 
 class _Commands(TyperGroup):
-    """Ctrl-C ends any command in one line and exit code 130; some end earlier, with what they have."""
+    """Subcommands, loaded when they are called.
+
+    Ctrl-C ends any of them in one line and exit code 130; some end earlier, with what they have.
+    """
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        if args and args[0] in COMMANDS:
+            self.commands[args[0]] = load_command(args[0])
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -61,14 +97,8 @@ def common(
     context.with_resource(size_limit(size_gib))
 
 
-app.command("alpha")(alpha.command)
-app.add_typer(bench.app, name="bench")
-app.add_typer(chips.app, name="chips")
-app.command("compare")(compare.command)
-app.command("inspect")(inspect.command)
-app.command("quantize")(quantize.command)
-app.command("run")(run.command)
-app.command("train")(train.command)
+for _name, _help in COMMANDS.items():
+    app.command(_name, help=_help)(lambda: None)  # until `_Commands` loads it
 
 
 def main() -> None:

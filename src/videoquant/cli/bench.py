@@ -62,6 +62,7 @@ app = typer.Typer(
     cls=_NetworkByDefault,
     help="Time engines on a network (bench NETWORK), or what ranges cost (bench ranges).",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 app.command("ranges")(bench_ranges.command)

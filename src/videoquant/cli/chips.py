@@ -32,6 +32,7 @@ ChipOption = Annotated[
 app = typer.Typer(
     help="List the chips that --chip knows by name, or fit one to measured times (chips fit).",
     invoke_without_command=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 
