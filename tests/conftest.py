@@ -10,6 +10,11 @@ import pytest
 from filelock import FileLock
 
 from tests.camvid import write_squares
+from tests.quick import (  # noqa: F401 (hooks of pytest)
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+)
 
 
 @pytest.fixture(scope="session")
