@@ -27,8 +27,9 @@ def frame_bops(
 ) -> float:
     """The BOPs of one frame.
 
-    is_key: a keyframe, or any frame of a scheme without a time axis. shares, densities: the stream's, by
-    point; a point that is not in them counts its nominal bits and density.
+    is_key: a keyframe, or any frame of a scheme without a time axis.
+    shares, densities: the stream's, by point; a point that is not in them counts its nominal bits and
+        density.
     """
     bits = layer_bits(network, scheme)
     at = points(network, bits)

@@ -19,9 +19,11 @@ Precision = tuple[int, int]  # bits of weights and of activations; (32, 32) and 
 
 @dataclass(frozen=True)
 class Energy:
-    """What work takes, in joules: a multiply–accumulate by precision, and a byte.
+    """What work takes, in joules.
 
-    byte: between memory and the chip. buffer_byte: between the on-chip buffer and the array.
+    mac: a multiply–accumulate, by precision.
+    byte: between memory and the chip.
+    buffer_byte: between the on-chip buffer and the array.
     """
 
     mac: Mapping[Precision, float]
@@ -33,9 +35,12 @@ class Energy:
 class Chip:
     """A multiply–accumulate array behind an on-chip buffer, behind memory.
 
-    source: where the numbers are from, in words. peak: multiply–accumulates per second by precision.
+    source: where the numbers are from, in words.
+    peak: multiply–accumulates per second by precision, e.g. {(8, 8): 65e12, (16, 16): 32e12}.
     array: how many input and output channels it takes at once; a layer that does not fill it wastes the rest.
-    buffer: bytes. bandwidth: of memory, in bytes per second. overhead: seconds per layer.
+    buffer: bytes.
+    bandwidth: of memory, in bytes per second.
+    overhead: seconds per layer.
     sparse_cost: how many dense 16-bit multiply–accumulates one of the sparse part of Dense + Sparse costs.
     energy: None where nothing is known of it.
     Raises `ChipError` for an impossible value, by its name.

@@ -50,9 +50,11 @@ def with_parameters(chip: Chip, values: Mapping[str, float]) -> Chip:
 def fit_chip(chip: Chip, rows: Sequence[Measurement], parameters: Sequence[str]) -> Chip:
     """The chip whose simulated times come closest to the measured ones.
 
-    chip: gives the precisions, and all that is not fitted. parameters: names in `BOUNDS`; "peak" and "gain"
-    together. The loss is the sum of squared log(simulated / measured), so that a network counts as much as
-    one that takes ten times as long. The same rows give the same chip.
+    chip: gives the precisions, and all that is not fitted.
+    parameters: names in `BOUNDS`; "peak" and "gain" together.
+
+    The loss is the sum of squared log(simulated / measured), so that a network counts as much as one that
+    takes ten times as long. The same rows give the same chip.
     Raises `ChipError` where there are fewer rows than parameters, a time is not above 0, or the chip cannot
     run a scheme.
     """

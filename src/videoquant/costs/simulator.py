@@ -32,10 +32,16 @@ Shares = Mapping[str, Mapping[int, float]]  # layer → bit-width → share of i
 
 @dataclass(frozen=True)
 class FrameCost:
-    """What a frame takes, by layer. compute, memory, seconds: seconds is their larger one and the overhead.
+    """What a frame takes, by layer: every array has one number per layer, in the order they run.
 
-    bytes: between memory and chip. macs: dense ones that the array does. joules: NaN where the chip's energy
-    is not known. All are NaN where the chip computes nothing of so many bits.
+    compute: seconds that the array computes.
+    memory: seconds that memory moves bytes.
+    seconds: the larger of the two, and the chip's overhead.
+    bytes: between memory and chip.
+    macs: dense ones that the array does.
+    joules: NaN where the chip's energy is not known.
+
+    All are NaN where the chip computes nothing of so many bits.
     """
 
     compute: Array
@@ -50,7 +56,8 @@ class FrameCost:
 class SchemeCost:
     """A scheme on a chip, per frame, averaged over a cycle of a keyframe and its residual frames.
 
-    ms: None where the chip cannot run it. mj: millijoules, None where its energy is not known either.
+    ms: milliseconds, None where the chip cannot run it.
+    mj: millijoules, None where its energy is not known either.
     fallbacks: bit-widths that the chip lacks, and the next higher ones that it has; None where it has none.
     """
 
@@ -69,7 +76,8 @@ def scheme_cost(
     """What a scheme takes on a chip.
 
     shares: of adaptive schemes, the locations at each bit-width on residual frames, by layer; a layer that is
-    not in them has its nominal bits. density: measured, of Dense + Sparse; default the scheme's own.
+        not in them has its nominal bits.
+    density: measured, of Dense + Sparse; default the scheme's own.
     """
     frames = [frame_cost(chip, work, scheme, True, density=density)]
     if scheme.period > 1:

@@ -23,9 +23,14 @@ LEAST = 2  # bits: of layers that are neither head nor tail
 class Workload:
     """The layers of a network in the order they run; every array has one entry per layer.
 
-    head, tail: whether the layer is one of the first or last. macs: multiply–accumulates. weights, inputs,
-    outputs: elements. in_channels: of one group; out_channels: of all groups. state_inputs: `inputs`, or 0
-    where a layer before reads the same value, so that both share the state of a residual scheme.
+    names: of the layers.
+    head, tail: whether the layer is one of the first or last.
+    macs: multiply–accumulates.
+    weights, inputs, outputs: elements.
+    in_channels: of one group.
+    out_channels: of all groups.
+    state_inputs: `inputs`, or 0 where a layer before reads the same value, so that both share the state of a
+        residual scheme.
     """
 
     names: tuple[str, ...]

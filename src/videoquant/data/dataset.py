@@ -21,9 +21,10 @@ from videoquant.errors import DataError
 class Sample:
     """A picture and what is right about it.
 
-    name: unique in its data set. clip: the sequence it belongs to; a still is a sequence of its own.
-    index: its place in that sequence, from 0. read_pixels, read_target: what the two properties call;
-    read_target is None for a frame without a label.
+    name: unique in its data set.
+    clip: the sequence it belongs to; a still is a sequence of its own.
+    index: its place in that sequence, from 0.
+    read_pixels, read_target: what the two properties call; read_target is None for a frame without a label.
     """
 
     name: str
@@ -51,10 +52,14 @@ class Sample:
 class Dataset(Sequence[Sample]):
     """The samples of one split, the frames of a sequence one after the other. A slice is a `Dataset` again.
 
-    name: as in the text that opens it, e.g. "camvid". task: one of `network.preprocessing.TASKS`.
-    split: the one that was opened; splits: those that could be. samples: made when asked for.
-    labels: the names of the classes, joints or landmarks, () where they have none. rate: frames per second of
-    its sequences.
+    name: as in the text that opens it, e.g. "camvid".
+    task: one of `network.preprocessing.TASKS`.
+    split: the one that was opened, e.g. "val".
+    splits: those that could be.
+    samples: made when asked for.
+    labels: the names of the classes, joints or landmarks, () where they have none.
+    rate: frames per second of its sequences.
+    Raises `DataError` where there are no samples.
     """
 
     name: str

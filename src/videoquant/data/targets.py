@@ -22,7 +22,8 @@ class ClassLabel:
 class LabelMap:
     """The class of every pixel.
 
-    labels: uint8 H×W of the picture. void: the id of pixels that no metric counts.
+    labels: uint8 H×W of the picture.
+    void: the id of pixels that no metric counts.
     """
 
     labels: NDArray[np.uint8]
@@ -33,7 +34,8 @@ class LabelMap:
 class Landmarks:
     """The landmarks of a face.
 
-    points: float32 P×2. eyes: the points at the outer corners of the eyes, whose distance is the unit of NME.
+    points: float32 P×2.
+    eyes: the points at the outer corners of the eyes, whose distance is the unit of NME.
     visible: bool P, False for what is hidden; all True where the data set does not say.
     """
 
@@ -52,8 +54,9 @@ class Landmarks:
 class Joints:
     """The joints of one person.
 
-    points: float32 P×2. visible: bool P, False for joints that no metric counts. box: (left, top, width,
-    height) around the person in pixels, whose longer side is the unit of PCK.
+    points: float32 P×2.
+    visible: bool P, False for joints that no metric counts.
+    box: (left, top, width, height) around the person in pixels, whose longer side is the unit of PCK.
     """
 
     points: NDArray[np.float32]

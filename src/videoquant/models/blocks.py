@@ -52,7 +52,8 @@ class BasicBlock(nn.Module):
 class Bottleneck(nn.Module):
     """1×1, 3×3 and 1×1 convolutions and a skip connection; the output has width · expansion channels.
 
-    expansion: 4 in ResNet and HRNet, 2 in DDRNet. relu: whether a ReLU ends the block.
+    expansion: 4 in ResNet and HRNet, 2 in DDRNet.
+    relu: whether a ReLU ends the block.
     """
 
     def __init__(

@@ -21,7 +21,9 @@ from videoquant.network.preprocessing import Preprocessing
 class Config(ModelConfig):
     """The sizes of one variant.
 
-    width: channels at 1/4 of the resolution. head: channels inside both heads. blocks: in layers 1 to 4.
+    width: channels at 1/4 of the resolution.
+    head: channels inside both heads.
+    blocks: in layers 1 to 4.
     split: whether the branches meet twice in layer 3, whose blocks are then shared between "layer3_1" and
         "layer3_2" (DDRNet-39); its high-resolution branch has as many blocks, DDRNet-23's has two a layer.
     context: channels of a branch of the DAPPM.

@@ -30,7 +30,8 @@ class Config(ModelConfig):
 
     width: channels of the branch at 1/4 of the resolution; each branch below has twice as many.
     first_blocks, first_width: bottlenecks of stage 1 and their inner channels.
-    modules: exchange modules in stages 2, 3 and 4. blocks: basic blocks per branch and module.
+    modules: exchange modules in stages 2, 3 and 4.
+    blocks: basic blocks per branch and module.
     """
 
     width: int
@@ -113,7 +114,8 @@ class Exchange(nn.Module):
 class HRNet(Model):
     """The body: N×3×H×W → features at 1/4, 1/8, 1/16 and 1/32 of the resolution.
 
-    outputs: how many of them the head needs. upsampling: of its exchange modules.
+    outputs: how many of them the head needs.
+    upsampling: of its exchange modules.
     """
 
     def __init__(self, config: Config, *, outputs: int = 4, upsampling: Upsampling = "bilinear") -> None:

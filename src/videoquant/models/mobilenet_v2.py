@@ -18,7 +18,8 @@ class Config(ModelConfig):
     """The paper's Table 2.
 
     stages: (expansion t, channels c, repeats n, stride s of the first) of each row of bottlenecks.
-    stem, last: channels of the first and the last convolution. dropout: before the classifier, in training.
+    stem, last: channels of the first and the last convolution.
+    dropout: before the classifier, in training.
     """
 
     stages: tuple[tuple[int, int, int, int], ...] = (

@@ -27,10 +27,12 @@ _BARE = "without batch norm's parameters and the extra head, with the additions 
 class Entry:
     """One network.
 
-    build: its class, called with its configuration. config: the published one.
+    build: its class, called with its configuration.
+    config: the published one.
     parameters: published, in millions, with the digits of the source; None where the source gives none.
     macs: published multiply–accumulates in `giga` at `config.size`, with the digits of the source.
-    source: where the figures and the parameter names are from. giga: what the source divides by, 10⁹ or 2³⁰.
+    source: where the figures and the parameter names are from.
+    giga: what the source divides by, 10⁹ or 2³⁰.
     note: what the source counts otherwise than all parameters and the products of all layers.
     """
 
@@ -92,9 +94,9 @@ def names() -> tuple[str, ...]:
 def create(name: str, checkpoint: str | Path | None = None, num_classes: int | None = None) -> Model:
     """A network in eval mode, with `.config`: `.config.size` is the published (height, width) of its input.
 
-    name: one of `names()`. checkpoint: a file of its release (see `checkpoint.load_checkpoint`); without one
-    the weights are random. num_classes: classes, landmarks or joints; default those of the checkpoint,
-    or else of the release.
+    name: one of `names()`.
+    checkpoint: a file of its release (see `checkpoint.load_checkpoint`); without one the weights are random.
+    num_classes: classes, landmarks or joints; default those of the checkpoint, or else of the release.
     Raises `NetworkError` for an unknown name, and for a checkpoint that cannot be read or does not fit.
     """
     entry = ENTRIES.get(name)

@@ -21,8 +21,10 @@ def load_folded(model: Model, network: Network, inputs: Tensor) -> None:
     """Load the body of a network into a model of the same architecture, all but the last layer.
 
     model: its convolutions without bias are each followed by a batch norm, in the order of its modules.
-    network: has the same layers in the same order, the bias of batch norm in them. inputs: N×C×H×W, which
-    give batch norm its statistics. Afterwards the model, in eval mode, computes the network's features.
+    network: has the same layers in the same order, the bias of batch norm in them.
+    inputs: N×C×H×W, which give batch norm its statistics.
+
+    Afterwards the model, in eval mode, computes the network's features.
     Raises `NetworkError`, before anything is changed, where a layer is missing or of another shape.
     """
     kinds = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)

@@ -13,8 +13,9 @@ FOLDER = Path(__file__).parents[1] / "weights"
 def shipped_weights(name: str, dataset: str | None = None, folder: Path | None = None) -> Path | None:
     """The shipped weights of a network; None where there are none.
 
-    name: one of `models.names()`. dataset: the name of the data set that is asked about, e.g. "camvid":
-    weights trained on it are preferred; without, or where there are none, the network's only file is taken.
+    name: one of `models.names()`.
+    dataset: the name of the data set that is asked about, e.g. "camvid": weights trained on it are preferred;
+        without, or where there are none, the network's only file is taken.
     folder: default `FOLDER`.
     Raises `NetworkError` where several files fit, since which one is meant cannot be guessed.
     """

@@ -50,7 +50,8 @@ class OperatorRegistry(dict[str, Translation]):
 class Builder:
     """Collects nodes and tensors, then makes the `Network`.
 
-    name: what the network is called. input, input_shape: its input's name and N×C×H×W.
+    name: what the network is called.
+    input, input_shape: its input's name and N×C×H×W.
     """
 
     def __init__(self, name: str, input: str, input_shape: Sequence[int]) -> None:
@@ -115,7 +116,9 @@ class Builder:
 class OperatorContext:
     """One operator of the source graph while it is translated: emits its nodes and refuses what it cannot be.
 
-    name: what its node is called. place: where it stands, for messages. outputs: how many it has.
+    name: what its node is called.
+    place: where it stands, for messages.
+    outputs: how many it has.
     opset: the version of the ONNX operators.
     """
 

@@ -37,9 +37,10 @@ def capture(
 ) -> Network:
     """Capture a module as it computes in eval mode; later training of the module does not alter the network.
 
-    example_inputs: one float tensor N×C×H×W; the network is for one frame of this size. name: default the
-    module's class.
+    example_inputs: one float tensor N×C×H×W; the network is for one frame of this size.
+    name: default the module's class.
     preprocessing: how a frame becomes the input; default pixels / 255, RGB.
+
     Layers are called as their modules ("layer1.0.conv1"), other operators as the module that computes them
     and their own name ("layer1.0.add"). Outputs are called as the keys of a returned dict; "output" where one
     tensor is returned; "output_0", "output_1", … of a tuple.

@@ -17,7 +17,10 @@ from videoquant.network.graph import Network, Node
 def require_finite(x: Tensor, network: Network, value: str, frame: Tensor, which: str = "this frame") -> None:
     """Raise `DataError` where a value about to be quantized holds NaN or infinity.
 
-    value: its name in the network. frame: the network's input that it came from. which: the frame in words.
+    value: its name in the network.
+    frame: the network's input that it came from.
+    which: the frame in words.
+
     The message names the first node that gives such numbers in floating point.
     """
     if x.numel() == 0 or all(math.isfinite(end) for end in torch.aminmax(x.detach())):  # NaN is both ends

@@ -21,7 +21,9 @@ def fold_batch_norm(
     It is folded into the convolution or linear layer that it reads, if nothing else reads that; the layer
     keeps its name, and what read the batch norm reads the layer. Any other becomes an "affine" node.
 
-    nodes: in topological order. tensors: "node.weight" → tensor. outputs: output name → value.
+    nodes: in topological order.
+    tensors: "node.weight" → tensor.
+    outputs: output name → value.
     Returns new nodes, tensors and outputs; the arguments stay as they are.
     """
     uses = Counter([value for node in nodes for value in node.inputs] + list(outputs.values()))

@@ -49,9 +49,13 @@ Compute = Callable[[Node, list[Value]], Value]
 class Network:
     """A network as a graph: nodes in the order they run, one input, named outputs, batch norm folded.
 
-    nodes: in topological order. input: name of the input value. input_shape: N×C×H×W it was captured with.
-    outputs: output name → name of the value. tensors: "node.weight" → parameter, float32.
-    preprocessing: how a frame becomes the input. name: what reports call it.
+    nodes: in topological order.
+    input: name of the input value.
+    input_shape: N×C×H×W it was captured with, e.g. (1, 3, 256, 256).
+    outputs: output name → name of the value, e.g. {"mask": "head.conv"}.
+    tensors: parameters by node and short name, float32, e.g. "conv1.weight": 64×3×7×7.
+    preprocessing: how a frame becomes the input.
+    name: what reports call it.
     last_read: by a node's name, the values that nobody needs once it has read its inputs.
 
     Raises `NetworkError` for a graph that does not hold together or weights that are not finite.

@@ -50,7 +50,8 @@ def evaluate(
 ) -> Sequence[Constant]:
     """The outputs of a node that reads only constants.
 
-    feeds: its inputs by name. translation: of its operator, None where the reader has none.
+    feeds: its inputs by name.
+    translation: of its operator, None where the reader has none.
     Raises `NetworkError` where it cannot be computed, or its result is above the size limit.
     """
     if any(attribute.type in GRAPHS for attribute in node.attribute):

@@ -31,9 +31,12 @@ class OnnxEmitters(dict[str, Form]):
 class OnnxGraphBuilder:
     """Collects what the forms of `onnx_emitters` write.
 
-    network: its name, for messages. taken: the names of all values of the file.
-    nodes, tensors: what has been written. result: the name of the value that the node in hand gives.
-    shapes: of the values it reads. shape: of the value it gives.
+    network: its name, for messages.
+    taken: the names of all values of the file.
+    nodes, tensors: what has been written.
+    result: the name of the value that the node in hand gives.
+    shapes: of the values it reads.
+    shape: of the value it gives.
     """
 
     def __init__(self, network: str, taken: Iterable[str]) -> None:

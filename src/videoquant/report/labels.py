@@ -56,9 +56,13 @@ def place(
 ) -> list[Place]:
     """A place for the label of every point, all in points of the figure.
 
-    points: (x, y). sizes: (width, height) of each label. inside: where labels may stand. lines: what else
-    they should not cover. Each label takes the place that covers least of the other labels, the markers and
-    the lines; the nearest of equals. A few passes let early labels make way for later ones.
+    points: (x, y).
+    sizes: (width, height) of each label.
+    inside: where labels may stand.
+    lines: what else they should not cover.
+
+    Each label takes the place that covers least of the other labels, the markers and the lines; the nearest
+    of equals. A few passes let early labels make way for later ones.
     """
     r = MARKER_RADIUS
     markers = [Box(x - r, y - r, x + r, y + r) for x, y in points] + list(lines)

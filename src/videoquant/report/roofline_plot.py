@@ -26,8 +26,11 @@ def write_roofline_plot(
 def roofline_plot(name: str, chip: Chip, cost: FrameCost, precisions: list[Precision]) -> Figure:
     """A mark per layer, its area by its share of the time; the roofs are the chip's bandwidth and peaks.
 
-    name: of the network and scheme. precisions: whose peaks are drawn. Layers that move no byte, since all
-    they read lies in the buffer, stand at the right edge. Call it inside `style()`.
+    name: of the network and scheme.
+    precisions: whose peaks are drawn.
+
+    Layers that move no byte, since all they read lies in the buffer, stand at the right edge. Call it inside
+    `style()`.
     """
     figure = new_figure(4.6)
     axes = figure.subplots()

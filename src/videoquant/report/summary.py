@@ -27,7 +27,9 @@ PLAIN = "w8a8"  # what most tools give: the second yardstick beside fp32
 class _Target:
     """What schemes shall run on, and what that costs.
 
-    name: what runs them. unit: of costs. cost: of a row, None where the target does not run it.
+    name: what runs them.
+    unit: of costs.
+    cost: of a row, None where the target does not run it.
     digits: of costs, after the decimal point.
     """
 

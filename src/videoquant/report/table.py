@@ -30,7 +30,8 @@ FRONT_MEANING = "every closer scheme costs more, every cheaper one is less close
 class Column:
     """One column of numbers. heading: as written, with unit and arrow. cells: the text of every row.
 
-    values: what to sort by, None where a cell is empty. higher_is_better: which way a reader wants it.
+    values: what to sort by, None where a cell is empty.
+    higher_is_better: which way a reader wants it.
     """
 
     heading: str

@@ -21,7 +21,8 @@ def write_training_plot(history: Sequence[dict[str, Any]], heading: str, path: s
 def training_plot(history: Sequence[dict[str, Any]], heading: str) -> Figure:
     """The loss per epoch, and below it every score where any was measured. Call it inside `style()`.
 
-    history: rows as of `training.state.Progress`. heading: stands above, e.g. the network and its data.
+    history: rows as of `training.state.Progress`.
+    heading: stands above, e.g. the network and its data.
     """
     scored = [row for row in history if "validation" in row]
     names = list(dict.fromkeys(name for row in scored for name in row["validation"]))

@@ -26,8 +26,10 @@ _CLOSE = {"": 0.02, "%": 1.0, "dB": 3.0}
 class Measure:
     """How a number is called and written.
 
-    name: the key in JSON. label: what a table calls it. unit: written after the number, "%", "dB", or "" for
-    a share of 1. digits: after the decimal point.
+    name: the key in JSON.
+    label: what a table calls it.
+    unit: written after the number, "%", "dB", or "" for a share of 1.
+    digits: after the decimal point.
     """
 
     name: str
@@ -89,7 +91,9 @@ class Agreement(ABC):
 class Mean(Agreement):
     """The mean over the frames of one number per frame.
 
-    measure: its name. output: which output is compared. score: (reference, output) without N → the number.
+    measure: its name.
+    output: which output is compared.
+    score: (reference, output) without N → the number.
     """
 
     def __init__(self, measure: str, output: str, score: Callable[[Tensor, Tensor], float]) -> None:
@@ -124,7 +128,8 @@ class Together(Agreement):
 class Task(ABC):
     """What a network's outputs mean.
 
-    primary: the output whose SQNR stands for the network. size: (height, width) of the network's input.
+    primary: the output whose SQNR stands for the network.
+    size: (height, width) of the network's input.
     preprocessing: how the frame became that input.
     """
 

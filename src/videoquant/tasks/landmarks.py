@@ -79,8 +79,11 @@ class Landmarks(Task):
 class BodyLandmarks(Task):
     """A body as points (x, y, z, visibility, presence) in pixels of the input, and its mask if there is one.
 
-    values: numbers a point, 5, 3 or 2. mask: the mask's output, None where absent; mask_threshold: see
-    `threshold_of`. Visibility is a logit, as MediaPipe's networks give it.
+    values: numbers a point, 5, 3 or 2.
+    mask: the mask's output, None where absent.
+    mask_threshold: see `threshold_of`.
+
+    Visibility is a logit, as MediaPipe's networks give it.
     """
 
     name: ClassVar[str] = "pose"

@@ -31,8 +31,9 @@ NME_CAP = 100.0  # percent; also the error of points that are not finite
 class ConfusionMatrix:
     """`miou`: the mean over classes of intersection/union, from one confusion matrix of the stream.
 
-    classes: how many. counts: int64 classes×(classes + 1), how often each class (row) was taken for each
-    (column); the last column counts pixels without a prediction. Void pixels are in no count.
+    classes: how many there are, e.g. 11 of CamVid.
+    counts: int64 classes×(classes + 1), how often each class (row) was taken for each (column); the last
+        column counts pixels without a prediction. Void pixels are in no count.
     """
 
     measures = (MIOU,)

@@ -43,9 +43,12 @@ class Keypoints(Task):
     """Keypoints of any number of people, from one output K×h×w of scores, a channel per keypoint.
 
     threshold: a keypoint is where the score is above it (probability 0.5, PoseNet's own default), see
-    `threshold_of`. channels: K. start: see `first_centre`. Further outputs that draw it better where
-    present: "offset" (2K×h×w, from the cell to the point in pixels of the input; y first, then x),
-    "displacement_fwd" and "displacement_bwd" (see `people`).
+        `threshold_of`.
+    channels: K.
+    start: see `first_centre`.
+
+    Further outputs that draw it better where present: "offset" (2K×h×w, from the cell to the point in pixels
+    of the input; y first, then x), "displacement_fwd" and "displacement_bwd" (see `people`).
     """
 
     name: ClassVar[str] = "pose"
@@ -192,7 +195,9 @@ def positions(
 ) -> Tensor:
     """The point (x, y) in pixels of the input that each cell of K×h×w stands for: 2×K×h×w.
 
-    start + cell · stride + offset. size: (height, width) of the input. start: see `first_centre`.
+    It is start + cell · stride + offset.
+    size: (height, width) of the input.
+    start: see `first_centre`.
     offset: 2K×h×w in pixels, y, then x; None for none.
     """
     channels, height, width = heatmap.shape
@@ -221,9 +226,11 @@ def people(
 ) -> list[tuple[NDArray[np.float32], Tensor]]:
     """Every person as (points P×2 as (x, y) in pixels of the input, scores P), strongest peak first.
 
-    heatmap: P×h×w. offset, size, start: see `positions`. forward, backward: 32×h×w, the way in pixels from
-    parent to child and back, along `TREE`. A peak close to the same keypoint of a person already found
-    belongs to that person.
+    heatmap: P×h×w.
+    offset, size, start: see `positions`.
+    forward, backward: 32×h×w, the way in pixels from parent to child and back, along `TREE`.
+
+    A peak close to the same keypoint of a person already found belongs to that person.
     """
     places = positions(heatmap, offset, size, start)
     height, width = heatmap.shape[1:]

@@ -37,8 +37,9 @@ class Score(ABC):
     ) -> dict[str, float]:
         """Count one frame and return its own values by name, without those that had nothing to measure.
 
-        pixels: the frame, uint8 RGB H×W×3. outputs: the network's, N = 1. Raises `DataError` where the target
-        is of another kind or size than the outputs.
+        pixels: the frame, uint8 RGB H×W×3.
+        outputs: the network's, N = 1.
+        Raises `DataError` where the target is of another kind or size than the outputs.
         """
 
     @abstractmethod
@@ -207,7 +208,8 @@ def heatmap_points(
 
     The largest cell, moved by the network's own offset (2K×h×w, see `pose.positions`) where there is one,
     else a quarter of a cell towards the larger of its two neighbours in either direction (Newell, Yang, Deng:
-    Stacked hourglass networks, ECCV 2016). size, start: see `pose.positions`.
+    Stacked hourglass networks, ECCV 2016).
+    size, start: see `pose.positions`.
     """
     channels, height, width = heatmap.shape
     flat = torch.nan_to_num(heatmap, float("-inf")).flatten(1).argmax(1)

@@ -32,7 +32,9 @@ class Window:
     ) -> Self:
         """The window that a random scale and a random place make a crop of; all of a picture that is smaller.
 
-        picture: (height, width, …). crop: (height, width) that the window becomes. scales: bounds.
+        picture: (height, width, …).
+        crop: (height, width) that the window becomes.
+        scales: bounds.
         """
         scale = math.exp(random.uniform(*np.log(scales)))
         height, width = (max(1, round(side / scale)) for side in crop)
@@ -44,7 +46,8 @@ class Window:
 def cut(values: Pixels, window: Window, crop: tuple[int, int], fill: int, smooth: bool) -> Pixels:
     """A window resized to `crop`: H×W×3 or H×W, uint8.
 
-    fill: what stands outside the picture. smooth: bilinear and antialiased, else the nearest (of labels).
+    fill: what stands outside the picture.
+    smooth: bilinear and antialiased, else the nearest (of labels).
     """
     part = values[window.top : window.top + window.height, window.left : window.left + window.width]
     missing = (window.height - part.shape[0], window.width - part.shape[1])
@@ -74,7 +77,8 @@ def resized(
 def jittered(pixels: Pixels, random: np.random.Generator, jitter: float) -> Pixels:
     """Brightness, contrast and saturation changed at random.
 
-    Each is multiplied by a factor of its own from 1/(1 + jitter) to 1 + jitter. pixels: uint8 RGB H×W×3.
+    Each is multiplied by a factor of its own from 1/(1 + jitter) to 1 + jitter.
+    pixels: uint8 RGB H×W×3.
     """
     if not jitter:
         return pixels

@@ -25,8 +25,9 @@ class Camera:
     """Where a camera looks in a picture, frame by frame.
 
     centre: (x, y) in the picture's pixels that the first frame, which shows them one to one, has in its
-    middle. speed: per frame, (pan right, pan down) in pixels, the logarithm of the zoom, and the turn in
-    radians; it changes evenly from the first to the second.
+        middle.
+    speed: per frame, (pan right, pan down) in pixels, the logarithm of the zoom, and the turn in radians; it
+        changes evenly from the first to the second.
     """
 
     centre: tuple[float, float]
@@ -42,7 +43,8 @@ class Camera:
         """A random camera whose first frame lies in the picture where it can.
 
         How lively it is varies from clip to clip: all speeds are scaled by one number from 0 to 1.
-        picture: (height, width, …). crop: (height, width) of a frame.
+        picture: (height, width, …).
+        crop: (height, width) of a frame.
         """
         centre = []
         for side, out in ((picture[1], crop[1]), (picture[0], crop[0])):
@@ -77,8 +79,9 @@ def film(
 ) -> Pixels:
     """What a camera sees: T×h×w×3 of a picture, T×h×w of labels, uint8.
 
-    maps: of `Camera.maps`. fill: what stands outside the picture. smooth: bicubic, which keeps what is sharp
-    sharp, else nearest (of labels).
+    maps: of `Camera.maps`.
+    fill: what stands outside the picture.
+    smooth: bicubic, which keeps what is sharp sharp, else nearest (of labels).
     """
     image = Image.fromarray(np.ascontiguousarray(values))
     how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST

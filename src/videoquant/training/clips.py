@@ -29,8 +29,9 @@ WINDOWS = 64  # clips that are cut from a video
 class FilmedStills(Objective):
     """Clips over labelled stills, by a moving camera (`camera.py`); the loss on every frame.
 
-    labelled: the stills and the loss. output: the output that it is taken of. frames: of a clip; with 1,
-    crops as in training in floating point.
+    labelled: the stills and the loss.
+    output: the output that it is taken of.
+    frames: of a clip; with 1, crops as in training in floating point.
     """
 
     labelled: LabelledObjective
@@ -65,12 +66,12 @@ class FilmedStills(Objective):
 class VideoWindows(Objective):
     """Stretches of a video, as they are: whole frames, nothing added.
 
-    network: in the size of its inputs, which frames are resized to. clip: up to `WINDOWS` stretches of
-    `frames` frames, spread over its length; they are read once and kept.
-    labelled, output: the loss on every frame that has a label, as of `FilmedStills`; where not all have one,
-    stretches hold one at least, which is now the first of its frames, now the second, … None for
-    distillation: the outputs of every frame shall be those of the network in floating point
-    (`relative_error`).
+    network: in the size of its inputs, to which frames are resized.
+    clip: up to `WINDOWS` stretches of `frames` frames, spread over its length; they are read once and kept.
+    labelled, output: the loss on every frame that has a label, as of `FilmedStills`. Where not all frames
+        have one, every stretch holds at least one label: the first stretch on its first frame, the next on
+        its second, and so on. None for distillation, where each frame's outputs should be those of the
+        network in floating point (`relative_error`).
     Raises `DataError` where the video is shorter than a stretch.
     """
 

@@ -42,7 +42,8 @@ def loss_table(
 
     Cross-entropy: of segmentation the mean over the labelled pixels, of classification that of the class.
     path: the file that keeps them, by convention losses.safetensors; what it holds already of the same
-    choices and data is not computed again. progress: called once per picture that was.
+        choices and data is not computed again.
+    progress: called once per picture that was.
     Raises `DataError` for data without labels, for tasks without such a loss, for a loss that is not finite,
     and for a file of something else.
     """

@@ -30,7 +30,9 @@ Pair = tuple[Pixels, Pixels]
 class Objective(ABC):
     """The examples of a training and its loss.
 
-    recipe: how it is trained. name: of the data, for messages.
+    recipe: how it is trained.
+    name: of the data, for messages.
+
     `example` uses NumPy and Pillow only, so that threads can call it; `collate` makes tensors of a batch.
     """
 
@@ -260,8 +262,8 @@ def labelled_objective(
 ) -> LabelledObjective:
     """What trains a network on a data set.
 
-    preprocessing: the network's, which names its task. classes: how many it tells apart; None where it has
-    no such number.
+    preprocessing: the network's, which names its task.
+    classes: how many it tells apart; None where it has no such number.
     Raises `DataError` where there is no training for its task, or the data set is labelled for another or
     with another number of classes, or not at all.
     """

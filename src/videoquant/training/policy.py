@@ -51,7 +51,10 @@ STATISTICS = 32  # pictures that give batch norm its statistics where pretrained
 
 
 def policy_recipe(**given: Any) -> Recipe:
-    """The usual recipe of a policy; `crop` is the (height, width) that it sees. given: what replaces it."""
+    """The usual recipe of a policy; `crop` is the (height, width) that it sees.
+
+    given: fields of `Recipe` that replace the usual ones.
+    """
     usual: dict[str, Any] = {"epochs": 30, "batch": 16, "crop": SIZE, "learning_rate": 3e-4, "ema": 0.99}
     return Recipe(**usual | given)
 
@@ -72,14 +75,17 @@ def train_policy(
 ) -> PolicyNetwork:
     """Train a policy; a function of the recipe's seed. Writes `POLICY_FILE` into the folder.
 
-    choices: forms of one network quantized frame by frame, e.g. at 8, 4, 3 and 2 bits. dataset: labelled.
+    choices: forms of one network quantized frame by frame, e.g. at 8, 4, 3 and 2 bits.
+    dataset: labelled.
     folder: exists; the state of the training is kept there too.
     tradeoff: λ, what the most costly choice is charged, in units of the task loss; 0 or more.
-    temperature: τ of the Gumbel-softmax. recipe: default `policy_recipe()`.
+    temperature: τ of the Gumbel-softmax.
+    recipe: default `policy_recipe()`.
     initial: an ImageNet MobileNetV2 as ONNX, batch norm folded, whose body the policy starts from; default
         random weights.
     losses: the file of the loss table, default `LOSSES_FILE` in the folder; it is the same for every λ.
-    resume: go on with the training in the folder, to the same result. among, on_step: see `Trainer`.
+    resume: go on with the training in the folder, to the same result.
+    among, on_step: see `Trainer`.
     Raises `DataError`, `SchemeError` and `NetworkError` for choices, data, weights and settings that do not
     fit, and `KeyboardInterrupt` where Ctrl-C stopped it, its state saved.
     """

@@ -16,7 +16,9 @@ from torch.nn.parallel import DistributedDataParallel
 class Processes:
     """This process among those of a training.
 
-    rank: its number. world: how many there are. device: where it computes.
+    rank: its number.
+    world: how many there are.
+    device: where it computes.
     """
 
     rank: int

@@ -16,14 +16,18 @@ class Recipe:
     epochs: passes over the data; an epoch holds `repeats` crops of every picture.
     batch: crops per step, over all processes.
     crop: (height, width) of a training input in pixels; of super-resolution, at the low resolution.
-    scales: bounds of the random scale, drawn log-uniformly. jitter: the most by which brightness, contrast
-        and saturation are multiplied or divided, as a share: 0.3 is ×1/1.3 to ×1.3.
-    optimizer: "adamw", or "sgd" with momentum 0.9. learning_rate: at its peak. weight_decay: of weights,
-        not of biases and batch norm.
-    schedule: "cosine", or "poly" with power 0.9, both down to 0; warmup: share of the steps before the peak.
+    scales: bounds of the random scale, drawn log-uniformly.
+    jitter: the most by which brightness, contrast and saturation are multiplied or divided, as a share: 0.3
+        is ×1/1.3 to ×1.3.
+    optimizer: "adamw", or "sgd" with momentum 0.9.
+    learning_rate: at its peak.
+    weight_decay: of weights, not of biases and batch norm.
+    schedule: "cosine", or "poly" with power 0.9, both down to 0.
+    warmup: share of the steps before the peak.
     ema: decay of the averaged weights per step; those are what is kept and scored.
     hard: hard-example mining (`losses.hard_cross_entropy`): pixels whose class has at least this probability
-        are left out; 1 keeps all. auxiliary: weight of the loss of an extra head (DDRNet's).
+        are left out; 1 keeps all.
+    auxiliary: weight of the loss of an extra head (DDRNet's).
     precision: "bf16" runs the network in bfloat16 under autocast, weights and loss stay in "fp32".
     seed: of the weights, the order of pictures and all augmentation.
     """

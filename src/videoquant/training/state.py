@@ -25,9 +25,10 @@ SLOTS = {SGD: ("momentum_buffer",), AdamW: ("step", "exp_avg", "exp_avg_sq")}
 class Progress:
     """Where a training stands.
 
-    step: the next one, over all epochs. loss: the sum over the steps of the epoch begun. history: a dict per
-    finished epoch: epoch (from 1), loss (mean), learning_rate (of its last step), and the scores by name
-    under "validation" where it was scored.
+    step: the next one, over all epochs.
+    loss: the sum over the steps of the epoch begun.
+    history: a dict per finished epoch: epoch (from 1), loss (mean), learning_rate (of its last step), and the
+        scores by name under "validation" where it was scored.
     """
 
     step: int = 0

@@ -29,9 +29,12 @@ SAVE_SECONDS = 60  # between two writes of the state, which is four times as lar
 class Trainer:
     """One training; `run` does it, or the rest of it.
 
-    model: trained in place, from the weights it has. objective: what it is trained on.
-    folder: where `STATE_FILE` is kept. resume: go on from that file.
+    model: trained in place, from the weights it has.
+    objective: what it is trained on.
+    folder: where `STATE_FILE` is kept.
+    resume: go on from that file.
     setup: further values that must be the same when it is resumed, e.g. names.
+
     After `run`, `average` is the result: the model with averaged weights, in eval mode.
     """
 

@@ -39,8 +39,11 @@ def scheme_trainer(
 ) -> Trainer:
     """A training of a network at the low bits of a scheme, from its post-training solution.
 
-    network: in the size of the training inputs, `recipe.crop`. data, distill: see `clip_objective`.
-    folder, resume: see `Trainer`. progress: see `starting_point`.
+    network: in the size of the training inputs, `recipe.crop`.
+    data, distill: see `clip_objective`.
+    folder, resume: see `Trainer`.
+    progress: see `starting_point`.
+
     `run()` trains; then `average.quantized(network)` is the result, for `network` in any size.
 
         recipe = Recipe.for_scheme("segmentation", network.size)
@@ -59,10 +62,11 @@ def clip_objective(
 ) -> Objective:
     """Clips of one period of a scheme, and the loss on them.
 
-    network: in the size of the training inputs, `recipe.crop`. data: labelled stills are filmed by a moving
-    camera; labelled videos are used as they are, where not every frame needs a label, and for distillation,
-    which needs none, any clip. Without a time axis the labelled frames of either are cropped as in training
-    in floating point.
+    network: in the size of the training inputs, `recipe.crop`.
+    data: labelled stills are filmed by a moving camera; labelled videos are used as they are, where not every
+        frame needs a label, and for distillation, which needs none, any clip.
+
+    Without a time axis the labelled frames of either are cropped as in training in floating point.
     Raises `SchemeError` for a scheme that quantizes nothing, `DataError` for data that does not fit.
     """
     if scheme.is_float:

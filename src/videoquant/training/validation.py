@@ -20,7 +20,8 @@ from videoquant.training.trainable import TrainableNetwork
 def validator(model: Model, dataset: Dataset, size: tuple[int, int]) -> Callable[[Model], dict[str, float]]:
     """A function that scores a model, in eval mode, on every labelled sample.
 
-    model: of the architecture to be scored. size: (height, width) of the input that frames become.
+    model: of the architecture to be scored.
+    size: (height, width) of the input that frames become.
     Raises `DataError` where the data set is labelled for another task or with other classes.
     """
     config = model.config
@@ -49,8 +50,9 @@ def stream_validator(
 ) -> Callable[[TrainableNetwork], dict[str, float]]:
     """A function that scores what a trainable network has learnt, simulated frame by frame.
 
-    network: in the size it is scored at. data: labels give the accuracy; of any other clip it is the
-    agreement with the network in floating point, whose outputs are computed each time.
+    network: in the size it is scored at.
+    data: labels give the accuracy; of any other clip it is the agreement with the network in floating point,
+        whose outputs are computed each time.
     Raises `DataError` where the data is labelled for another task or with other classes, or a clip fits none.
     """
     task = task_for(network)

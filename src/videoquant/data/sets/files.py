@@ -81,8 +81,10 @@ def labelled_images(images: Path, labels: Path) -> list[tuple[Path, Path]]:
 def read_label_map(file: Path, image: Path, void: int, ids: NDArray[np.int16] | None = None) -> LabelMap:
     """The label map in `file`, a picture of one channel whose values are ids.
 
-    image: the picture it belongs to. void: the id of unlabelled pixels. ids: what each value 0–255 of the
-    file stands for, −1 for a value that is no id; None where values are the ids and end with `void`.
+    image: the picture it belongs to.
+    void: the id of unlabelled pixels.
+    ids: what each value 0–255 of the file stands for, −1 for a value that is no id; None where values are the
+        ids and end with `void`.
     Raises `DataError` for a file that is damaged or in colour, of another size than its image, or with an id
     that is none.
     """
