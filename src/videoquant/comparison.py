@@ -8,7 +8,7 @@ the clip.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -214,7 +214,7 @@ class _Contender:
             if reference_layers and node.name in reference_layers:
                 self.layers.setdefault(node.name, Sqnr()).update(reference_layers[node.name], y)
 
-        stream, shares, densities = self.stream, {}, {}
+        stream = self.stream
         if isinstance(stream, EngineStream):
             if self.meter:
                 self.meter.joules()
@@ -223,31 +223,26 @@ class _Contender:
             self.seconds.append(time.perf_counter() - start)
             if self.meter:
                 self.joules.append(self.meter.joules())
-            self.work.append(stream.work_share)
+            self.work.append(stream.report.work_share)
         elif reference_layers:
             output = stream.run(frame, observe, self._probe if stream.quantized.watched else None)
         else:
             output = stream.run(frame)
-        if isinstance(stream, EngineStream):
-            if isinstance(self.scheme.representation, DenseSparse):
-                met = stream.densities
-                densities = {point: met.get(str(point), 0.0) for point in self.points.values()}
-        else:
-            shares, densities = stream.shares, stream.densities
-        bops = frame_bops(self.network, self.scheme, stream.is_key, shares, densities)
-        self.bops[stream.is_key].append(bops)
+        report = stream.report
+        bops = frame_bops(self.network, self.scheme, report.is_key, report.bits, report.density)
+        self.bops[report.is_key].append(bops)
         for layer, point in self.points.items():
-            for width, share in shares.get(point, {}).items():
+            for width, share in report.bits.get(str(point), {}).items():
                 totals = self.shares.setdefault(layer, {})
                 totals[width] = totals.get(width, 0.0) + share
         measured: dict[str, Any] = {
             "frame": frame.index,
-            "key": stream.is_key,
+            "key": report.is_key,
             "gbops": bops / 1e9,
             "sqnr_db": self.sqnr.update(reference[self.primary], output[self.primary]),
         }
-        if densities:
-            measured["density"] = self._mean_density(densities)
+        if self.points and isinstance(self.scheme.representation, DenseSparse):
+            measured["density"] = self._mean_density(report.density)
         if self.agreement:
             measured["agreement"] = self.agreement.update(reference, output)
         if self.score and target is not None:
@@ -271,11 +266,11 @@ class _Contender:
         measured = self.scheme.range_estimator.measure(x, source.bits, source.symmetric)
         ranges.measured.append(measured[1])
 
-    def _mean_density(self, densities: dict[QuantizationPoint, float]) -> float:
+    def _mean_density(self, density: Mapping[str, float]) -> float:
         """A frame's density, weighted by the MACs of the layers that see it."""
         macs, points = self.network.macs, self.points
         total = sum(macs[layer] for layer in points)
-        return sum(macs[layer] * densities[point] for layer, point in points.items()) / total
+        return sum(macs[layer] * density.get(str(point), 0.0) for layer, point in points.items()) / total
 
     def finish(self) -> Row:
         row = self.row

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from videoquant.bench.contender import Contender, Runner
+from videoquant.runtime.report import FrameReport
 
 
 class Doubler(Runner):
@@ -13,15 +14,19 @@ class Doubler(Runner):
 
     def __init__(self, name="", factor=2.0, calls=None, work=(1.0,), layout=torch.contiguous_format):
         self.name, self.factor, self.calls, self.layout = name, factor, calls, layout
-        self.work, self.frame = work, 0
+        self.work, self.frame, self.memory_bytes = work, 0, None
 
     def run(self, x):
         assert x.is_contiguous(memory_format=self.layout)
         if self.calls is not None:
             self.calls.append(self.name)
-        self.work_share = self.work[self.frame % len(self.work)]
         self.frame += 1
         return {"y": x * self.factor}
+
+    @property
+    def report(self):
+        share = self.work[(self.frame - 1) % len(self.work)]
+        return FrameReport(macs=1000, macs_done=round(1000 * share), memory_bytes=self.memory_bytes)
 
 
 class Hoarder(Runner):

@@ -64,14 +64,17 @@ def test_dense_sparse_adds_its_floating_point_part(network):
     nominal = (macs - stem) * (32 + 0.03 * 256) + stem * 1024  # a floating-point layer has no sparse part
     assert frame_bops(network, scheme, True) == pytest.approx(nominal)
     at = points(network, layer_bits(network, scheme))
-    measured = frame_bops(network, scheme, True, densities={at["up"]: 0.05})
+    measured = frame_bops(network, scheme, True, densities={str(at["up"]): 0.05})
     assert measured - nominal == pytest.approx(network.macs["up"] * 0.02 * 256)
 
 
 def test_adaptive_counts_the_mean_width(network):
     scheme = vq.Scheme.parse("w8a8->w4a8 T=3 adaptive head=2 tail=2")
     at = points(network, layer_bits(network, scheme))
-    shares = {at["stem"]: {0: 0.5, 4: 0.25, 8: 0.25}}
+    shares = {str(at["stem"]): {0: 0.5, 4: 0.25, 8: 0.25}}
     expected = sum(network.macs.values()) * 32 - network.macs["stem"] * 4 * (8 - 3)
     assert frame_bops(network, scheme, False, shares) == pytest.approx(expected)
-    assert frame_bops(network, scheme, False, {key: {0: 1.0, 4: 0.0, 8: 0.0} for key in at.values()}) == 0
+    assert (
+        frame_bops(network, scheme, False, {str(point): {0: 1.0, 4: 0.0, 8: 0.0} for point in at.values()})
+        == 0
+    )

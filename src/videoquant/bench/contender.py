@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from videoquant.errors import VideoQuantError
+from videoquant.runtime.report import FrameReport
 
 INSTALL = "pip install 'videoquant[bench]'"
 
@@ -23,14 +24,15 @@ class Runner(ABC):
     """A network loaded into an engine, for one video.
 
     layout: how it wants its input N×C×H×W to lie in memory. int8_share: the share of the network's
-    convolutions that it computes in int8, where it says so. work_share: of the last frame, the
-    multiply–accumulates done over those of a dense frame. memory_bytes: what it says it has allocated.
+    convolutions that it computes in int8, where it says so. report: of the last frame, as far as it says.
     """
 
     layout: torch.memory_format = torch.contiguous_format
     int8_share: float | None = None
-    work_share: float = 1.0
-    memory_bytes: int | None = None
+
+    @property
+    def report(self) -> FrameReport:
+        return FrameReport()
 
     @abstractmethod
     def run(self, x: Tensor) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from videoquant.bench.contender import Runner
 from videoquant.engine import Plan, load_plan, lower
 from videoquant.errors import SchemeError
 from videoquant.network.graph import Network
+from videoquant.runtime.report import FrameReport
 from videoquant.runtime.session import MODES, frame_only
 from videoquant.schemes import Scheme
 
@@ -60,6 +61,8 @@ class _Own(Runner):
         self._stream = _plan(file).stream(mode, threads, thresholds)
 
     def run(self, x: Tensor) -> dict[str, Tensor]:
-        outputs = self._stream.run(x)
-        self.work_share, self.memory_bytes = self._stream.work_share, self._stream.memory_bytes
-        return outputs
+        return self._stream.run(x)
+
+    @property
+    def report(self) -> FrameReport:
+        return self._stream.report

@@ -71,7 +71,7 @@ def race(
             outputs[index], ms = _lap(laps[index].runner, x)
             if counted:
                 laps[index].ms.append(ms)
-                laps[index].work.append(laps[index].runner.work_share)
+                laps[index].work.append(laps[index].runner.report.work_share)
         _compare_modes(laps, outputs)
         if counted:
             for index, score in enumerate(scores):

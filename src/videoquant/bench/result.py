@@ -93,7 +93,7 @@ class Benchmark:
             self.rows.append(row)
 
     def _row(self, clip: str, lap: Laps, baseline: list[float] | None, peak: float | None) -> Row:
-        contender, held = lap.contender, lap.runner.memory_bytes
+        contender, held = lap.contender, lap.runner.report.memory_bytes
         median = statistics.median(lap.ms)
         low, high, p95 = (float(q) for q in np.quantile(lap.ms, (0.25, 0.75, 0.95)))
         ratios = [theirs / ours for theirs, ours in zip(baseline or [], lap.ms, strict=bool(baseline))]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from videoquant.axes import FLOAT, DenseSparse
 from videoquant.network.graph import Network
-from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
+from videoquant.quantizers.placement import layer_bits, points
 from videoquant.schemes import Scheme
 
 SPARSE_BITS = 16  # of the sparse part's values and of the weights they meet
@@ -22,14 +22,14 @@ def frame_bops(
     network: Network,
     scheme: Scheme,
     is_key: bool,
-    shares: Mapping[QuantizationPoint, Mapping[int, float]] | None = None,
-    densities: Mapping[QuantizationPoint, float] | None = None,
+    shares: Mapping[str, Mapping[int, float]] | None = None,
+    densities: Mapping[str, float] | None = None,
 ) -> float:
     """The BOPs of one frame.
 
     is_key: a keyframe, or any frame of a scheme without a time axis.
-    shares, densities: the stream's, by point; a point that is not in them counts its nominal bits and
-        density.
+    shares, densities: the `bits` and `density` of its `FrameReport`; a point that is not in them counts its
+        nominal ones.
     """
     bits = layer_bits(network, scheme)
     at = points(network, bits)
@@ -39,10 +39,11 @@ def frame_bops(
         widths = bits[name].key if is_key else bits[name].residual or bits[name].key
         activations = float(widths.activations)
         density = requested if name in at and widths.activations != FLOAT else 0.0
-        if shares and name in at and at[name] in shares:
-            activations = sum(width * share for width, share in shares[at[name]].items())
-        if densities and name in at:
-            density = densities.get(at[name], density)
+        point = str(at.get(name))
+        if shares and point in shares:
+            activations = sum(width * share for width, share in shares[point].items())
+        if densities:
+            density = densities.get(point, density)
         total += macs * (widths.weights * activations + density * SPARSE_BITS**2)
     return total
 

@@ -17,6 +17,7 @@ from videoquant.runtime.changed import changed
 from videoquant.runtime.clock import Clock, index_and_size
 from videoquant.runtime.plan import Plan
 from videoquant.runtime.ranges import Ranges, as_value, read_pause
+from videoquant.runtime.report import FrameReport
 from videoquant.runtime.session import Session
 from videoquant.runtime.sizes import channels_last
 from videoquant.torch_settings import plain_math
@@ -55,10 +56,17 @@ class Stream:
         self._clock = Clock(self.plan.scheme.period, self.refresh)
 
     @property
-    def work_share(self) -> float:
-        """The share of a dense frame's multiply–accumulates that the last frame took."""
+    def report(self) -> FrameReport:
+        """What there is to say of the last frame."""
         done, dense = self._session.work
-        return done / dense if dense else 1.0
+        density = self.densities if dense else {}
+        return FrameReport(self.is_key, dense, done, density=density, memory_bytes=self.memory_bytes)
+
+    @property
+    def work_share(self) -> float:
+        """`report.work_share`."""
+        done, dense = self._session.work
+        return FrameReport(macs=dense, macs_done=done).work_share
 
     def always_follow(self) -> None:
         """Follow changes even where that costs more than it saves: for measuring what there is to save."""

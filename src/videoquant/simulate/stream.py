@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from videoquant.axes import Residual
+from videoquant.axes import DenseSparse, Residual
 from videoquant.errors import NetworkError, refused_as
 from videoquant.network.finite import require_finite
 from videoquant.network.graph import Node, unwrap
@@ -27,6 +27,7 @@ from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.quantizers.predictor import Features
 from videoquant.runtime.clock import Clock, index_and_size
+from videoquant.runtime.report import FrameReport
 from videoquant.simulate.activations import ActivationGrid, quantize_adaptive, represent
 from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import Parameters
@@ -58,18 +59,11 @@ class Stream:
     A frame of another size, a frame whose index does not follow the last one (a seek) and `reset()` start
     again from a keyframe (see `Clock`). A frame that is refused (`DataError`), as is one of which a quantizer
     would get NaN or infinity, leaves the stream as it was.
-
-    is_key: whether the last frame was a keyframe (every frame is, without a time axis).
-    shares: of the last frame, by point, the share of locations at each bit-width; only adaptive schemes
-        have any, on residual frames.
-    densities: of the last frame, by point, the share of elements in the sparse part of Dense + Sparse.
     """
 
     def __init__(self, quantized: Parameters) -> None:
         self.quantized = quantized
-        self.is_key = True
-        self.shares: dict[QuantizationPoint, dict[int, float]] = {}
-        self.densities: dict[QuantizationPoint, float] = {}
+        self._report = FrameReport()
         self._readers = Counter(quantized.points.values())
         self.reset()
 
@@ -77,6 +71,30 @@ class Stream:
         """Forget everything: the next frame is a keyframe."""
         self._state = State()
         self._clock = Clock(self.quantized.scheme.period)
+
+    @property
+    def report(self) -> FrameReport:
+        """What there is to say of the last frame."""
+        macs = 0 if self._clock.size is None else sum(self.quantized.network.macs.values())
+        return replace(self._report, macs=macs, macs_done=macs)
+
+    @property
+    def is_key(self) -> bool:
+        """`report.is_key`."""
+        return self._report.is_key
+
+    @property
+    def shares(self) -> dict[QuantizationPoint, dict[int, float]]:
+        """`report.bits` by point."""
+        bits = self._report.bits
+        return {point: dict(bits[str(point)]) for point in self._readers if str(point) in bits}
+
+    @property
+    def densities(self) -> dict[QuantizationPoint, float]:
+        """`report.density` by point, of every point where the scheme is Dense + Sparse."""
+        if not isinstance(self.quantized.scheme.representation, DenseSparse):
+            return {}
+        return {point: self._report.density.get(str(point), 0.0) for point in self._readers}
 
     def __call__(self, frame: Any) -> Tensor | dict[str, Tensor]:
         """The network's output for the next frame: a Tensor, or {name: Tensor} where there are several.
@@ -112,7 +130,7 @@ class Stream:
         outputs = self.quantized.network.run(x, step.compute)
         # Only now, with the frame done, does the stream move on.
         self._state, self._clock = step.next, clock
-        self.is_key, self.shares, self.densities = step.is_key, step.shares, step.densities
+        self._report = FrameReport(clock.is_key, bits=step.bits, density=step.density)
         return outputs
 
 
@@ -135,8 +153,8 @@ class _Step:
         self.is_key, self.state, self.observe, self.probe = is_key, state, observe, probe
         self.next = State(dict(state.reference), dict(state.output), dict(state.watched))
         self.seen: dict[str, NDArray[np.float64]] = {}
-        self.shares: dict[QuantizationPoint, dict[int, float]] = {}
-        self.densities: dict[QuantizationPoint, float] = {}
+        self.bits: dict[str, dict[int, float]] = {}
+        self.density: dict[str, float] = {}
         self._inputs: dict[QuantizationPoint, Represented] = {}
         self._waiting = Counter(stream._readers)
 
@@ -203,7 +221,8 @@ class _Step:
         grid = self._grid(point, residual, source)
         x_hat: Represented
         if self.time.adaptive:
-            x_hat, self.shares[point] = quantize_adaptive(residual, grid, point.residual, self.time.tolerance)
+            adaptive = quantize_adaptive(residual, grid, point.residual, self.time.tolerance)
+            x_hat, self.bits[str(point)] = adaptive
         else:
             x_hat = self._represent(point, residual, grid)
         if self.time.recurrent:
@@ -217,6 +236,6 @@ class _Step:
 
     def _represent(self, point: QuantizationPoint, x: Tensor, grid: Grid | None) -> Represented:
         x_hat, density = represent(x, grid, self.quantized.scheme.representation)
-        if density is not None:
-            self.densities[point] = density
+        if density is not None and grid is not None:
+            self.density[str(point)] = density
         return x_hat
