@@ -25,9 +25,9 @@ from videoquant.engine.session import frame_only
 
 import videoquant as vq
 from videoquant import _native
-from videoquant.api import capture_model
 from videoquant.engine import load_plan, lower
 from videoquant.errors import VideoQuantError
+from videoquant.models.loading import capture_model
 
 SCHEMES = (
     "w8a8",

@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 
 import videoquant as vq
-from videoquant.api import capture_model
 from videoquant.cli.sizes import parse_size
 from videoquant.models import create
+from videoquant.models.loading import capture_model
 from videoquant.models.weights import require_weights
 from videoquant.training.objectives import objective_for
 from videoquant.training.processes import ALONE

@@ -14,11 +14,11 @@ from pathlib import Path
 from common import dress, figure, save, store
 
 import videoquant as vq
-from videoquant.api import capture_model
 from videoquant.costs.chip import Chip, Energy, precision_text
 from videoquant.costs.chip_file import write_chip
 from videoquant.costs.fit import Measurement, errors, fit_chip, leave_one_out
 from videoquant.costs.workload import workload
+from videoquant.models.loading import capture_model
 
 PAPER = {
     "ddrnet23_slim": {"w8a8": 3.52, "w4a8": 2.76, "w8a4": 2.43, "w4a4": 1.96},

@@ -16,8 +16,8 @@ from pathlib import Path
 from labelled import DATASET, Video, arguments, open_video
 
 import videoquant as vq
-from videoquant.api import capture_model
 from videoquant.models import create
+from videoquant.models.loading import capture_model
 from videoquant.models.weights import require_weights
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.training.recipe import Recipe

@@ -27,7 +27,6 @@ from videoquant.errors import (
 
 if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
     from videoquant import models as models
-    from videoquant.api import load as load
     from videoquant.api import quantize as quantize
     from videoquant.axes import Bits as Bits
     from videoquant.axes import DenseSparse as DenseSparse
@@ -43,6 +42,7 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
     from videoquant.data.video import Clip as Clip
     from videoquant.data.video import frames as frames
     from videoquant.limits import size_limit as size_limit
+    from videoquant.models.loading import load as load
     from videoquant.network.capture import capture as capture
     from videoquant.network.graph import Network as Network
     from videoquant.network.graph import Node as Node
@@ -63,7 +63,8 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
 _HOMES = {
     name: module
     for module, names in {
-        "videoquant.api": ("load", "quantize"),
+        "videoquant.api": ("quantize",),
+        "videoquant.models.loading": ("load",),
         "videoquant.axes": (
             "Bits",
             "DenseSparse",

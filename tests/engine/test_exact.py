@@ -21,7 +21,7 @@ from tests.engine.same_bits import check, first_difference
 from tests.engine.zoo import ZOO, captured
 from tests.networks import moving_frames
 from videoquant import _native
-from videoquant.api import capture_model
+from videoquant.models.loading import capture_model
 from videoquant.network.graph import Network
 from videoquant.runtime.session import open_session
 

@@ -5,7 +5,7 @@ import torch
 
 import videoquant as vq
 from tests.engine.agreement import Forced
-from videoquant.api import capture_model
+from videoquant.models.loading import capture_model
 from videoquant.models.registry import create
 
 FILES = [

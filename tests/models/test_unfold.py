@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from videoquant.api import capture_model
 from videoquant.errors import NetworkError
 from videoquant.models import create
+from videoquant.models.loading import capture_model
 from videoquant.models.mobilenet_v2 import MOBILENET_V2, MobileNetV2
 from videoquant.models.unfold import load_folded
 
@@ -61,7 +61,7 @@ def test_another_network_is_refused_before_anything_changes():
 
 @torch.no_grad()
 def test_the_pretrained_onnx_fits(shared_data):
-    from videoquant.api import load
+    from videoquant.models.loading import load
 
     network = load(shared_data / "models/mobilenet_v2_224.onnx")
     model, x = create("mobilenet_v2"), torch.randn(4, 3, 224, 224)

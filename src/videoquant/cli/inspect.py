@@ -11,7 +11,6 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from videoquant.api import SHIPPED
 from videoquant.axes import Predicted
 from videoquant.cli.chips import ChipOption, say_fallbacks
 from videoquant.cli.console import console, say
@@ -32,6 +31,7 @@ from videoquant.costs.simulator import FrameCost, SchemeCost, frame_cost, precis
 from videoquant.costs.workload import Workload, workload
 from videoquant.errors import NetworkError
 from videoquant.models import names
+from videoquant.models.loading import SHIPPED
 from videoquant.network.graph import Network
 from videoquant.quantizers.placement import layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from videoquant.api import SHIPPED, capture_model, load
 from videoquant.cli.console import busy, note
 from videoquant.cli.sizes import parse_size
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, Stills
 from videoquant.errors import NetworkError
 from videoquant.models import ModelConfig, create, names
+from videoquant.models.loading import SHIPPED, capture_model, load
 from videoquant.models.weights import require_weights, shipped_weights
 from videoquant.network.graph import Network
 from videoquant.tasks import task_for

@@ -13,11 +13,11 @@ from pathlib import Path
 import onnx
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
-from videoquant.api import SHIPPED
 from videoquant.data import catalog, images
 from videoquant.errors import OutputError
 from videoquant.files import check_folder, check_writable
 from videoquant.models import names, weights
+from videoquant.models.loading import SHIPPED
 
 _DATA_SUFFIXES = (*images.SUFFIXES, ".mat", ".txt", ".pts")  # of files in folders of frames and data sets
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from videoquant.api import capture_model, load
 from videoquant.calibration.calibrate import walks
 from videoquant.cli.console import progress_bar
 from videoquant.cli.networks import input_size
@@ -25,6 +24,7 @@ from videoquant.data.video import Clip
 from videoquant.errors import DataError, NetworkError
 from videoquant.files import output_folder
 from videoquant.models import create, names
+from videoquant.models.loading import capture_model, load
 from videoquant.models.weights import require_weights
 from videoquant.network.graph import Network
 from videoquant.report.training_plot import write_training_plot

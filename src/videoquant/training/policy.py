@@ -28,9 +28,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from videoquant.api import load
 from videoquant.data.dataset import Dataset
 from videoquant.errors import CalibrationWarning, DataError
+from videoquant.models.loading import load
 from videoquant.models.mobilenet_v2 import MobileNetV2
 from videoquant.models.unfold import load_folded
 from videoquant.simulate.policy import PolicyNetwork, policy_input

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from videoquant.api import capture_model
 from videoquant.errors import NetworkError, refused_as
+from videoquant.models.loading import capture_model
 from videoquant.models.mobilenet_v2 import MOBILENET_V2, MobileNetV2
 from videoquant.network.graph import Network
 from videoquant.simulate.policy import PolicyNetwork

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import torch
 
-from videoquant.api import capture_model
 from videoquant.data.dataset import Dataset, LabelledFrame
 from videoquant.data.video import Clip
 from videoquant.errors import DataError
 from videoquant.models.base import Model
+from videoquant.models.loading import capture_model
 from videoquant.network.graph import Network
 from videoquant.tasks import task_for
 from videoquant.tasks.scoring import score_for

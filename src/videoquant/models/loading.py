@@ -1,0 +1,80 @@
+"""A network by its name, or from its file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+
+import torch
+
+from videoquant.errors import NetworkError
+from videoquant.models.base import Model
+from videoquant.models.registry import create, names
+from videoquant.models.weights import require_weights
+from videoquant.network.capture import capture
+from videoquant.network.graph import Network
+from videoquant.network.onnx_reader import read_onnx
+
+# Networks that ship with the package, by the name they are loaded by.
+SHIPPED = {"selfie_segmentation": "selfie_segmentation_256.onnx"}
+LONGEST_SIDE = 8192  # pixels of an input; more is a slip of the finger, and would fill the memory
+
+
+def load(
+    source: str | Path,
+    *,
+    checkpoint: str | Path | None = None,
+    size: tuple[int, int] | None = None,
+    num_classes: int | None = None,
+    preprocessing: Mapping[str, str] | None = None,
+) -> Network:
+    """Read a network: from an ONNX file, or by the name of a shipped one (`SHIPPED`) or of `models.names()`.
+
+    Only the networks of `models.names()` take the rest; a file has its own weights and size.
+    checkpoint: their weights (see `models.create`); default those that ship with the package
+        (`models.weights`). size: (height, width) of the input, default the published one. num_classes:
+        default the checkpoint's.
+    preprocessing: replaces what the network says of it, before that is read: texts by their keys, such as
+        {"mean": "0.5,0.5,0.5", "color": "BGR"}; see `Preprocessing.with_text`.
+    Raises `NetworkError` for a missing or damaged file, an unknown name, an operator that is not supported,
+    weights that are missing or do not fit, and a size that the network cannot have.
+    """
+    name = str(source)
+    if name in names():
+        weights = require_weights(name) if checkpoint is None else checkpoint
+        network = capture_model(name, create(name, weights, num_classes), size)
+        network.preprocessing = network.preprocessing.with_text(preprocessing or {})
+        return network
+    given = {"checkpoint": checkpoint, "size": size, "num_classes": num_classes}
+    for option, value in given.items():
+        if value is not None:
+            raise NetworkError(
+                f"{name}: {option} is for the networks of videoquant.models; this one has its own"
+            )
+    if name in SHIPPED:
+        with resources.as_file(resources.files("videoquant") / "assets" / SHIPPED[name]) as path:
+            network = read_onnx(path, preprocessing)
+        network.name = name
+        return network
+    if not os.path.exists(source):
+        known = [*SHIPPED, *names()]
+        near = get_close_matches(name.lower().replace("-", "_"), known, cutoff=0.6)
+        hint = f"did you mean {', '.join(near)}?" if near else f"networks by name are {', '.join(known)}"
+        raise NetworkError(f"{name}: no such file, and no network of this name; {hint}")
+    return read_onnx(source, preprocessing)
+
+
+def capture_model(name: str, module: Model, size: tuple[int, int] | None = None) -> Network:
+    """A network of `models` as a `Network`, called `name`, for inputs of `size`, default `config.size`.
+
+    Raises `NetworkError` for a size that it cannot have.
+    """
+    height, width = size or module.config.size
+    if not (1 <= height <= LONGEST_SIDE and 1 <= width <= LONGEST_SIDE):
+        raise NetworkError(f"{name}: size is {height}×{width}; each side must be 1 to {LONGEST_SIDE} pixels")
+    preprocessing = module.config.preprocessing
+    example = torch.zeros(1, preprocessing.channels, height, width, dtype=torch.float32, device="cpu")
+    return capture(module, example, name=name, preprocessing=preprocessing)
