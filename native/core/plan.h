@@ -9,6 +9,7 @@
 
 #include "kernels.h"
 #include "memory.h"
+#include "predictions.h"
 
 namespace vq {
 
@@ -75,7 +76,14 @@ struct Op {
     Move move;
     Memory constant;
     std::vector<StepPlan> steps;
-    bool after_pause = false;  // the caller looks at values before this operator: all before it must be stored
+    bool after_update = false;  // values are looked at before this operator: all before it must be stored
+};
+
+// The operators of one kind of frame, in order, and where their grids are set anew.
+struct ProgramPlan {
+    std::string name;  // "key", "residual"
+    std::vector<Op> ops;
+    std::vector<RangeUpdate> updates;
 };
 
 struct Plan {
@@ -85,12 +93,13 @@ struct Plan {
 
     std::vector<Slot> slots;
     std::vector<Grid> grids;
-    std::vector<std::pair<std::string, std::vector<Op>>> programs;  // "key", "residual"
+    std::vector<ProgramPlan> programs;
     std::vector<std::pair<std::string, int32_t>> outputs;
+    std::vector<int64_t> remembered;  // how many numbers each value has that is kept for later frames' features
 
-    const std::vector<Op>* program(const std::string& name) const {
-        for (const auto& [key, ops] : programs)
-            if (key == name) return &ops;
+    const ProgramPlan* program(const std::string& name) const {
+        for (const ProgramPlan& program : programs)
+            if (program.name == name) return &program;
         return nullptr;
     }
 };

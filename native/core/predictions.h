@@ -33,4 +33,17 @@ struct Predictions {
     std::vector<Predicted> grids;
 };
 
+// A place in a program where grids are set to this frame's ranges, by the value in a slot: that is measured by the
+// caller, who gives the grid, or its features are taken, and every grid that they predict is set.
+struct RangeUpdate {
+    int64_t before_op = 0;  // it comes before this operator; after the last one where there is none
+    int32_t slot = 0;
+    int32_t measured = -1;  // the grid that the caller gives; −1 where ranges are predicted
+    Predictions predictions;
+    // Residual frames take features of the difference from what an earlier frame left in this place of the session.
+    int32_t remembered = -1;
+    bool compares = false;  // with what is there; a keyframe does not
+    bool remembers = false;  // this frame's value for later ones
+};
+
 }  // namespace vq

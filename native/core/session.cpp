@@ -42,7 +42,11 @@ Session::Session(std::shared_ptr<const Plan> plan, const Kernels* kernels, std::
         bytes_ += lists_[s].bytes();
     }
     std::vector<bool> joined(plan_->slots.size(), false);
-    for (const auto& [name, ops] : plan_->programs) {
+    for (const int64_t count : plan_->remembered) {
+        remembered_.push_back(Memory::of<float>(size_t(count)));
+        bytes_ += remembered_.back().bytes();
+    }
+    for (const auto& [name, ops, updates] : plan_->programs) {
         programs_.emplace_back(ops.size());
         work_.emplace_back(ops.size());
         for (size_t i = 0; i < ops.size(); i++) {
@@ -246,14 +250,21 @@ void Session::set_grid(int32_t index, const Grid& grid) {
     for (Bound* b : grid_users_[size_t(index)]) b->stale = true;
 }
 
-std::vector<double> Session::predict(const Predictions& predictions, Sampled sampled) {
-    sampled.rows = predictions.steps[0], sampled.columns = predictions.steps[1];
-    sampled.channels = predictions.steps[2];
-    bytes_ -= features_.bytes();
-    std::vector<double> found = features_.take(sampled, predictions.features);
-    bytes_ += features_.bytes();
-    for (const Predicted& predicted : predictions.grids) set_grid(predicted.index, predicted.grid(found));
-    return found;
+// Sets the grids that are predicted from a value, and remembers it where later frames need it.
+void Session::update_ranges(const RangeUpdate& update) {
+    const Slot& slot = plan_->slots[size_t(update.slot)];
+    const float* value = update.slot == 0 ? input_ : static_cast<const float*>(data(update.slot));
+    float* before = update.remembered < 0 ? nullptr : remembered_[size_t(update.remembered)].as<float>();
+    const Predictions& predictions = update.predictions;
+    if (!predictions.grids.empty()) {
+        const auto& [rows, columns, channels] = predictions.steps;
+        const Sampled sampled{value, update.compares ? before : nullptr, slot.h, slot.w, slot.c, rows, columns, channels};
+        bytes_ -= features_.bytes();
+        const std::vector<double> found = features_.take(sampled, predictions.features);
+        bytes_ += features_.bytes();
+        for (const Predicted& predicted : predictions.grids) set_grid(predicted.index, predicted.grid(found));
+    }
+    if (update.remembers) std::memcpy(before, value, slot.bytes());
 }
 
 const uint16_t* Session::moved(int32_t slot) const {
@@ -261,19 +272,35 @@ const uint16_t* Session::moved(int32_t slot) const {
     return !incremental_ || pace_.full || state.all ? nullptr : state.moved.as<uint16_t>();
 }
 
-const std::vector<std::pair<int64_t, How>>& Session::work(const std::vector<Op>& program) const {
+const std::vector<std::pair<int64_t, How>>& Session::work(const ProgramPlan& program) const {
     for (size_t i = 0; i < programs_.size(); i++)
-        if (&plan_->programs[i].second == &program) return work_[i];
+        if (&plan_->programs[i] == &program) return work_[i];
     throw std::invalid_argument("not a program of this plan");
 }
 
-void Session::run(const std::vector<Op>& program, const float* input, int64_t first, int64_t last) {
+void Session::run(const ProgramPlan& program, const float* input, int64_t first, int64_t last, const Measure& measure) {
+    const int64_t count = int64_t(program.ops.size());
+    input_ = input;
+    for (size_t u = 0; u < program.updates.size(); u++) {
+        const RangeUpdate& update = program.updates[u];
+        if (update.before_op < first || (update.before_op >= last && (update.before_op < count || last < count)))
+            continue;
+        if (update.before_op > first) run_operators(program, first, update.before_op);
+        first = update.before_op;
+        if (update.measured < 0) update_ranges(update);
+        else if (measure) set_grid(update.measured, measure(int64_t(u)));
+        else throw std::invalid_argument("a range of this program is measured by its caller, who gave no function for it");
+    }
+    if (first < last || count == 0) run_operators(program, first, last);
+}
+
+// Runs operators first … last − 1, without the updates before them.
+void Session::run_operators(const ProgramPlan& program, int64_t first, int64_t last) {
     const size_t which = size_t(&work(program) - work_.data());
     std::vector<Bound>& bounds = programs_[which];
     if ((first > 0 && bounds[size_t(first) - 1].joined) || (last > first && bounds[size_t(last) - 1].joined))
         throw std::invalid_argument("a convolution and the pool behind it run together; do not stop between them");
     current_work_ = &work_[which];
-    input_ = input;
     const auto start = std::chrono::steady_clock::now();
     const auto finish = [&] {
         pace_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -295,7 +322,8 @@ void Session::run(const std::vector<Op>& program, const float* input, int64_t fi
             compact_.reset(new Session(plan_, kernels_, threads_, false));
             for (size_t g = 0; g < grids_.size(); g++) compact_->set_grid(int32_t(g), grids_[g]);
         }
-        compact_->run(program, input, first, last);
+        compact_->input_ = input_;
+        compact_->run_operators(program, first, last);
         for (int64_t i = first; i < last; i++) (*current_work_)[size_t(i)] = {bounds[size_t(i)].op->macs, How::dense};
         macs_done_ = compact_->macs_done_, macs_dense_ = compact_->macs_dense_;
         return finish();

@@ -23,16 +23,16 @@ public:
             const Allow& allow = nullptr)
         : Session(std::move(plan), kernels, std::make_shared<Threads>(threads), incremental, allow) {}
 
-    // Runs operators first … last − 1 of a program on an input of slot 0's size.
-    void run(const std::vector<Op>& program, const float* input, int64_t first, int64_t last);
+    // The grid that the caller measures for an update of a program, by its number.
+    using Measure = std::function<Grid(int64_t update)>;
+    // Runs operators first … last − 1 of a program on an input of slot 0's size, with the range updates that come before
+    // them; with the last operator, those behind it too.
+    void run(const ProgramPlan& program, const float* input, int64_t first, int64_t last,
+             const Measure& measure = nullptr);
 
     // Whether an input of slot 0's size holds neither NaN nor infinity.
     bool finite(const float* input);
 
-    void set_grid(int32_t index, const Grid& grid);
-    // Sets the grids that are predicted from a value, of which only the pointers and the size are given. Returns the
-    // features it found.
-    std::vector<double> predict(const Predictions& predictions, Sampled sampled);
     // From now on codes of this slot take a new value only where it moved by more than tau. Incremental only.
     void set_tau(int32_t slot, int32_t tau) {
         states_[size_t(slot)].tau = tau;
@@ -53,8 +53,8 @@ public:
     const uint16_t* moved(int32_t slot) const;  // null where all of it may have changed
     int64_t macs_done() const { return macs_done_; }
     int64_t macs_dense() const { return macs_dense_; }
-    const std::vector<std::pair<int64_t, How>>& work(const std::vector<Op>& program) const;  // by operator: MACs done
-    std::vector<int64_t> joined(const std::vector<Op>& program) const;  // the convolutions that run with their pools
+    const std::vector<std::pair<int64_t, How>>& work(const ProgramPlan& program) const;  // by operator: MACs done
+    std::vector<int64_t> joined(const ProgramPlan& program) const;  // the convolutions that run with their pools
     size_t memory_bytes() const { return bytes_ + (compact_ ? compact_->memory_bytes() : 0); }
     bool incremental() const { return incremental_; }
 
@@ -119,6 +119,9 @@ private:
         std::vector<const Bound*> convolutions;  // those that read it, depthwise ones aside
     };
 
+    void run_operators(const ProgramPlan& program, int64_t first, int64_t last);
+    void update_ranges(const RangeUpdate& update);
+    void set_grid(int32_t index, const Grid& grid);
     void bind(const Op& op, Bound& bound);
     void prepare(Bound& bound);
     void gather(const Bound& bound);
@@ -196,6 +199,7 @@ private:
     std::vector<uint8_t> grid_changed_;
     std::vector<std::vector<Bound*>> grid_users_;  // the operators that a grid belongs to
     Features features_;
+    std::vector<Memory> remembered_;  // see RangeUpdate
     std::vector<Memory> memory_;
     std::vector<void*> data_;
     std::vector<std::vector<Bound>> programs_;

@@ -12,7 +12,7 @@ bool Session::joins_pool(const std::vector<Op>& ops, size_t i) const {
         ops[i].parts[0].step_y != 1 || (!incremental_ && by_winograd(ops[i])) || ops[i + 1].kind != Kind::pool ||
         ops[i + 1].pool.dilation_y != 1 ||
         ops[i + 1].pool.kernel_h > 8 ||  // a window as high as the map would need all of it
-        ops[i + 1].after_pause ||  // then the whole map is looked at
+        ops[i + 1].after_update ||  // which may set a grid of the pool's, and look at the whole map
         ops[i].steps.empty() || ops[i].steps.back().step.kind != Do::store)
         return false;
     // What it stores on the way is wanted whole, and each pixel once; the pool asks for some rows twice, for some never.
@@ -23,16 +23,18 @@ bool Session::joins_pool(const std::vector<Op>& ops, size_t i) const {
     for (const auto& [name, output] : plan_->outputs)
         if (output == slot) return false;
     int uses = 0;
-    for (const auto& [name, all] : plan_->programs)
+    for (const auto& [name, all, updates] : plan_->programs) {
         for (const Op& op : all) {
             for (const int32_t input : op.inputs) uses += input == slot;
             for (const StepPlan& step : op.steps)
                 uses += (step.slot == slot) + (step.operand == slot) + (step.reference == slot);
         }
+        for (const RangeUpdate& update : updates) uses += update.slot == slot;
+    }
     return uses == 2;
 }
 
-std::vector<int64_t> Session::joined(const std::vector<Op>& program) const {
+std::vector<int64_t> Session::joined(const ProgramPlan& program) const {
     std::vector<int64_t> found;
     const std::vector<Bound>& bounds = programs_[size_t(&work(program) - work_.data())];
     for (size_t i = 0; i < bounds.size(); i++)

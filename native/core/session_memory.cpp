@@ -10,8 +10,9 @@ void Session::place_slots(const Allow& allow) {
     std::vector<bool> stays(count, false);
     std::vector<bool> joined(count, false);
     int64_t time = 0;
-    for (const auto& [name, ops] : plan_->programs) {
+    for (const auto& [name, ops, updates] : plan_->programs) {
         std::vector<bool> written(count, false);
+        size_t update = 0;
         const auto touch = [&](int32_t slot, bool writes) {
             if (slot < 0) return;
             const size_t s = size_t(slot);
@@ -20,6 +21,12 @@ void Session::place_slots(const Allow& allow) {
             if (writes) written[s] = true;
             else if (!written[s]) stays[s] = true;  // what an earlier frame or program left
         };
+        // What is looked at between operators is still there when the one before has run.
+        const auto look = [&](size_t before_op) {
+            for (; update < updates.size() && updates[update].before_op == int64_t(before_op); update++)
+                touch(updates[update].slot, false);
+        };
+        look(0);
         for (size_t i = 0; i < ops.size(); i++) {
             const Op& op = ops[i];
             for (const int32_t input : op.inputs) touch(input, false);
@@ -32,7 +39,10 @@ void Session::place_slots(const Allow& allow) {
             }
             // A convolution that runs together with the pool behind it shares that operator's time.
             if (joins_pool(ops, i)) joined[size_t(op.steps.back().slot)] = true;
-            else time++;
+            else {
+                look(i + 1);
+                time++;
+            }
         }
     }
     for (size_t s = 0; s < count; s++)
@@ -74,8 +84,9 @@ void Session::place_slots(const Allow& allow) {
         // Following changes also keeps the change of each code and what moved, and sums as large as what is computed.
         for (const size_t s : apart)
             bytes += double(plan_->slots[s].bytes()) + (incremental_ ? double(plan_->slots[s].pixels()) * 2 : 0);
-        for (const auto& [name, ops] : plan_->programs)
-            for (const Op& op : ops)
+        for (const int64_t numbers : plan_->remembered) bytes += double(numbers) * 4;
+        for (const ProgramPlan& program : plan_->programs)
+            for (const Op& op : program.ops)
                 if (incremental_ && op.kind == Kind::conv) bytes += double(op.h) * op.w * round_up(op.c, 16) * 4;
         allow(bytes);
     }

@@ -1,12 +1,10 @@
 // The Python module videoquant._native: plans and sessions.
-#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <thread>
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/array.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
@@ -29,17 +27,31 @@ namespace {
 class WithoutGil {
 public:
     WithoutGil() : state_(PyEval_SaveThread()) {}
-    ~WithoutGil() {
+    ~WithoutGil() { restore(); }
+    WithoutGil(const WithoutGil&) = delete;
+    WithoutGil& operator=(const WithoutGil&) = delete;
+
+    // While this lives, its thread runs Python again.
+    class Back {
+    public:
+        explicit Back(WithoutGil& outer) : outer_(outer) { outer_.restore(); }
+        ~Back() { outer_.state_ = PyEval_SaveThread(); }
+        Back(const Back&) = delete;
+        Back& operator=(const Back&) = delete;
+
+    private:
+        WithoutGil& outer_;
+    };
+
+private:
+    void restore() {
         try {
             PyEval_RestoreThread(state_);
         } catch (...) {
             for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
         }
     }
-    WithoutGil(const WithoutGil&) = delete;
-    WithoutGil& operator=(const WithoutGil&) = delete;
 
-private:
     PyThreadState* state_;
 };
 
@@ -78,10 +90,10 @@ void make_session(Session* self, std::shared_ptr<Plan> plan, const std::string& 
     for (const auto& [slot, tau] : taus) set_tau(*self, slot, tau);
 }
 
-const std::vector<Op>& program(const Session& s, const std::string& name) {
-    const std::vector<Op>* ops = s.plan().program(name);
-    if (!ops) throw std::invalid_argument("the plan has no program '" + name + "'");
-    return *ops;
+const ProgramPlan& program(const Session& s, const std::string& name) {
+    const ProgramPlan* found = s.plan().program(name);
+    if (!found) throw std::invalid_argument("the plan has no program '" + name + "'");
+    return *found;
 }
 
 size_t slot_index(const Session& s, int64_t slot) {
@@ -98,62 +110,6 @@ void check_size(const Session& s, const Input& input) {
                                     std::to_string(slot.c));
 }
 
-void run(Session& s, const std::string& name, const Input& input, int64_t first, int64_t last) {
-    const std::vector<Op>& ops = program(s, name);
-    check_size(s, input);
-    if (last < 0) last = int64_t(ops.size());
-    if (first < 0 || first > last || last > int64_t(ops.size())) throw nb::index_error("no such operators");
-    const WithoutGil released;
-    const PlainArithmetic plain;
-    s.run(ops, input.data(), first, last);
-}
-
-// Checked here, once, so that a session need not.
-void make_predictions(Predictions* self, const std::vector<std::string>& features, const std::array<int64_t, 3>& steps,
-                      const std::vector<nb::dict>& grids) {
-    Predictions made;
-    for (const std::string& name : features) made.features.emplace_back(name);
-    made.steps = steps;
-    if (*std::min_element(steps.begin(), steps.end()) < 1)
-        throw std::invalid_argument("a sample's steps must be 1 or more");
-    for (const nb::dict& grid : grids) {
-        Predicted p;
-        p.index = nb::cast<int32_t>(grid["index"]);
-        p.bits = nb::cast<int32_t>(grid["bits"]);
-        p.symmetric = nb::cast<bool>(grid["symmetric"]);
-        p.dense = nb::cast<bool>(grid["dense"]);
-        if (p.bits < 2 || p.bits > 8) throw std::invalid_argument("a predicted grid has 2 to 8 bits");
-        for (const auto& [name, end] : {std::pair("low", &p.low), std::pair("high", &p.high)}) {
-            const auto [slopes, intercept, least, most] =
-                nb::cast<std::tuple<std::vector<double>, double, double, double>>(grid[name]);
-            *end = {slopes, intercept, least, most};
-            if (slopes.size() != features.size())
-                throw std::invalid_argument("a predictor has one slope for each feature");
-        }
-        made.grids.push_back(std::move(p));
-    }
-    new (self) Predictions(std::move(made));
-}
-
-std::vector<double> predict(Session& s, const Predictions& predictions, const Input& value,
-                            const std::optional<Input>& reference) {
-    for (const Predicted& grid : predictions.grids)
-        if (grid.index < 0 || grid.index >= int64_t(s.plan().grids.size())) throw nb::index_error("no such grid");
-    Sampled sampled;
-    sampled.value = value.data();
-    sampled.h = int64_t(value.shape(0)), sampled.w = int64_t(value.shape(1)), sampled.c = int64_t(value.shape(2));
-    if (value.size() == 0) throw std::invalid_argument("features are taken of at least one element");
-    if (reference) {
-        for (size_t axis = 0; axis < 3; axis++)
-            if (reference->shape(axis) != value.shape(axis))
-                throw std::invalid_argument("value and reference differ in size");
-        sampled.reference = reference->data();
-    }
-    const WithoutGil released;
-    const PlainArithmetic plain;
-    return s.predict(predictions, sampled);
-}
-
 // A view of a slot: h × w × c floats, or h × w × stride codes.
 nb::object slot_view(nb::handle self, int64_t index) {
     const Session& s = nb::cast<const Session&>(self);
@@ -166,6 +122,29 @@ nb::object slot_view(nb::handle self, int64_t index) {
     if (slot.codes)
         return nb::cast(nb::ndarray<nb::numpy, uint8_t>(s.data(int32_t(i)), 3, shape, self, strides));
     return nb::cast(nb::ndarray<nb::numpy, float>(s.data(int32_t(i)), 3, shape, self, strides));
+}
+
+// measure: called as measure(update, value h × w × c) for every range that the caller measures; gives scale, zero, low
+// and high of the grid.
+void run(nb::handle self, const std::string& name, const Input& input, const std::optional<nb::callable>& measure,
+         int64_t first, int64_t last) {
+    Session& s = nb::cast<Session&>(self);
+    const ProgramPlan& program = vq::program(s, name);
+    check_size(s, input);
+    const int64_t count = int64_t(program.ops.size());
+    if (last < 0) last = count;
+    if (first < 0 || first > last || last > count) throw nb::index_error("no such operators");
+    WithoutGil released;
+    const PlainArithmetic plain;
+    if (!measure) return s.run(program, input.data(), first, last);
+    s.run(program, input.data(), first, last, [&](int64_t update) {
+        const WithoutGil::Back held(released);
+        const int32_t slot = program.updates[size_t(update)].slot;
+        const nb::object value = slot == 0 ? nb::cast(input) : slot_view(self, slot);
+        const auto [scale, zero, low, high] =
+            nb::cast<std::tuple<double, int32_t, int32_t, int32_t>>((*measure)(update, value));
+        return make_grid(scale, zero, low, high);
+    });
 }
 
 // The list of a sparse slot: where each pixel's elements begin (h · w + 1), their channels, and values.
@@ -211,16 +190,15 @@ NB_MODULE(_native, m) {
         return ceiling(*best_kernels(), threads, seconds);
     }, "threads"_a, "seconds"_a, "int8 multiply-accumulates per second, the best of several measurements.");
     nb::class_<Plan>(m, "Plan", "A validated plan with packed weights; shared by sessions.")
-        .def("__init__", [](Plan* self, nb::handle spec, const Pauses& pauses, const std::optional<nb::callable>& check) {
+        .def("__init__", [](Plan* self, nb::handle spec, const std::optional<nb::callable>& check) {
             const PlainArithmetic plain;
-            new (self) Plan(parse_plan(spec, pauses, allowed_by(check)));
-        }, "spec"_a, "pauses"_a = Pauses(), "check"_a = nb::none());
-    nb::class_<Predictions>(m, "Predictions", "The linear models of the grids that are predicted from one value.")
-        .def("__init__", &make_predictions, "features"_a, "steps"_a, "grids"_a);
+            new (self) Plan(parse_plan(spec, allowed_by(check)));
+        }, "spec"_a, "check"_a = nb::none());
     nb::class_<Session>(m, "Session", "One stream's buffers and threads.")
         .def("__init__", &make_session, "plan"_a, "isa"_a = "", "threads"_a = 1, "mode"_a = "frame",
              "taus"_a = std::map<int64_t, int32_t>(), "check"_a = nb::none())
-        .def("run", &run, "program"_a, "input"_a, "first"_a = 0, "last"_a = -1)
+        .def("run", &run, "program"_a, "input"_a, "measure"_a = nb::none(), "first"_a = 0, "last"_a = -1,
+             "Run operators first … last − 1 of a program, with the range updates before them; −1 is to its end.")
         .def("finite", [](Session& s, const Input& input) {
             check_size(s, input);
             const WithoutGil released;
@@ -231,14 +209,6 @@ NB_MODULE(_native, m) {
              "What the last frame left in a sparse slot: where each pixel's elements begin, column · c + channel, and "
              "values.")
         .def("moved", &moved_view, "index"_a, "Per pixel how many groups of 4 channels changed; None: all may have.")
-        .def("set_grid", [](Session& s, int64_t i, double scale, int32_t zero, int32_t low, int32_t high) {
-            if (i < 0 || i >= int64_t(s.plan().grids.size())) throw nb::index_error("no such grid");
-            const PlainArithmetic plain;
-            s.set_grid(int32_t(i), make_grid(scale, zero, low, high));
-        }, "index"_a, "scale"_a, "zero"_a, "low"_a, "high"_a)
-        .def("predict", &predict, "predictions"_a, "value"_a, "reference"_a = nb::none(),
-             "Set the grids predicted from a value h×w×c, or from its difference from a reference; "
-             "the features it found.")
         .def("set_tau", &set_tau, "slot"_a, "tau"_a,
              "From now on codes of this slot take a new value only where it moved by more than tau.")
         .def("always_follow", &Session::always_follow,
@@ -250,8 +220,8 @@ NB_MODULE(_native, m) {
         .def("layers", [](const Session& s, const std::string& name) {
             static const char* const how[] = {"dense", "listed", "residual"};
             nb::list result;
-            const auto& ops = program(s, name);
-            const auto& work = s.work(ops);
+            const auto& ops = program(s, name).ops;
+            const auto& work = s.work(program(s, name));
             for (size_t i = 0; i < ops.size(); i++)
                 result.append(nb::make_tuple(ops[i].name, ops[i].macs, work[i].first, how[size_t(work[i].second)]));
             return result;

@@ -2,7 +2,7 @@
 // whatever does not fit raises ValueError, since a plan may come from a damaged file.
 #include "parse.h"
 
-#include "../core/predictions.h"
+#include "parse_updates.h"
 #include "reader.h"
 
 #include <algorithm>
@@ -19,11 +19,10 @@ constexpr int64_t most_elements = int64_t(1) << 31;
 
 class Builder {
 public:
-    Builder(nb::handle object, const Pauses& pauses, const Allow& allow)
-        : spec_(object, "plan"), pauses_(pauses), allow_(allow) {}
+    Builder(nb::handle object, const Allow& allow) : spec_(object, "plan"), allow_(allow) {}
 
     Plan build() {
-        if (spec_.integer("version", 0, 1 << 30) != 1) fail("plan: its version is not one that this release reads");
+        if (spec_.integer("version", 0, 1 << 30) != 2) fail("plan: its version is not one that this release reads");
         int64_t elements = 0;
         for (const nb::object& item : spec_.list("slots")) {
             const Reader r(item, "slot " + std::to_string(plan_.slots.size()));
@@ -50,21 +49,19 @@ public:
                                             r.integer("high", 0, 255)));
         }
         const Reader programs = spec_.dict("programs");
+        UpdateParser updates(plan_);
         for (const char* name : {"key", "residual"}) {
             if (!programs.has(name)) continue;
-            std::vector<Op> ops;
-            for (const nb::object& item : programs.list(name)) {
-                const std::string where = std::string(name) + " op " + std::to_string(ops.size());
+            const Reader r = programs.dict(name);
+            ProgramPlan program;
+            program.name = name;
+            for (const nb::object& item : r.list("ops")) {
+                const std::string where = std::string(name) + " op " + std::to_string(program.ops.size());
                 const auto node = Reader(item, where).get<std::string>("name", std::string());
-                ops.push_back(op(Reader(item, node.empty() ? where : where + ", " + node)));
+                program.ops.push_back(op(Reader(item, node.empty() ? where : where + ", " + node)));
             }
-            const auto stops = pauses_.find(name);
-            if (stops != pauses_.end())
-                for (const int64_t before : stops->second) {
-                    if (before < 0 || before > int64_t(ops.size())) fail(std::string(name) + ": a pause at no operator");
-                    if (before < int64_t(ops.size())) ops[size_t(before)].after_pause = true;
-                }
-            plan_.programs.emplace_back(name, std::move(ops));
+            updates.parse(r, program);
+            plan_.programs.push_back(std::move(program));
         }
         if (!plan_.program("key")) fail("plan: it has no program 'key'");
         nb::dict outputs = spec_.get<nb::dict>("outputs");
@@ -494,7 +491,6 @@ private:
     }
 
     Reader spec_;
-    const Pauses& pauses_;
     const Allow& allow_;
     double bytes_ = 0;  // taken so far
     Plan plan_;
@@ -503,8 +499,8 @@ private:
 
 }  // namespace
 
-Plan parse_plan(nb::handle spec, const Pauses& pauses, const Allow& allow) {
-    return Builder(spec, pauses, allow).build();
+Plan parse_plan(nb::handle spec, const Allow& allow) {
+    return Builder(spec, allow).build();
 }
 
 }  // namespace vq

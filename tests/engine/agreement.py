@@ -80,7 +80,7 @@ class Forced:
 
     def __init__(self, quantized, session=Interpreter):
         self.quantized, self.plan = quantized, lower(quantized)
-        self.simulation, self.session = quantized.stream(), session(self.plan.spec)
+        self.simulation, self.session = quantized.stream(), session(without_updates(self.plan.spec))
         self.body = split(quantized.network)
         self.found, self.alike = Agreement(), Agreement()
 
@@ -109,12 +109,12 @@ class Forced:
             if slot["name"] in known and not slot["keep"]:
                 truth[index] = as_pixels(known[slot["name"]], slot)
         pixels = as_pixels(x, slots[0])
-        self.session.run(program, pixels, 0, 0)
-        for i, op in enumerate(self.plan.spec["programs"][program]):
+        self.session.run(program, pixels, None, 0, 0)
+        for i, op in enumerate(self.plan.spec["programs"][program]["ops"]):
             for index in read_by(op):
                 if index in truth and index != 0:
                     self.session.write(index, truth[index])
-            self.session.run(program, pixels, i, i + 1)
+            self.session.run(program, pixels, None, i, i + 1)
             for index in written_by(op):
                 if index in truth:
                     self.found.add(self.session.slot(index), truth[index])
@@ -138,6 +138,12 @@ class Forced:
                 self.session.set_grid(
                     index, grid.scale, grid.zero_point + shift, grid.low + shift, grid.high + shift
                 )
+
+
+def without_updates(spec):
+    """The spec of a plan whose grids stay as they are set from outside."""
+    programs = {name: {**program, "updates": []} for name, program in spec["programs"].items()}
+    return {**spec, "programs": programs}
 
 
 def read_by(op):

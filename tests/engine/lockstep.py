@@ -43,8 +43,8 @@ class Recorder:
     def __getattr__(self, name):
         return getattr(self.session, name)
 
-    def run(self, program, input, first=0, last=-1):
-        ops, joined = self.spec["programs"][program], self.session.joined(program)
+    def run(self, program, input, measure=None, first=0, last=-1):
+        ops, joined = self.spec["programs"][program]["ops"], self.session.joined(program)
         last = len(ops) if last < 0 else last
         while first < last:
             for index in read_by(ops[first]) - {0}:
@@ -55,7 +55,7 @@ class Recorder:
             assert end <= last, (
                 f"the stream stops between {ops[first]['name']} and the pool it runs together with"
             )
-            self.session.run(program, input, first, end)
+            self.session.run(program, input, measure, first, end)
             for index, free in stores(ops[end - 1]):
                 self.seen[index] = np.array(self.session.slot(index))
                 if free:

@@ -9,6 +9,9 @@ import torch.nn.functional as F
 
 from videoquant.engine.tables import unsigned
 from videoquant.quantizers.features import features
+from videoquant.quantizers.predictor import Predictor
+from videoquant.quantizers.ranges import MinMax, Threshold
+from videoquant.simulate.activations import PredictedGrid
 
 
 def nchw(x):
@@ -19,13 +22,24 @@ def nhwc(x):
     return np.ascontiguousarray(x[0].permute(1, 2, 0).numpy())
 
 
+def predicted_grid(grid, names, found):
+    """The grid of a range update, as the simulation predicts it."""
+    low, high = grid["low"], grid["high"]
+    predictor = Predictor(
+        "x", names, (low[0], high[0]), (low[1], high[1]), tuple(low[2:]), tuple(high[2:]), (0.0, 1.0), 1.0
+    )
+    estimator = Threshold(0.01) if grid["dense"] else MinMax()
+    return PredictedGrid(predictor, estimator, grid["bits"], grid["symmetric"]).grid(None, {"x": found})
+
+
 class Interpreter:
     """A session: slots hold arrays h×w×c; `run` writes them."""
 
     def __init__(self, spec):
-        assert spec["version"] == 1
+        assert spec["version"] == 2
         self.spec = spec
         self.grids = [dict(grid) for grid in spec["grids"]]
+        self.remembered = {}  # what later frames take features of the difference from, by the value's name
         self.slots = [
             np.zeros((s["h"], s["w"], s["c"]), np.uint8 if s["type"] == "u8" else np.float32)
             for s in spec["slots"]  # a sparse part with its zeros
@@ -51,29 +65,46 @@ class Interpreter:
     def set_grid(self, index, scale, zero, low, high):
         self.grids[index] |= {"scale": scale, "zero": zero, "low": low, "high": high}
 
-    def predict(self, predictions, value, reference=None):
-        assert value.flags.c_contiguous
-        x = value if reference is None else np.abs(value - reference)
-        found = features(nchw(x) if x.shape[:2] != (1, 1) else nchw(x).reshape(1, -1), predictions.features)
-        for index, source in zip(predictions.indices, predictions.sources, strict=True):
-            self.set_grid(index, **unsigned(source.grid(None, {source.predictor.position: found})))
-        return found.tolist()
-
-    def run(self, program, input, first=0, last=-1):
-        ops = self.spec["programs"][program]
+    def run(self, program, input, measure=None, first=0, last=-1):
+        ops, updates = self.spec["programs"][program]["ops"], self.spec["programs"][program]["updates"]
+        last = len(ops) if last < 0 else last
         if first == 0:
             kept = {i for i, slot in enumerate(self.spec["slots"]) if slot["keep"]}
             self.written = {0} | (self.written & kept)
             assert input.dtype == np.float32 and input.flags.c_contiguous
             assert input.shape == self.slots[0].shape
             self.slots[0][:] = input
-        for op in ops[first : len(ops) if last < 0 else last]:
-            x = self._operator(op)
-            assert x.shape == (op["h"], op["w"], op["c"]), op["name"]
-            assert x.dtype == np.float32, op["name"]
-            for step in op["steps"]:
-                x = self._step(step, x)
-                assert x.dtype == np.float32, step["do"]
+        for index in range(first, last + (last == len(ops))):
+            for number, update in enumerate(updates):
+                if update["before_op"] == index:
+                    self._update(number, update, program, measure)
+            if index < last:
+                self._operate(ops[index])
+
+    def _update(self, number, update, program, measure):
+        """Set grids to the ranges of this frame."""
+        value = self.read(update["slot"])
+        if "measure" in update:
+            self.set_grid(update["measure"]["grid"], *measure(number, value))
+            return
+        predict = update["predict"]
+        if predict["grids"]:
+            x = value if program == "key" else np.abs(value - self.remembered[predict["value"]])
+            rows, columns, channels = predict["steps"]
+            sample = np.ascontiguousarray(x[::rows, ::columns, ::channels])
+            found = features(torch.from_numpy(sample.reshape(1, -1)), predict["features"])
+            for grid in predict["grids"]:
+                self.set_grid(grid["grid"], **unsigned(predicted_grid(grid, predict["features"], found)))
+        if predict["remember"]:
+            self.remembered[predict["value"]] = value.copy()
+
+    def _operate(self, op):
+        x = self._operator(op)
+        assert x.shape == (op["h"], op["w"], op["c"]), op["name"]
+        assert x.dtype == np.float32, op["name"]
+        for step in op["steps"]:
+            x = self._step(step, x)
+            assert x.dtype == np.float32, step["do"]
 
     def read(self, index):
         assert index in self.written, f"slot {self.spec['slots'][index]['name']} is read before it is written"

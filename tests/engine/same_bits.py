@@ -60,7 +60,7 @@ def first_difference(quantized, frames, threads=1, isas=()):
 
 def is_defined(plan):
     """Whether all that a plan computes is defined to the last bit, so that it is the simulation's."""
-    operators = [op for ops in plan.spec["programs"].values() for op in ops]
+    operators = [op for program in plan.spec["programs"].values() for op in program["ops"]]
     free = any(free for op in operators for _, free in stores(op))
     return not free and not any("sparse" in op for op in operators)
 

@@ -107,7 +107,13 @@ def one_point(values, grid, isa):
         {**empty, "kind": "map", "inputs": [0], "steps": [store]},
         {**empty, "kind": "sparse", "inputs": [2], "steps": []},
     ]
-    spec = {"version": 1, "slots": slots, "grids": [grid], "programs": {"key": ops}, "outputs": {}}
+    spec = {
+        "version": 2,
+        "slots": slots,
+        "grids": [grid],
+        "programs": {"key": {"ops": ops, "updates": []}},
+        "outputs": {},
+    }
     session = _native.Session(_native.Plan(spec), isa, 2)
     session.run("key", values)
     return session.sparse(2)
@@ -155,10 +161,10 @@ def test_operators_out_of_order_stay_within_their_memory():
     """The memory between a program and its gathering is other tensors' too."""
     plan = lower(vq.quantize(captured(Layers, 24), "w8a4 ds=50%", moving_frames(3, 24)))
     session = _native.Session(plan.native, "", 2, "frame")
-    operators = plan.spec["programs"]["key"]
+    operators = plan.spec["programs"]["key"]["ops"]
     frame = np.ascontiguousarray(moving_frames(1, 24)[0][0].permute(1, 2, 0).numpy())
     session.run("key", frame)
     for index in range(len(operators)):
-        session.run("key", frame, index, index + 1)
+        session.run("key", frame, None, index, index + 1)
     for index in reversed(range(len(operators))):
-        session.run("key", frame, index, index + 1)
+        session.run("key", frame, None, index, index + 1)

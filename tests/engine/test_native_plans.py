@@ -75,6 +75,6 @@ def test_bounded_takes_thresholds_by_point():
 
 def test_a_plan_that_does_not_hold_together_is_refused():
     plan = lower(vq.quantize(small_network(), "w8a8", moving_frames(2)))
-    plan.spec["programs"]["key"][1]["inputs"] = [999]
+    plan.spec["programs"]["key"]["ops"][1]["inputs"] = [999]
     with pytest.raises(vq.NetworkError, match=r"small: .*an input is not a slot"):
         replace(plan).stream()  # without the native plan that lowering has made

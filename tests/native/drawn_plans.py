@@ -79,9 +79,9 @@ class Draft:
 
     def spec(self) -> Spec:
         outputs = {slot["name"]: i for i, slot in enumerate(self.slots) if slot["type"] == "f32" and i > 0}
-        programs = {"key": self.ops}
+        programs = {"key": {"ops": self.ops, "updates": []}}
         return {
-            "version": 1, "slots": self.slots, "grids": self.grids, "programs": programs, "outputs": outputs
+            "version": 2, "slots": self.slots, "grids": self.grids, "programs": programs, "outputs": outputs
         }  # fmt: skip
 
 
@@ -95,7 +95,7 @@ class Drawn:
         """What a failing test says of it: everything but the tensors."""
         lines = [f"slots {[(s['h'], s['w'], s['c'], s['type']) for s in self.spec['slots']]}"]
         lines += [f"grid {grid}" for grid in self.spec["grids"]]
-        for op in self.spec["programs"]["key"]:
+        for op in self.spec["programs"]["key"]["ops"]:
             steps = [{k: v for k, v in s.items() if not isinstance(v, np.ndarray)} for s in op["steps"]]
             size = op["h"], op["w"], op["c"]
             lines.append(f"{op['kind']} {op['inputs']} -> {size} {op['attrs']} steps {steps}")

@@ -48,7 +48,7 @@ def assert_identical(
             if np.array_equal(a, b, equal_nan=a.dtype == np.float32):
                 continue
             y, x, c = np.argwhere((a != b) & ~((a != a) & (b != b)))[0]
-            ops = spec["programs"]["key"]
+            ops = spec["programs"]["key"]["ops"]
             op = next(
                 op
                 for op in ops
@@ -90,13 +90,13 @@ def test_operator_computes_what_pytorch_does(kind: str, data: st.DataObject) -> 
 def absolute(spec: Spec) -> Spec:
     """The same plan with the absolute values of its weights and biases."""
     spec = copy.deepcopy(spec)
-    for op in spec["programs"]["key"]:
+    for op in spec["programs"]["key"]["ops"]:
         op["tensors"] = {name: np.abs(tensor) for name, tensor in op["tensors"].items()}
     return spec
 
 
 def is_dequantized(spec: Spec, slot: dict[str, Any]) -> bool:
-    steps = [step for op in spec["programs"]["key"] for step in op["steps"]]
+    steps = [step for op in spec["programs"]["key"]["ops"] for step in op["steps"]]
     return any(step["do"] == "store_values" and spec["slots"][step["slot"]] is slot for step in steps)
 
 

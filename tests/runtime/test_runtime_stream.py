@@ -165,9 +165,9 @@ class Breaking(Interpreter):
 
     frames = 0
 
-    def run(self, program, input, first=0, last=-1):
+    def run(self, program, input, measure=None, first=0, last=-1):
         self.frames += 1
-        super().run(program, input, first, 3 if self.frames == 2 else last)
+        super().run(program, input, measure, first, 3 if self.frames == 2 else last)
         if self.frames == 2:
             raise KeyboardInterrupt
 

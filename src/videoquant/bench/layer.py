@@ -49,7 +49,7 @@ class _Operators:
 
     def __init__(self, x: Tensor, scheme: str, threads: int) -> None:
         plan = lower(quantize(two_layers(x.shape[2]), scheme, [x]))
-        names = [operator["name"] for operator in plan.spec["programs"]["key"]]
+        names = [operator["name"] for operator in plan.spec["programs"]["key"]["ops"]]
         self.conv = names.index("conv")
         self._x = x[0].permute(1, 2, 0).numpy()
         self._session = open_session(plan, "frame", threads, {}, "")
@@ -57,5 +57,5 @@ class _Operators:
 
     def ms(self, first: int, last: int) -> float:
         start = time.perf_counter()
-        self._session.run("key", self._x, first, last)
+        self._session.run("key", self._x, None, first, last)
         return (time.perf_counter() - start) * 1e3

@@ -32,10 +32,12 @@ def lower(quantized: QuantizedNetwork) -> Plan:
         value: slots.get("value", body.value(value), body.sizes[body.value(value)]) for value in body.given
     }
     spec = {
-        "version": 1,
+        "version": 2,
         "slots": slots.entries,
         "grids": grids.entries,
-        "programs": {kind: program.ops for kind, program in programs.items()},
+        "programs": {
+            kind: {"ops": program.ops, "updates": program.updates} for kind, program in programs.items()
+        },
         "outputs": outputs,
     }
     plan = Plan(
@@ -45,7 +47,6 @@ def lower(quantized: QuantizedNetwork) -> Plan:
         quantized.scheme,
         spec,
         {value: network.shapes[value] for value in outputs},
-        {kind: program.pauses for kind, program in programs.items()},
         tuple(body.tail),
         {name: tensor.detach().numpy() for name, tensor in body.tail_tensors.items()},
         network.outputs,

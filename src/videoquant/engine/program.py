@@ -10,8 +10,8 @@ from videoquant.engine.body import Body
 from videoquant.engine.elementwise import binary_step, unary_step
 from videoquant.engine.fusion import Group, read_as_float
 from videoquant.engine.layers import float_layer, integer_layer
-from videoquant.engine.pauses import measure, predict
 from videoquant.engine.points import FrameKind, Stores, Use, layer_weights, made_by, residual_time, uses
+from videoquant.engine.range_updates import measure, predict
 from videoquant.engine.samples import early_samples, sampled_layer, sampled_size
 from videoquant.engine.tables import Grids, Slots
 from videoquant.network.graph import Node
@@ -24,10 +24,10 @@ Step = dict[str, Any]
 
 
 class Program:
-    """Builds the operators of one kind of frame, and the pauses between them.
+    """Builds the operators of one kind of frame, and the range updates between them.
 
     slots, grids: those of the plan, which its programs share.
-    ops, pauses: what was built, in order.
+    ops, updates: what was built, in order.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Program:
         )
         self.floats |= {use.value for use in self.uses.values() if use.late or not use.quantized}
         self.ops: list[dict[str, Any]] = []
-        self.pauses: list[dict[str, Any]] = []
+        self.updates: list[dict[str, Any]] = []
         self._constants()
         ready: set[QuantizationPoint] = set()
         for index, group in enumerate(groups):
@@ -180,15 +180,15 @@ class Program:
             self._emit(name, dequantize, [self.stores.codes(use)], size, [store])
 
     def _measure(self, use: Use, x: int) -> None:
-        """Pause for the range of a value, or of its residual, which is computed for that."""
+        """Measure the range of a value, or of its residual, which is computed for that."""
         if self.kind == "residual":
             residual = self.slots.get("residual", str(use.point), self.body.sizes[use.value])
             steps = [{"do": "sub", "slot": self.stores.reference(use)}, {"do": "store", "slot": residual}]
             self._emit(str(use.point), {"kind": "map"}, [x], self.body.sizes[use.value], steps)
             x = residual
         shape = self.quantized.network.shapes[use.point.value]
-        pause = measure(use, self.stores.grid(use), x, shape)
-        self.pauses.append({"before_op": len(self.ops), "measure": pause})
+        update = measure(use, self.stores.grid(use), shape)
+        self.updates.append({"before_op": len(self.ops), "slot": x, "measure": update})
 
     def _sample(self, group: Group, value: str) -> None:
         """The part of a value that its features are taken of, by an operator of its own."""
@@ -202,11 +202,11 @@ class Program:
         self._predict(value, slot, size)
 
     def _predict(self, value: str, slot: int, size: Size) -> None:
-        """Pause for the features of a value, or of the sample of it that a slot holds."""
+        """Take the features of a value, or of the sample of it that a slot holds."""
         for named in self.watched[value]:
             shape = self.quantized.network.shapes[named]
             shape = (1, size[2], size[0], size[1]) if len(shape) == 4 else shape
             watched = self.quantized.watched[named]
-            pause = predict(named, slot, shape, watched, self.uses, self.stores, self.kind)
-            if pause["grids"] or pause["remember"]:
-                self.pauses.append({"before_op": len(self.ops), "predict": pause})
+            update = predict(named, shape, watched, self.uses, self.stores, self.kind)
+            if update["grids"] or update["remember"]:
+                self.updates.append({"before_op": len(self.ops), "slot": slot, "predict": update})

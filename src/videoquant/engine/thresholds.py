@@ -159,13 +159,13 @@ def _thresholds(levels: dict[str, int]) -> dict[str, int]:
 def _points(plan: Plan) -> list[str]:
     """The points that layers read, by name."""
     slots = plan.spec["slots"]
-    read = {slot for op in plan.spec["programs"]["key"] for slot in op["inputs"]}
+    read = {slot for op in plan.spec["programs"]["key"]["ops"] for slot in op["inputs"]}
     return [slot["name"] for index, slot in enumerate(slots) if slot["type"] == "u8" and index in read]
 
 
 def _input_points(plan: Plan) -> list[str]:
     """Those of them that quantize the network's input itself."""
-    steps = [step for op in plan.spec["programs"]["key"] if 0 in op["inputs"] for step in op["steps"]]
+    steps = [step for op in plan.spec["programs"]["key"]["ops"] if 0 in op["inputs"] for step in op["steps"]]
     stored = {plan.spec["slots"][step["slot"]]["name"] for step in steps if "slot" in step}
     return [point for point in _points(plan) if point in stored]
 
@@ -187,7 +187,7 @@ class _Bench:
         self.inputs = [prepare(frame, plan.preprocessing, plan.input_shape, plan.name) for frame in frames]
         stream = plan.stream("frame", threads)
         self.reference = [stream.run(x) for x in self.inputs]
-        self.costs = [_dense_cost(op) for op in plan.spec["programs"]["key"]]
+        self.costs = [_dense_cost(op) for op in plan.spec["programs"]["key"]["ops"]]
 
     def is_blind(self) -> bool:
         """Whether the task's measure takes every frame for the one half of them further on, or sees none."""

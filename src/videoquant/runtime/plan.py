@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from videoquant.runtime.stream import Stream
 
 FORMAT = "videoquant plan"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,6 @@ class Plan:
     name, input_shape, preprocessing: of the network. scheme: how it is quantized.
     spec: slots, grids, programs and their outputs, by the name of the value (docs/plan.md).
     shapes: of the values that the programs give, as the network has them: 1×C×H×W or 1×C.
-    pauses: by program, where it stops for the ranges of this frame, in order (`ranges.py`).
     tail: nodes after the last layer that PyTorch runs on those values (`body.py`); tail_tensors: theirs.
     outputs: the network's outputs: name → value, of a program or of the tail.
     """
@@ -51,7 +50,6 @@ class Plan:
     scheme: Scheme
     spec: dict[str, Any]
     shapes: dict[str, tuple[int, ...]]
-    pauses: dict[str, list[dict[str, Any]]]
     tail: tuple[Node, ...]
     tail_tensors: dict[str, NDArray[np.float32]]
     outputs: dict[str, str]
@@ -80,7 +78,6 @@ class Plan:
         try:
             return _native.Plan(
                 self.spec,
-                {name: [pause["before_op"] for pause in pauses] for name, pauses in self.pauses.items()},
                 lambda size: check_size(size, f"{self.name}: its weights", NetworkError),
             )
         except VideoQuantError:
@@ -107,7 +104,6 @@ class Plan:
             "scheme": self.scheme.to_dict(),
             "spec": _without_arrays(self.spec, tensors),
             "shapes": self.shapes,
-            "pauses": self.pauses,
             "tail": [asdict(node) for node in self.tail],
             "outputs": self.outputs,
         }
@@ -123,6 +119,7 @@ def load_plan(path: str | Path) -> Plan:
     That is cut and damaged files, other versions, and files that ask for more memory than `limits` allows.
     """
     from videoquant.runtime.plan_checks import check_plan
+    from videoquant.runtime.version1 import upgraded
 
     path = Path(path)
     check_safetensors(path, NetworkError)
@@ -132,14 +129,14 @@ def load_plan(path: str | Path) -> Plan:
         if metadata.get("format") != FORMAT:
             raise NetworkError(f"{path}: a safetensors file, but not a plan that videoquant wrote")
         header = json.loads(metadata["plan"])
-        if header["version"] != VERSION:
+        if header["version"] not in (1, VERSION):
             raise NetworkError(
-                f"{path}: a plan of version {header['version']!s:.20}; this release reads {VERSION}"
+                f"{path}: a plan of version {header['version']!s:.20}; this release reads 1 to {VERSION}"
             )
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     with refused_as(NetworkError, damaged):
         try:
-            plan = _build(header, tensors)
+            plan = _build(upgraded(header) if header["version"] == 1 else header, tensors)
             check_plan(plan)
         except VideoQuantError as error:
             raise NetworkError(f"{damaged} ({' '.join(str(error).split())[:400]})") from None
@@ -160,7 +157,6 @@ def _build(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Plan:
         Scheme.from_dict(header["scheme"]),
         _with_arrays(header["spec"], tensors),
         {value: tuple(shape) for value, shape in header["shapes"].items()},
-        header["pauses"],
         tuple(tail),
         {name.removeprefix("tail/"): t for name, t in tensors.items() if name.startswith("tail/")},
         header["outputs"],

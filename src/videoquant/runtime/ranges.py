@@ -1,13 +1,13 @@
-"""Ranges that are known only at run time: what a stream does where a program pauses.
+"""Ranges that are measured on a frame's own values: the native engine asks for them while it runs a program.
 
-measure   the estimator measures the value (or residual) that the next operator quantizes, and sets its grid
-predict   the features of a value are taken, and every grid that is predicted from them is set
+Ranges that are predicted it sets itself (docs/plan.md, range updates).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,90 +16,43 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.engine.tables import unsigned
-from videoquant.runtime.predictions import Predictions
-from videoquant.runtime.session import Session
-from videoquant.runtime.sizes import channels_last
-from videoquant.saved_network import predictor_from_json
+from videoquant.runtime.session import Measure
 from videoquant.schemes import Scheme
-from videoquant.simulate.activations import DynamicGrid, PredictedGrid
+from videoquant.simulate.activations import DynamicGrid
 
 
 @dataclass(frozen=True)
-class Measure:
-    """A pause for a dynamic range. before_op: the operator that it comes before.
+class Measured:
+    """One range. slot, shape: of the value, and its shape in the network. source: how its grid is made."""
 
-    slot, shape: what is measured, and its shape in the network. index: of the grid. source: how it is made.
-    """
-
-    before_op: int
     slot: int
     shape: tuple[int, ...]
-    index: int
     source: DynamicGrid
 
 
-@dataclass(frozen=True)
-class Predict:
-    """A pause for predicted ranges. before_op, slot: as `Measure`.
-
-    value: its name. predictions: the features and the grids; None where only later frames have some.
-    remember: whether the residuals of later frames are taken from this frame's value.
-    """
-
-    before_op: int
-    slot: int
-    value: str
-    predictions: Predictions | None
-    remember: bool
+def measured_ranges(program: dict[str, Any], scheme: Scheme) -> dict[int, Measured]:
+    """The ranges that a program has measured, by the number of its update."""
+    found = {}
+    for number, update in enumerate(program["updates"]):
+        if "measure" in update:
+            wanted = update["measure"]
+            source = DynamicGrid(scheme.range_estimator, wanted["bits"], wanted["symmetric"])
+            found[number] = Measured(update["slot"], tuple(wanted["shape"]), source)
+    return found
 
 
-Pause = Measure | Predict
+def measuring(ranges: dict[int, Measured], input: Tensor) -> Measure | None:
+    """What the native engine calls, for one frame; None where nothing is measured. input: the network's."""
+    return partial(_measure, ranges, input) if ranges else None
 
 
-def read_pause(stored: dict[str, Any], scheme: Scheme) -> Pause:
-    """A pause from its plain form in a plan (`pauses.py`)."""
-    before_op = stored["before_op"]
-    if "measure" in stored:
-        wanted = stored["measure"]
-        source = DynamicGrid(scheme.range_estimator, wanted["bits"], wanted["symmetric"])
-        return Measure(before_op, wanted["slot"], tuple(wanted["shape"]), wanted["grid"], source)
-    wanted = stored["predict"]
-    entries = wanted["grids"]
-    predictions = None
-    if entries:
-        sources = [
-            PredictedGrid(
-                predictor_from_json(entry["predictor"], f"the range of grid {entry['grid']}"),
-                scheme.range_estimator,
-                entry["bits"],
-                entry["symmetric"],
-            )
-            for entry in entries
-        ]
-        indices = [entry["grid"] for entry in entries]
-        predictions = Predictions(wanted["shape"], wanted["features"], indices, sources)
-    return Predict(before_op, wanted["slot"], wanted["value"], predictions, wanted["remember"])
-
-
-class Ranges:
-    """The ranges of one stream's frames; it remembers what predictors read of the reference frame."""
-
-    def __init__(self) -> None:
-        self._remembered: dict[str, NDArray[np.float32]] = {}
-
-    def set(self, pause: Pause, session: Session, input: Tensor, is_key: bool) -> None:
-        """Set the grids that a program pauses for. input: the network's, of this frame."""
-        if isinstance(pause, Measure):
-            # The input stands for slot 0.
-            x = input if pause.slot == 0 else as_value(session.slot(pause.slot), pause.shape)
-            grid = unsigned(pause.source.grid(x, {}))
-            session.set_grid(pause.index, grid["scale"], grid["zero"], grid["low"], grid["high"])
-            return
-        pixels = channels_last(input) if pause.slot == 0 else session.slot(pause.slot)
-        if pause.predictions is not None:
-            session.predict(pause.predictions, pixels, None if is_key else self._remembered[pause.value])
-        if pause.remember:
-            self._remembered[pause.value] = pixels.copy()
+def _measure(
+    ranges: dict[int, Measured], input: Tensor, update: int, value: NDArray[np.float32]
+) -> tuple[float, int, int, int]:
+    wanted = ranges[update]
+    x = input if wanted.slot == 0 else as_value(value, wanted.shape)
+    grid = unsigned(wanted.source.grid(x, {}))
+    return grid["scale"], grid["zero"], grid["low"], grid["high"]
 
 
 def as_value(array: NDArray[np.float32], shape: Sequence[int]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
@@ -13,10 +14,13 @@ from videoquant.axes import DenseSparse
 from videoquant.errors import NetworkError, SchemeError, refused_as
 from videoquant.limits import check_size
 from videoquant.runtime.plan import Plan
-from videoquant.runtime.predictions import Predictions
 from videoquant.schemes import Scheme
 
 MODES = ("frame", "exact", "bounded")
+
+
+# Called with an update's number and the value to measure, h×w×c; gives the grid's scale, zero, low and high.
+Measure = Callable[[int, NDArray[np.float32]], tuple[float, int, int, int]]
 
 
 class Session(Protocol):
@@ -32,8 +36,18 @@ class Session(Protocol):
     @property
     def memory_bytes(self) -> int: ...
 
-    def run(self, program: str, input: NDArray[np.float32], first: int = 0, last: int = -1) -> None:
-        """Run operators first … last − 1 of a program; −1 is to its end. input: h×w×c, in C order."""
+    def run(
+        self,
+        program: str,
+        input: NDArray[np.float32],
+        measure: Measure | None = None,
+        first: int = 0,
+        last: int = -1,
+    ) -> None:
+        """Run operators first … last − 1 of a program, with the range updates before them; −1 is to its end.
+
+        input: h×w×c, in C order. measure: for updates that measure.
+        """
 
     def layers(self, program: str) -> list[tuple[str, int, int, str]]:
         """Of the last frame, by operator: name, MACs of all of it, MACs done, how."""
@@ -49,19 +63,6 @@ class Session(Protocol):
 
     def sparse(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.float32]]:
         """A sparse slot's elements: where a pixel's begin (h · w + 1), channels, and values."""
-
-    def set_grid(self, index: int, scale: float, zero: int, low: int, high: int) -> None: ...
-
-    def predict(
-        self,
-        predictions: Predictions,
-        value: NDArray[np.float32],
-        reference: NDArray[np.float32] | None = None,
-    ) -> list[float]:
-        """Set the grids predicted from a value h×w×c; with a reference, from its difference from that.
-
-        Both in C order. Returns the features.
-        """
 
     def refresh(self) -> None:
         """Compute the next frame in full."""

@@ -16,7 +16,7 @@ from videoquant.network.preprocessing import prepare
 from videoquant.runtime.changed import changed
 from videoquant.runtime.clock import Clock, index_and_size
 from videoquant.runtime.plan import Plan
-from videoquant.runtime.ranges import Ranges, as_value, read_pause
+from videoquant.runtime.ranges import as_value, measured_ranges, measuring
 from videoquant.runtime.report import FrameReport
 from videoquant.runtime.session import Session
 from videoquant.runtime.sizes import channels_last
@@ -43,10 +43,8 @@ class Stream:
         self.refresh = refresh
         self.is_key = True
         self._session = session
-        self._ranges = Ranges()
-        self._pauses = {
-            program: [read_pause(pause, plan.scheme) for pause in pauses]
-            for program, pauses in plan.pauses.items()
+        self._measured = {
+            name: measured_ranges(program, plan.scheme) for name, program in plan.spec["programs"].items()
         }
         self._lock = Lock()
         self.reset()
@@ -88,7 +86,7 @@ class Stream:
     @property
     def changed(self) -> NDArray[np.float32]:
         """Where the last frame's work was done: H×W of the network's input, 0 … 1. See `changed.py`."""
-        operators = self.plan.spec["programs"][self._program]
+        operators = self.plan.spec["programs"][self._program]["ops"]
         return changed(self._session, self.layers(), operators, self.plan.input_shape[2:])
 
     @property
@@ -98,7 +96,7 @@ class Stream:
         A point that this frame left in floating point has no sparse part, and is not named.
         """
         slots, found = self.plan.spec["slots"], {}
-        for operator in self.plan.spec["programs"][self._program]:
+        for operator in self.plan.spec["programs"][self._program]["ops"]:
             if operator["kind"] == "sparse":
                 slot = slots[operator["inputs"][0]]
                 elements = self._session.sparse(operator["inputs"][0])[2].size
@@ -143,20 +141,11 @@ class Stream:
         self.reset()  # a frame that is broken off half-way leaves nothing to go on from
         if clock.is_full:
             self._session.refresh()
-        self._compute("key" if clock.is_key else "residual", x)
+        program = "key" if clock.is_key else "residual"
+        self._session.run(program, pixels, measuring(self._measured[program], x))
         outputs = self._outputs(x)
         self._clock, self.is_key = clock, clock.is_key
         return outputs
-
-    def _compute(self, program: str, x: Tensor) -> None:
-        """Run a program, with its pauses for ranges."""
-        pixels, first = channels_last(x), 0
-        for pause in self._pauses[program]:
-            if pause.before_op > first:
-                self._session.run(program, pixels, first, pause.before_op)
-                first = pause.before_op
-            self._ranges.set(pause, self._session, x, program == "key")
-        self._session.run(program, pixels, first, -1)
 
     def _outputs(self, x: Tensor) -> dict[str, Tensor]:
         """The network's outputs, copied out of the session, and the tail run on them."""

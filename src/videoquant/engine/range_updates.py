@@ -1,22 +1,22 @@
-"""Where a program stops for ranges that are known only at run time; `ranges.py` has what happens there."""
+"""Ranges that are known only at run time: where a program sets grids anew, and from what (docs/plan.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from videoquant.engine.points import FrameKind, Stores, Use
+from videoquant.quantizers.features import sample_steps
 from videoquant.quantizers.placement import QuantizationPoint
+from videoquant.quantizers.ranges import Threshold
 from videoquant.simulate.activations import DynamicGrid, PredictedGrid
 from videoquant.simulate.parameters import FeatureSpec
 
 
-def measure(use: Use, grid: int, slot: int, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Measure the value in a slot, whose shape in the network is `shape`, and set a grid to its range."""
+def measure(use: Use, grid: int, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Measure a value, whose shape in the network is `shape`, and set a grid to its range."""
     assert isinstance(use.source, DynamicGrid)
     return {
-        "slot": slot,
         "shape": shape,
         "grid": grid,
         "bits": use.source.bits,
@@ -26,7 +26,6 @@ def measure(use: Use, grid: int, slot: int, shape: tuple[int, ...]) -> dict[str,
 
 def predict(
     value: str,
-    slot: int,
     shape: tuple[int, ...],
     watched: FeatureSpec,
     uses: Mapping[QuantizationPoint, Use],
@@ -42,7 +41,9 @@ def predict(
             "grid": stores.grid(use),
             "bits": use.source.bits,
             "symmetric": use.source.symmetric,
-            "predictor": asdict(use.source.predictor),
+            "dense": isinstance(use.source.estimator, Threshold),
+            "low": use.source.predictor.end(0),
+            "high": use.source.predictor.end(1),
         }
         for use in uses.values()
         if isinstance(use.source, PredictedGrid) and use.source.predictor.position == value
@@ -52,9 +53,8 @@ def predict(
     features = watched.key if kind == "key" else watched.residual
     return {
         "value": value,
-        "slot": slot,
-        "shape": shape,
         "features": list(features),
+        "steps": sample_steps(shape),
         "remember": remember,
         "grids": grids,
     }
