@@ -1,6 +1,4 @@
-// Which kernels this build has and this CPU can run.
-#include <cstring>
-
+// The list of instruction sets: which kernels this build has, and which of them this CPU can run.
 #include "kernels.h"
 
 #if defined(__aarch64__) && defined(__linux__)
@@ -10,55 +8,51 @@
 
 namespace vq {
 
-extern const Kernels kernels_reference, kernels_portable;
-#if defined(__x86_64__)
-extern const Kernels kernels_avx512, kernels_avx2;
-#elif defined(__aarch64__)
-extern const Kernels kernels_neon;
-#endif
+// Of variants/, a file each; CMakeLists.txt says with which flags.
+extern const Kernels kernels_avx512, kernels_avx2, kernels_neon, kernels_portable, kernels_reference;
 
 namespace {
 
-#if defined(__aarch64__)
-bool has_dot_product() {
-#if defined(__linux__)
-    return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
-#else
-    return true;  // every Apple CPU of this kind
-#endif
-}
-#endif
+struct InstructionSet {
+    const Kernels& kernels;
+    bool (*supported)();  // by this CPU
+};
 
-// Best first; reference last.
-int available(const Kernels* (&tables)[4]) {
-    int count = 0;
+// Best first.
+const InstructionSet instruction_sets[] = {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni"))
-        tables[count++] = &kernels_avx512;
-    if (__builtin_cpu_supports("avx2")) tables[count++] = &kernels_avx2;
+    {kernels_avx512,
+     [] {
+         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                __builtin_cpu_supports("avx512vnni");
+     }},
+    {kernels_avx2, [] { return bool(__builtin_cpu_supports("avx2")); }},
+#elif defined(__aarch64__) && defined(__linux__)
+    {kernels_neon, [] { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }},
 #elif defined(__aarch64__)
-    if (has_dot_product()) tables[count++] = &kernels_neon;
+    {kernels_neon, [] { return true; }},  // every Apple CPU of this kind
 #endif
-    tables[count++] = &kernels_portable;
-    tables[count++] = &kernels_reference;
-    return count;
-}
+    {kernels_portable, [] { return true; }},
+    {kernels_reference, [] { return true; }},
+};
 
 }  // namespace
 
-const Kernels* find_kernels(const char* name) {
-    const Kernels* tables[4];
-    const int count = available(tables);
-    for (int i = 0; i < count; i++)
-        if (std::strcmp(tables[i]->name, name) == 0) return tables[i];
-    return nullptr;
+const std::vector<const Kernels*>& available_kernels() {
+    static const std::vector<const Kernels*> available = [] {
+        std::vector<const Kernels*> found;
+        for (const InstructionSet& set : instruction_sets)
+            if (set.supported()) found.push_back(&set.kernels);
+        return found;
+    }();
+    return available;
 }
 
-const Kernels* best_kernels() {
-    const Kernels* tables[4];
-    available(tables);
-    return tables[0];
+const Kernels* find_kernels(const std::string& name) {
+    for (const Kernels* kernels : available_kernels())
+        if (kernels->name == name) return kernels;
+    return nullptr;
 }
 
 }  // namespace vq

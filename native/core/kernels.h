@@ -1,6 +1,9 @@
 // The kernels that an instruction set provides, as a table of functions. Each computes some output pixels of one
 // operator and runs the program on them.
 #pragma once
+#include <string>
+#include <vector>
+
 #include "memory.h"
 #include "types.h"
 
@@ -180,47 +183,50 @@ static inline int32_t order_key(float value) {
 constexpr int feature_lanes = 64;
 constexpr int most_ordered = 256;
 
+// The kernels of one instruction set. Those that all have are filled in kernels/table.h, each by its name.
 struct Kernels {
-    const char* name;
-    bool pairs;  // whether convolutions read `Block::pairs`
-    void (*conv)(const Conv&, Pixels);
-    // The same as `conv` on tiles first … last − 1 of 2 × 2 output pixels, for convolutions that have `winograd`;
-    // needs winograd_bytes of scratch. Null: not for this instruction set.
-    void (*winograd)(const Conv&, int64_t first, int64_t last, void* scratch);
-    void (*conv_residual)(const Conv&, Pixels);  // acc += W ∗ δ, then the program; needs accumulators
-    void (*depthwise)(const Depthwise&, Pixels);
-    void (*float_conv)(const FloatConv&, Pixels);
-    void (*map)(const Map&, Pixels);
-    void (*dequantize)(const Dequantize&, Pixels);
-    void (*pool)(const Pool&, Pixels);
-    void (*adaptive_pool)(const AdaptivePool&, Pixels);
-    void (*resize)(const Resize&, Pixels);
-    void (*move)(const Move&, Pixels);
-    void (*softmax)(const Softmax&, Pixels);
-    void (*copy_sparse)(const SparseCopy&, int64_t first, int64_t last);
+    const char* name = nullptr;
+    bool pairs = false;  // whether convolutions read `Block::pairs`
+    void (*conv)(const Conv&, Pixels) = nullptr;
+    void (*conv_residual)(const Conv&, Pixels) = nullptr;  // acc += W ∗ δ, then the program; needs accumulators
+    void (*depthwise)(const Depthwise&, Pixels) = nullptr;
+    void (*float_conv)(const FloatConv&, Pixels) = nullptr;
+    void (*map)(const Map&, Pixels) = nullptr;
+    void (*dequantize)(const Dequantize&, Pixels) = nullptr;
+    void (*pool)(const Pool&, Pixels) = nullptr;
+    void (*adaptive_pool)(const AdaptivePool&, Pixels) = nullptr;
+    void (*resize)(const Resize&, Pixels) = nullptr;
+    void (*move)(const Move&, Pixels) = nullptr;
+    void (*softmax)(const Softmax&, Pixels) = nullptr;
+    void (*copy_sparse)(const SparseCopy&, int64_t first, int64_t last) = nullptr;
     // Map with at most 4 channels and one step, store_codes: the network's input. Reads nothing past its end.
-    void (*quantize_input)(const Map&, Pixels);
-    bool (*finite)(const float* values, int64_t count);  // neither NaN nor infinity among them
+    void (*quantize_input)(const Map&, Pixels) = nullptr;
+    bool (*finite)(const float* values, int64_t count) = nullptr;  // neither NaN nor infinity among them
     // The sum of the map over each window, saturated.
-    void (*window_map)(const WindowMap&);
+    void (*window_map)(const WindowMap&) = nullptr;
     // The pixels begin … end − 1 of a map with 0 < value < limit go to `low`, those at or above to `high`; the sum of
     // the former to `total`. Lists have room for 16 more.
     void (*split)(const uint16_t* map, int32_t begin, int32_t end, uint16_t limit, int32_t* low, int64_t& low_count,
-                  int32_t* high, int64_t& high_count, int64_t& total);
+                  int32_t* high, int64_t& high_count, int64_t& total) = nullptr;
     // Σ (x − from), or of its square, lane by lane: value i belongs to lane i modulo 64, and each lane adds in order.
-    void (*lane_sums)(const float* values, int64_t count, double from, bool squares, double* lanes);
+    void (*lane_sums)(const float* values, int64_t count, double from, bool squares, double* lanes) = nullptr;
     // Copies the values with low ≤ order_key ≤ high in order, and counts those below. `found` has room for 16 more than
     // there are values.
     void (*between)(const float* values, int64_t count, int32_t low, int32_t high, float* found, int64_t& found_count,
-                    int64_t& below);
+                    int64_t& below) = nullptr;
     // Sorts up to `most_ordered` values by order_key.
-    void (*order)(const float* values, int32_t count, float* ordered);
-    // Runs dot products as fast as the instruction set can; returns how many multiply–accumulates. Null: reference.
-    int64_t (*peak)(int64_t rounds);
+    void (*order)(const float* values, int32_t count, float* ordered) = nullptr;
+
+    // From here on null where an instruction set has none.
+    // The same as `conv` on tiles first … last − 1 of 2 × 2 output pixels, for convolutions that have `winograd`;
+    // needs winograd_bytes of scratch.
+    void (*winograd)(const Conv&, int64_t first, int64_t last, void* scratch) = nullptr;
+    // Runs dot products as fast as the instruction set can; returns how many multiply–accumulates. Not the reference.
+    int64_t (*peak)(int64_t rounds) = nullptr;
 };
 
-// Null where this build or this CPU does not have it.
-const Kernels* find_kernels(const char* name);
-const Kernels* best_kernels();
+// Those that this build has and this CPU can run, best first; the scalar reference is the last.
+const std::vector<const Kernels*>& available_kernels();
+const Kernels* find_kernels(const std::string& name);  // null where it is not among them
 
 }  // namespace vq

@@ -56,7 +56,7 @@ private:
 };
 
 const Kernels* kernels_named(const std::string& name) {
-    const Kernels* kernels = name.empty() ? best_kernels() : find_kernels(name.c_str());
+    const Kernels* kernels = name.empty() ? available_kernels().front() : find_kernels(name);
     if (!kernels) throw std::invalid_argument("this CPU cannot run the kernels '" + name + "'");
     return kernels;
 }
@@ -179,15 +179,14 @@ NB_MODULE(_native, m) {
     nb::set_leak_warnings(false);  // what daemon threads hold when the interpreter ends goes with the process
     m.def("isas", [] {
         std::vector<std::string> names;
-        for (const char* name : {"avx512", "avx2", "neon", "portable", "reference"})
-            if (find_kernels(name)) names.emplace_back(name);
+        for (const Kernels* kernels : available_kernels()) names.emplace_back(kernels->name);
         return names;
     }, "The kernels this CPU can run, best first; 'reference' is the scalar definition.");
     m.def("ceiling", [](int threads, double seconds) {
         check_threads(threads);
         if (!(seconds > 0 && seconds <= 60)) throw std::invalid_argument("seconds must be more than 0, at most 60");
         const WithoutGil released;
-        return ceiling(*best_kernels(), threads, seconds);
+        return ceiling(*available_kernels().front(), threads, seconds);
     }, "threads"_a, "seconds"_a, "int8 multiply-accumulates per second, the best of several measurements.");
     nb::class_<Plan>(m, "Plan", "A validated plan with packed weights; shared by sessions.")
         .def("__init__", [](Plan* self, nb::handle spec, const std::optional<nb::callable>& check) {

@@ -56,6 +56,7 @@ static void conv(const Conv& conv, Pixels pixels) {
         }
     }
 }
+static void conv_residual(const Conv& c, Pixels pixels) { conv(c, pixels); }
 
 static void depthwise(const Depthwise& conv, Pixels pixels) {
     const int64_t row = (conv.in.c + 63) / 64 * 64;

@@ -19,11 +19,24 @@
 #include "../kernels/changes_avx2.h"
 #include "../kernels/features.h"
 #include "../kernels/features_avx2.h"
+#include "../kernels/table.h"
 
 namespace vq {
+
+namespace avx2 {
+constexpr Kernels all_kernels() {
+    Kernels k = common_kernels("avx2");
+    k.pairs = true;
+    k.winograd = winograd;
+    k.depthwise = depthwise_pairs;
+    k.quantize_input = quantize_input_vector;
+    k.between = between_vector;
+    k.peak = peak;
+    return k;
+}
+}  // namespace avx2
+
 extern const Kernels kernels_avx2;
-const Kernels kernels_avx2 = {"avx2", true, avx2::conv, avx2::winograd, avx2::conv_residual, avx2::depthwise_pairs,
-                                  VQ_OTHER_KERNELS(avx2), avx2::quantize_input_vector, avx2::finite, avx2::window_map,
-                                  avx2::split, avx2::lane_sums, avx2::between_vector, avx2::order,
-                                  avx2::peak};
+constexpr Kernels kernels_avx2 = avx2::all_kernels();
+
 }  // namespace vq

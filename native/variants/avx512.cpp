@@ -16,11 +16,23 @@
 #include "../kernels/changes_avx512.h"
 #include "../kernels/features.h"
 #include "../kernels/features_avx512.h"
+#include "../kernels/table.h"
 
 namespace vq {
+
+namespace avx512 {
+constexpr Kernels all_kernels() {
+    Kernels k = common_kernels("avx512");
+    k.depthwise = depthwise_vnni;
+    k.quantize_input = quantize_input_vector;
+    k.split = split_vector;
+    k.between = between_vector;
+    k.peak = peak;
+    return k;
+}
+}  // namespace avx512
+
 extern const Kernels kernels_avx512;
-const Kernels kernels_avx512 = {"avx512", false, avx512::conv, nullptr, avx512::conv_residual, avx512::depthwise_vnni,
-                                VQ_OTHER_KERNELS(avx512), avx512::quantize_input_vector, avx512::finite,
-                                avx512::window_map, avx512::split_vector, avx512::lane_sums,
-                                avx512::between_vector, avx512::order, avx512::peak};
+constexpr Kernels kernels_avx512 = avx512::all_kernels();
+
 }  // namespace vq

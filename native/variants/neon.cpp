@@ -13,11 +13,19 @@
 #include "../kernels/others.h"
 #include "../kernels/changes.h"
 #include "../kernels/features.h"
+#include "../kernels/table.h"
 
 namespace vq {
+
+namespace neon {
+constexpr Kernels all_kernels() {
+    Kernels k = common_kernels("neon");
+    k.peak = peak;
+    return k;
+}
+}  // namespace neon
+
 extern const Kernels kernels_neon;
-const Kernels kernels_neon = {"neon", false, neon::conv, nullptr, neon::conv_residual, neon::depthwise,
-                                  VQ_OTHER_KERNELS(neon), neon::quantize_input, neon::finite, neon::window_map,
-                                  neon::split, neon::lane_sums, neon::between, neon::order,
-                                  neon::peak};
+constexpr Kernels kernels_neon = neon::all_kernels();
+
 }  // namespace vq

@@ -13,12 +13,19 @@
 #include "../kernels/others.h"
 #include "../kernels/changes.h"
 #include "../kernels/features.h"
+#include "../kernels/table.h"
 
 namespace vq {
+
+namespace portable {
+constexpr Kernels all_kernels() {
+    Kernels k = common_kernels("portable");
+    k.peak = peak;
+    return k;
+}
+}  // namespace portable
+
 extern const Kernels kernels_portable;
-const Kernels kernels_portable = {"portable", false, portable::conv, nullptr, portable::conv_residual,
-                                  portable::depthwise,
-                                  VQ_OTHER_KERNELS(portable), portable::quantize_input, portable::finite,
-                                  portable::window_map, portable::split, portable::lane_sums,
-                                  portable::between, portable::order, portable::peak};
+constexpr Kernels kernels_portable = portable::all_kernels();
+
 }  // namespace vq

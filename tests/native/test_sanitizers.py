@@ -11,21 +11,14 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-NATIVE = ROOT / "native"
+from tests.native.variants import NATIVE, variants
+
+ROOT = NATIVE.parent
 EXACT = ["-std=c++17", "-ffp-contract=off", "-w"]
 # Without optimisation and with the checks as calls: a build of seconds instead of minutes.
 SANITIZE = ["-O0", "-g1", "-fPIC", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 SANITIZE += ["--param", "asan-instrumentation-with-call-threshold=0"]
-KERNELS = dict.fromkeys(
-    ["core/dispatch.cpp", "core/pack.cpp", "variants/reference.cpp", "variants/portable.cpp"], ""
-)
-# What each instruction set is compiled with, as in CMakeLists.txt.
-X86 = {
-    "variants/avx512.cpp": "-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mpopcnt -mbmi",
-    "variants/avx2.cpp": "-mavx2",
-}
-ARM = {"variants/neon.cpp": "-march=armv8.2-a+dotprod"}
+DISPATCH = dict.fromkeys(["core/dispatch.cpp", "core/pack.cpp"], "")
 
 
 def compile_all(command: Sequence[str], sources: dict[str, str], folder: Path) -> list[Path]:
@@ -63,7 +56,8 @@ def tool(name: str) -> str:
 def sanitized_kernels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     if platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("builds the x86 kernels")
-    return compile_all([tool("g++"), *EXACT, *SANITIZE], X86 | KERNELS, tmp_path_factory.mktemp("kernels"))
+    sources = variants("x86_64") | DISPATCH
+    return compile_all([tool("g++"), *EXACT, *SANITIZE], sources, tmp_path_factory.mktemp("kernels"))
 
 
 def test_kernels_under_sanitizers(sanitized_kernels: list[Path], tmp_path: Path) -> None:
@@ -82,7 +76,7 @@ def test_module_under_sanitizers(sanitized_kernels: list[Path], tmp_path: Path) 
         f"{file.parent.name}/{file.name}"
         for file in [*NATIVE.glob("core/*.cpp"), *NATIVE.glob("python/*.cpp")]
     ]
-    sources = {source: "" for source in rest if source not in KERNELS}
+    sources = {source: "" for source in rest if source not in DISPATCH}
     compiler = [tool("g++"), *EXACT, *SANITIZE, "-fvisibility=hidden", *includes]
     objects = compile_all(compiler, sources, tmp_path)
     binding = [
@@ -114,6 +108,6 @@ def test_module_under_sanitizers(sanitized_kernels: list[Path], tmp_path: Path) 
 
 def test_arm_equals_the_reference_under_emulation(tmp_path: Path) -> None:
     emulator, compiler = tool("qemu-aarch64"), [tool("aarch64-linux-gnu-g++"), *EXACT, "-O1"]
-    others = dict.fromkeys([*KERNELS, "tests/test_kernels.cpp"], "-O0")
-    objects = compile_all(compiler, ARM | others, tmp_path)
+    sources = variants("aarch64") | DISPATCH | {"tests/test_kernels.cpp": ""}
+    objects = compile_all(compiler, {source: flags or "-O0" for source, flags in sources.items()}, tmp_path)
     run([emulator, link([*compiler, "-static"], objects, tmp_path / "test_kernels"), "150"])

@@ -1,0 +1,34 @@
+// The kernels that every instruction set has, in the fields of their names. What is called here and does not exist does
+// not compile; a field that is forgotten here is found by tests/test_kernels.cpp. Computed by the compiler: no code runs
+// before a CPU is known to understand it.
+#pragma once
+#include "../core/kernels.h"
+
+namespace vq::VQ_ISA {
+
+constexpr Kernels common_kernels(const char* name) {
+    Kernels k;
+    k.name = name;
+    k.conv = conv;
+    k.conv_residual = conv_residual;
+    k.depthwise = depthwise;
+    k.float_conv = float_conv;
+    k.map = map;
+    k.dequantize = dequantize;
+    k.pool = pool;
+    k.adaptive_pool = adaptive_pool;
+    k.resize = resize;
+    k.move = move;
+    k.softmax = softmax;
+    k.copy_sparse = copy_sparse;
+    k.quantize_input = quantize_input;
+    k.finite = finite;
+    k.window_map = window_map;
+    k.split = split;
+    k.lane_sums = lane_sums;
+    k.between = between;
+    k.order = order;
+    return k;
+}
+
+}  // namespace
