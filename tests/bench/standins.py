@@ -1,11 +1,11 @@
-"""Contenders that compute nothing much, importable by other processes."""
+"""Engines that compute nothing much, importable by other processes."""
 
 from functools import partial
 
 import numpy as np
 import torch
 
-from videoquant.bench.contender import Contender, Runner
+from videoquant.bench.engine_config import EngineConfig, Runner
 from videoquant.runtime.report import FrameReport
 
 
@@ -40,5 +40,5 @@ class Hoarder(Runner):
         return {"y": x + float(held[0])}
 
 
-def contender(name="a", mode="frame", open_it=None, **given):
-    return Contender(name, mode, "int8", open_it or partial(Doubler, name, **given), ())
+def config(name="a", mode="frame", open_it=None, **given):
+    return EngineConfig(name, mode, "int8", open_it or partial(Doubler, name, **given), ())

@@ -10,8 +10,8 @@ import torch
 
 from tests.networks import moving_frames, small_network
 from videoquant._native import isas
-from videoquant.bench import field, onnxruntime_engine, openvino_engine
-from videoquant.bench.contender import MissingPackageError
+from videoquant.bench import engines, onnxruntime_engine, openvino_engine
+from videoquant.bench.engine_config import MissingPackageError
 from videoquant.data.video import Frame
 from videoquant.network.graph import Node
 from videoquant.network.onnx_writer import write_onnx
@@ -34,54 +34,54 @@ def inputs():
 
 
 def build(engine, network, inputs, folder):
-    given = field.Assignment(network, inputs, FOLLOWING, Scheme.parse("w8a8"), MODES, 0.02, 1, folder)
-    return field.build([engine], given)
+    given = engines.BenchmarkSpec(network, inputs, FOLLOWING, Scheme.parse("w8a8"), MODES, 0.02, 1, folder)
+    return engines.build([engine], given)
 
 
-def check(network, contenders, inputs):
+def check(network, configs, inputs):
     expected = network.run(inputs[3])
-    for contender in contenders:
-        runner = contender.open()
+    for config in configs:
+        runner = config.open()
         outputs = runner.run(inputs[3].contiguous(memory_format=runner.layout))
         assert list(outputs) == list(expected)
-        largest, whole = (1e-4, 1e-6) if contender.precision == "fp32" else (0.1, 0.05)
+        largest, whole = (1e-4, 1e-6) if config.precision == "fp32" else (0.1, 0.05)
         # On CPUs with AVX2 alone OpenVINO's sums of bytes may saturate: single values are further off then.
-        saturates = contender.label == "openvino int8" and "avx2" in isas() and "avx512" not in isas()
+        saturates = config.label == "openvino int8" and "avx2" in isas() and "avx512" not in isas()
         for name, y in outputs.items():
             assert y.shape == expected[name].shape and y.dtype == torch.float32
             error = (y - expected[name]).abs().max() / expected[name].abs().max()
-            assert error < largest or saturates, (contender.label, name, float(error))
+            assert error < largest or saturates, (config.label, name, float(error))
             distance = (y - expected[name]).norm() / expected[name].norm()
-            assert distance < whole, (contender.label, name, float(distance))
-            assert contender.precision == "fp32" or error > 0  # int8 in fact
+            assert distance < whole, (config.label, name, float(distance))
+            assert config.precision == "fp32" or error > 0  # int8 in fact
 
 
 def test_onnx_runtime(network, inputs, tmp_path):
     pytest.importorskip("onnxruntime")
-    contenders = build("onnxruntime", network, inputs, tmp_path)
-    assert [c.label for c in contenders] == ["onnxruntime fp32", "onnxruntime int8"]
-    check(network, contenders, inputs)
+    configs = build("onnxruntime", network, inputs, tmp_path)
+    assert [c.label for c in configs] == ["onnxruntime fp32", "onnxruntime int8"]
+    check(network, configs, inputs)
 
 
 def test_openvino(network, inputs, tmp_path):
     for package in openvino_engine.QUANTIZER:
         pytest.importorskip(package)
-    contenders = build("openvino", network, inputs, tmp_path)
-    assert [c.label for c in contenders] == ["openvino fp32", "openvino int8"]
-    check(network, contenders, inputs)
-    assert contenders[0].open().int8_share == 0
-    assert contenders[1].open().int8_share > 0.5
+    configs = build("openvino", network, inputs, tmp_path)
+    assert [c.label for c in configs] == ["openvino fp32", "openvino int8"]
+    check(network, configs, inputs)
+    assert configs[0].open().int8_share == 0
+    assert configs[1].open().int8_share > 0.5
 
 
 def test_our_own(network, inputs, tmp_path):
-    contenders = build("videoquant", network, inputs, tmp_path)
-    assert [c.label for c in contenders] == [
+    configs = build("videoquant", network, inputs, tmp_path)
+    assert [c.label for c in configs] == [
         "videoquant int8",
         "videoquant int8 exact",
         "videoquant int8 bounded",
     ]
-    check(network, contenders, inputs)
-    whole, exact, bounded = (contender.open() for contender in contenders)
+    check(network, configs, inputs)
+    whole, exact, bounded = (config.open() for config in configs)
     for x in inputs:
         x = x.contiguous(memory_format=torch.channels_last)
         outputs = whole.run(x)
@@ -104,8 +104,10 @@ def test_the_search_for_thresholds_has_a_bar(network, inputs, tmp_path):
 
         yield advance
 
-    given = field.Assignment(network, inputs, FOLLOWING, Scheme.parse("w8a8"), MODES, 0.02, 1, tmp_path, bar)
-    field.build(["videoquant"], given)
+    given = engines.BenchmarkSpec(
+        network, inputs, FOLLOWING, Scheme.parse("w8a8"), MODES, 0.02, 1, tmp_path, bar
+    )
+    engines.build(["videoquant"], given)
     ((text, total, trials),) = shown
     assert text == "finding thresholds" and total is None and trials > 1
 
@@ -169,13 +171,13 @@ def test_threads_are_taken(network, inputs, tmp_path):
 
 
 def test_engines_that_are_not_installed_are_left_out_or_refused(monkeypatch):
-    monkeypatch.setattr(field, "missing", lambda packages: [p for p in packages if p == "nncf"])
-    chosen, notes = field.choose(None)
-    assert chosen == [name for name in field.PACKAGES if name != "openvino"]
+    monkeypatch.setattr(engines, "missing", lambda packages: [p for p in packages if p == "nncf"])
+    chosen, notes = engines.choose(None)
+    assert chosen == [name for name in engines.PACKAGES if name != "openvino"]
     assert notes == ["openvino is not measured: nncf is not installed; pip install 'videoquant[bench]'"]
     with pytest.raises(MissingPackageError, match="openvino cannot be measured: nncf is not installed"):
-        field.choose(["onnxruntime", "openvino"])
+        engines.choose(["onnxruntime", "openvino"])
     with pytest.raises(
         MissingPackageError, match="tvm: no such engine; there are openvino, onnxruntime, videoquant"
     ):
-        field.choose(["tvm"])
+        engines.choose(["tvm"])

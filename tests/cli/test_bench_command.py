@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.bench.standins import contender
-from videoquant.bench import field, run
+from tests.bench.standins import config
+from videoquant.bench import engines, run
 from videoquant.cli import bench_ranges
 
 FIELDS = {
@@ -45,11 +45,11 @@ def quick(monkeypatch):
 
     def build(engines, assignment):
         modes = {"frame": (1.0,), "exact": (0.6, 0.7, 0.8), "bounded": (0.1, 0.2, 0.3)}
-        return [contender("videoquant", mode, work=work) for mode, work in modes.items()]
+        return [config("videoquant", mode, work=work) for mode, work in modes.items()]
 
     monkeypatch.setattr(run, "build", build)
     monkeypatch.setattr(run, "peak_memory_mb", lambda *_: 12.0)
-    monkeypatch.setattr("videoquant.bench.race.task_for", lambda network: None)
+    monkeypatch.setattr("videoquant.bench.interleaved.task_for", lambda network: None)
 
 
 def test_modes_that_skip_show_their_work_and_a_line(small, command, clip, tmp_path, quick):
@@ -76,7 +76,7 @@ def test_several_clips_give_a_set_of_rows_each(small, command, clip, tmp_path, q
 
 
 def test_modes_left_out_are_not_prepared(small, command, clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(field, "calibrate_thresholds", None)
+    monkeypatch.setattr(engines, "calibrate_thresholds", None)
     code, out, _ = command(
         *("bench", small, "--video", clip, "--frames", "2"),
         *("--engines", "videoquant", "--modes", "exact, frame"),
@@ -111,7 +111,7 @@ def test_bad_input_ends_before_the_work(case, small, command, clip, tmp_path, mo
 
 
 def test_an_engine_that_is_not_installed_is_one_line(small, command, clip, monkeypatch):
-    monkeypatch.setattr(field, "missing", list)
+    monkeypatch.setattr(engines, "missing", list)
     code, out, err = command("bench", small, "--video", clip, "--engines", "openvino")
     assert code == 2 and out == ""
     assert err == (
@@ -145,7 +145,7 @@ def test_ctrl_c_is_one_line(small, command, clip, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "race", interrupted)
+    monkeypatch.setattr(run, "run_interleaved", interrupted)
     monkeypatch.setattr(run, "build", lambda engines, assignment: [])
     code, out, err = command("bench", small, "--video", clip, "--engines", "videoquant")
     assert code == 130 and out == "" and err.splitlines()[-1] == "videoquant: stopped"

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 import videoquant as vq
 from tests.camvid import FRAMES, HEIGHT, WIDTH
-from videoquant.cli.compare import parse_schemes
+from videoquant.cli.compare_plan import parse_schemes
 from videoquant.cli.networks import input_size
 from videoquant.comparison import DEFAULT_LABELLED_SCHEMES
 from videoquant.data.sets.camvid import CLASSES

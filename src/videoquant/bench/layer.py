@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 
 import torch
@@ -13,6 +12,7 @@ from videoquant.bench.ranges import CHANNELS, DENSITIES, UNIT, Timed, weights
 from videoquant.engine import lower
 from videoquant.network.graph import Network, Node
 from videoquant.runtime.session import open_session
+from videoquant.stopwatch import timed
 
 CONVOLUTION = {"stride": [1, 1], "dilation": [1, 1], "groups": 1}
 
@@ -56,6 +56,4 @@ class _Operators:
         self._session.run("key", self._x)  # what each operator reads is there from now on
 
     def ms(self, first: int, last: int) -> float:
-        start = time.perf_counter()
-        self._session.run("key", self._x, None, first, last)
-        return (time.perf_counter() - start) * 1e3
+        return timed(partial(self._session.run, "key", self._x, None, first, last))[1]

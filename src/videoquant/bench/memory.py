@@ -20,13 +20,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from videoquant.bench.contender import Contender
+from videoquant.bench.engine_config import EngineConfig
 
 STATUS = Path("/proc/self/status")
 
 
-def peak_memory_mb(contender: Contender, inputs: Sequence[Tensor], threads: int) -> float | None:
-    """The 2²⁰ bytes that a contender takes at most, with its network; None where the system does not say.
+def peak_memory_mb(config: EngineConfig, inputs: Sequence[Tensor], threads: int) -> float | None:
+    """The 2²⁰ bytes that an engine takes at most, with its network; None where the system does not say.
 
     inputs: the frames it runs, N×C×H×W.
     """
@@ -36,15 +36,15 @@ def peak_memory_mb(contender: Contender, inputs: Sequence[Tensor], threads: int)
     # Ctrl-C reaches every process of the terminal: only this one is to say so.
     quiet = (signal.SIGINT, signal.SIG_IGN)
     with ProcessPoolExecutor(1, mp_context=context, initializer=signal.signal, initargs=quiet) as process:
-        return process.submit(_measure, contender, list(inputs), threads).result()
+        return process.submit(_measure, config, list(inputs), threads).result()
 
 
-def _measure(contender: Contender, inputs: list[Tensor], threads: int) -> float:
+def _measure(config: EngineConfig, inputs: list[Tensor], threads: int) -> float:
     torch.set_num_threads(threads)
-    for package in contender.packages:
+    for package in config.packages:
         importlib.import_module(package)
     before = _peak()
-    runner = contender.open()
+    runner = config.open()
     for x in inputs:
         runner.run(x.contiguous(memory_format=runner.layout))
     return _peak() - before

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from videoquant.bench.contender import Runner
+from videoquant.bench.engine_config import Runner
 from videoquant.bench.machine import this_machine
 from videoquant.network.graph import Network
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from videoquant.bench.contender import Runner
+from videoquant.bench.engine_config import Runner
 from videoquant.engine.elementwise import is_elementwise
 from videoquant.network.graph import Network
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from videoquant.api import quantize
-from videoquant.bench.contender import Runner
+from videoquant.bench.engine_config import Runner
 from videoquant.engine import Plan, load_plan, lower
 from videoquant.errors import SchemeError
 from videoquant.network.graph import Network

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import statistics
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -21,11 +20,11 @@ from torch import Tensor
 from videoquant.quantizers.features import DEFAULT, features
 from videoquant.quantizers.predictor import Predictor
 from videoquant.quantizers.ranges import MinMax, Quantile
+from videoquant.stopwatch import WARM_UP, timed
 
 CHANNELS = 64
 SIZES = (56, 112, 224)  # height and width
 DENSITIES = (0.01, 0.03)  # of the sparse part of Dense + Sparse
-WARM_UP = 3
 UNIT = "int8 convolution"
 FLOAT = "fp32 convolution"
 DYNAMIC = ("min/max", "quantize", UNIT)  # what a dynamic scheme does for the layer: the paper's "Total"
@@ -80,16 +79,14 @@ def range_jobs(x: Tensor) -> dict[str, Timed]:
         "quantile": partial(Quantile().measure, x, 8, False),
         "QPP": lambda: predictor({"x": features(x, DEFAULT)}),
     }
-    return {name: partial(timed, job) for name, job in jobs.items()}
+    return {name: partial(_ms, job) for name, job in jobs.items()}
 
 
-def timed(job: Job) -> float:
-    start = time.perf_counter()
-    job()
-    return (time.perf_counter() - start) * 1e3
+def _ms(job: Job) -> float:
+    return timed(job)[1]
 
 
-def race_ranges(size: int, jobs: Mapping[str, Timed], repeats: int) -> list[RangeRow]:
+def time_ranges(size: int, jobs: Mapping[str, Timed], repeats: int) -> list[RangeRow]:
     """Run every job `repeats` times, after `WARM_UP` that do not count; a row each, and the dynamic total."""
     times: dict[str, list[float]] = {name: [] for name in jobs}
     order = random.Random(0)

@@ -1,4 +1,4 @@
-"""What a benchmark found: a row per contender, and its JSON form."""
+"""What a benchmark found: a row per engine and way of running it, and its JSON form."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from videoquant.bench.contender import label
+from videoquant.bench.engine_config import label
+from videoquant.bench.interleaved import Samples
 from videoquant.bench.line import Line, fit_line
 from videoquant.bench.machine import Machine
-from videoquant.bench.race import Laps
 from videoquant.tasks import Measure
 
 FORMAT = 1  # raised when a reader of the JSON form would have to change
@@ -20,7 +20,7 @@ FORMAT = 1  # raised when a reader of the JSON form would have to change
 
 @dataclass
 class Row:
-    """One contender on one clip; times in milliseconds per frame.
+    """One engine in one of its ways, on one clip; times in milliseconds per frame.
 
     ms_spread: between the quartiles. ratio_to_openvino_int8: the median over frames of OpenVINO int8's time
     over this one's for the same frame, above 1 where this is faster; None where OpenVINO did not run.
@@ -77,32 +77,32 @@ class Benchmark:
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, clip: str, laps: Sequence[Laps], memory: Sequence[float | None]) -> None:
-        """Append a row per contender. memory: their peaks, in the same order."""
-        baseline = next((lap.ms for lap in laps if lap.contender.label == "openvino int8"), None)
+    def add(self, clip: str, samples: Sequence[Samples], memory: Sequence[float | None]) -> None:
+        """Append a row for each. memory: their peaks, in the same order."""
+        baseline = next((one.ms for one in samples if one.config.label == "openvino int8"), None)
         dense = {
-            (lap.contender.engine, lap.contender.precision): statistics.median(lap.ms)
-            for lap in laps
-            if lap.contender.mode == "frame"
+            (one.config.engine, one.config.precision): statistics.median(one.ms)
+            for one in samples
+            if one.config.mode == "frame"
         }
-        for lap, peak in zip(laps, memory, strict=True):
-            row = self._row(clip, lap, baseline, peak)
+        for one, peak in zip(samples, memory, strict=True):
+            row = self._row(clip, one, baseline, peak)
             whole = dense.get((row.engine, row.precision))
             if row.mode != "frame" and whole is not None:
                 row.line = fit_line(row.work, row.ms, whole)
             self.rows.append(row)
 
-    def _row(self, clip: str, lap: Laps, baseline: list[float] | None, peak: float | None) -> Row:
-        contender, held = lap.contender, lap.runner.report.memory_bytes
-        median = statistics.median(lap.ms)
-        low, high, p95 = (float(q) for q in np.quantile(lap.ms, (0.25, 0.75, 0.95)))
-        ratios = [theirs / ours for theirs, ours in zip(baseline or [], lap.ms, strict=bool(baseline))]
+    def _row(self, clip: str, one: Samples, baseline: list[float] | None, peak: float | None) -> Row:
+        config, held = one.config, one.runner.report.memory_bytes
+        median = statistics.median(one.ms)
+        low, high, p95 = (float(q) for q in np.quantile(one.ms, (0.25, 0.75, 0.95)))
+        ratios = [theirs / ours for theirs, ours in zip(baseline or [], one.ms, strict=bool(baseline))]
         rate = self.macs / median * 1e3
         return Row(
             clip=clip,
-            engine=contender.engine,
-            mode=contender.mode,
-            precision=contender.precision,
+            engine=config.engine,
+            mode=config.mode,
+            precision=config.precision,
             ms_median=median,
             ms_p95=p95,
             ms_spread=high - low,
@@ -110,12 +110,12 @@ class Benchmark:
             percent_of_ceiling=100 * rate / self.vnni_ceiling,
             peak_memory_mb=peak,
             stream_memory_mb=None if held is None else held / 2**20,
-            work_share=statistics.fmean(lap.work),
-            agreement=lap.agreement,
-            identical=lap.identical,
-            int8_share=lap.runner.int8_share,
-            ms=lap.ms,
-            work=lap.work,
+            work_share=statistics.fmean(one.work),
+            agreement=one.agreement,
+            identical=one.identical,
+            int8_share=one.runner.int8_share,
+            ms=one.ms,
+            work=one.work,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from videoquant.bench.bars import Bar, no_bar
-from videoquant.bench.field import Assignment, build
+from videoquant.bench.engines import BenchmarkSpec, build
+from videoquant.bench.interleaved import run_interleaved
 from videoquant.bench.memory import peak_memory_mb
-from videoquant.bench.race import race
 from videoquant.bench.result import Benchmark
 from videoquant.bench.spans import Spans, positions
 from videoquant.data.video import Clip
@@ -40,17 +40,17 @@ def bench_clip(
     with TemporaryDirectory(prefix="videoquant-bench-") as folder:
         say(f"{clip.name}: quantizing for {', '.join(engines)}")
         following = list(clip.runs(spans.thresholds))
-        assignment = Assignment(
+        spec = BenchmarkSpec(
             network, inputs, following, scheme, modes, benchmark.budget, threads, Path(folder), bar
         )
-        contenders = build(engines, assignment)
+        configs = build(engines, spec)
         say(f"{clip.name}: timing")
         with bar("timing", sum(len(span) for span in spans.timed)) as advance:
-            laps = race(network, contenders, clip.runs(spans.timed), spans.timed, threads, advance)
+            samples = run_interleaved(network, configs, clip.runs(spans.timed), spans.timed, threads, advance)
         say(f"{clip.name}: measuring memory")
         few = [network.prepare(frame) for frame in clip.runs([range(MEMORY_FRAMES)])]
-        memory = [peak_memory_mb(contender, few, threads) for contender in contenders]
+        memory = [peak_memory_mb(config, few, threads) for config in configs]
     overlap = "none of them timed" if spans.disjoint else "some of them timed too: the clip is short"
     benchmark.calibration[clip.name] = f"{len(inputs)} frames of the clip, {overlap}"
-    benchmark.frames[clip.name] = [clip.index_at(i) for i in positions(spans.timed)][: len(laps[0].ms)]
-    benchmark.add(clip.name, laps, memory)
+    benchmark.frames[clip.name] = [clip.index_at(i) for i in positions(spans.timed)][: len(samples[0].ms)]
+    benchmark.add(clip.name, samples, memory)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from videoquant.calibration.sampling import CALIBRATION_FRAMES, calibration_spans
 from videoquant.errors import DataError
+from videoquant.stopwatch import WARM_UP
 
 RUN = 25  # consecutive frames that are timed: a second of video
-WARM_UP = 3  # frames run before each of them and not timed: caches fill, and a stream gets over the cut
 TIMED_FRAMES = 200  # where the user names no number
 THRESHOLD_RUN, THRESHOLD_RUNS = 12, 4  # of the frames that decide on skip thresholds
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from videoquant.bench.field import PACKAGES, choose
+from videoquant.bench.engines import PACKAGES, choose
 from videoquant.bench.machine import this_machine
 from videoquant.bench.own_engine import choose_modes
 from videoquant.bench.result import Benchmark

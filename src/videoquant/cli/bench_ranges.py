@@ -12,7 +12,7 @@ import typer
 
 from videoquant.bench.layer import layer_jobs
 from videoquant.bench.machine import this_machine
-from videoquant.bench.ranges import SIZES, RangeRow, activation, race_ranges, range_jobs
+from videoquant.bench.ranges import SIZES, RangeRow, activation, range_jobs, time_ranges
 from videoquant.cli.console import console, progress_bar, say
 from videoquant.cli.targets import Folder, check_targets
 from videoquant.files import atomic_write, output_folder
@@ -39,7 +39,7 @@ def command(
     with progress_bar("timing", len(SIZES)) as advance:
         for size in SIZES:
             x = activation(size)
-            rows += race_ranges(size, range_jobs(x) | layer_jobs(x, threads), repeats)
+            rows += time_ranges(size, range_jobs(x) | layer_jobs(x, threads), repeats)
             advance()
     path = output_folder(output) / RESULTS_FILE
     data = {

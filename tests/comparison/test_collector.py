@@ -1,12 +1,14 @@
-"""Reducing a stream to rows: what the command tests cannot reach."""
+"""Reducing a stream to a row: what the command tests cannot reach."""
 
 import numpy as np
 import pytest
 
 import videoquant as vq
 from tests.networks import small_network
+from videoquant.comparison import collector
 from videoquant.costs.bops import frame_bops
 from videoquant.data.video import Frame
+from videoquant.engine import lower
 from videoquant.tasks.sqnr import EXACT_DB
 
 
@@ -22,12 +24,6 @@ def test_density_of_what_is_and_is_not_quantized():
     assert rows[0].density == {} and rows[0].sqnr_db == EXACT_DB
     assert rows[1].density == {"requested": 0.01, "mean": 0, "p10": 0, "p90": 0}
     assert 0 < rows[2].density["p10"] <= rows[2].density["mean"] <= rows[2].density["p90"]
-
-
-def test_no_frames_are_refused():
-    network = small_network()
-    with pytest.raises(vq.DataError, match="no frames to score"):
-        vq.compare(network, [vq.quantize(network, "fp32", [])], [])
 
 
 def test_costs_are_those_of_an_endless_film():
@@ -51,3 +47,16 @@ def test_a_rows_density_is_its_mean_over_the_macs():
     mean = sum(macs[layer] * density for layer, density in at.items()) / sum(macs.values())
     assert row.density["mean"] == pytest.approx(mean)
     assert mean != pytest.approx(sum(at.values()) / len(at), rel=1e-3)  # layers differ in both
+
+
+def test_the_first_frames_are_not_timed_where_there_are_more(monkeypatch):
+    network, stream = small_network(), frames(5)
+    quantized = vq.quantize(network, "w8a8", stream)
+    for count, expected in ((5, 2), (4, 1), (2, 2)):
+        milliseconds = iter([100.0, 100.0, 100.0, 4.0, 6.0][:count])
+        monkeypatch.setattr(collector, "timed", lambda call, ms=milliseconds: (call(), next(ms)))
+        engine = lower(quantized).stream(threads=1)
+        (row,) = vq.compare(network, [quantized], stream[:count], streams=[engine]).rows
+        times = [100.0, 100.0, 100.0, 4.0, 6.0][:count][-expected:]
+        assert row.frames_per_second == pytest.approx(1e3 * expected / sum(times))
+        assert row.work_share == 1

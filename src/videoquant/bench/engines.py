@@ -1,4 +1,4 @@
-"""The field: which engines run, and how each gets its networks."""
+"""Which engines run, in which ways, and how each gets its networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from videoquant.bench import onnxruntime_engine, openvino_engine, own_engine
 from videoquant.bench.bars import Bar, no_bar
-from videoquant.bench.contender import INSTALL, Contender, MissingPackageError, missing
+from videoquant.bench.engine_config import INSTALL, EngineConfig, MissingPackageError, missing
 from videoquant.data.video import Frame
 from videoquant.engine import calibrate_thresholds
 from videoquant.network.graph import Network
@@ -28,7 +28,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Assignment:
+class BenchmarkSpec:
     """What all engines are given.
 
     network: the captured graph, which they all run. inputs: N×C×H×W, calibrate every int8 form. following:
@@ -71,27 +71,27 @@ def choose(wanted: Sequence[str] | None) -> tuple[list[str], list[str]]:
     return list(wanted), []
 
 
-def build(engines: Sequence[str], given: Assignment) -> list[Contender]:
-    """The contenders of the engines, their files written."""
-    return [contender for name in engines for contender in _FORMS[name](given)]
+def build(engines: Sequence[str], given: BenchmarkSpec) -> list[EngineConfig]:
+    """What is measured of the engines, their files written."""
+    return [config for name in engines for config in _FORMS[name](given)]
 
 
-def _openvino(given: Assignment) -> list[Contender]:
+def _openvino(given: BenchmarkSpec) -> list[EngineConfig]:
     quantized = given.folder / "openvino.xml"
     openvino_engine.quantize(given.network, given.onnx_file, given.inputs, quantized)
     fp32 = partial(openvino_engine.open_fp32, given.onnx_file, given.threads)
     int8 = partial(openvino_engine.open_int8, quantized, given.threads)
     return [
-        Contender("openvino", "frame", "fp32", fp32, openvino_engine.PACKAGES),
-        Contender("openvino", "frame", "int8", int8, openvino_engine.PACKAGES),
+        EngineConfig("openvino", "frame", "fp32", fp32, openvino_engine.PACKAGES),
+        EngineConfig("openvino", "frame", "int8", int8, openvino_engine.PACKAGES),
     ]
 
 
-def _onnxruntime(given: Assignment) -> list[Contender]:
+def _onnxruntime(given: BenchmarkSpec) -> list[EngineConfig]:
     quantized = given.folder / "onnxruntime.onnx"
     onnxruntime_engine.quantize(given.network, given.onnx_file, given.inputs, quantized)
     return [
-        Contender(
+        EngineConfig(
             "onnxruntime",
             "frame",
             precision,
@@ -102,10 +102,10 @@ def _onnxruntime(given: Assignment) -> list[Contender]:
     ]
 
 
-def _videoquant(given: Assignment) -> list[Contender]:
+def _videoquant(given: BenchmarkSpec) -> list[EngineConfig]:
     file = given.folder / "videoquant.plan"
     plan = own_engine.write_plan(given.network, given.scheme, given.inputs, file)
-    contenders = []
+    configs = []
     for mode in given.modes:
         thresholds: dict[str, int] = {}
         if mode == "bounded":
@@ -115,11 +115,11 @@ def _videoquant(given: Assignment) -> list[Contender]:
                     plan, given.following, given.budget, task, advance, given.threads
                 )
         opened = partial(own_engine.open_mode, file, mode, given.threads, thresholds)
-        contenders.append(Contender("videoquant", mode, "int8", opened, ()))
-    return contenders
+        configs.append(EngineConfig("videoquant", mode, "int8", opened, ()))
+    return configs
 
 
-_FORMS: dict[str, Callable[[Assignment], list[Contender]]] = {
+_FORMS: dict[str, Callable[[BenchmarkSpec], list[EngineConfig]]] = {
     "openvino": _openvino,
     "onnxruntime": _onnxruntime,
     "videoquant": _videoquant,

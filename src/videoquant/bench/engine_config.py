@@ -40,7 +40,7 @@ class Runner(ABC):
 
 
 @dataclass(frozen=True)
-class Contender:
+class EngineConfig:
     """An engine in one of its ways. It can be pickled, so that its memory is measured in its own process.
 
     engine: its name. mode: "frame" where every frame is computed whole. precision: fp32 or int8.
@@ -59,7 +59,7 @@ class Contender:
 
 
 def label(engine: str, precision: str, mode: str) -> str:
-    """What tables and plots call a contender: its mode is named where it skips work."""
+    """What tables and plots call an engine: its mode is named where it skips work."""
     return f"{engine} {precision}" + ("" if mode == "frame" else f" {mode}")
 
 

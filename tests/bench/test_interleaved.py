@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests.bench.standins import contender
+from tests.bench.standins import config
 from tests.networks import small_network
-from videoquant.bench.race import race
+from videoquant.bench.interleaved import run_interleaved
 from videoquant.bench.spans import WARM_UP
 from videoquant.data.video import Frame
 
@@ -24,41 +24,45 @@ def frames(count):
 def test_all_run_a_frame_before_any_runs_the_next_in_changing_order(network):
     calls = []
     names = ["a", "b", "c", "d"]
-    laps = race(network, [contender(n, calls=calls) for n in names], frames(43), [range(43)], threads=1)
+    samples = run_interleaved(
+        network, [config(n, calls=calls) for n in names], frames(43), [range(43)], threads=1
+    )
     turns = [calls[i : i + 4] for i in range(0, len(calls), 4)]
     assert len(turns) == 43 and all(sorted(turn) == names for turn in turns)
     for name in names:  # before each of them each of the others has run, about equally often
         before = [turn[turn.index(name) - 1] for turn in turns if turn[0] != name]
         assert set(before) == set(names) - {name}
         assert max(map(before.count, before)) < len(turns) / 2
-    assert [len(lap.ms) for lap in laps] == [40] * 4
+    assert [len(one.ms) for one in samples] == [40] * 4
 
 
 def test_the_first_frames_of_every_span_are_not_counted(network):
     work = tuple(range(20))
-    (lap,) = race(network, [contender(work=work)], frames(20), [range(8), range(50, 62)], threads=1)
-    assert lap.work == [*range(WARM_UP, 8), *range(8 + WARM_UP, 20)]
-    assert len(lap.ms) == len(lap.work) and all(ms > 0 for ms in lap.ms)
+    (one,) = run_interleaved(network, [config(work=work)], frames(20), [range(8), range(50, 62)], threads=1)
+    assert one.work == [*range(WARM_UP, 8), *range(8 + WARM_UP, 20)]
+    assert len(one.ms) == len(one.work) and all(ms > 0 for ms in one.ms)
 
 
 def test_a_clip_that_ends_early_gives_what_it_has(network):
-    (lap,) = race(network, [contender()], frames(6), [range(20)], threads=1)
-    assert len(lap.ms) == 6 - WARM_UP
+    (one,) = run_interleaved(network, [config()], frames(6), [range(20)], threads=1)
+    assert len(one.ms) == 6 - WARM_UP
 
 
 def test_modes_are_compared_with_the_engines_own_frame_mode(network):
-    field = [
-        contender("a"),
-        contender("a", "exact"),
-        contender("a", "bounded", factor=2.0000002),
-        contender("b"),
-        contender("c", "exact"),
+    configs = [
+        config("a"),
+        config("a", "exact"),
+        config("a", "bounded", factor=2.0000002),
+        config("b"),
+        config("c", "exact"),
     ]
-    laps = race(network, field, frames(5), [range(5)], threads=1)
-    assert [lap.identical for lap in laps] == [None, True, False, None, None]
+    samples = run_interleaved(network, configs, frames(5), [range(5)], threads=1)
+    assert [one.identical for one in samples] == [None, True, False, None, None]
 
 
 def test_inputs_lie_as_each_engine_wants_them(network):
     layouts = [torch.contiguous_format, torch.channels_last]
-    laps = race(network, [contender(layout=layout) for layout in layouts], frames(4), [range(4)], threads=1)
-    assert len(laps[0].ms) == 1  # the stand-ins check the layout
+    samples = run_interleaved(
+        network, [config(layout=layout) for layout in layouts], frames(4), [range(4)], threads=1
+    )
+    assert len(samples[0].ms) == 1  # the stand-ins check the layout

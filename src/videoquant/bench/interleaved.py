@@ -1,0 +1,102 @@
+"""The measurement: every engine runs frame i before any runs i + 1, so that all meet the same machine.
+
+A slow spell of the machine then strikes all of them alike, and ratios of times of one frame are free of it.
+The order is drawn anew for each frame, so that none always runs after the same other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from videoquant.bench.engine_config import EngineConfig, Runner
+from videoquant.data.video import Frame
+from videoquant.network.graph import Network
+from videoquant.stopwatch import WARM_UP, settle, timed
+from videoquant.tasks import Agreement, task_for
+
+
+@dataclass
+class Samples:
+    """What one engine, in one of its ways, did on every timed frame.
+
+    ms: its time. work: its share of a dense frame's work. agreement: the task's measures against the
+    floating-point network. identical: whether every output of every frame, warm-up too, equals that of the
+    same engine's mode "frame", bit for bit; None where there is none to compare.
+    """
+
+    config: EngineConfig
+    runner: Runner
+    ms: list[float] = field(default_factory=list)
+    work: list[float] = field(default_factory=list)
+    agreement: dict[str, float] = field(default_factory=dict)
+    identical: bool | None = None
+
+
+def run_interleaved(
+    network: Network,
+    configs: Sequence[EngineConfig],
+    frames: Iterable[Frame],
+    spans: Sequence[range],
+    threads: int,
+    progress: Callable[[], None] = lambda: None,
+) -> list[Samples]:
+    """Run engines side by side over the frames.
+
+    frames: those of the spans, one after the other, `WARM_UP` of each only to get going.
+    threads: of PyTorch, which computes the floating-point reference; engines have been told theirs.
+    progress: called after every frame.
+    """
+    torch.set_num_threads(threads)
+    task = task_for(network)
+    samples = [Samples(config, config.open()) for config in configs]
+    scores: list[Agreement | None] = [task.agreement() if task else None for _ in samples]
+    order = random.Random(0)
+    counts = itertools.chain.from_iterable(map(_counts, spans))
+    for frame, counted in zip(frames, counts, strict=False):
+        x = network.prepare(frame)
+        with torch.no_grad():
+            reference = network.run(x)
+        outputs: dict[int, dict[str, Tensor]] = {}
+        for index in order.sample(range(len(samples)), len(samples)):
+            runner = samples[index].runner
+            laid_out = x.contiguous(memory_format=runner.layout)  # which is not timed
+            settle()
+            outputs[index], ms = timed(partial(runner.run, laid_out))
+            if counted:
+                samples[index].ms.append(ms)
+                samples[index].work.append(runner.report.work_share)
+        _compare_modes(samples, outputs)
+        if counted:
+            for index, score in enumerate(scores):
+                if score:
+                    score.update(reference, outputs[index])
+        progress()
+    for one, score in zip(samples, scores, strict=True):
+        one.agreement = score.result() if score else {}
+    return samples
+
+
+def _counts(span: range) -> list[bool]:
+    """Whether each frame of a span is timed."""
+    return [place >= WARM_UP for place in range(len(span))]
+
+
+def _compare_modes(samples: Sequence[Samples], outputs: dict[int, dict[str, Tensor]]) -> None:
+    """Note whether the modes of an engine gave what its mode "frame" gave."""
+    whole = {
+        (one.config.engine, one.config.precision): outputs[index]
+        for index, one in enumerate(samples)
+        if one.config.mode == "frame"
+    }
+    for index, one in enumerate(samples):
+        reference = whole.get((one.config.engine, one.config.precision))
+        if one.config.mode != "frame" and reference is not None:
+            same = all(torch.equal(outputs[index][name], y) for name, y in reference.items())
+            one.identical = same and one.identical is not False

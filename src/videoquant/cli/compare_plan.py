@@ -1,0 +1,75 @@
+"""What `videoquant compare` runs: which schemes, and which frames are scored, drawn and calibrate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from videoquant.axes import Frame as FrameByFrame
+from videoquant.calibration.sampling import SCORED_FRAMES, Split, calibration_runs, calibration_spans, split
+from videoquant.comparison import DEFAULT_IMAGE_SCHEMES, DEFAULT_LABELLED_SCHEMES, DEFAULT_SCHEMES
+from videoquant.data.video import Clip, Frame
+from videoquant.errors import SchemeError
+from videoquant.scheme_text import split_schemes
+from videoquant.schemes import Scheme
+
+PICTURES = 3  # frames drawn for the report
+
+
+def parse_schemes(text: str | None, stills: bool, labelled: bool = False) -> list[Scheme]:
+    """The schemes of --schemes, or the default ones. Stills have no time, so only frame schemes fit them."""
+    defaults = DEFAULT_IMAGE_SCHEMES if stills else DEFAULT_LABELLED_SCHEMES if labelled else DEFAULT_SCHEMES
+    parts = defaults if text is None else split_schemes(text)
+    if not parts:
+        raise SchemeError('--schemes is empty; write e.g. "fp32; w8a8; w8a8->w4a4 T=3"')
+    schemes = list(dict.fromkeys(Scheme.parse(part) for part in parts))
+    for scheme in schemes:
+        if stills and not isinstance(scheme.time, FrameByFrame):
+            raise SchemeError(f"{scheme}: needs a video; stills have no frame before them")
+    return schemes
+
+
+def plan_frames(
+    source: Clip, count: int | None, schemes: Sequence[Scheme], calibrated_elsewhere: bool
+) -> Split:
+    """Which frames are scored and which are free to calibrate on."""
+    periods = [scheme.period for scheme in schemes]
+    if source.is_live:  # every opening of a camera gives new frames
+        return Split([range(count or SCORED_FRAMES)], [range(live_frames(schemes))])
+    total = len(source)
+    if count is None and calibrated_elsewhere:
+        count = min(total, SCORED_FRAMES)
+    return split(total, count, periods)
+
+
+def live_frames(schemes: Sequence[Scheme]) -> int:
+    """How many frames of a camera calibrate all the schemes."""
+    return max(scheme.period * calibration_runs(scheme) for scheme in schemes)
+
+
+def calibration_sets(
+    source: Clip, free: Sequence[range], schemes: Sequence[Scheme]
+) -> dict[tuple[int, int], list[Frame]]:
+    """The calibration frames for each period and number of runs that occurs, read in one pass."""
+    kinds = {(scheme.period, calibration_runs(scheme)) for scheme in schemes}
+    wanted = {kind: {i for span in calibration_spans(free, *kind) for i in span} for kind in kinds}
+    every = sorted(set().union(*wanted.values()))
+    # By position: where a data set has several sequences, a frame's index is another.
+    read = dict(zip(every, source.runs([range(i, i + 1) for i in every]), strict=False))
+    return {kind: [read[i] for i in sorted(indexes & read.keys())] for kind, indexes in wanted.items()}
+
+
+def picture_frames(scored: Sequence[range]) -> list[int]:
+    """The last frames of a few scored runs: the end of a cycle, where a residual is furthest from its key."""
+    step = max(1, len(scored) // PICTURES)
+    return [span[-1] for span in scored[step // 2 :: step]][:PICTURES]
+
+
+def describe(calibration: Clip, source: Clip, plan: Split, sets: dict[tuple[int, int], list[Frame]]) -> str:
+    """The calibration data in words."""
+    numbers = " and ".join(str(count) for count in sorted({len(frames) for frames in sets.values()}))
+    if calibration is not source:
+        return f"{numbers} frames of {calibration.name}"
+    overlap = (
+        "none of them scored" if plan.disjoint else "some of them scored too: the clip is too short for both"
+    )
+    return f"{numbers} frames of the same {'stream' if source.is_live else 'source'}, {overlap}"

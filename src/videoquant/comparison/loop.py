@@ -1,0 +1,125 @@
+"""The loop: the frames, one after another, through the floating-point network and a stream of every scheme.
+
+The stream is read once. Schemes run in simulation or on the integer engine; results are reduced as they come
+(`collector.py`), so memory does not grow with the clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from videoquant.comparison.collector import AnyStream, Collector
+from videoquant.comparison.results import LAYER_STEP, Comparison
+from videoquant.costs.chip import Chip
+from videoquant.costs.rapl import open_meter
+from videoquant.costs.simulator import scheme_cost
+from videoquant.costs.workload import workload
+from videoquant.data.dataset import LabelledFrame
+from videoquant.data.video import Frame
+from videoquant.errors import DataError
+from videoquant.interrupt import deferred_interrupt
+from videoquant.network.frames import as_pixels
+from videoquant.network.graph import Network, Node
+from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.tasks import primary_output, task_for
+from videoquant.tasks.scoring import Score
+
+
+def compare(
+    network: Network,
+    quantized: Sequence[QuantizedNetwork],
+    frames: Iterable[Any],
+    source: str = "frames",
+    calibration: str = "",
+    picture_frames: Sequence[int] = (),
+    stills: bool = False,
+    score: Callable[[], Score] | None = None,
+    progress: Callable[[], None] | None = None,
+    streams: Sequence[AnyStream] | None = None,
+    engine: str | None = None,
+    chip: Chip | None = None,
+    files: Sequence[str] | None = None,
+) -> Comparison:
+    """Score calibrated schemes on a stream, against the floating-point network.
+
+    quantized: from `videoquant.quantize` or a training, all of this network.
+    frames: a clip, or pictures of any kind (`network.frames`); read once, lazily.
+    source, calibration: what the results call the frames and the calibration data.
+    picture_frames: indexes of frames to draw, where the task is known.
+    stills: whether the frames are unrelated images.
+    score: makes what scores outputs against the targets of `LabelledFrame`s.
+    progress: called after every frame.
+    streams: what runs each scheme, `plan.stream()` of the engine or `quantized.stream()`; by default all are
+        simulated.
+    engine: what the results call the engine that runs some of them.
+    chip: simulate the time and energy of every scheme on it, with the shares and densities recorded here.
+    files: what each scheme was read from, "" for what was calibrated here; rows are called so too.
+
+    Ctrl-C ends it after the frame in hand: what is measured so far is returned, marked incomplete.
+    Raises `DataError` where there are no frames.
+    """
+    task = task_for(network)
+    work = workload(network) if chip else None
+    meter = open_meter()
+    comparison = Comparison(
+        network.name,
+        source,
+        task.name if task else None,
+        task.measures if task else (),
+        primary_output(network),
+        calibration=calibration,
+        stills=stills,
+        engine=engine,
+        chip=chip,
+    )
+    collectors = [
+        Collector(
+            q, stream, comparison, task.agreement() if task else None, score() if score else None, meter
+        )
+        for q, stream in zip(quantized, streams or [q.stream() for q in quantized], strict=True)
+    ]
+    comparison.accuracy = score().measures if score else ()
+    with deferred_interrupt() as interrupted:
+        for number, given in enumerate(frames):
+            frame = given if isinstance(given, Frame) else Frame(as_pixels(given), number)
+            by_layer = number % LAYER_STEP == LAYER_STEP - 1
+            layers: dict[str, Tensor] | None = {} if by_layer else None
+            reference = _reference(network, frame, layers)
+            target = frame.sample.target if score and isinstance(frame, LabelledFrame) else None
+            comparison.labelled += target is not None
+            outputs = [collector.step(frame, target, reference, layers) for collector in collectors]
+            if task and frame.index in picture_frames:
+                comparison.picture_frames.append(frame.index)
+                for collector, output in zip(collectors, outputs, strict=True):
+                    collector.row.pictures.append(task.draw(frame.pixels, output))
+            comparison.frames += 1
+            if progress:
+                progress()
+            if interrupted():
+                comparison.complete = False
+                break
+    if not comparison.frames:
+        raise DataError(f"{source}: no frames to score")
+    comparison.rows = [collector.finish() for collector in collectors]
+    for row, file in zip(comparison.rows, files or [""] * len(comparison.rows), strict=True):
+        row.file = file
+    if chip and work:
+        for row, collector in zip(comparison.rows, collectors, strict=True):
+            density = row.density.get("mean")
+            row.on_chip = scheme_cost(chip, work, collector.scheme, row.layer_shares, density)
+    return comparison
+
+
+def _reference(network: Network, frame: Frame, layers: dict[str, Tensor] | None) -> dict[str, Tensor]:
+    """The floating-point outputs; fills `layers` with every layer's output where it is given."""
+
+    def compute(node: Node, inputs: list[Tensor]) -> Tensor:
+        y = network.apply(node, inputs)
+        if layers is not None and node.is_layer:
+            layers[node.name] = y
+        return y
+
+    return network.run(network.prepare(frame), compute)
