@@ -24,10 +24,11 @@ import numpy as np
 import torch
 
 import videoquant as vq
-from videoquant.quantizers.features import DEFAULT, features
-from videoquant.quantizers.grid import Grid
-from videoquant.quantizers.predictor import Predictor
-from videoquant.quantizers.ranges import MinMax, Quantile, upper_quantile
+from videoquant.quantizers.on_grid import codes
+from videoquant.ranges.estimators import MinMax, Quantile, upper_quantile
+from videoquant.ranges.features import DEFAULT, features
+from videoquant.ranges.grid import Grid
+from videoquant.ranges.predictor import Predictor
 from videoquant.simulate.activations import PredictedGrid
 
 # Table A.1, in percent of the int8 convolution, by height and width: BOLT on one Cortex-A76 core.
@@ -137,9 +138,9 @@ def layer(size, repeats):
     jobs = {
         "int8 convolution": int8_convolutions(quantize(), weight),
         "fp32 convolution": {"torch": partial(torch.nn.functional.conv2d, x, weight, padding=1)},
-        "QPP": {"features and a prediction": lambda: predictor({"x": features(x, DEFAULT)})},
+        "QPP": {"features and a prediction": lambda: predictor({"x": features(x.numpy(), DEFAULT)})},
         "min/max": {"torch": partial(torch_min_max, x), "numpy": partial(numpy_min_max, x)},
-        "quantize": {"torch": quantize, "Grid.codes": partial(grid.codes, x)},
+        "quantize": {"torch": quantize, "codes": partial(codes, x, grid)},
         "quantile": {"sorted tail": partial(tail, x)},
         "quantile, sorted": {"numpy sort": partial(sort, x)},
         "quantile, binned": {f"torch, {BINS} bins": partial(histogram, x)},
@@ -188,11 +189,11 @@ def frames(path, video, repeats):
             way = f"{len(q.watched)} QPPs, {len(predictors)} ranges"
             jobs[text] = {way: partial(predict, q.watched, predictors, values)}
         jobs["dynamic min/max"] = {
-            "MinMax": each(lambda value: MinMax().measure(value, 4, False)),
+            "MinMax": each(lambda value: MinMax().measure(value.numpy(), 4, False)),
             "numpy": each(numpy_min_max),
         }
         jobs["dynamic quantile"] = {
-            "Quantile": each(lambda value: Quantile().measure(value, 4, False)),
+            "Quantile": each(lambda value: Quantile().measure(value.numpy(), 4, False)),
             "numpy sort": each(sort),
         }
         return jobs

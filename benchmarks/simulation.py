@@ -17,7 +17,8 @@ from pathlib import Path
 import torch
 
 import videoquant as vq
-from videoquant.quantizers.grid import Grid
+from videoquant.quantizers.on_grid import fake_quantize
+from videoquant.ranges.grid import Grid
 
 SCHEMES = (
     "w8a8",
@@ -68,7 +69,7 @@ def main():
     grid = Grid.affine(0, 1, 8)
     fused = torch.fake_quantize_per_tensor_affine
     arguments = (x, grid.scale, grid.zero_point, grid.low, grid.high)
-    pairs = [(milliseconds(grid.fake_quantize, x), milliseconds(fused, *arguments)) for _ in range(20)]
+    pairs = [(milliseconds(fake_quantize, x, grid), milliseconds(fused, *arguments)) for _ in range(20)]
     ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
     print(f"  fake quantization of {tuple(x.shape)}: {ours:.2f} ms; PyTorch's fused operator {theirs:.2f} ms")
     if options.json:

@@ -16,9 +16,9 @@ from videoquant.calibration.calibrate import layer_weights
 from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.calibration.predictors import fit_linear
 from videoquant.calibration.survey import select
-from videoquant.quantizers.features import DEFAULT, POOL
 from videoquant.quantizers.placement import layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible
+from videoquant.ranges.features import DEFAULT, POOL
 from videoquant.schemes import Scheme
 from videoquant.simulate.parameters import FeatureSpec
 

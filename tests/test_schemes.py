@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from videoquant.axes import Bits, DenseSparse, Dynamic, Frame, Predicted, Residual, Static, Uniform
 from videoquant.errors import SchemeError
 from videoquant.presets import PRESETS
-from videoquant.quantizers.ranges import ACIQ, MSE, MinMax, Quantile
+from videoquant.ranges.estimators import ACIQ, MSE, MinMax, Quantile
 from videoquant.scheme_text import split_schemes
 from videoquant.schemes import Scheme
 

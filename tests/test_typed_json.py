@@ -10,8 +10,8 @@ from videoquant.axes import Residual
 from videoquant.errors import NetworkError
 from videoquant.network.graph import Node
 from videoquant.network.preprocessing import Preprocessing
-from videoquant.quantizers.grid import Grid
-from videoquant.quantizers.predictor import Predictor
+from videoquant.ranges.grid import Grid
+from videoquant.ranges.predictor import Predictor
 from videoquant.typed_json import read
 
 VALUES = [

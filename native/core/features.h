@@ -1,5 +1,5 @@
 // What predictors of ranges see of a value: quantiles and moments of a sample of it
-// (videoquant/quantizers/features.py).
+// (videoquant/ranges/features.py).
 #pragma once
 #include <string>
 #include <vector>

@@ -1,5 +1,5 @@
 // The grids that are predicted from the features of a value: linear models of their ranges
-// (videoquant/quantizers/predictor.py), and the grids of those (videoquant/quantizers/grid.py).
+// (videoquant/ranges/predictor.py), and the grids of those (videoquant/ranges/grid.py).
 #pragma once
 #include <array>
 #include <string>

@@ -47,10 +47,10 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
     from videoquant.network.graph import Network as Network
     from videoquant.network.graph import Node as Node
     from videoquant.network.preprocessing import Preprocessing as Preprocessing
-    from videoquant.quantizers.ranges import ACIQ as ACIQ
-    from videoquant.quantizers.ranges import MSE as MSE
-    from videoquant.quantizers.ranges import MinMax as MinMax
-    from videoquant.quantizers.ranges import Quantile as Quantile
+    from videoquant.ranges.estimators import ACIQ as ACIQ
+    from videoquant.ranges.estimators import MSE as MSE
+    from videoquant.ranges.estimators import MinMax as MinMax
+    from videoquant.ranges.estimators import Quantile as Quantile
     from videoquant.runtime.plan import Plan as Plan
     from videoquant.runtime.plan import load_plan as load_plan
     from videoquant.schemes import Scheme as Scheme
@@ -82,7 +82,7 @@ _HOMES = {
         "videoquant.network.capture": ("capture",),
         "videoquant.network.graph": ("Network", "Node"),
         "videoquant.network.preprocessing": ("Preprocessing",),
-        "videoquant.quantizers.ranges": ("ACIQ", "MSE", "MinMax", "Quantile"),
+        "videoquant.ranges.estimators": ("ACIQ", "MSE", "MinMax", "Quantile"),
         "videoquant.runtime.plan": ("Plan", "load_plan"),
         "videoquant.schemes": ("Scheme",),
         "videoquant.simulate.quantized": ("QuantizedNetwork",),

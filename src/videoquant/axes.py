@@ -150,6 +150,3 @@ class Residual:
             raise SchemeError(
                 "recurrent has no unquantized reference: it differs from its own reconstruction"
             )
-
-
-AXES = (Static, Dynamic, Predicted, Uniform, DenseSparse, Frame, Residual)

@@ -19,11 +19,11 @@ from videoquant.errors import NetworkError
 from videoquant.network.graph import Network, Node
 from videoquant.network.node_json import check_frame, read_nodes
 from videoquant.network.preprocessing import Preprocessing
-from videoquant.quantizers.features import POOL
-from videoquant.quantizers.grid import SMALLEST_SCALE, Grid
 from videoquant.quantizers.placement import LayerBits, QuantizationPoint, layer_bits, points
-from videoquant.quantizers.predictor import Predictor
 from videoquant.quantizers.weights import WeightCodes, output_axis, span, weight_groups
+from videoquant.ranges.features import POOL
+from videoquant.ranges.grid import SMALLEST_SCALE, Grid
+from videoquant.ranges.predictor import Predictor
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import (
     ActivationGrid,

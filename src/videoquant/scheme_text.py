@@ -10,7 +10,7 @@ float-reference   residuals against the unquantized keyframe
 static, dynamic, qpp[=FEATURES]           where activation ranges come from (default static)
 at=first-relu     where qpp looks: first-relu (default), input, auto:N, or layers by name: at=conv1,conv5;
                   a name that would be read otherwise stands in quotes, as in JSON: at=conv1,"head, left"
-mse, minmax, aciq, quantile[=ALPHA]       how a range is measured (default mse)
+mse, minmax, aciq, quantile[=ALPHA]       how a range is measured (default mse): `ranges/estimators`
 ds=1%             Dense + Sparse with that density
 per-channel, per-tensor, asymmetric       the weights' grids (default per-channel)
 head=8, tail=fp   least bit-width of the first and last layers (default 8; fp leaves them in floating point)
@@ -38,17 +38,14 @@ from videoquant.axes import (
 )
 from videoquant.errors import SchemeError
 from videoquant.presets import PRESETS
-from videoquant.quantizers.ranges import ACIQ, MSE, MinMax, Quantile
+from videoquant.ranges.estimators import ESTIMATORS
 
 # Words that stand alone: the field they set, and its value.
 _PLAIN: dict[str, tuple[str, Any]] = {
     "static": ("ranges", Static()),
     "dynamic": ("ranges", Dynamic()),
     "qpp": ("ranges", Predicted()),
-    "mse": ("estimator", MSE()),
-    "minmax": ("estimator", MinMax()),
-    "aciq": ("estimator", ACIQ()),
-    "quantile": ("estimator", Quantile()),
+    **{kind.word: ("estimator", kind()) for kind in ESTIMATORS},
     "per-channel": ("weights", "per-channel"),
     "per-tensor": ("weights", "per-tensor"),
     "asymmetric": ("weights", "asymmetric"),
@@ -132,10 +129,8 @@ def write(fields: Mapping[str, Any]) -> str:
         )
     if isinstance(representation, DenseSparse):
         words.append(f"ds={_percent(representation.density)}")
-    if isinstance(estimator, Quantile):
-        words.append(f"quantile={estimator.alpha!r}")
-    elif not isinstance(estimator, MSE):
-        words.append(type(estimator).__name__.lower())
+    if estimator != ESTIMATORS[0]():
+        words.append(str(estimator))
     if fields["weights"] != "per-channel":
         words.append(fields["weights"])
     for edge in ("head", "tail"):
@@ -221,7 +216,7 @@ _VALUED: dict[str, tuple[str, Callable[[str], Any]]] = {
     "t": ("period", int),
     "tau": ("tolerance", int),
     "qpp": ("ranges", lambda text: Predicted(int(text))),
-    "quantile": ("estimator", lambda text: Quantile(float(text))),
+    **{kind.word: ("estimator", kind.from_text) for kind in ESTIMATORS if kind.expects},
     "ds": ("representation", lambda text: DenseSparse(_share(text))),
     "head": ("head", _edge),
     "tail": ("tail", _edge),
@@ -230,7 +225,7 @@ _EXPECTED = {
     "t": "whole number of frames",
     "tau": "whole number of steps",
     "qpp": "whole number of features",
-    "quantile": "number between 0.5 and 1",
+    **{kind.word: kind.expects for kind in ESTIMATORS if kind.expects},
     "ds": "share, e.g. 1%",
     "head": "bit-width (2 to 8, or fp)",
     "tail": "bit-width (2 to 8, or fp)",

@@ -7,11 +7,10 @@ writes it, `to_dict` and `from_dict` are the JSON form.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 from videoquant import scheme_text
 from videoquant.axes import (
-    AXES,
     FLOAT,
     Bits,
     DenseSparse,
@@ -24,11 +23,19 @@ from videoquant.axes import (
     set_whole,
 )
 from videoquant.errors import SchemeError
-from videoquant.quantizers.ranges import ESTIMATORS, MSE, Estimator, Threshold
 from videoquant.quantizers.weights import Granularity
+from videoquant.ranges.estimators import ESTIMATORS, MSE, Estimator, Threshold
 from videoquant.typed_json import fields_of, member, read
 
 VERSION = 1
+
+# What the JSON form of each axis, and of the estimator, calls its "kind": the names of these classes.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "ranges": (Static, Dynamic, Predicted),
+    "representation": (Uniform, DenseSparse),
+    "time": (Frame, Residual),
+    "estimator": ESTIMATORS,
+}
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,7 @@ class Scheme:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; `from_dict` reads it back to an equal scheme."""
         axes = {}
-        for name in ("ranges", "representation", "time", "estimator"):
+        for name in _KINDS:
             value = getattr(self, name)
             axes[name] = {"kind": type(value).__name__, **asdict(value)}
         return {"version": VERSION, "bits": asdict(self.bits), **axes} | {
@@ -110,17 +117,14 @@ class Scheme:
         """Read what `to_dict` wrote. Raises `SchemeError` for what is no scheme of this version."""
         if data.get("version") != VERSION:
             raise SchemeError(f"scheme of version {data.get('version')!r}; this release reads {VERSION}")
-        kinds = {kind.__name__: kind for kind in (*AXES, *ESTIMATORS)}
-        fields = fields_of(cls)
         found: dict[str, Any] = {}
-        for name, (annotation, _) in fields.items():
+        for name, (annotation, _) in fields_of(cls).items():
             stored = member(data, name, "scheme", SchemeError)
-            if name in ("ranges", "representation", "time", "estimator"):
+            if name in _KINDS:
                 word = member(stored, "kind", f"scheme: {name}", SchemeError)
-                kind = kinds.get(word) if isinstance(word, str) else None
-                if kind not in get_args(annotation):
+                annotation = next((kind for kind in _KINDS[name] if kind.__name__ == word), None)
+                if annotation is None:
                     raise SchemeError(f"scheme: {name} is {word!r}, which is unknown")
-                annotation = kind
                 stored = {key: value for key, value in stored.items() if key != "kind"}
             found[name] = read(annotation, stored, f"scheme: {name}", SchemeError)
         return cls(**found)

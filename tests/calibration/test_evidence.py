@@ -10,7 +10,7 @@ from torch import nn
 import videoquant as vq
 from tests.networks import small_network
 from videoquant.errors import CalibrationWarning
-from videoquant.simulate.activations import DynamicGrid, PredictedGrid, StaticGrid, make_grid
+from videoquant.simulate.activations import DynamicGrid, PredictedGrid, StaticGrid
 
 RESIDUALS = ("w8a8->w4a4 T=3", "w8a8->w8a8 T=3", "w8a8->w4a4 T=3 recurrent", "w8a8->w4a4 T=3 minmax",
              "w8a8->w4a8 T=3 adaptive", "w8a8->w4a4 T=3 ds=1%", "w8a8->w4a4 T=3 float-reference",
@@ -79,8 +79,10 @@ def test_the_range_of_frames_stands_in(network):
     still = [scene(i // 3) for i in range(24)]
     quantized, _ = calibrated(network, "w8a8->w4a4 T=3", still)
     scheme, point = quantized.scheme, quantized.points["stem"]
-    ranges = [scheme.estimator.measure(network.prepare(frame), point.residual, True) for frame in still]
-    wanted = make_grid(scheme.estimator, tuple(np.mean(ranges, 0)), point.residual, True)
+    ranges = [
+        scheme.estimator.measure(network.prepare(frame).numpy(), point.residual, True) for frame in still
+    ]
+    wanted = scheme.estimator.grid(tuple(np.mean(ranges, 0)), point.residual, True)
     residual = quantized.grids[point].residual
     assert isinstance(residual, StaticGrid)
     assert residual.fixed.scale == pytest.approx(wanted.scale, rel=1e-6)

@@ -9,7 +9,7 @@ from tests.networks import moving_frames, small_network
 from videoquant.calibration.calibrate import walks
 from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.errors import CalibrationWarning
-from videoquant.quantizers.features import DEFAULT
+from videoquant.ranges.features import DEFAULT
 from videoquant.simulate.activations import PredictedGrid, StaticGrid
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videoquant.calibration.predictors import average_errors, fit, fit_linear
-from videoquant.quantizers.features import DEFAULT
+from videoquant.ranges.features import DEFAULT
 
 
 def random(seed, count=40):

@@ -10,7 +10,7 @@ from tests.networks import moving_frames, small_network
 from videoquant.calibration.calibrate import layer_weights
 from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.calibration.samples import Codes, Shelf
-from videoquant.quantizers.grid import Grid
+from videoquant.ranges.grid import Grid
 from videoquant.simulate.activations import quantize, quantize_dense_sparse
 from videoquant.simulate.parameters import FeatureSpec
 from videoquant.simulate.quantized_tensor import QuantizedTensor, values_of

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videoquant.calibration.survey import best_placement, place, select
-from videoquant.quantizers.features import DEFAULT, POOL
 from videoquant.quantizers.placement import QuantizationPoint
+from videoquant.ranges.features import DEFAULT, POOL
 from videoquant.simulate.parameters import FeatureSpec
 
 

@@ -16,6 +16,7 @@ import torch
 from tests.engine.plan_interpreter import Interpreter
 from videoquant.engine.body import split
 from videoquant.engine.lower import lower
+from videoquant.quantizers.on_grid import codes as quantize
 
 ROUNDED = {"fconv", "fconv_transpose", "avg_pool", "global_pool", "adaptive_avg_pool", "resize", "softmax"}
 ONE_OPERATION = {"clamp", "leaky_relu", "prelu", "add", "sub", "rsub", "mul", "div", "rdiv"}
@@ -92,7 +93,7 @@ class Forced:
         def probe(point, x, source, seen):
             grid = source.grid(x, seen)
             if grid is not None:
-                codes[str(point)] = (grid.codes(x) + (128 if grid.low < 0 else 0)).to(torch.uint8)
+                codes[str(point)] = (quantize(x, grid) + (128 if grid.low < 0 else 0)).to(torch.uint8)
                 points[str(point)] = grid
 
         x = self.quantized.network.prepare(frame)

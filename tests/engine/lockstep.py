@@ -13,6 +13,7 @@ from tests.engine.agreement import as_pixels, read_by
 from tests.engine.plan_interpreter import Interpreter
 from videoquant.engine.body import split
 from videoquant.engine.lower import lower
+from videoquant.quantizers.on_grid import codes as quantize
 from videoquant.runtime.stream import Stream
 
 # What adds in an order, or approximates by a formula, of its own: the engine's are not PyTorch's.
@@ -86,7 +87,7 @@ class Lockstep:
         def probe(point, x, source, seen):
             grid = source.grid(x, seen)
             if grid is not None:
-                codes[str(point)] = (grid.codes(x) + (128 if grid.low < 0 else 0)).to(torch.uint8)
+                codes[str(point)] = (quantize(x, grid) + (128 if grid.low < 0 else 0)).to(torch.uint8)
 
         def observe(node, y):
             values.setdefault(self.body.value(node.name), y.detach().clone())

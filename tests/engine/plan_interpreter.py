@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from videoquant.engine.tables import unsigned
-from videoquant.quantizers.features import features
-from videoquant.quantizers.predictor import Predictor
-from videoquant.quantizers.ranges import MinMax, Threshold
+from videoquant.ranges.estimators import MinMax, Threshold
+from videoquant.ranges.features import features
+from videoquant.ranges.predictor import Predictor
 from videoquant.simulate.activations import PredictedGrid
 
 
@@ -92,7 +92,7 @@ class Interpreter:
             x = value if program == "key" else np.abs(value - self.remembered[predict["value"]])
             rows, columns, channels = predict["steps"]
             sample = np.ascontiguousarray(x[::rows, ::columns, ::channels])
-            found = features(torch.from_numpy(sample.reshape(1, -1)), predict["features"])
+            found = features(sample.reshape(1, -1), predict["features"])
             for grid in predict["grids"]:
                 self.set_grid(grid["grid"], **unsigned(predicted_grid(grid, predict["features"], found)))
         if predict["remember"]:

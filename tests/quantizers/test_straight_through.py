@@ -7,8 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoquant.quantizers.grid import Grid
-from videoquant.quantizers.straight_through import fake_quantize
+from videoquant.quantizers.on_grid import fake_quantize
+from videoquant.quantizers.straight_through import straight_through
+from videoquant.ranges.grid import Grid
 
 BITS = st.integers(2, 8)
 
@@ -17,8 +18,8 @@ BITS = st.integers(2, 8)
 def test_values_are_those_of_the_grid(seed, bits, symmetric, reach):
     x = torch.randn(3, 5, 7, generator=torch.Generator().manual_seed(seed)) * reach
     grid = Grid.symmetric(reach, bits) if symmetric else Grid.affine(-reach / 3, reach, bits)
-    trained = fake_quantize(x, torch.tensor(grid.scale), grid.zero_point, grid.low, grid.high)
-    assert torch.equal(trained, grid.fake_quantize(x))
+    trained = straight_through(x, torch.tensor(grid.scale), grid.zero_point, grid.low, grid.high)
+    assert torch.equal(trained, fake_quantize(x, grid))
 
 
 def by_definition(x, scale, first, last):
@@ -39,7 +40,7 @@ def test_gradients_are_those_of_the_definition(axis, first):
     shape = [1] * 3
     if axis is not None:
         shape[axis] = -1
-    ours = torch.autograd.grad(fake_quantize(x, scale, 3, first + 3, 10, axis), (x, scale), g)
+    ours = torch.autograd.grad(straight_through(x, scale, 3, first + 3, 10, axis), (x, scale), g)
     theirs = torch.autograd.grad(by_definition(x, scale.view(shape), first, 7), (x, scale), g)
     torch.testing.assert_close(ours[0], theirs[0])
     assert (ours[0] == 0).any() and (ours[0] != 0).any()
@@ -49,6 +50,6 @@ def test_gradients_are_those_of_the_definition(axis, first):
 
 def test_a_scale_without_a_gradient_costs_none_and_types_stay():
     x = torch.randn(10, dtype=torch.bfloat16, requires_grad=True)
-    y = fake_quantize(x, torch.tensor(0.5), 0, -7, 7)
+    y = straight_through(x, torch.tensor(0.5), 0, -7, 7)
     y.float().sum().backward()
     assert y.dtype == x.grad.dtype == torch.bfloat16 and torch.equal(x.grad, torch.ones_like(x))

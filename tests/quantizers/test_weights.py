@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from videoquant.network.graph import Node
 from videoquant.network.operators import OPERATORS
-from videoquant.quantizers.ranges import MSE, MinMax
 from videoquant.quantizers.weights import quantize_weights
+from videoquant.ranges.estimators import MSE, MinMax
 
 CONV, UP = Node("conv", "conv2d"), Node("up", "conv_transpose2d")
 

@@ -5,8 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoquant.quantizers.grid import Grid
-from videoquant.quantizers.ranges import Threshold
+from videoquant.quantizers.on_grid import fake_quantize
+from videoquant.ranges.estimators import Threshold
+from videoquant.ranges.grid import Grid
 from videoquant.simulate.activations import DynamicGrid, quantize_adaptive, quantize_dense_sparse
 
 
@@ -18,7 +19,7 @@ def test_dense_plus_sparse_is_the_definition(seed, bits, symmetric, low):
     values = x_hat.values
     assert grid.cells[1] == pytest.approx(1.0) and grid.cells[0] <= low * 0.999999
     outside = (x > grid.cells[1]) | (x < max(grid.cells[0], -grid.cells[1]))
-    dense = grid.fake_quantize(x)
+    dense = fake_quantize(x, grid)
     assert torch.equal(values, dense + torch.where(outside, x - dense, 0.0).half().float())
     assert density == pytest.approx(float(outside.float().mean()))
     # Nothing is lost to clipping: half a step inside, half-precision rounding outside.

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from videoquant.network.graph import Node
 from videoquant.network.operators import OPERATORS
-from videoquant.quantizers.grid import Grid
-from videoquant.quantizers.ranges import MSE, MinMax
+from videoquant.quantizers.on_grid import steps
 from videoquant.quantizers.weights import quantize_weights
+from videoquant.ranges.estimators import MSE, MinMax
+from videoquant.ranges.grid import Grid
 from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.quantized_tensor import QuantizedTensor
 from videoquant.simulate.sums import LARGEST, exact_sums, input_parts
@@ -34,7 +35,7 @@ def example(kind, groups, granularity, bits, symmetric, seed, channels=8):
     codes = quantize_weights(torch.randn(shape, generator=generator) + 0.1, node, bits, granularity, MinMax())
     x = torch.randn((2, channels) if kind == "linear" else (2, channels, 5, 6), generator=generator)
     grid = Grid.symmetric(2.0, bits) if symmetric else Grid.affine(-1.0, 2.0, bits)
-    return node, codes, QuantizedTensor(grid.steps(x), grid), torch.randn(8, generator=generator)
+    return node, codes, QuantizedTensor(steps(x, grid), grid), torch.randn(8, generator=generator)
 
 
 def definition(node, x, codes, added):
@@ -89,7 +90,7 @@ def test_a_faint_output_channel_is_as_exact_as_a_loud_one(kind):
     y = OPERATORS[node.op](x, weight=weight, **node.attributes)
     codes = quantize_weights(weight, node, 8, "per-channel", MSE())
     grid = Grid.affine(0, 1, 8)
-    noise = compute_layer(node, QuantizedTensor(grid.steps(x), grid), codes, {"weight": weight}) - y
+    noise = compute_layer(node, QuantizedTensor(steps(x, grid), grid), codes, {"weight": weight}) - y
     others = [d for d in range(y.dim()) if d != 1]
     assert float((y.square().mean(others) / noise.square().mean(others)).min()) > 1000
 

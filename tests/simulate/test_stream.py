@@ -7,6 +7,7 @@ import videoquant as vq
 from tests.networks import moving_frames, small_network
 from videoquant.data.video import Frame
 from videoquant.errors import StreamWarning
+from videoquant.quantizers.on_grid import fake_quantize
 from videoquant.quantizers.placement import layer_bits, points
 
 
@@ -86,11 +87,11 @@ def test_pairwise_residual_is_the_formula(frames):
     grids, weights = quantized.grids[quantized.points[name]], quantized.weights[name]
     stream = quantized.stream()
     key = frames[9]
-    x_k = grids.key.fixed.fake_quantize(key)
+    x_k = fake_quantize(key, grids.key.fixed)
     y_k = torch.nn.functional.conv2d(x_k, weights.key.values, conv.bias, padding=1)
     assert torch.allclose(stream(key), y_k, atol=1e-6)
     for frame in frames[10:12]:
-        delta = grids.residual.fixed.fake_quantize(frame - x_k)
+        delta = fake_quantize(frame - x_k, grids.residual.fixed)
         expected = y_k + torch.nn.functional.conv2d(delta, weights.residual.values, padding=1)
         assert torch.allclose(stream(frame), expected, atol=1e-6)
     assert not stream.is_key
@@ -103,11 +104,11 @@ def test_recurrent_residual_is_the_formula(frames):
     name = network.layers[0].name
     grids, weights = quantized.grids[quantized.points[name]], quantized.weights[name]
     stream = quantized.stream()
-    x = grids.key.fixed.fake_quantize(frames[8])
+    x = fake_quantize(frames[8], grids.key.fixed)
     y = torch.nn.functional.conv2d(x, weights.key.values, conv.bias)
     assert torch.allclose(stream(frames[8]), y, atol=1e-6)
     for frame in frames[9:12]:
-        delta = grids.residual.fixed.fake_quantize(frame - x)
+        delta = fake_quantize(frame - x, grids.residual.fixed)
         x = x + delta
         y = y + torch.nn.functional.conv2d(delta, weights.residual.values)
         assert torch.allclose(stream(frame), y, atol=1e-5)

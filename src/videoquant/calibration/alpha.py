@@ -18,7 +18,7 @@ from videoquant.axes import FLOAT, DenseSparse, Residual
 from videoquant.calibration.calibrate import calibrate
 from videoquant.errors import CalibrationWarning, DataError, SchemeError
 from videoquant.network.graph import Network
-from videoquant.quantizers.ranges import Quantile
+from videoquant.ranges.estimators import Quantile
 from videoquant.schemes import Scheme
 from videoquant.tasks import Measure, primary_output, task_for
 from videoquant.tasks.sqnr import Sqnr

@@ -24,9 +24,9 @@ from videoquant.calibration.predictors import fit, samples_needed
 from videoquant.calibration.samples import IN_MEMORY, Codes, Samples, Shelf, give_back_freed
 from videoquant.network.finite import require_finite
 from videoquant.network.graph import Network, Node
-from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
 from videoquant.quantizers.positions import responsible
+from videoquant.ranges.grid import Grid
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import (
     ActivationGrid,
@@ -34,7 +34,7 @@ from videoquant.simulate.activations import (
     PredictedGrid,
     StaticGrid,
     Unquantized,
-    make_grid,
+    as_array,
     quantize_adaptive,
     represent,
 )
@@ -271,7 +271,7 @@ class CalibrationPass:
             if not symmetric:
                 self.evidence.unseen.append(point)
             return DynamicGrid(estimator, bits, symmetric)
-        return StaticGrid(make_grid(estimator, (low, high), bits, symmetric))
+        return StaticGrid(estimator.grid((low, high), bits, symmetric))
 
     def _measured(
         self, point: QuantizationPoint, samples: Iterable[tuple[int, Tensor]], bits: int, symmetric: bool
@@ -281,5 +281,5 @@ class CalibrationPass:
         for i, sample in samples:
             which = f"calibration frame {i + 1} of {len(self._frames)}"
             require_finite(sample, self.network, point.value, self._frames[i], which)
-            ranges.append(self.scheme.range_estimator.measure(sample, bits, symmetric))
+            ranges.append(self.scheme.range_estimator.measure(as_array(sample), bits, symmetric))
         return np.array(ranges)

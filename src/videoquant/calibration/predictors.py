@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import RidgeCV
 
-from videoquant.quantizers.predictor import Predictor
+from videoquant.ranges.predictor import Predictor
 
 # Least squares with as much shrinkage towards the average as leave-one-out finds best: from none to speak of
 # to all. Where features say nothing of a range, its prediction is the static average.

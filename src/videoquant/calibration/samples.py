@@ -18,7 +18,7 @@ from weakref import WeakSet
 import torch
 from torch import Tensor
 
-from videoquant.quantizers.grid import Grid
+from videoquant.ranges.grid import Grid
 from videoquant.simulate.quantized_tensor import QuantizedTensor, Represented
 
 IN_MEMORY = 512 << 20  # bytes, of all values of a walk together

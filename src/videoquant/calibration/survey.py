@@ -16,9 +16,9 @@ from videoquant.axes import Predicted, Static
 from videoquant.calibration.calibration_pass import Array, CalibrationPass, Progress
 from videoquant.calibration.predictors import fit_linear
 from videoquant.network.graph import Network
-from videoquant.quantizers.features import DEFAULT, POOL, choice
 from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible
+from videoquant.ranges.features import DEFAULT, POOL, choice
 from videoquant.schemes import Scheme
 from videoquant.simulate.parameters import FeatureSpec, LayerWeights
 

@@ -18,8 +18,8 @@ from videoquant.data.video import Frame
 from videoquant.engine import Stream as EngineStream
 from videoquant.network.graph import Node
 from videoquant.quantizers.placement import QuantizationPoint
-from videoquant.quantizers.predictor import Features
-from videoquant.simulate.activations import ActivationGrid, PredictedGrid
+from videoquant.ranges.predictor import Features
+from videoquant.simulate.activations import ActivationGrid, PredictedGrid, as_array
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
 from videoquant.stopwatch import WARM_UP, settle, timed
@@ -129,7 +129,7 @@ class Collector:
             ranges = PredictedRanges(layer, source.symmetric, predictor.position, average, quality)
             self._ranges[point, source.symmetric] = ranges
         ranges.predicted.append(predictor(seen)[1])
-        measured = self.scheme.range_estimator.measure(x, source.bits, source.symmetric)
+        measured = self.scheme.range_estimator.measure(as_array(x), source.bits, source.symmetric)
         ranges.measured.append(measured[1])
 
     def _mean_density(self, density: Mapping[str, float]) -> float:

@@ -10,11 +10,11 @@ from videoquant.axes import Residual
 from videoquant.engine.body import Body
 from videoquant.engine.fusion import Group
 from videoquant.engine.tables import Grids, Slots
-from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.quantizers.weights import WeightCodes
+from videoquant.ranges.grid import Grid
 from videoquant.runtime.sizes import Size
-from videoquant.simulate.activations import ActivationGrid, DynamicGrid, PredictedGrid, StaticGrid, make_grid
+from videoquant.simulate.activations import ActivationGrid, DynamicGrid, PredictedGrid, StaticGrid
 from videoquant.simulate.quantized import QuantizedNetwork
 
 FrameKind = Literal["key", "residual"]
@@ -49,9 +49,9 @@ class Use:
             case StaticGrid(fixed):
                 return fixed
             case PredictedGrid(predictor, estimator, bits, symmetric):
-                return make_grid(estimator, predictor.average, bits, symmetric)
+                return estimator.grid(predictor.average, bits, symmetric)
             case DynamicGrid(estimator, bits, symmetric):
-                return make_grid(estimator, (-1.0, 1.0), bits, symmetric)
+                return estimator.grid((-1.0, 1.0), bits, symmetric)
         raise AssertionError(f"{self.point} has no grid")
 
 

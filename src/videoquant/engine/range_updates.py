@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from videoquant.engine.points import FrameKind, Stores, Use
-from videoquant.quantizers.features import sample_steps
 from videoquant.quantizers.placement import QuantizationPoint
-from videoquant.quantizers.ranges import Threshold
+from videoquant.ranges.features import sample_steps
 from videoquant.simulate.activations import DynamicGrid, PredictedGrid
 from videoquant.simulate.parameters import FeatureSpec
 
@@ -41,7 +40,7 @@ def predict(
             "grid": stores.grid(use),
             "bits": use.source.bits,
             "symmetric": use.source.symmetric,
-            "dense": isinstance(use.source.estimator, Threshold),
+            "dense": use.source.estimator.is_dense,
             "low": use.source.predictor.end(0),
             "high": use.source.predictor.end(1),
         }

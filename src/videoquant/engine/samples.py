@@ -14,7 +14,7 @@ from typing import Any
 
 from videoquant.engine.body import Body
 from videoquant.engine.fusion import Group
-from videoquant.quantizers.features import sample_steps
+from videoquant.ranges.features import sample_steps
 from videoquant.runtime.sizes import Size
 
 

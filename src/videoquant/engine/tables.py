@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from videoquant.quantizers.grid import Grid
+from videoquant.ranges.grid import Grid
 from videoquant.runtime.sizes import Size
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 
-def fake_quantize(
+def straight_through(
     x: Tensor, scale: Tensor, zero_point: int, low: int, high: int, axis: int | None = None
 ) -> Tensor:
     """x̂ = (clip(round(x / s) + z, low, high) − z) · s, of the shape and dtype of x; half to even.

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from videoquant.network.graph import Node
-from videoquant.quantizers.grid import SMALLEST_SCALE
-from videoquant.quantizers.ranges import MSE, Estimator
-from videoquant.quantizers.straight_through import fake_quantize
+from videoquant.quantizers.straight_through import straight_through
+from videoquant.ranges.estimators import Estimator
+from videoquant.ranges.grid import SMALLEST_SCALE
 
 Granularity = Literal["per-channel", "per-tensor", "asymmetric"]
 COARSE = 16  # candidate clips of the search per channel, evenly spaced from 1/16 of the extreme to all of it
@@ -69,9 +69,9 @@ class WeightCodes:
         """Other weights on the same grid, with gradients to them and to the scale: for training."""
         low, high = span(self.bits, symmetric=self.codes.dtype == torch.int8)
         if self.scale.numel() == 1:
-            return fake_quantize(weight, self.scale, self.zero_point, low, high)
+            return straight_through(weight, self.scale, self.zero_point, low, high)
         rows = outputs_first(weight, self.axis, self.groups)
-        rows = fake_quantize(rows, self.scale, self.zero_point, low, high, axis=0)
+        rows = straight_through(rows, self.scale, self.zero_point, low, high, axis=0)
         return outputs_first(rows, self.axis, self.groups)
 
     def with_scale(self, scale: Tensor) -> WeightCodes:
@@ -102,9 +102,10 @@ def quantize_weights(
 ) -> WeightCodes:
     """The codes of a layer's weights.
 
-    estimator: `MSE` searches the clip of each channel (or of the tensor) that has the least squared error: a
-    few large weights are clipped where that serves the others. Every other takes the extremes, since weights
-    have no tails that a calibration set would miss. Asymmetric is min–max by definition (QPP A.3).
+    estimator: one that clips weights (`MSE`) searches the clip of each channel, or of the tensor, that has
+        the least squared error: a few large weights are clipped where that serves the others. Every other
+        takes the extremes, since weights have no tails that a calibration set would miss.
+    granularity: asymmetric is min–max by definition (QPP A.3).
     """
     axis, groups = output_axis(node), weight_groups(node)
     weight = weight.detach()
@@ -122,7 +123,7 @@ def quantize_weights(
     rows = channels.flatten(1) if per_channel else weight.reshape(1, -1)
     last = span(bits, symmetric=True)[1]
     extreme = rows.abs().amax(1)
-    clip = _best_clips(rows, extreme, last) if isinstance(estimator, MSE) else extreme
+    clip = _best_clips(rows, extreme, last) if estimator.clips_weights else extreme
     scale = (clip / last).clamp_min(SMALLEST_SCALE)
     steps = (rows * scale.reciprocal().unsqueeze(1)).round().clamp(-last, last).to(torch.int8)
     codes = steps.view(channels.shape)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from videoquant.quantizers.features import sample_steps
-from videoquant.quantizers.ranges import Threshold
+from videoquant.ranges.features import sample_steps
 from videoquant.saved_network import predictor_from_json
 from videoquant.schemes import Scheme
 
@@ -34,7 +33,7 @@ def _update(pause: dict[str, Any], scheme: Scheme) -> dict[str, Any]:
                 "grid": entry["grid"],
                 "bits": entry["bits"],
                 "symmetric": entry["symmetric"],
-                "dense": isinstance(scheme.range_estimator, Threshold),
+                "dense": scheme.range_estimator.is_dense,
                 "low": predictor.end(0),
                 "high": predictor.end(1),
             }

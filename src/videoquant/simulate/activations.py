@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.axes import FLOAT, DenseSparse, Uniform
-from videoquant.quantizers.grid import Grid
-from videoquant.quantizers.predictor import Features, Predictor
-from videoquant.quantizers.ranges import Estimator, Range, Threshold
+from videoquant.quantizers.on_grid import fake_quantize, needs_gradient, steps
+from videoquant.ranges.estimators import Estimator
+from videoquant.ranges.grid import Grid
+from videoquant.ranges.predictor import Features, Predictor
 from videoquant.simulate.quantized_tensor import QuantizedTensor, Represented, values_of
 
 ADAPTIVE_WIDTHS = (0, 4, 8)
 
 
-def make_grid(estimator: Estimator, limits: Range, bits: int, symmetric: bool) -> Grid:
-    """The grid of a range as an estimator measures it: symmetric for residuals, affine for activations."""
-    if isinstance(estimator, Threshold):
-        return Grid.dense(*limits, bits, symmetric)
-    return Grid.symmetric(limits[1], bits) if symmetric else Grid.affine(*limits, bits)
+def as_array(x: Tensor) -> NDArray[np.float32]:
+    """A tensor as NumPy has it: on the same memory, in the same layout, where it lies on the CPU."""
+    array: NDArray[np.float32] = x.detach().numpy(force=True)
+    return array
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class DynamicGrid:
     symmetric: bool
 
     def grid(self, x: Tensor, seen: Features) -> Grid:
-        limits = self.estimator.measure(x, self.bits, self.symmetric)
-        return make_grid(self.estimator, limits, self.bits, self.symmetric)
+        limits = self.estimator.measure(as_array(x), self.bits, self.symmetric)
+        return self.estimator.grid(limits, self.bits, self.symmetric)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class PredictedGrid:
     symmetric: bool
 
     def grid(self, x: Tensor, seen: Features) -> Grid:
-        return make_grid(self.estimator, self.predictor(seen), self.bits, self.symmetric)
+        return self.estimator.grid(self.predictor(seen), self.bits, self.symmetric)
 
 
 ActivationGrid = Unquantized | StaticGrid | DynamicGrid | PredictedGrid
@@ -84,9 +86,9 @@ def represent(
 
 def quantize(x: Tensor, grid: Grid) -> Represented:
     """x̂ as steps of the grid; as a tensor where a gradient passes through it, to x or to the grid's scale."""
-    if torch.is_grad_enabled() and (x.requires_grad or grid.is_learned):
-        return grid.fake_quantize(x)
-    return QuantizedTensor(grid.steps(x), grid)
+    if needs_gradient(x, grid):
+        return fake_quantize(x, grid)
+    return QuantizedTensor(steps(x, grid), grid)
 
 
 def quantize_dense_sparse(x: Tensor, grid: Grid | None) -> tuple[Represented, float]:
@@ -123,10 +125,10 @@ def quantize_adaptive(
     if grid is None or bits == FLOAT:
         return residual, {FLOAT: 1.0}
     x = quantize(residual, grid)
-    steps = x.steps if isinstance(x, QuantizedTensor) else grid.steps(residual.detach())
+    found = x.steps if isinstance(x, QuantizedTensor) else steps(residual.detach(), grid)
     channels = 1 if residual.dim() == 4 else -1
     # A location whose largest code is within a width's last code + tolerance fits that width.
-    largest = steps.abs().amax(channels, keepdim=True)
+    largest = found.abs().amax(channels, keepdim=True)
     widths = [width for width in ADAPTIVE_WIDTHS if width < bits] + [bits]
     limit = torch.full_like(largest, last_code(bits))
     shares = dict.fromkeys(widths, 0.0)
@@ -139,7 +141,7 @@ def quantize_adaptive(
     if not tolerance:  # no code exceeds its location's width
         return x, shares
     if isinstance(x, QuantizedTensor):
-        return QuantizedTensor(torch.minimum(torch.maximum(steps, -limit), limit), grid), shares
+        return QuantizedTensor(torch.minimum(torch.maximum(found, -limit), limit), grid), shares
     limit *= grid.scale
     return torch.minimum(torch.maximum(x, -limit), limit), shares
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.network.graph import Network
-from videoquant.quantizers.features import features
 from videoquant.quantizers.placement import LayerBits, QuantizationPoint, layer_bits, points
 from videoquant.quantizers.weights import WeightCodes
+from videoquant.ranges.features import features
 from videoquant.schemes import Scheme
-from videoquant.simulate.activations import ActivationGrid, PredictedGrid
+from videoquant.simulate.activations import ActivationGrid, PredictedGrid, as_array
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class FeatureSpec:
     def extract(self, x: Tensor, reference: Tensor | None) -> NDArray[np.float64]:
         """The features of a value on a keyframe, or where a reference is given those of its residual."""
         if reference is None:
-            return features(x, self.key)
-        return features((x - reference).abs(), self.residual)
+            return features(as_array(x), self.key)
+        return features(as_array((x - reference).abs()), self.residual)
 
 
 class Parameters:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from videoquant.quantizers.grid import Grid
+from videoquant.ranges.grid import Grid
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from videoquant.axes import DenseSparse, Residual
 from videoquant.errors import NetworkError, refused_as
 from videoquant.network.finite import require_finite
 from videoquant.network.graph import Node, unwrap
-from videoquant.quantizers.grid import Grid
 from videoquant.quantizers.placement import QuantizationPoint
-from videoquant.quantizers.predictor import Features
+from videoquant.ranges.grid import Grid
+from videoquant.ranges.predictor import Features
 from videoquant.runtime.clock import Clock, index_and_size
 from videoquant.runtime.report import FrameReport
 from videoquant.simulate.activations import ActivationGrid, quantize_adaptive, represent

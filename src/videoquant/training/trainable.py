@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from videoquant.errors import SchemeError
 from videoquant.network.graph import Network
-from videoquant.quantizers.grid import Grid, LearnedGrid
+from videoquant.quantizers.on_grid import LearnedGrid
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.quantizers.weights import WeightCodes
+from videoquant.ranges.grid import Grid
 from videoquant.simulate.activations import ActivationGrid, StaticGrid, Unquantized
 from videoquant.simulate.parameters import LayerWeights, Parameters, PointGrids
 from videoquant.simulate.quantized import QuantizedNetwork

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from videoquant.errors import SchemeError
 
@@ -36,11 +35,12 @@ POOL = (*_LEVELS, "mean", "max", "min", "std", "absmax")
 DEFAULT = ("q0.9", "q0.99", "q0.999", "mean", "max")
 
 
-def features(x: Tensor, names: Sequence[str]) -> NDArray[np.float64]:
+def features(x: NDArray[np.float32], names: Sequence[str]) -> NDArray[np.float64]:
     """The named features of an activation, in the order of `names`.
 
-    x: N×C×H×W, or of any other shape, from which elements are taken evenly.
+    x: float32, N×C×H×W, or of any other shape, from which elements are taken evenly.
     names: of `POOL`. Quantiles are elements of the sample: that of rank ⌊α·(n − 1)⌋.
+    Raises `SchemeError` for a name that is not in the pool.
     """
     sample = _sample(x)
     ordered = np.sort(sample)
@@ -64,11 +64,10 @@ def sample_steps(shape: Sequence[int]) -> tuple[int, int, int]:
     return rows, max(1, round(every / rows)), 1
 
 
-def _sample(x: Tensor) -> NDArray[np.float32]:
-    values = x.detach()
+def _sample(x: NDArray[np.float32]) -> NDArray[np.float32]:
     rows, columns, each = sample_steps(x.shape)
-    values = values.permute(0, 2, 3, 1)[:, ::rows, ::columns] if x.dim() == 4 else values.flatten()[::each]
-    return values.float().numpy(force=True).reshape(-1)
+    sample = x.transpose(0, 2, 3, 1)[:, ::rows, ::columns] if x.ndim == 4 else x.reshape(-1)[::each]
+    return sample.reshape(-1)
 
 
 def _feature(sample: NDArray[np.float32], ordered: NDArray[np.float32], name: str) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from videoquant.quantizers.ranges import Range
+from videoquant.ranges.grid import Range
 
 # The features of the frame in hand, by the value they were taken of.
 Features = Mapping[str, NDArray[np.float64]]

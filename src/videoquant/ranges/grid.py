@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from videoquant.quantizers.straight_through import fake_quantize
+Range = tuple[float, float]  # (a, b) with a ≤ 0 ≤ b
 
 # Below this a scale's reciprocal leaves float32; a range that small holds nothing but zeros.
 SMALLEST_SCALE = 1e-30
@@ -60,11 +58,6 @@ class Grid:
         return cls(scale, zero_point, 0, last)
 
     @property
-    def is_learned(self) -> bool:
-        """Whether a gradient reaches the scale (`LearnedGrid`)."""
-        return False
-
-    @property
     def cells(self) -> tuple[float, float]:
         """Where the first cell begins and the last ends: between them a code is at most half a step away."""
         return (
@@ -76,46 +69,6 @@ class Grid:
     def range(self) -> tuple[float, float]:
         """The smallest and the largest value that the grid can represent."""
         return (self.low - self.zero_point) * self.scale, (self.high - self.zero_point) * self.scale
-
-    def codes(self, x: Tensor) -> Tensor:
-        """The codes of x, as int32 of the same shape."""
-        return self.steps(x).add_(self.zero_point).to(torch.int32)
-
-    def dequantize(self, codes: Tensor) -> Tensor:
-        """The float32 values that codes stand for."""
-        return (codes - self.zero_point).float() * self.scale
-
-    def fake_quantize(self, x: Tensor) -> Tensor:
-        """x̂, float32 of the same shape; where x needs a gradient it passes through inside the range."""
-        if x.requires_grad and torch.is_grad_enabled():
-            return fake_quantize(
-                x,
-                torch.tensor(self.scale, dtype=torch.float32, device="cpu"),
-                self.zero_point,
-                self.low,
-                self.high,
-            )
-        return self.steps(x).mul_(self.scale)
-
-    def steps(self, x: Tensor) -> Tensor:
-        """q − zero_point: whole numbers in float32, of the same shape. No gradient passes."""
-        steps = torch.mul(x, float(np.float32(1) / np.float32(self.scale))).round_()
-        return steps.clamp_(self.low - self.zero_point, self.high - self.zero_point)
-
-
-@dataclass(frozen=True, eq=False)
-class LearnedGrid(Grid):
-    """A grid in training: `scale_tensor` is its scale, one value, with the gradient that leads to it."""
-
-    scale_tensor: Tensor
-
-    @property
-    def is_learned(self) -> bool:
-        return True
-
-    def fake_quantize(self, x: Tensor) -> Tensor:
-        """x̂, of the shape and dtype of x, with gradients to x and to the scale."""
-        return fake_quantize(x, self.scale_tensor, self.zero_point, self.low, self.high)
 
 
 def _scale(value: float) -> float:

@@ -1,0 +1,1 @@
+"""From what was seen to a grid: estimators, predictors, and where a quantizer's grid comes from."""
