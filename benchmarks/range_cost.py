@@ -15,7 +15,6 @@ import math
 import platform
 import re
 import statistics
-import time
 import warnings
 from functools import partial
 from pathlib import Path
@@ -24,30 +23,18 @@ import numpy as np
 import torch
 
 import videoquant as vq
+from videoquant.bench.ranges import CHANNELS, PAPER
 from videoquant.quantizers.on_grid import codes
 from videoquant.ranges.estimators import MinMax, Quantile, upper_quantile
 from videoquant.ranges.features import DEFAULT, features
 from videoquant.ranges.grid import Grid
 from videoquant.ranges.predictor import Predictor
 from videoquant.simulate.activations import PredictedGrid
+from videoquant.stopwatch import WARM_UP, timed
 
-# Table A.1, in percent of the int8 convolution, by height and width: BOLT on one Cortex-A76 core.
-PAPER = {
-    56: {"min/max": 2, "quantize": 11, "quantile": 12},
-    112: {"min/max": 5, "quantize": 10, "quantile": 11},
-    224: {"min/max": 2, "quantize": 10, "quantile": 10},
-}
-CHANNELS = 64
 ALPHA = Quantile().alpha
 BINS = 1000  # a quantile read off the histogram is at most one bin away, 0.1% of the range
 SCHEMES = ("w8a4 qpp", "w8a4 qpp at=auto:4")
-WARM_UP = 3
-
-
-def milliseconds(function):
-    start = time.perf_counter()
-    function()
-    return (time.perf_counter() - start) * 1e3
 
 
 def race(title, turns, base, paper=()):
@@ -59,7 +46,7 @@ def race(title, turns, base, paper=()):
     for turn in turns:
         for job, ways in turn.items():
             for way, function in ways.items():
-                times.setdefault((job, way), []).append(milliseconds(function))
+                times.setdefault((job, way), []).append(timed(function)[1])
     rows = [{"job": j, "way": w, "ms": statistics.median(taken[WARM_UP:])} for (j, w), taken in times.items()]
     unit = fastest(rows, base)
     print(f"{title}: percent of the {base} ({unit['way']})")

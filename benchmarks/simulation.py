@@ -11,7 +11,7 @@ import argparse
 import itertools
 import json
 import statistics
-import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,6 +19,7 @@ import torch
 import videoquant as vq
 from videoquant.quantizers.on_grid import fake_quantize
 from videoquant.ranges.grid import Grid
+from videoquant.stopwatch import WARM_UP, timed
 
 SCHEMES = (
     "w8a8",
@@ -28,13 +29,6 @@ SCHEMES = (
     "w8a8->w8a8 T=3 adaptive",
     "w8a8 dynamic",
 )
-WARM_UP = 3
-
-
-def milliseconds(function, *arguments):
-    start = time.perf_counter()
-    function(*arguments)
-    return (time.perf_counter() - start) * 1e3
 
 
 def main():
@@ -54,7 +48,7 @@ def main():
     times = {name: [] for name in contenders}
     for x in inputs:
         for name, run in contenders.items():
-            times[name].append(milliseconds(run, x))
+            times[name].append(timed(partial(run, x))[1])
 
     rows = []
     base = statistics.median(times["fp32 (plain PyTorch)"][WARM_UP:])
@@ -69,7 +63,8 @@ def main():
     grid = Grid.affine(0, 1, 8)
     fused = torch.fake_quantize_per_tensor_affine
     arguments = (x, grid.scale, grid.zero_point, grid.low, grid.high)
-    pairs = [(milliseconds(fake_quantize, x, grid), milliseconds(fused, *arguments)) for _ in range(20)]
+    ways = partial(fake_quantize, x, grid), partial(fused, *arguments)
+    pairs = [[timed(way)[1] for way in ways] for _ in range(20)]
     ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
     print(f"  fake quantization of {tuple(x.shape)}: {ours:.2f} ms; PyTorch's fused operator {theirs:.2f} ms")
     if options.json:

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.networks import moving_frames, small_network
-from videoquant.calibration.sampling import calibration_runs, calibration_spans, cut, evenly, split
+from videoquant.calibration.sampling import (
+    calibration_runs,
+    calibration_spans,
+    cut,
+    evenly,
+    runs_and_rest,
+    split,
+    starts,
+)
 from videoquant.data.video import Frame
 from videoquant.schemes import Scheme
 
@@ -83,3 +91,16 @@ def test_samples_are_the_middles_of_equal_parts():
     assert evenly(range(100), 2) == [25, 75]
     assert evenly(range(9), 3) == [1, 4, 7]
     assert evenly(range(3), 5) == [0, 1, 2]
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 30), st.integers(0, 5))
+def test_runs_and_the_rest_are_the_clip(count, wanted, run, lead):
+    count += lead  # a clip holds a frame beyond the lead
+    runs, rest = runs_and_rest(count, wanted, run, lead)
+    assert sorted(i for span in [*runs, *rest] for i in span) == list(range(count))
+    assert sum(len(span) - lead for span in runs) == min(wanted, count - lead)
+    assert len(runs) == 1 or all(lead < len(span) <= lead + run for span in runs)
+
+
+def test_parts_begin_evenly():
+    assert starts(10, 3) == [0, 3, 6] and starts(2, 2) == [0, 1]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from videoquant.calibration.sampling import CALIBRATION_FRAMES, calibration_spans
+from videoquant.calibration.sampling import CALIBRATION_FRAMES, calibration_spans, runs_and_rest
 from videoquant.errors import DataError
 from videoquant.stopwatch import WARM_UP
 
@@ -37,14 +36,7 @@ def plan_spans(count: int, frames: int | None) -> Spans:
     if count <= WARM_UP:
         raise DataError(f"a clip of {count} frames is too short to time; it needs more than {WARM_UP}")
     wanted = frames or min(TIMED_FRAMES, max(1, count // 2))
-    parts = math.ceil(wanted / RUN)
-    run = RUN
-    if parts * (WARM_UP + RUN) > count:  # too short for runs of their own
-        parts, run = 1, min(wanted, count - WARM_UP)
-    starts = [i * count // parts for i in range(parts)]
-    lengths = [min(run, wanted - i * run) for i in range(parts)]
-    timed = [range(s, s + WARM_UP + n) for s, n in zip(starts, lengths, strict=True)]
-    free = [range(a.stop, end) for a, end in zip(timed, [*starts[1:], count], strict=True) if a.stop < end]
+    timed, free = runs_and_rest(count, wanted, RUN, WARM_UP)
     disjoint = sum(map(len, free)) >= CALIBRATION_FRAMES
     free = free if disjoint else [range(count)]
     ranges = calibration_spans(free, 1, CALIBRATION_FRAMES)

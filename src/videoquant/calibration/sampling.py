@@ -59,14 +59,34 @@ def split(count: int, frames: int | None, periods: Sequence[int]) -> Split:
         parts = math.ceil(frames / run)
         if count // parts >= run + max(periods):
             break
-    if parts * run > count:  # too short for runs of their own
-        parts, run = 1, frames
-    starts = [i * count // parts for i in range(parts)]
-    scored = [range(start, min(start + run, start + frames - i * run)) for i, start in enumerate(starts)]
-    free = [range(a.stop, end) for a, end in zip(scored, [*starts[1:], count], strict=True) if a.stop < end]
+    scored, free = runs_and_rest(count, frames, run)
     if not any(len(span) >= max(periods) for span in free):
         return Split(scored, scored, disjoint=False)
     return Split(scored, free)
+
+
+def runs_and_rest(count: int, wanted: int, run: int, lead: int = 0) -> tuple[list[range], list[range]]:
+    """`wanted` of `count` frames in runs of `run` that begin equal parts of the clip, and the spans between.
+
+    lead: frames of every run before those that are wanted. A clip too short for several runs has one.
+    """
+    parts = math.ceil(wanted / run)
+    if parts * (lead + run) > count:
+        parts, run = 1, min(wanted, count - lead)
+    begins = starts(count, parts)
+    runs = [range(begin, begin + lead + min(run, wanted - i * run)) for i, begin in enumerate(begins)]
+    rest = [range(a.stop, end) for a, end in zip(runs, [*begins[1:], count], strict=True) if a.stop < end]
+    return runs, rest
+
+
+def starts(count: int, parts: int) -> list[int]:
+    """Where equal parts of `count` items begin."""
+    return [i * count // parts for i in range(parts)]
+
+
+def whole(clip: Clip, live_frames: int) -> list[range]:
+    """All of a clip as one span: `live_frames` of a camera, which has no end."""
+    return [range(live_frames if clip.is_live else len(clip))]
 
 
 def calibration_runs(scheme: Scheme) -> int:
@@ -107,8 +127,7 @@ def calibration_clips(network: Network, source: Any, scheme: Scheme) -> list[lis
     if not isinstance(source, Iterable):
         raise DataError(f"calibration takes a clip or frames; got a {type(source).__name__}")
     if isinstance(source, Clip):
-        spans = [range(wanted * period if source.is_live else len(source))]
-        source = source.runs(calibration_spans(spans, period, wanted))
+        source = source.runs(calibration_spans(whole(source, wanted * period), period, wanted))
     return cut(network, source, period)
 
 

@@ -17,6 +17,7 @@ from videoquant.calibration.calibrate import walks
 from videoquant.calibration.sampling import (
     SCORED_FRAMES,
     calibration_runs,
+    whole,
 )
 from videoquant.cli.chips import ChipOption, say_fallbacks
 from videoquant.cli.compare_plan import (
@@ -151,7 +152,7 @@ def command(
     if score is not None and isinstance(source, LabelledClip):
         check_labels(source, plan.scored)
     other = open_clip(calibration) if calibration is not None else source
-    free = plan.free if other is source else [range(live_frames(wanted) if other.is_live else len(other))]
+    free = plan.free if other is source else whole(other, live_frames(wanted))
     sets = calibration_sets(other, free, wanted)
     if earlier:
         note(f"{report}: holds a report of {earlier}, which is replaced")

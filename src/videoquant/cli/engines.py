@@ -9,7 +9,7 @@ from typing import Annotated
 import torch
 import typer
 
-from videoquant.calibration.sampling import calibration_spans
+from videoquant.calibration.sampling import calibration_spans, whole
 from videoquant.cli.console import note, progress_bar
 from videoquant.comparison import AnyStream
 from videoquant.data.video import Clip
@@ -75,8 +75,7 @@ def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) ->
 
 def find_thresholds(plan: Plan, clip: Clip, budget: float | None, task: Task, threads: int) -> dict[str, int]:
     """The thresholds of mode bounded, found on a few runs of frames all over a clip."""
-    whole = [range(RUN * RUNS if clip.is_live else len(clip))]
-    frames = clip.runs(calibration_spans(whole, RUN, RUNS))
+    frames = clip.runs(calibration_spans(whole(clip, RUN * RUNS), RUN, RUNS))
     with progress_bar("finding thresholds", None) as advance:
         return calibrate_thresholds(
             plan, frames, BUDGET if budget is None else budget, task, advance, threads

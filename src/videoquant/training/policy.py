@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from videoquant.calibration.sampling import starts
 from videoquant.data.dataset import Dataset
 from videoquant.errors import CalibrationWarning, DataError
 from videoquant.models.loading import load
@@ -103,7 +104,7 @@ def train_policy(
     objective.warn_without_choice()
     if initial is not None:
         count = min(STATISTICS, len(dataset))
-        seen = [objective.pair(i * len(dataset) // count)[0] for i in range(count)]
+        seen = [objective.pair(i)[0] for i in starts(len(dataset), count)]
         load_folded(module, load(initial), torch.from_numpy(np.stack(seen)))
     setup = {
         "policy": {

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from videoquant.calibration.calibrate import calibrate
-from videoquant.calibration.sampling import calibration_runs
+from videoquant.calibration.sampling import calibration_runs, starts
 from videoquant.data.dataset import Dataset
 from videoquant.data.video import Clip
 from videoquant.errors import DataError, SchemeError
@@ -96,7 +96,7 @@ def starting_point(
     progress: called once per node of the network and walk (`calibration.calibrate.walks`).
     """
     count = min(len(objective), calibration_runs(scheme))
-    chosen = [i * len(objective) // count for i in range(count)]
+    chosen = starts(len(objective), count)
     random = np.random.default_rng([objective.recipe.seed, 0])
     clips = [objective.collate([objective.example(objective.pair(i), random)])[0][0] for i in chosen]
     return calibrate(network, scheme, [[frame[None] for frame in clip] for clip in clips], progress)
