@@ -1,5 +1,5 @@
 // The list of instruction sets: which kernels this build has, and which of them this CPU can run.
-#include "kernels.h"
+#include "dispatch.h"
 
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>

@@ -1,9 +1,6 @@
 // The kernels that an instruction set provides, as a table of functions. Each computes some output pixels of one
 // operator and runs the program on them.
 #pragma once
-#include <string>
-#include <vector>
-
 #include "memory.h"
 #include "types.h"
 
@@ -224,9 +221,5 @@ struct Kernels {
     // Runs dot products as fast as the instruction set can; returns how many multiply–accumulates. Not the reference.
     int64_t (*peak)(int64_t rounds) = nullptr;
 };
-
-// Those that this build has and this CPU can run, best first; the scalar reference is the last.
-const std::vector<const Kernels*>& available_kernels();
-const Kernels* find_kernels(const std::string& name);  // null where it is not among them
 
 }  // namespace vq

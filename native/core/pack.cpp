@@ -115,7 +115,7 @@ void pack_depthwise(Part& part, const int8_t* weight, int32_t channels, int32_t 
             const int8_t w = weight[int64_t(c) * kernel + t];
             flat[t * padded + c] = w;
             part.sums.as<int32_t>()[c] += w;
-            // Within 64 channels vector j holds channels 4j … 4j + 3 of each block of 16 (see depthwise_avx512.h).
+            // Within 64 channels vector j holds channels 4j … 4j + 3 of each block of 16 (see depthwise_u8s8_1x64_avx512.h).
             const int32_t in64 = c % 64, lane = in64 / 16, j = in64 % 16 / 4, i = in64 % 4;
             interleaved[int64_t(c / 64) * 256 * quads + t / 4 * 256 + j * 64 + lane * 16 + i * 4 + t % 4] = w;
         }

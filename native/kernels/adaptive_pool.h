@@ -1,4 +1,5 @@
-// Adaptive average pooling: windows that share the input out as evenly as whole pixels allow.
+// Adaptive average pooling, float32 added in float64, one pixel × 4 vectors of channels, any instruction set: windows
+// that share the input out as evenly as whole pixels allow.
 #pragma once
 #include "pixels.h"
 
@@ -26,4 +27,4 @@ static void adaptive_pool(const AdaptivePool& a, Pixels pixels) {
     });
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

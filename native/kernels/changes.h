@@ -1,7 +1,11 @@
-// Following what changed: the network's input into codes, maps of changes through windows, and lists of pixels.
+// Following what changed, any instruction set: the network's input (float32) into u8 codes, maps of changes (u16)
+// through windows, and lists of pixels. Loops that compilers turn into vectors; one pixel at a time where they cannot.
 #pragma once
+#include "program.h"
 
 namespace vq::VQ_ISA {
+
+static_assert(lanes >= 4, "a pixel of the input is one vector");
 
 static bool finite(const float* values, int64_t count) {
     uint32_t largest = 0;  // NaN and infinity have the largest exponent
@@ -94,4 +98,4 @@ static void quantize_input(const Map& map, Pixels pixels) {
     }
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

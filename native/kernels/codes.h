@@ -1,7 +1,11 @@
-// The commonest program by far, an activation's clamp and then codes, as one step of its own.
+// An activation's clamp and then codes, float32 to u8, as one step of its own: what the quick ways of AVX2 and AVX-512
+// have in common.
 #pragma once
+#include "program.h"
 
 namespace vq::VQ_ISA {
+
+static_assert(64 % lanes == 0, "a bit for each of 64 channels");
 
 // min(max(x, lo), hi) · inverse = min(max(x · inverse, lo · inverse), hi · inverse) to the last bit, because rounding
 // keeps order: so a clamp joins the clamp of the grid.
@@ -87,4 +91,4 @@ inline __attribute__((always_inline)) void fetch_codes(const Codes& codes, int64
     if (codes.track.changes) __builtin_prefetch(codes.track.delta + pixel * codes.stride + c0, 1);
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

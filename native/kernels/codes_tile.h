@@ -1,6 +1,9 @@
-// Tiles of values become codes, by what codes_avx2.h or codes_avx512.h do with vectors.
+// Tiles of 16 pixels × 64 channels of accumulators or values become u8 codes, with what VQ_CODES does with vectors. One
+// decision for the whole tile: whether codes are followed, whether S is added or staged.
 #pragma once
 #include <type_traits>
+
+#include VQ_CODES
 
 namespace vq::VQ_ISA {
 
@@ -59,4 +62,4 @@ inline bool store_tile_codes(const Step& step, const float* tile, const int32_t*
     return true;
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

@@ -1,6 +1,10 @@
-// Depthwise int8 convolution by indirection: addresses of the taps of every output pixel, channels in vectors.
+// Depthwise convolution by indirection, u8 codes × s8 weights into s32, one pixel × 4 vectors of channels, any
+// instruction set: the way of those without products of their own for it, and of what their own ways leave out (Dense +
+// Sparse, more than 64 taps).
 #pragma once
 #include <cstddef>
+
+#include "program.h"
 
 namespace vq::VQ_ISA {
 
@@ -102,4 +106,4 @@ static void depthwise(const Depthwise& conv, Pixels pixels) {
     }
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

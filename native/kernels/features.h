@@ -1,5 +1,7 @@
-// What features of a value are made of: sums in 64 lanes, and the values between two others.
+// What features of a value are made of, float32, any instruction set: sums in 64 lanes of float64, the values between
+// two others, and sorting few.
 #pragma once
+#include "isa.h"
 
 namespace vq::VQ_ISA {
 

@@ -1,5 +1,6 @@
-// Convolution in floating point, for the layers that a scheme leaves unquantized. At most `float_chunk` products are
-// added in float32, and those sums in float64.
+// Convolution in floating point, one pixel × 4 vectors of channels, any instruction set, for the layers that a scheme
+// leaves unquantized. At most `float_chunk` products are added in float32, and those sums in float64: errors do not
+// grow with the layer.
 #pragma once
 #include "pixels.h"
 
@@ -61,4 +62,4 @@ static void float_conv(const FloatConv& a, Pixels pixels) {
     });
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

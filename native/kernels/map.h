@@ -1,4 +1,4 @@
-// Operators that hand each pixel of their input to the program: map and dequantize.
+// Operators that hand each pixel of their input to the program: map (float32) and dequantize (u8), any instruction set.
 #pragma once
 #include "pixels.h"
 
@@ -38,4 +38,4 @@ static void dequantize(const Dequantize& a, Pixels pixels) {
     }
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

@@ -1,4 +1,4 @@
-// Rearrangements: concat, slice, pad and pixel shuffle.
+// Rearrangements of float32 values: concat, slice, pad and pixel shuffle, one pixel at a time, any instruction set.
 #pragma once
 #include "pixels.h"
 
@@ -98,4 +98,4 @@ static void move(const Move& a, Pixels pixels) {
     }
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

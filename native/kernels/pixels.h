@@ -1,5 +1,7 @@
-// How the kernels go through output pixels, and through the channels of one.
+// How the kernels for float32 go through output pixels, and through the channels of one, any instruction set. Where few
+// channels would leave vectors empty, pixels share them.
 #pragma once
+#include "program.h"
 
 namespace vq::VQ_ISA {
 
@@ -148,4 +150,4 @@ inline Span taps_inside(int32_t start, int32_t count, int32_t dilation, int32_t 
     return t;
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

@@ -1,5 +1,7 @@
-// Depthwise convolution many pixels at a time, so that weights stay in registers or in the nearest cache.
+// Depthwise convolution many pixels at a time, so that weights stay in registers or in the nearest cache: where the
+// windows of up to 128 pixels lie.
 #pragma once
+#include "depthwise.h"
 
 namespace vq::VQ_ISA {
 
@@ -95,4 +97,4 @@ inline void by_places(const Depthwise& conv, const Window& window, Pixels pixels
     work(edges.places);
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

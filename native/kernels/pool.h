@@ -1,4 +1,5 @@
-// Max and average pooling, of a window or of the whole map.
+// Max and average pooling of a window or of the whole map, float32 (averages add in float64), one pixel × 4 vectors of
+// channels, any instruction set.
 #pragma once
 #include "pixels.h"
 
@@ -49,4 +50,4 @@ static void pool(const Pool& a, Pixels pixels) {
     });
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

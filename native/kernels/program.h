@@ -1,9 +1,15 @@
-// The fused program: what happens to the values of one output pixel after its operator.
+// The fused program: what happens to the float32 values of one output pixel after its operator, up to 4 vectors at a
+// time, any instruction set. Fused: between two steps a value stays in its register.
 #pragma once
 #include <cmath>
 #include <cstring>
 
+#include "isa.h"
+#include VQ_VECTORS
+
 namespace vq::VQ_ISA {
+
+static_assert(lanes >= 4 && 16 % lanes == 0, "16 channels are whole vectors; groups of 4 channels do not cross them");
 
 // e^x to about one unit in the last place, in operations that vectorise and round the same everywhere.
 inline float exponential(float x) {
@@ -212,4 +218,4 @@ inline __attribute__((always_inline)) void run_pixel(const Program& program, int
     }
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

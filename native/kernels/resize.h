@@ -1,4 +1,4 @@
-// Resizing, bilinear and nearest, with PyTorch's coordinates.
+// Resizing, bilinear and nearest, float32, one pixel at a time, any instruction set; with PyTorch's coordinates.
 #pragma once
 #include "pixels.h"
 
@@ -62,4 +62,4 @@ static void resize(const Resize& a, Pixels pixels) {
     else resize_bilinear(a, pixels);
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

@@ -1,4 +1,5 @@
-// Softmax over the channels of each pixel: e^(x − max) / Σ e^(x − max).
+// Softmax over the channels of each pixel, float32, any instruction set: e^(x − max) / Σ e^(x − max), the sum in
+// float64.
 #pragma once
 #include "pixels.h"
 
@@ -31,4 +32,4 @@ static void softmax(const Softmax& a, Pixels pixels) {
     }
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

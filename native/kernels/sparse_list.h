@@ -1,7 +1,11 @@
-// Staged elements become a list.
+// Staged elements of Dense + Sparse become a list, up to 8 of a pixel at a time, any instruction set.
 #pragma once
+#include "isa.h"
+#include VQ_VECTORS
 
 namespace vq::VQ_ISA {
+
+static_assert(copied_at_once >= few_elements, "those that lie close together are copied at once");
 
 static void copy_sparse(const SparseCopy& a, int64_t first, int64_t last) {
     uint32_t column = uint32_t(first % a.w);
@@ -16,4 +20,4 @@ static void copy_sparse(const SparseCopy& a, int64_t first, int64_t last) {
     }
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

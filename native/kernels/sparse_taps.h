@@ -1,9 +1,14 @@
-// What the sparse part of a convolution's input adds. A window holds few elements, and how many differs from pixel to
-// pixel: in loops over windows a CPU would mostly go the wrong way. So the loops are over the elements that a run of
-// pixels sees, and each adds its share to the sums of the pixel that it meets.
+// What the sparse part of a convolution's input adds, float32, up to 64 channels in vectors, any instruction set. A
+// window holds few elements, and how many differs from pixel to pixel: in loops over windows a CPU would mostly go the
+// wrong way. So the loops are over the elements that a run of pixels sees, and each adds its share to the sums of the
+// pixel that it meets.
 #pragma once
+#include "isa.h"
+#include VQ_VECTORS
 
 namespace vq::VQ_ISA {
+
+static_assert(16 % lanes == 0, "16 channels are whole vectors");
 
 // As sparse_sums, for n pixels side by side, the first one's tap (0, 0) at (y, x); without S the sums stay as they are.
 template <int V>
@@ -56,4 +61,4 @@ static __attribute__((noinline)) bool sparse_sums(const Conv& conv, const Block&
     return any;
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

@@ -1,8 +1,22 @@
 // The kernels that every instruction set has, in the fields of their names. What is called here and does not exist does
-// not compile; a field that is forgotten here is found by tests/test_kernels.cpp. Computed by the compiler: no code runs
-// before a CPU is known to understand it.
+// not compile; a field that is forgotten here is found by tests/test_kernels.cpp. Computed by the compiler: no code
+// runs before a CPU is known to understand it.
 #pragma once
 #include "../core/kernels.h"
+#ifdef VQ_VECTORS  // the scalar reference, which has none, includes its own
+#include "adaptive_pool.h"
+#include "changes.h"
+#include "conv.h"
+#include "depthwise.h"
+#include "features.h"
+#include "float_conv.h"
+#include "map.h"
+#include "move.h"
+#include "pool.h"
+#include "resize.h"
+#include "softmax.h"
+#include "sparse_list.h"
+#endif
 
 namespace vq::VQ_ISA {
 
@@ -31,4 +45,4 @@ constexpr Kernels common_kernels(const char* name) {
     return k;
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

@@ -1,6 +1,10 @@
-// The addresses of what an output pixel of a convolution reads.
+// The addresses of what an output pixel of a convolution reads, u8: convolution by indirection, so that any set of
+// pixels costs its share, and nothing is copied into columns.
 #pragma once
 #include <cstddef>
+
+#include "isa.h"
+#include VQ_CODES
 
 namespace vq::VQ_ISA {
 
@@ -128,4 +132,4 @@ struct Taps {
     }
 };
 
-}  // namespace
+}  // namespace vq::VQ_ISA

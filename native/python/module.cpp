@@ -14,6 +14,7 @@
 
 #include "../core/arithmetic.h"
 #include "../core/ceiling.h"
+#include "../core/dispatch.h"
 #include "../core/session.h"
 #include "parse.h"
 

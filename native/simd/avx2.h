@@ -1,9 +1,14 @@
-// Vectors of AVX2: 8 lanes.
+// Vectors of AVX2: 8 lanes of 32 bits.
 #pragma once
 #include <immintrin.h>
 #include <cstdint>
 
-namespace vq::avx2 {
+#include "../kernels/isa.h"
+#if !defined(__AVX2__)
+#error "for AVX2: compile with -mavx2"
+#endif
+
+namespace vq::VQ_ISA {
 
 constexpr int lanes = 8;
 
@@ -74,4 +79,7 @@ inline unsigned mask_outside(F32 x, const Outside& outside) {
                                                     _mm256_cmp_ps(x.v, _mm256_set1_ps(outside.bottom), _CMP_LT_OQ))));
 }
 
-}  // namespace vq::avx2
+}  // namespace vq::VQ_ISA
+
+#include "outside.h"
+#include "track.h"

@@ -1,9 +1,14 @@
-// Vectors of AVX-512 with VNNI: 16 lanes.
+// Vectors of AVX-512: 16 lanes of 32 bits.
 #pragma once
 #include <immintrin.h>
 #include <cstdint>
 
-namespace vq::avx512 {
+#include "../kernels/isa.h"
+#if !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__)
+#error "for AVX-512 with BW, VL and DQ"
+#endif
+
+namespace vq::VQ_ISA {
 
 constexpr int lanes = 16;
 
@@ -161,4 +166,4 @@ inline uint32_t changed_groups(const int8_t* delta, int groups) {
     return _mm512_test_epi32_mask(_mm512_loadu_si512(delta), _mm512_set1_epi32(-1)) & ((1u << groups) - 1);
 }
 
-}  // namespace vq::avx512
+}  // namespace vq::VQ_ISA

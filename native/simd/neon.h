@@ -1,10 +1,12 @@
-// Vectors of Arm's NEON: 4 lanes.
+// Vectors of Arm's NEON: 4 lanes of 32 bits.
 #pragma once
 #include <arm_neon.h>
 #include <cstddef>
 #include <cstdint>
 
-namespace vq::neon {
+#include "../kernels/isa.h"
+
+namespace vq::VQ_ISA {
 
 constexpr int lanes = 4;
 
@@ -77,4 +79,7 @@ inline void store_bytes(uint8_t* p, I32 a, int n) {
     else __builtin_memcpy(p, &four, std::size_t(n));
 }
 
-}  // namespace vq::neon
+}  // namespace vq::VQ_ISA
+
+#include "outside.h"
+#include "track.h"

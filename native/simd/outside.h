@@ -1,5 +1,7 @@
 // The sparse part of Dense + Sparse in plain C++, for the instruction sets that have no better.
 #pragma once
+#include "../kernels/isa.h"
+#include VQ_VECTORS
 
 namespace vq::VQ_ISA {
 
@@ -79,4 +81,4 @@ inline int outside_elements(F32 x, F32 dense, const Outside& outside, int n, int
     return count;
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

@@ -1,7 +1,9 @@
-// Vectors of plain C++, which any compiler turns into what the target has: 8 lanes.
+// Vectors of plain C++, which any compiler turns into what the target has: 8 lanes of 32 bits.
 #pragma once
 #include <cmath>
 #include <cstdint>
+
+#include "../kernels/isa.h"
 
 namespace vq::VQ_ISA {
 
@@ -64,4 +66,7 @@ inline I32 round_to_int(F32 a) {
 }
 inline void store_bytes(uint8_t* p, I32 a, int n) { for (int i = 0; i < n; i++) p[i] = uint8_t(a.v[i]); }
 
-}  // namespace
+}  // namespace vq::VQ_ISA
+
+#include "outside.h"
+#include "track.h"

@@ -1,5 +1,7 @@
 // `track_bytes` and `track_run` in plain C++, for the instruction sets that have no better.
 #pragma once
+#include "../kernels/isa.h"
+#include VQ_VECTORS
 
 namespace vq::VQ_ISA {
 
@@ -57,4 +59,4 @@ inline uint32_t changed_groups(const int8_t* delta, int groups) {
     return mask;
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

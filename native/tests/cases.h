@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 
+#include "../core/dispatch.h"
 #include "../core/kernels.h"
 #include "../core/plan.h"
 #include "world.h"

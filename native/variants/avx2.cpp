@@ -1,25 +1,13 @@
 // The kernels for AVX2.
 #define VQ_ISA avx2
-#include "../core/kernels.h"
-#include "../simd/avx2.h"
-#include "../simd/track.h"
-#include "../simd/outside.h"
-#include "../kernels/program.h"
-#include "../kernels/codes.h"
-#include "../kernels/codes_avx2.h"
-#include "../kernels/codes_tile.h"
-#include "../kernels/gemm_avx2.h"
-#include "../kernels/sparse_taps.h"
-#include "../kernels/conv.h"
-#include "../kernels/winograd_avx2.h"
-#include "../kernels/depthwise.h"
-#include "../kernels/depthwise_avx2.h"
-#include "../kernels/others.h"
-#include "../kernels/changes.h"
-#include "../kernels/changes_avx2.h"
-#include "../kernels/features.h"
-#include "../kernels/features_avx2.h"
+#define VQ_VECTORS "../simd/avx2.h"
+#define VQ_CODES "../kernels/codes_f32u8_1x32_avx2.h"
+#define VQ_PRODUCTS "../kernels/gemm_u8s8_6x16_avx2.h"
+#include "../kernels/between_f32_8_avx2.h"
+#include "../kernels/depthwise_u8s8_1x32_avx2.h"
+#include "../kernels/input_f32u8_8x3_avx2.h"
 #include "../kernels/table.h"
+#include "../kernels/winograd_u8s8_2x2_avx2.h"
 
 namespace vq {
 

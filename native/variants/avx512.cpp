@@ -1,21 +1,12 @@
 // The kernels for AVX-512 with VNNI.
 #define VQ_ISA avx512
-#include "../core/kernels.h"
-#include "../simd/avx512.h"
-#include "../kernels/program.h"
-#include "../kernels/codes.h"
-#include "../kernels/codes_avx512.h"
-#include "../kernels/codes_tile.h"
-#include "../kernels/gemm_avx512.h"
-#include "../kernels/sparse_taps.h"
-#include "../kernels/conv.h"
-#include "../kernels/depthwise.h"
-#include "../kernels/depthwise_avx512.h"
-#include "../kernels/others.h"
-#include "../kernels/changes.h"
-#include "../kernels/changes_avx512.h"
-#include "../kernels/features.h"
-#include "../kernels/features_avx512.h"
+#define VQ_VECTORS "../simd/avx512.h"
+#define VQ_CODES "../kernels/codes_f32u8_1x64_avx512.h"
+#define VQ_PRODUCTS "../kernels/gemm_u8s8_6x64_avx512.h"
+#include "../kernels/between_f32_16_avx512.h"
+#include "../kernels/depthwise_u8s8_1x64_avx512.h"
+#include "../kernels/input_f32u8_16x3_avx512.h"
+#include "../kernels/split_u16_16_avx512.h"
 #include "../kernels/table.h"
 
 namespace vq {

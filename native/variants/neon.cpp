@@ -1,18 +1,8 @@
 // The kernels for Arm NEON with dot products.
 #define VQ_ISA neon
-#include "../core/kernels.h"
-#include "../simd/neon.h"
-#include "../simd/track.h"
-#include "../simd/outside.h"
-#include "../kernels/program.h"
-#include "../kernels/codes_generic.h"
-#include "../kernels/gemm_neon.h"
-#include "../kernels/sparse_taps.h"
-#include "../kernels/conv.h"
-#include "../kernels/depthwise.h"
-#include "../kernels/others.h"
-#include "../kernels/changes.h"
-#include "../kernels/features.h"
+#define VQ_VECTORS "../simd/neon.h"
+#define VQ_CODES "../kernels/codes_none.h"
+#define VQ_PRODUCTS "../kernels/gemm_u8s8_6x16_neon.h"
 #include "../kernels/table.h"
 
 namespace vq {

@@ -1,18 +1,8 @@
 // The kernels in plain C++, for any CPU.
 #define VQ_ISA portable
-#include "../core/kernels.h"
-#include "../simd/portable.h"
-#include "../simd/track.h"
-#include "../simd/outside.h"
-#include "../kernels/program.h"
-#include "../kernels/codes_generic.h"
-#include "../kernels/gemm_generic.h"
-#include "../kernels/sparse_taps.h"
-#include "../kernels/conv.h"
-#include "../kernels/depthwise.h"
-#include "../kernels/others.h"
-#include "../kernels/changes.h"
-#include "../kernels/features.h"
+#define VQ_VECTORS "../simd/portable.h"
+#define VQ_CODES "../kernels/codes_none.h"
+#define VQ_PRODUCTS "../kernels/gemm_u8s8_1x64_portable.h"
 #include "../kernels/table.h"
 
 namespace vq {

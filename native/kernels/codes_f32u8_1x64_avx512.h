@@ -1,8 +1,15 @@
-// The commonest program by far, an activation's clamp and then codes, without the general program's passes: 64
-// channels at a time, and where a stream follows changes, compared as bytes.
+// Float32 values to u8 codes, one pixel × 64 channels at a time, AVX-512: the commonest program by far, an activation's
+// clamp and then codes, without the general program's passes over a tile in memory. Where a stream follows changes,
+// codes are compared as bytes, 64 at a time.
 #pragma once
+#include "codes.h"
+#if !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__)
+#error "for AVX-512 with BW, VL and DQ"
+#endif
 
-namespace vq::avx512 {
+namespace vq::VQ_ISA {
+
+static_assert(lanes == 16, "a vector of codes is made of 4 vectors of 16 values");
 
 inline void store_all(void* to, __m512i bytes) { _mm512_store_si512(to, bytes); }
 
@@ -123,4 +130,6 @@ static __attribute__((noinline)) void store_tile_of(const Codes& codes, const in
     if (Staged) stage_few(codes, masks, values, pixels, m, b.first);
 }
 
-}  // namespace vq::avx512
+}  // namespace vq::VQ_ISA
+
+#include "codes_tile.h"

@@ -1,7 +1,15 @@
-// Selection with AVX2: 8 values at a time, those that are wanted moved together.
+// The float32 values between two others, 8 at a time, AVX2: those that are wanted move together by a table of
+// permutations, without a branch for each, which a CPU would guess wrong every other time.
 #pragma once
+#include "isa.h"
+#include VQ_VECTORS
+#if !defined(__AVX2__)
+#error "for AVX2: compile with -mavx2"
+#endif
 
-namespace vq::avx2 {
+namespace vq::VQ_ISA {
+
+static_assert(lanes == 8, "a row of the table moves 8 values");
 
 // Row m: the places of m's bits, in order.
 struct Places8 {
@@ -38,4 +46,4 @@ static void between_vector(const float* values, int64_t count, int32_t low, int3
     found_count = inside, below = less;
 }
 
-}  // namespace vq::avx2
+}  // namespace vq::VQ_ISA

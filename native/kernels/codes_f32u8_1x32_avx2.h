@@ -1,8 +1,15 @@
-// The commonest program by far, an activation's clamp and then codes, without the general program's passes: 32
-// channels at a time, and where a stream follows changes, compared as bytes.
+// Float32 values to u8 codes, one pixel × 32 channels at a time, AVX2: the commonest program by far, an activation's
+// clamp and then codes, without the general program's passes over a tile in memory. Where a stream follows changes,
+// codes are compared as bytes, 32 at a time.
 #pragma once
+#include "codes.h"
+#if !defined(__AVX2__)
+#error "for AVX2: compile with -mavx2"
+#endif
 
-namespace vq::avx2 {
+namespace vq::VQ_ISA {
+
+static_assert(lanes == 8, "a vector of codes is made of 4 vectors of 8 values");
 
 inline void store_all(void* to, __m256i bytes) { _mm256_store_si256(static_cast<__m256i*>(to), bytes); }
 
@@ -132,4 +139,6 @@ static __attribute__((noinline)) void store_tile_of(const Codes& codes, const in
     if (Staged) stage_few(codes, masks, values, pixels, m, b.first);
 }
 
-}  // namespace vq::avx2
+}  // namespace vq::VQ_ISA
+
+#include "codes_tile.h"

@@ -1,5 +1,7 @@
-// The inner loops of convolution in plain C++.
+// The products of convolution: u8 codes × s8 weights into s32, one pixel × up to 64 channels, plain C++ for any CPU.
+// The compiler makes vectors of the loop over channels.
 #pragma once
+#include "isa.h"
 
 namespace vq::VQ_ISA {
 
@@ -63,4 +65,4 @@ static int64_t peak(int64_t rounds) {
     return rounds * pixels * channels * inputs;
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

@@ -1,9 +1,16 @@
-// Depthwise int8 convolution with VNNI: the bytes of 4 taps are interleaved, so that one vpdpbusd adds 4 taps of 16
-// channels; 64 channels at a time, whole runs of pixels with the weights in registers.
+// Depthwise convolution: u8 codes × s8 weights into s32, one pixel × 64 channels in registers (2 × 32 or 4 × 16 where
+// there are fewer), AVX-512 VNNI. The bytes of 4 taps are interleaved, so that one vpdpbusd adds 4 taps of 16 channels;
+// whole runs of pixels keep the weights of up to 12 taps in registers.
 #pragma once
 #include "places.h"
+#include VQ_CODES
+#if !defined(__AVX512VNNI__)
+#error "for AVX-512 with VNNI"
+#endif
 
-namespace vq::avx512 {
+namespace vq::VQ_ISA {
+
+static_assert(lanes == 16, "an accumulator holds 16 channels");
 
 // One step of 4 taps for 64 channels: acc[j] lane-block L holds channels 16·L + 4·j … + 3.
 inline __attribute__((always_inline)) void four_taps(__m512i a, __m512i b, __m512i c, __m512i d, const __m512i* weight,
@@ -152,4 +159,4 @@ static void depthwise_vnni(const Depthwise& conv, Pixels pixels) {
     });
 }
 
-}  // namespace vq::avx512
+}  // namespace vq::VQ_ISA

@@ -1,7 +1,17 @@
-// The inner loops of convolution for AVX-512 VNNI: M pixels × V·16 channels in registers.
+// The products of convolution: u8 codes × s8 weights into s32, AVX-512 VNNI. In registers: 6 pixels × 64 channels, 8 ×
+// 48, 12 × 32 or 12 × 16. One vpdpbusd multiplies 4 bytes for 16 channels and adds them, exactly; 6 × 64 takes 4 loads
+// of weights and 6 broadcasts for 24 products, so that loads do not limit. On Zen 4 these loops run at 94% of the
+// measured ceiling in ResNet-18, and at 81% in DDRNet-23-slim.
 #pragma once
+#include "isa.h"
+#include VQ_VECTORS
+#if !defined(__AVX512VNNI__)
+#error "for AVX-512 with VNNI"
+#endif
 
-namespace vq::avx512 {
+namespace vq::VQ_ISA {
+
+static_assert(lanes == 16, "an accumulator holds 16 channels");
 
 // As many pixels as leave registers for the weights and one broadcast: at most 24 accumulators.
 constexpr int tile_pixels[5] = {0, 12, 12, 8, 6};
@@ -105,4 +115,4 @@ static int64_t peak(int64_t rounds) {
     return rounds * count * 64;
 }
 
-}  // namespace vq::avx512
+}  // namespace vq::VQ_ISA

@@ -1,9 +1,16 @@
-// Depthwise int8 convolution for AVX2: two taps of 16 channels are widened and interleaved, so that one vpmaddwd adds
-// both for 8 channels.
+// Depthwise convolution: u8 codes × s8 weights into s32, one pixel × 32 channels in registers (two pixels where there
+// are 8 or fewer), AVX2. Two taps of 16 channels are widened and interleaved, so that one vpmaddwd adds both for 8
+// channels; whole runs of pixels keep the widened weights in the nearest cache.
 #pragma once
 #include "places.h"
+#include VQ_CODES
+#if !defined(__AVX2__)
+#error "for AVX2: compile with -mavx2"
+#endif
 
-namespace vq::avx2 {
+namespace vq::VQ_ISA {
+
+static_assert(lanes == 8, "an accumulator holds 8 channels");
 
 // The weights of 16 · N channels: for two taps and 16 channels 32 numbers, interleaved as the inputs are.
 // load(tap, k): the 16 bytes of a tap from channel 16 · k on.
@@ -126,4 +133,4 @@ static void depthwise_pairs(const Depthwise& conv, Pixels pixels) {
     });
 }
 
-}  // namespace vq::avx2
+}  // namespace vq::VQ_ISA

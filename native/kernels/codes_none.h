@@ -1,5 +1,6 @@
-// No special path for codes: the general program does.
+// Codes, for the instruction sets without a quick way to them: the general program (program.h) does.
 #pragma once
+#include "isa.h"
 
 namespace vq::VQ_ISA {
 
@@ -18,4 +19,4 @@ inline bool store_tile_codes(const Step&, const float*, const int32_t*, int, int
     return false;
 }
 
-}  // namespace
+}  // namespace vq::VQ_ISA

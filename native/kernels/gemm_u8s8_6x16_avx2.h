@@ -1,9 +1,17 @@
-// The inner loops of convolution for AVX2: M pixels × 16 channels in registers. Bytes are widened to 16 bits and
-// multiplied and added in pairs (vpmaddwd), which is exact; vpmaddubsw would saturate. Weights are widened once and
-// for all, inputs once for all channels of a block.
+// The products of convolution: u8 codes × s8 weights into s32, 6 pixels × 16 channels in registers, AVX2. Bytes are
+// widened to 16 bits and multiplied and added in pairs (vpmaddwd), which is exact; vpmaddubsw, which needs 3 steps
+// where this needs 4, saturates. Weights are widened once and for all, inputs once for all channels of a block, which
+// made convolutions 1.3 times faster when it was done.
 #pragma once
+#include "isa.h"
+#include VQ_VECTORS
+#if !defined(__AVX2__)
+#error "for AVX2: compile with -mavx2"
+#endif
 
-namespace vq::avx2 {
+namespace vq::VQ_ISA {
+
+static_assert(lanes == 8, "an accumulator holds 8 channels");
 
 // 12 accumulators, 2 vectors of weights, a broadcast and a product: all 16 registers.
 constexpr int at_once = 6;
@@ -194,4 +202,4 @@ static int64_t peak(int64_t rounds) {
     return rounds * count * 16;
 }
 
-}  // namespace vq::avx2
+}  // namespace vq::VQ_ISA

@@ -1,7 +1,15 @@
-// Selection with AVX-512: 16 values at a time, those that are wanted moved together.
+// The float32 values between two others, 16 at a time, AVX-512: those that are wanted move together by a compressing
+// store, without a branch for each, which a CPU would guess wrong every other time.
 #pragma once
+#include "isa.h"
+#include VQ_VECTORS
+#if !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__)
+#error "for AVX-512 with BW, VL and DQ"
+#endif
 
-namespace vq::avx512 {
+namespace vq::VQ_ISA {
+
+static_assert(lanes == 16, "a vector holds 16 values");
 
 static void between_vector(const float* values, int64_t count, int32_t low, int32_t high, float* found,
                            int64_t& found_count, int64_t& below) {
@@ -21,4 +29,4 @@ static void between_vector(const float* values, int64_t count, int32_t low, int3
     found_count = inside, below = less;
 }
 
-}  // namespace vq::avx512
+}  // namespace vq::VQ_ISA

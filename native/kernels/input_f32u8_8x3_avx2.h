@@ -1,7 +1,15 @@
-// The network's input into codes with AVX2: 8 pixels of 3 channels at a time.
+// The network's input, float32 to u8 codes, 8 pixels of 3 channels at a time, AVX2: pixels of 3 channels would leave 5
+// of 8 lanes empty, in the largest map there is.
 #pragma once
+#include "changes.h"
+#include VQ_CODES
+#if !defined(__AVX2__)
+#error "for AVX2: compile with -mavx2"
+#endif
 
-namespace vq::avx2 {
+namespace vq::VQ_ISA {
+
+static_assert(lanes == 8, "two pixels a vector");
 
 static void quantize_input_vector(const Map& map, Pixels pixels) {
     const Step& step = map.program.steps[0];
@@ -30,4 +38,4 @@ static void quantize_input_vector(const Map& map, Pixels pixels) {
     if (i < pixels.end) quantize_input(map, {nullptr, i, pixels.end});
 }
 
-}  // namespace vq::avx2
+}  // namespace vq::VQ_ISA

@@ -1,7 +1,16 @@
-// The inner loops of convolution for Arm's dot product: M pixels × 16 channels in registers.
+// The products of convolution: u8 codes × s8 weights into s32, 6 pixels × 16 channels in registers, Arm with dot
+// products. One sdot multiplies 4 bytes for 4 channels and adds them, exactly. Not timed: no Arm machine was at hand;
+// the tile is what 32 registers hold.
 #pragma once
+#include "isa.h"
+#include VQ_VECTORS
+#if !defined(__ARM_FEATURE_DOTPROD)
+#error "for Arm with dot products: compile with -march=armv8.2-a+dotprod"
+#endif
 
-namespace vq::neon {
+namespace vq::VQ_ISA {
+
+static_assert(lanes == 4, "an accumulator holds 4 channels");
 
 // 24 accumulators, 4 vectors of weights and one broadcast leave 3 of the 32 registers.
 constexpr int tile_pixels[5] = {0, 6, 6, 6, 6};
@@ -97,4 +106,4 @@ static int64_t peak(int64_t rounds) {
     return rounds * count * 16;
 }
 
-}  // namespace vq::neon
+}  // namespace vq::VQ_ISA
