@@ -3,10 +3,10 @@
     python benchmarks/two_versions.py BEFORE AFTER [--models FOLDER] [--video CLIP] [--rounds N]
 
 BEFORE, AFTER: the Python of an environment each, with a version installed. The networks are PoseNet and
-pose_landmark of FOLDER, DDRNet-23-slim and ResNet-18 with random weights, all at w8a8; each is calibrated once,
-by BEFORE, and both versions run its file. In every round each version runs `frame` and, where the network reads
-the clip, `exact`, one after the other, with two threads; of each stream's frames the median counts. Printed is
-the ratio AFTER / BEFORE of the rounds' medians, and their range: below 1 the change made it faster.
+pose_landmark of FOLDER, DDRNet-23-slim and ResNet-18 with random weights, all at w8a8; each is calibrated
+once, by BEFORE, and both versions run its file. In every round each version runs `frame`, and the first two
+networks `exact` too, one after the other, with two threads; the median of a stream's frames counts. Printed
+is the ratio AFTER / BEFORE of the rounds' medians, and their range: below 1 the change made it faster.
 """
 
 import argparse
