@@ -51,8 +51,9 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
     from videoquant.ranges.estimators import MSE as MSE
     from videoquant.ranges.estimators import MinMax as MinMax
     from videoquant.ranges.estimators import Quantile as Quantile
+    from videoquant.runtime.integer_network import IntegerNetwork as IntegerNetwork
+    from videoquant.runtime.integer_network import load_plan as load_plan
     from videoquant.runtime.plan import Plan as Plan
-    from videoquant.runtime.plan import load_plan as load_plan
     from videoquant.schemes import Scheme as Scheme
     from videoquant.simulate.quantized import QuantizedNetwork as QuantizedNetwork
     from videoquant.simulate.stream import Stream as Stream
@@ -83,7 +84,8 @@ _HOMES = {
         "videoquant.network.graph": ("Network", "Node"),
         "videoquant.network.preprocessing": ("Preprocessing",),
         "videoquant.ranges.estimators": ("ACIQ", "MSE", "MinMax", "Quantile"),
-        "videoquant.runtime.plan": ("Plan", "load_plan"),
+        "videoquant.runtime.integer_network": ("IntegerNetwork", "load_plan"),
+        "videoquant.runtime.plan": ("Plan",),
         "videoquant.schemes": ("Scheme",),
         "videoquant.simulate.quantized": ("QuantizedNetwork",),
         "videoquant.simulate.stream": ("Stream",),

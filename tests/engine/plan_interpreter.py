@@ -1,17 +1,31 @@
-"""The twin of the native engine: runs a plan's spec step by step in plain NumPy and PyTorch (docs/plan.md).
+"""The twin of the native engine: runs a plan step by step in plain NumPy and PyTorch (docs/plan.md).
 
 It has the session's interface, so that a `Stream` runs on it; and no speed.
 """
+
+from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from videoquant.engine.tables import unsigned
-from videoquant.ranges.estimators import MinMax, Threshold
+from videoquant.errors import NetworkError
 from videoquant.ranges.features import features
-from videoquant.ranges.predictor import Predictor
-from videoquant.simulate.activations import PredictedGrid
+from videoquant.ranges.grid import Grid
+from videoquant.runtime.plan_spec import read_program
+from videoquant.runtime.program import (
+    CodeGrid,
+    Combine,
+    MeasuredRange,
+    Slot,
+    Store,
+    StoreCodes,
+    StoreResidual,
+    StoreValues,
+)
+from videoquant.runtime.ranges import unsigned
+from videoquant.typed_json import read
 
 
 def nchw(x):
@@ -22,32 +36,29 @@ def nhwc(x):
     return np.ascontiguousarray(x[0].permute(1, 2, 0).numpy())
 
 
-def predicted_grid(grid, names, found):
-    """The grid of a range update, as the simulation predicts it."""
-    low, high = grid["low"], grid["high"]
-    predictor = Predictor(
-        "x", names, (low[0], high[0]), (low[1], high[1]), tuple(low[2:]), tuple(high[2:]), (0.0, 1.0), 1.0
-    )
-    estimator = Threshold(0.01) if grid["dense"] else MinMax()
-    return PredictedGrid(predictor, estimator, grid["bits"], grid["symmetric"]).grid(None, {"x": found})
-
-
 class Interpreter:
     """A session: slots hold arrays h×w×c; `run` writes them."""
 
-    def __init__(self, spec):
-        assert spec["version"] == 2
-        self.spec = spec
-        self.grids = [dict(grid) for grid in spec["grids"]]
-        self.remembered = {}  # what later frames take features of the difference from, by the value's name
+    def __init__(self, plan):
+        self.plan = plan
+        self.grids = [asdict(grid) for grid in plan.grids]
         self.slots = [
-            np.zeros((s["h"], s["w"], s["c"]), np.uint8 if s["type"] == "u8" else np.float32)
-            for s in spec["slots"]  # a sparse part with its zeros
+            np.zeros((s.h, s.w, s.c), np.uint8 if s.type == "u8" else np.float32)
+            for s in plan.slots  # a sparse part with its zeros
         ]
         # What no operator of this frame has written yet may not be read: its memory may be another slot's.
         self.written = set()
+        self.remembered = {}
         self.work = (0, 0)
         self.memory_bytes = sum(slot.nbytes for slot in self.slots)
+
+    @classmethod
+    def of(cls, spec):
+        """That of a plan's plain form (`Plan.spec`)."""
+        parts = {"slots": list[Slot], "grids": list[CodeGrid]}
+        plan = {name: read(kind, spec[name], name, NetworkError) for name, kind in parts.items()}
+        programs = {name: read_program(program, name) for name, program in spec["programs"].items()}
+        return cls(SimpleNamespace(**plan, programs=programs))
 
     def slot(self, index):
         return self.slots[index]
@@ -62,52 +73,51 @@ class Interpreter:
     def refresh(self):
         """Every frame is computed in full here."""
 
-    def set_grid(self, index, scale, zero, low, high):
-        self.grids[index] |= {"scale": scale, "zero": zero, "low": low, "high": high}
-
     def run(self, program, input, measure=None, first=0, last=-1):
-        ops, updates = self.spec["programs"][program]["ops"], self.spec["programs"][program]["updates"]
-        last = len(ops) if last < 0 else last
+        ops, updates = self.plan.programs[program].ops, self.plan.programs[program].updates
         if first == 0:
-            kept = {i for i, slot in enumerate(self.spec["slots"]) if slot["keep"]}
+            kept = {i for i, slot in enumerate(self.plan.slots) if slot.keep}
             self.written = {0} | (self.written & kept)
             assert input.dtype == np.float32 and input.flags.c_contiguous
             assert input.shape == self.slots[0].shape
             self.slots[0][:] = input
-        for index in range(first, last + (last == len(ops))):
-            for number, update in enumerate(updates):
-                if update["before_op"] == index:
-                    self._update(number, update, program, measure)
-            if index < last:
-                self._operate(ops[index])
+        last = len(ops) if last < 0 else last
+        for i in range(first, last):
+            self._update(program, i, updates, measure)
+            self._run(ops[i])
+        if last == len(ops):
+            self._update(program, last, updates, measure)
 
-    def _update(self, number, update, program, measure):
-        """Set grids to the ranges of this frame."""
-        value = self.read(update["slot"])
-        if "measure" in update:
-            self.set_grid(update["measure"]["grid"], *measure(number, value))
-            return
-        predict = update["predict"]
-        if predict["grids"]:
-            x = value if program == "key" else np.abs(value - self.remembered[predict["value"]])
-            rows, columns, channels = predict["steps"]
-            sample = np.ascontiguousarray(x[::rows, ::columns, ::channels])
-            found = features(sample.reshape(1, -1), predict["features"])
-            for grid in predict["grids"]:
-                self.set_grid(grid["grid"], **unsigned(predicted_grid(grid, predict["features"], found)))
-        if predict["remember"]:
-            self.remembered[predict["value"]] = value.copy()
+    def _update(self, program, place, updates, measure):
+        """The range updates before an operator."""
+        for number, update in enumerate(updates):
+            if update.before_op != place:
+                continue
+            value = self.read(update.slot)
+            if isinstance(update, MeasuredRange):
+                self._set_grid(update.grid, *measure(number, value))
+                continue
+            if update.grids:
+                x = value if program == "key" else np.abs(value - self.remembered[update.value])
+                found = sampled_features(x, update)
+                for prediction in update.grids:
+                    self._set_grid(prediction.grid, *predicted(prediction, found))
+            if update.remember:
+                self.remembered[update.value] = value.copy()
 
-    def _operate(self, op):
+    def _set_grid(self, index, scale, zero, low, high):
+        self.grids[index] |= {"scale": scale, "zero": zero, "low": low, "high": high}
+
+    def _run(self, op):
         x = self._operator(op)
-        assert x.shape == (op["h"], op["w"], op["c"]), op["name"]
-        assert x.dtype == np.float32, op["name"]
-        for step in op["steps"]:
+        assert x.shape == (op.h, op.w, op.c), op.name
+        assert x.dtype == np.float32, op.name
+        for step in op.steps:
             x = self._step(step, x)
-            assert x.dtype == np.float32, step["do"]
+            assert x.dtype == np.float32, step
 
     def read(self, index):
-        assert index in self.written, f"slot {self.spec['slots'][index]['name']} is read before it is written"
+        assert index in self.written, f"slot {self.plan.slots[index].name} is read before it is written"
         return self.slots[index]
 
     def write(self, index, x):
@@ -117,20 +127,20 @@ class Interpreter:
         self.written.add(index)
 
     def _operator(self, op):
-        inputs = [self.read(i) for i in op["inputs"]]
-        attrs, tensors = op["attrs"], op["tensors"]
-        match op["kind"]:
+        inputs = [self.read(i) for i in op.inputs]
+        attrs, tensors = op.attrs, op.tensors
+        match op.kind:
             case "conv" | "conv_transpose":
-                return self._convolution(op, inputs[0], self.grids[op["grid"]])
+                return self._convolution(op, inputs[0], self.grids[op.grid])
             case "fconv" | "fconv_transpose":
                 x, weight = nchw(inputs[0]), torch.from_numpy(tensors["weight"])
                 return nhwc(convolve(op, x, weight)) + tensors["bias"]
             case "map":
                 return inputs[0].copy()
             case "dequantize":
-                grid = self.grids[op["grid"]]
+                grid = self.grids[op.grid]
                 x = (inputs[0].astype(np.float32) - np.float32(grid["zero"])) * np.float32(grid["scale"])
-                return x + self.read(op["sparse"]) if "sparse" in op else x
+                return x + self.read(op.sparse) if op.sparse is not None else x
             case "sparse":
                 return inputs[0]
             case "constant":
@@ -150,7 +160,7 @@ class Interpreter:
             case "concat":
                 return np.concatenate(inputs, 2)
             case "slice":
-                ends = {1: op["h"], 2: op["w"], 3: op["c"]}
+                ends = {1: op.h, 2: op.w, 3: op.c}
                 dim, start, step = attrs["dim"], attrs["start"], attrs["step"]
                 return inputs[0].take(start + step * np.arange(ends[dim]), dim - 1)
             case "pad":
@@ -162,57 +172,48 @@ class Interpreter:
 
     def _convolution(self, op, codes, grid):
         x = nchw(codes.astype(np.float64) - grid["zero"])
-        weight = torch.from_numpy(op["tensors"]["weight"]).double() - op["attrs"]["weight_zero"]
+        weight = torch.from_numpy(op.tensors["weight"]).double() - op.attrs["weight_zero"]
         sums = nhwc(convolve(op, x, weight))  # whole numbers: float64 holds them exactly
         assert np.array_equal(sums, np.rint(sums)) and np.abs(sums).max() < 2**31
-        scale = np.float32(grid["scale"]) * op["tensors"]["scale"]
-        y = sums.astype(np.float32) * scale + op["tensors"]["bias"]
-        if "sparse" in op:
-            weight = weight.float() * torch.from_numpy(op["tensors"]["scale"])[:, None, None, None]
-            y = y + nhwc(convolve(op, nchw(self.read(op["sparse"])), weight))
+        scale = np.float32(grid["scale"]) * op.tensors["scale"]
+        y = sums.astype(np.float32) * scale + op.tensors["bias"]
+        if op.sparse is not None:
+            weight = weight.float() * torch.from_numpy(op.tensors["scale"])[:, None, None, None]
+            y = y + nhwc(convolve(op, nchw(self.read(op.sparse)), weight))
         return y
 
     def _step(self, step, x):
-        do = step["do"]
-        match do:
-            case "clamp":
-                return np.clip(x, np.float32(step["lo"]), np.float32(step["hi"]))
-            case "affine":
-                return x * step["weight"] + step["bias"]
-            case "prelu":
-                return np.where(x < 0, x * step["slope"], x)
-            case "add" | "sub" | "rsub" | "mul" | "div" | "rdiv":
-                if "value" in step:
-                    return binary(do, x, np.float32(step["value"]))
-                operand = self.read(step["slot"])
+        match step:
+            case Combine(do, None, value):
+                return binary(do, x, np.float32(value))
+            case Combine(do, slot):
+                operand = self.read(slot)
                 assert operand.shape[:2] in ((1, 1), x.shape[:2]) and operand.shape[2] in (1, x.shape[2])
                 return binary(do, x, operand)
-            case "store":
-                self.write(step["slot"], x)
+            case Store(slot):
+                self.write(slot, x)
                 return x
-            case "store_codes":
-                self.write(step["slot"], self._codes(step["grid"], x))
-                if "sparse" in step:
-                    self.write(step["sparse"], self._sparse(step["grid"], x))
+            case StoreCodes(slot, grid, sparse):
+                self.write(slot, self._codes(grid, x))
+                if sparse is not None:
+                    self.write(sparse, self._sparse(grid, x))
                 return x
-            case "store_values":
-                values = self._values(step["grid"], self._codes(step["grid"], x))
-                if step.get("with_sparse", False):
-                    values = values + self._sparse(step["grid"], x)
-                self.write(step["slot"], values)
+            case StoreValues(slot, grid, with_sparse):
+                values = self._values(grid, self._codes(grid, x))
+                self.write(slot, values + self._sparse(grid, x) if with_sparse else values)
                 return x
-            case "store_residual":
-                reference = self.read(step["reference"])
-                codes = self._codes(step["grid"], x - reference)
-                self.write(step["slot"], codes)
-                change = self._values(step["grid"], codes)
-                if "sparse" in step:
-                    self.write(step["sparse"], self._sparse(step["grid"], x - reference))
-                    change = change + self.slots[step["sparse"]]
-                if step["update"]:
-                    self.write(step["reference"], reference + change)
+            case StoreResidual(slot, grid, reference, update, sparse):
+                before = self.read(reference)
+                codes = self._codes(grid, x - before)
+                self.write(slot, codes)
+                change = self._values(grid, codes)
+                if sparse is not None:
+                    self.write(sparse, self._sparse(grid, x - before))
+                    change = change + self.slots[sparse]
+                if update:
+                    self.write(reference, before + change)
                 return x
-        return activation(step, torch.from_numpy(x)).numpy()
+        return activation(step, x)
 
     def _codes(self, index, x):
         grid = self.grids[index]
@@ -250,35 +251,74 @@ def binary(do, x, operand):
 
 
 def activation(step, x):
-    match step["do"]:
+    attrs = step.attrs
+    match step.do:
+        case "clamp":
+            return np.clip(x, np.float32(attrs["lo"]), np.float32(attrs["hi"]))
+        case "affine":
+            return x * attrs["weight"] + attrs["bias"]
+        case "prelu":
+            return np.where(x < 0, x * attrs["slope"], x)
+    return of_pytorch(step.do, attrs, torch.from_numpy(x)).numpy()
+
+
+def of_pytorch(do, attrs, x):
+    match do:
         case "leaky_relu":
-            return F.leaky_relu(x, step["slope"])
+            return F.leaky_relu(x, attrs["slope"])
         case "hardswish":
             return F.hardswish(x)
         case "hardsigmoid":
-            return (x * step["alpha"] + step["beta"]).clamp(0, 1)
+            return (x * attrs["alpha"] + attrs["beta"]).clamp(0, 1)
         case "sigmoid":
             return torch.sigmoid(x)
         case "silu":
             return F.silu(x)
         case "gelu":
-            return F.gelu(x, approximate=step["approximate"])
+            return F.gelu(x, approximate=attrs["approximate"])
         case "elu":
-            return F.elu(x, step["alpha"])
+            return F.elu(x, attrs["alpha"])
         case "tanh":
             return torch.tanh(x)
         case "erf":
             return torch.erf(x)
-    raise AssertionError(f"unknown step {step['do']}")
+    raise AssertionError(f"unknown step {do}")
+
+
+def sampled_features(x, update):
+    """The features that predictions read, of a value h×w×c."""
+    rows, columns, each = update.steps
+    sample = x[::rows, ::columns] if each == 1 else x.reshape(1, 1, -1)[:, :, ::each]
+    return features(nchw(sample).numpy(), update.features).tolist()
+
+
+def predicted(prediction, found):
+    """The grid of a prediction, as `ranges/predictor.py` and `ranges/grid.py` have it."""
+    low, high = (
+        min(max(intercept + sum_in_order(slopes, found), least), most)
+        for slopes, intercept, least, most in (prediction.low, prediction.high)
+    )
+    if prediction.dense:
+        return unsigned(Grid.dense(low, high, prediction.bits, prediction.symmetric))
+    if prediction.symmetric:
+        return unsigned(Grid.symmetric(high, prediction.bits))
+    return unsigned(Grid.affine(low, high, prediction.bits))
+
+
+def sum_in_order(slopes, values):
+    total = 0.0
+    for slope, value in zip(slopes, values, strict=True):
+        total += slope * value
+    return total
 
 
 def convolve(op, x, weight):
     """The sums of a convolution, without bias. weight: C_out × C_in/groups × k_h × k_w."""
-    attrs = op["attrs"]
-    assert list(weight.shape[2:]) == list(attrs["kernel"]) and weight.shape[0] == op["c"]
+    attrs = op.attrs
+    assert list(weight.shape[2:]) == list(attrs["kernel"]) and weight.shape[0] == op.c
     groups, stride, dilation = attrs["groups"], attrs["stride"], attrs["dilation"]
     top, left, bottom, right = attrs["padding"]
-    if not op["kind"].endswith("transpose"):
+    if not op.kind.endswith("transpose"):
         return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, None, stride, 0, dilation, groups)
     # PyTorch wants C_in × C_out/groups.
     each = weight.view(groups, -1, *weight.shape[1:]).transpose(1, 2)
@@ -289,16 +329,16 @@ def convolve(op, x, weight):
 
 def pool(op, x):
     """The maximum or the average of a window, tap by tap."""
-    attrs, average = op["attrs"], op["kind"] == "avg_pool"
+    attrs, average = op.attrs, op.kind == "avg_pool"
     height, width, _ = x.shape
     top, left, bottom, right = attrs["padding"]
     dilation = attrs.get("dilation", [1, 1])
-    total = np.full((op["h"], op["w"], op["c"]), 0 if average else -np.inf, np.float64)
-    count = np.zeros((op["h"], op["w"], 1))
+    total = np.full((op.h, op.w, op.c), 0 if average else -np.inf, np.float64)
+    count = np.zeros((op.h, op.w, 1))
     for i in range(attrs["kernel"][0]):
         for j in range(attrs["kernel"][1]):
-            rows = np.arange(op["h"]) * attrs["stride"][0] - top + i * dilation[0]
-            columns = np.arange(op["w"]) * attrs["stride"][1] - left + j * dilation[1]
+            rows = np.arange(op.h) * attrs["stride"][0] - top + i * dilation[0]
+            columns = np.arange(op.w) * attrs["stride"][1] - left + j * dilation[1]
             inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
             tap = x[rows.clip(0, height - 1)][:, columns.clip(0, width - 1)]
             if average:
@@ -311,9 +351,9 @@ def pool(op, x):
 
 
 def resize(op, x):
-    attrs = op["attrs"]
-    rows = source_places(op["h"], x.shape[0], attrs["scale_h"], attrs)
-    columns = source_places(op["w"], x.shape[1], attrs["scale_w"], attrs)
+    attrs = op.attrs
+    rows = source_places(op.h, x.shape[0], attrs["scale_h"], attrs)
+    columns = source_places(op.w, x.shape[1], attrs["scale_w"], attrs)
     if attrs["mode"] == "nearest":
         return x[rows][:, columns]
     (top, bottom, down), (left, right, across) = rows, columns

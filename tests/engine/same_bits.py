@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from tests.engine.agreement import stored_by
 from tests.engine.drawn_networks import ALONE_SCHEMES, FRAME_SCHEMES, draw_network, draw_video
-from tests.engine.lockstep import stores
 from videoquant import _native
 from videoquant.api import quantize
 from videoquant.engine.lower import lower
@@ -60,9 +60,8 @@ def first_difference(quantized, frames, threads=1, isas=()):
 
 def is_defined(plan):
     """Whether all that a plan computes is defined to the last bit, so that it is the simulation's."""
-    operators = [op for program in plan.spec["programs"].values() for op in program["ops"]]
-    free = any(free for op in operators for _, free in stores(op))
-    return not free and not any("sparse" in op for op in operators)
+    ops = [op for program in plan.programs.values() for op in program.ops]
+    return not any(free for op in ops for _, free in stored_by(op))
 
 
 @dataclass

@@ -6,13 +6,12 @@ import torch
 from torch import nn
 
 import videoquant as vq
-from tests.engine.agreement import Forced
-from tests.engine.plan_interpreter import Interpreter
+from tests.engine.agreement import Agreement, check_outputs
 from tests.engine.zoo import captured
 from tests.networks import moving_frames, small_network
 from videoquant import _native
 from videoquant.engine.lower import lower
-from videoquant.runtime.stream import Stream
+from videoquant.runtime.session import open_session
 
 SCHEMES = """
 w8a8 ds=1% | w4a4 ds=3% | w8a4 ds=50% | w8a4 asymmetric ds=5% | w8a8->w4a4 T=3 ds=2% | w8a4 head=fp ds=1%
@@ -48,18 +47,14 @@ def quantized(text, network=None):
 @pytest.mark.parametrize("text", SCHEMES)
 def test_every_scheme_is_what_the_simulation_makes_of_it(text):
     network = quantized(text)
-    forced = Forced(network)
+    forced = Agreement(network, forced=True)
     frames = moving_frames(34)[24:]
     for frame in frames:
         forced.run(frame)
-    assert forced.alike.is_exact
     # W∗S is a floating-point sum, in another order: what it is added to may differ in the last place, and
     # then a code by a step, or a value of S in the last of its 16 bits.
-    assert forced.found.largest <= 1 and forced.found.differing <= 1e-4 * forced.found.codes
-    assert forced.found.error < 1e-5
-    stream, simulation = Stream(forced.plan, Interpreter(forced.plan.spec)), network.stream()
-    for frame in frames:
-        forced.found.check_outputs(simulation.run(frame), stream.run(frame), flipped=1e-3)
+    forced.check(error=1e-5)
+    check_outputs(network, forced.plan, frames, 1e-3, exact=not forced.differences)
 
 
 @pytest.mark.parametrize("isa", OTHERS)
@@ -107,13 +102,8 @@ def one_point(values, grid, isa):
         {**empty, "kind": "map", "inputs": [0], "steps": [store]},
         {**empty, "kind": "sparse", "inputs": [2], "steps": []},
     ]
-    spec = {
-        "version": 2,
-        "slots": slots,
-        "grids": [grid],
-        "programs": {"key": {"ops": ops, "updates": []}},
-        "outputs": {},
-    }
+    programs = {"key": {"ops": ops, "updates": []}}
+    spec = {"version": 2, "slots": slots, "grids": [grid], "programs": programs, "outputs": {}}
     session = _native.Session(_native.Plan(spec), isa, 2)
     session.run("key", values)
     return session.sparse(2)
@@ -160,8 +150,8 @@ def test_modes_that_follow_codes_refuse(mode):
 def test_operators_out_of_order_stay_within_their_memory():
     """The memory between a program and its gathering is other tensors' too."""
     plan = lower(vq.quantize(captured(Layers, 24), "w8a4 ds=50%", moving_frames(3, 24)))
-    session = _native.Session(plan.native, "", 2, "frame")
-    operators = plan.spec["programs"]["key"]["ops"]
+    session = open_session(plan)
+    operators = plan.programs["key"].ops
     frame = np.ascontiguousarray(moving_frames(1, 24)[0][0].permute(1, 2, 0).numpy())
     session.run("key", frame)
     for index in range(len(operators)):

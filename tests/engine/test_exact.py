@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import videoquant as vq
-from tests.engine.lockstep import Lockstep
+from tests.engine.agreement import Agreement
 from tests.engine.plan_interpreter import Interpreter
 from tests.engine.random_networks import Builder, networks
 from tests.engine.same_bits import check, first_difference
@@ -36,19 +36,10 @@ EXACT = ["posenet_432x768", "waifu2x_photo_x2_144x176", "face_landmark_192"]
 ROUNDING = ["mobilenet_v2_224", "pose_landmark_full_256", "selfie_segmentation_256"]
 
 
-def lockstep(quantized, engine, forced=False):
+def agreement(quantized, engine, forced=False):
     if engine == "interpreter":
-        return Lockstep(quantized, lambda plan: Interpreter(plan.spec), forced)
-    return Lockstep(quantized, lambda plan: open_session(plan, "frame", 1, {}, engine), forced)
-
-
-# Each a way of its own through lowering: where ranges come from and when they are known, what is kept between
-# frames, what is left in floating point.
-PATHS = [
-    *("w8a8", "w4a8 dynamic", "w8a8 qpp", "w8a8 qpp at=input", "w8a8 qpp at=auto:3", "w32a8", "w8a32"),
-    *("w8a8->w4a4 T=3 recurrent", "w8a8->w4a4 T=3 qpp", "w8a32->w8a8 T=2 dynamic", "w8a8->w8a8 T=3 adaptive"),
-    *("w8a8 ds=1% qpp", "w32a8 ds=1%", "w8a8->w8a32 T=3 ds=1%"),
-]
+        return Agreement(quantized, Interpreter, forced)
+    return Agreement(quantized, lambda plan: open_session(plan, threads=1, isa=engine), forced)
 
 
 def scene(count, size, seed):
@@ -64,10 +55,10 @@ def scene(count, size, seed):
 @given(networks(), st.sampled_from(SCHEMES), st.integers(0, 10**6))
 def test_random_networks(engine, network, text, seed):
     frames = scene(12, network.size, seed)
-    both = lockstep(vq.quantize(network, text, frames[:9]), engine)
+    both = agreement(vq.quantize(network, text, frames[:9]), engine)
     for frame in frames[9:]:
         both.run(frame)
-    assert not both.errors
+    assert not both.differences
     assert both.compared["codes"] and both.compared["values"]
 
 
@@ -79,14 +70,10 @@ def test_real_networks(shared_data, name, text):
     frames = [network.prepare(frame) for frame in itertools.islice(clip, 12)]
     quantized = vq.quantize(network, text, frames[:9])
     for engine in ENGINES[:2]:
-        both = lockstep(quantized, engine, forced=name in ROUNDING)
+        both = agreement(quantized, engine, forced=name in ROUNDING)
         for frame in frames[9:11]:
             both.run(frame)
-        assert not both.errors
-        codes = [error for error in both.free_errors if error[0] == "codes"]
-        values = [error for error in both.free_errors if error[0] == "values"]
-        assert all(largest < 1e-5 for *_, largest in values) and all(largest == 1 for *_, largest in codes)
-        assert sum(differing for *_, differing, _ in codes) < 1e-5 * both.compared["codes"]
+        both.check(share=1e-5, error=1e-5)
 
 
 def test_a_layer_whose_sums_may_exceed_float32():
@@ -96,15 +83,17 @@ def test_a_layer_whose_sums_may_exceed_float32():
     quantized = vq.quantize(network, "w8a8", frames[:4])
     assert any(weights.key.extent * 255 > 2**24 for weights in quantized.weights.values() if weights.key)
     for engine in ENGINES[:2]:
-        both = lockstep(quantized, engine, forced=True)  # it ends in an average
+        both = agreement(quantized, engine, forced=True)  # it ends in an average
         both.run(frames[4])
-        assert not both.errors
+        both.check()
 
 
 @pytest.mark.filterwarnings("ignore::videoquant.errors.CalibrationWarning")
-@pytest.mark.parametrize("text", PATHS)
+@pytest.mark.parametrize(
+    "text", ["w8a8", "w8a8 qpp at=auto:3", "w8a8->w4a4 T=3 recurrent", "w8a8 ds=1% dynamic"]
+)
 @pytest.mark.parametrize("module", ZOO)
-def test_every_path_of_lowering_runs_through_streams(module, text):
+def test_every_operator_runs_through_streams(module, text):
     frames = moving_frames(28, 12)
     quantized = vq.quantize(captured(module), text, frames[:22])
     assert first_difference(quantized, frames[22:], isas=_native.isas()[:1]) is None

@@ -8,20 +8,21 @@ from hypothesis import strategies as st
 from torch import nn
 
 import videoquant as vq
-from tests.engine.agreement import Forced
+from tests.engine.agreement import Agreement
 from tests.engine.plan_interpreter import Interpreter
 from tests.networks import moving_frames
 from videoquant.engine.lower import lower
+from videoquant.runtime.plan_spec import plain
 from videoquant.runtime.stream import Stream
 
 
 def key_program(module, text="w8a8"):
     network = vq.capture(module.eval(), (torch.randn(1, 3, 12, 12),))
-    return lower(vq.quantize(network, text, moving_frames(6, 12))).spec["programs"]["key"]["ops"]
+    return lower(vq.quantize(network, text, moving_frames(6, 12))).programs["key"].ops
 
 
 def steps(op):
-    return [step["do"] for step in op["steps"]]
+    return [step["do"] for step in plain(op.steps)]
 
 
 class Residual(nn.Module):
@@ -39,7 +40,7 @@ class Residual(nn.Module):
 
 def test_a_value_that_others_need_is_stored_midway_and_the_program_goes_on():
     image, first, second, last = key_program(Residual())
-    assert (image["kind"], first["kind"], second["kind"], last["kind"]) == ("map", "conv", "conv", "conv")
+    assert (image.kind, first.kind, second.kind, last.kind) == ("map", "conv", "conv", "conv")
     assert steps(image) == ["store_codes"]
     assert steps(first) == ["store", "clamp", "store_codes"]
     assert steps(second) == ["add", "sigmoid", "mul", "store_codes"]
@@ -59,7 +60,7 @@ class Gate(nn.Module):
 
 
 def test_a_product_with_a_smaller_value_is_a_map_over_the_larger():
-    kinds = [op["kind"] for op in key_program(Gate())]
+    kinds = [op.kind for op in key_program(Gate())]
     assert kinds == ["map", "conv", "global_pool", "conv", "map", "conv"]
 
 
@@ -82,9 +83,9 @@ def test_a_program_may_read_what_it_has_stored_itself():
 
 def test_the_input_is_quantized_as_it_is_and_read_where_it_lies():
     image, *_ = key_program(nn.Conv2d(3, 4, 1))
-    assert image["kind"] == "map" and image["inputs"] == [0] and steps(image) == ["store_codes"]
+    assert image.kind == "map" and image.inputs == (0,) and steps(image) == ["store_codes"]
     conv, *rest = key_program(nn.Conv2d(3, 4, 1), "fp32")
-    assert conv["kind"] == "fconv" and conv["inputs"] == [0] and not rest
+    assert conv.kind == "fconv" and conv.inputs == (0,) and not rest
 
 
 class Predicted(nn.Module):
@@ -109,20 +110,14 @@ def test_features_are_taken_of_a_sample_where_a_convolution_can_give_one(skip):
     frames = [frame[:, :, :80].contiguous() for frame in frames]
     quantized = vq.quantize(network, "w8a8 qpp", frames)
     plan = lower(quantized)
-    (update,) = plan.spec["programs"]["key"]["updates"]
-    slot = plan.spec["slots"][update["slot"]]
+    (update,) = plan.programs["key"].updates
+    slot = plan.slots[update.slot]
     if skip:
-        assert (slot["h"], slot["w"], slot["c"]) == (80, 90, 32)
+        assert (slot.h, slot.w, slot.c) == (80, 90, 32) and update.steps == (2, 2, 1)
     else:
-        assert (slot["h"], slot["w"], slot["c"]) == (40, 45, 32)
-        assert [op["kind"] for op in plan.spec["programs"]["key"]["ops"]] == [
-            "map",
-            "conv",
-            "conv",
-            "conv",
-            "conv",
-        ]
-    a, b = Stream(plan, Interpreter(plan.spec)).run(frames[0]), quantized.stream().run(frames[0])
+        assert (slot.h, slot.w, slot.c) == (40, 45, 32) and update.steps == (1, 1, 1)
+        assert [op.kind for op in plan.programs["key"].ops] == ["map", "conv", "conv", "conv", "conv"]
+    a, b = Stream(plan, Interpreter(plan)).run(frames[0]), quantized.stream().run(frames[0])
     assert all(torch.allclose(a[name], b[name], atol=1e-2 * float(b[name].abs().max())) for name in b)
 
 
@@ -165,8 +160,7 @@ def test_random_graphs_are_what_the_simulation_makes_of_them(choices, text):
     torch.manual_seed(0)
     network = vq.capture(RandomGraph(choices).eval(), (torch.randn(1, 3, 6, 6),))
     frames = moving_frames(6, 6)
-    forced = Forced(vq.quantize(network, text, frames[:4]))
+    forced = Agreement(vq.quantize(network, text, frames[:4]), forced=True)
     for frame in frames[4:]:
         forced.run(frame)
-    assert forced.alike.is_exact
-    assert forced.found.largest <= 1 and forced.found.share < 0.01 and forced.found.error < 1e-5
+    forced.check(share=0.01, error=1e-5)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import videoquant as vq
-from tests.engine.agreement import Forced
+from tests.engine.agreement import Agreement, check_outputs
 from tests.engine.plan_interpreter import Interpreter
 from tests.engine.random_networks import Builder
 from tests.engine.zoo import ZOO, Ends, captured
@@ -38,40 +38,25 @@ def frames():
     return moving_frames(34)
 
 
-def check(forced):
-    """No difference, but where floating-point sums are added in another order.
-
-    There codes may differ where a value lies between two, by one step, and floats by rounding.
-    """
-    assert forced.alike.is_exact
-    found = forced.found
-    assert found.largest <= 1 and found.differing <= 1e-4 * found.codes
-    assert found.error < 1e-6
-
-
 @pytest.mark.parametrize("text", SCHEMES)
 def test_every_scheme_is_what_the_simulation_makes_of_it(network, frames, text):
     quantized = vq.quantize(network, text, frames[:24])
-    forced = Forced(quantized)
+    forced = Agreement(quantized, forced=True)
     for frame in frames[24:]:
         forced.run(frame)
-    check(forced)
-    stream, simulation = Stream(forced.plan, Interpreter(forced.plan.spec)), quantized.stream()
-    for frame in frames[24:]:
-        a, b = simulation.run(frame), stream.run(frame)
-        assert stream.is_key == simulation.is_key
-        forced.found.check_outputs(a, b, flipped=1e-4)
-    assert forced.found.codes > 0 or "32" in text
+    forced.check()
+    check_outputs(quantized, forced.plan, frames[24:], 1e-4, exact=not forced.differences)
+    assert forced.compared["codes"] > 0 or "32" in text
 
 
 @pytest.mark.parametrize("text", ["w8a8", "w8a8->w4a4 T=3", "fp32"])
 @pytest.mark.parametrize("module", ZOO)
 def test_every_operator_is_what_pytorch_makes_of_it(module, text):
     frames = moving_frames(13, 12)
-    forced = Forced(vq.quantize(captured(module), text, frames[:9]))
+    forced = Agreement(vq.quantize(captured(module), text, frames[:9]), forced=True)
     for frame in frames[9:]:
         forced.run(frame)
-    check(forced)
+    forced.check()
 
 
 @pytest.mark.parametrize(
@@ -80,7 +65,7 @@ def test_every_operator_is_what_pytorch_makes_of_it(module, text):
 def test_ranges_of_a_frame_are_those_of_the_simulation(network, frames, text):
     quantized = vq.quantize(network, text, frames[:24])
     plan = lower(quantized)
-    session = Interpreter(plan.spec)
+    session = Interpreter(plan)
     stream, simulation = Stream(plan, session), quantized.stream()
     for frame in frames[24:30]:
         wanted = grids_of(simulation, frame)
@@ -133,9 +118,9 @@ def test_every_output_channel_has_its_own_scale_in_the_engine_too(groups):
         )  # 20 dB; 0 dB where groups share scales
 
 
-def test_the_tail_is_what_only_rearranges_outputs():
+def test_what_only_rearranges_outputs_comes_after_the_programs():
     plan = lower(vq.quantize(captured(Ends), "w8a8", moving_frames(3, 12)))
-    assert sorted(node.op for node in plan.tail) == [
+    assert sorted(node.op for node in plan.postprocess) == [
         "add",
         "constant",
         "permute",
@@ -143,12 +128,7 @@ def test_the_tail_is_what_only_rearranges_outputs():
         "reshape",
         "softmax",
     ]
-    assert [op["kind"] for op in plan.spec["programs"]["key"]["ops"]] == [
-        "map",
-        "conv",
-        "softmax",
-        "global_pool",
-    ]
+    assert [op.kind for op in plan.programs["key"].ops] == ["map", "conv", "softmax", "global_pool"]
 
 
 class Sideways(nn.Module):

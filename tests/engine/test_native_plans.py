@@ -11,6 +11,7 @@ from tests.engine.zoo import ZOO, captured
 from tests.networks import moving_frames, small_network
 from videoquant import _native
 from videoquant.engine.lower import lower
+from videoquant.runtime.program import Program
 from videoquant.runtime.stream import Stream
 
 SCHEMES = [
@@ -35,7 +36,7 @@ def close(a, b):
 def test_schemes(isa, text):
     frames = moving_frames(16)
     plan = lower(vq.quantize(small_network(), text, frames[:12]))
-    native, twin = plan.stream(isa=isa), Stream(plan, Interpreter(plan.spec))
+    native, twin = plan.stream(isa=isa), Stream(plan, Interpreter(plan))
     assert all(close(native.run(frame), twin.run(frame)) for frame in frames[12:])
 
 
@@ -44,7 +45,7 @@ def test_schemes(isa, text):
 def test_operators(isa, module):
     frames = moving_frames(5, 12)
     plan = lower(vq.quantize(captured(module), "w8a8", frames[:3]))
-    native, twin = plan.stream(isa=isa, threads=1), Stream(plan, Interpreter(plan.spec))
+    native, twin = plan.stream(isa=isa, threads=1), Stream(plan, Interpreter(plan))
     assert all(close(native.run(frame), twin.run(frame)) for frame in frames[3:])
 
 
@@ -65,7 +66,7 @@ def test_exact_is_frame_bit_for_bit(module, text):
 def test_bounded_takes_thresholds_by_point():
     frames = moving_frames(3)
     plan = lower(vq.quantize(small_network(), "w8a8", frames))
-    points = {slot["name"]: 255 for slot in plan.spec["slots"] if slot["type"] == "u8"}
+    points = dict.fromkeys(plan.points, 255)
     stream = plan.stream("bounded", thresholds=points)
     stream.always_follow()
     first = stream.run(frames[0])
@@ -75,6 +76,7 @@ def test_bounded_takes_thresholds_by_point():
 
 def test_a_plan_that_does_not_hold_together_is_refused():
     plan = lower(vq.quantize(small_network(), "w8a8", moving_frames(2)))
-    plan.spec["programs"]["key"]["ops"][1]["inputs"] = [999]
+    first, second, *others = plan.programs["key"].ops
+    damaged = {"key": Program((first, replace(second, inputs=(999,)), *others))}
     with pytest.raises(vq.NetworkError, match=r"small: .*an input is not a slot"):
-        replace(plan).stream()  # without the native plan that lowering has made
+        replace(plan, programs=damaged).stream()

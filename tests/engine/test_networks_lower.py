@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import videoquant as vq
-from tests.engine.agreement import Forced
+from tests.engine.agreement import Agreement
 from videoquant.models.loading import capture_model
 from videoquant.models.registry import create
 
@@ -26,11 +26,10 @@ MODELS = {
 
 
 def check(network, frames, text):
-    forced = Forced(vq.quantize(network, text, frames))
+    forced = Agreement(vq.quantize(network, text, frames), forced=True)
     for frame in frames:
         forced.run(frame)
-    assert forced.alike.is_exact
-    assert forced.found.largest <= 1 and forced.found.share < 1e-4 and forced.found.error < 1e-4
+    forced.check(error=1e-4)
 
 
 @pytest.mark.parametrize("name", FILES)

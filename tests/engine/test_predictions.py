@@ -19,7 +19,7 @@ def end(slopes, intercept=0.0, least=0.0, most=1e30):
 def spec_of(shape, names, updates, programs=("key",)):
     """Programs that give, of the grids of their updates, the scales: one value of each grid's first step."""
     count = max((g["grid"] for u in updates.values() for g in u["predict"]["grids"]), default=0) + 1
-    h, w, c = channels_last(torch.zeros(shape)).shape
+    h, w, c = channels_last(np.zeros(shape, np.float32)).shape
     one = {"h": 1, "w": 1, "c": 1}
     slots = [{"h": h, "w": w, "c": c, "type": "f32", "keep": False, "name": "x"}]
     slots += [{**one, "type": "f32", "keep": True, "name": f"grid {i}"} for i in range(count)]
@@ -53,8 +53,8 @@ def native_features(x, names, isa="", threads=1, reference=None):
         spec = spec_of(x.shape, names, {"key": first, "residual": update}, ("key", "residual"))
     session = _native.Session(_native.Plan(spec), isa, threads)
     if reference is not None:
-        session.run("key", channels_last(reference))
-    session.run("key" if reference is None else "residual", channels_last(x))
+        session.run("key", channels_last(reference.numpy()))
+    session.run("key" if reference is None else "residual", channels_last(x.numpy()))
     scales = [float(session.slot(i + 1)[0, 0, 0]) for i in range(2 * len(names))]
     smallest = float(np.float32(1e-30))  # of scales: what is not above zero on this side
     return [
@@ -132,7 +132,7 @@ def test_all_grids_at_once_are_those_one_by_one(seed, count, names, dense):
         grids.append({**shape, "low": low, "high": high})
     x = random.normal(size=(1, 97, 1)).astype(np.float32)
     spec = stored(count, prediction((1, 1, 1, 97), names, grids))
-    twin, session = Interpreter(spec), _native.Session(_native.Plan(spec), "", 1)
+    twin, session = Interpreter.of(spec), _native.Session(_native.Plan(spec), "", 1)
     twin.run("key", x)
     session.run("key", x)
     for index in range(count):

@@ -49,8 +49,8 @@ def test_thresholds_belong_to_points_that_layers_read(plan, frames):
 
 
 def test_codes_are_never_out_of_date_by_more_than_the_threshold(plan, frames):
-    slots = {slot["name"]: index for index, slot in enumerate(plan.spec["slots"]) if slot["type"] == "u8"}
-    name = next(name for name in slots if name.startswith(plan.spec["slots"][0]["name"]))
+    slots = plan.points
+    name = next(name for name in slots if name.startswith(plan.slots[0].name))
     bounded, exact = plan.stream("bounded", threads=1, thresholds={name: 3}), plan.stream("exact", threads=1)
     bounded.always_follow(), exact.always_follow()
     differ = 0
@@ -145,7 +145,7 @@ class Error(Brightness):
 
 def test_of_an_error_more_is_worse(plan, frames):
     name = next(iter(plan.stream("frame").run(frames[0])))
-    every = {slot["name"]: 255 for slot in plan.spec["slots"] if slot["type"] == "u8"}
+    every = dict.fromkeys(plan.points, 255)
     losses = [
         _Bench(plan, frames, kind(name, (16, 16), plan.preprocessing), 1).run(every).loss
         for kind in (Brightness, Error)

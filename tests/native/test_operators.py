@@ -70,9 +70,9 @@ def test_operator_computes_what_pytorch_does(kind: str, data: st.DataObject) -> 
     drawn = data.draw(plans(kind))
     spec, frames = drawn.spec, drawn.video(1)
     got = every_slot(native(spec, "reference"), spec, frames)[0]
-    expected = every_slot(Interpreter(spec), spec, frames)[0]
+    expected = every_slot(Interpreter.of(spec), spec, frames)[0]
     # Sums of products that cancel are off by a share of what was added, not of what is left (docs/engine.md).
-    added = every_slot(Interpreter(absolute(spec)), spec, [np.abs(frame) for frame in frames])[0]
+    added = every_slot(Interpreter.of(absolute(spec)), spec, [np.abs(frame) for frame in frames])[0]
     for i, a in got.items():
         slot, b = spec["slots"][i], expected[i]
         rounding = 2 * 65 * 2.0**-24 * added[i] if kind.startswith("fconv") else 0
@@ -108,7 +108,7 @@ def test_step_computes_what_pytorch_does(do: str, data: st.DataObject) -> None:
     spec, frames = drawn.spec, drawn.video(1)
     last = len(spec["slots"]) - 1
     got = every_slot(native(spec, "reference"), spec, frames)[0][last]
-    expected = every_slot(Interpreter(spec), spec, frames)[0][last]
+    expected = every_slot(Interpreter.of(spec), spec, frames)[0][last]
     np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
 
 

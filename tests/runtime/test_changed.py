@@ -11,6 +11,7 @@ from tests.networks import moving_frames, small_network
 from videoquant.data.video import Frame
 from videoquant.engine import lower
 from videoquant.runtime.changed import changed
+from videoquant.runtime.program import Op
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def plan(frames):
 @pytest.fixture
 def everything(plan):
     """Thresholds that pass over every change."""
-    return {slot["name"]: 255 for slot in plan.spec["slots"] if slot["type"] == "u8"}
+    return dict.fromkeys(plan.points, 255)
 
 
 def equal(a, b):
@@ -59,7 +60,7 @@ def test_work_lies_where_the_picture_changes(plan, frames):
 def test_more_work_lies_where_more_channels_moved():
     """Groups of 4 channels that moved, by pixel, as a session tells them; 4 pixels of which two moved."""
     session = SimpleNamespace(moved=lambda index: np.array([[1, 8], [0, 0]], np.uint16))
-    operators = [{"inputs": [1]}]
+    operators = [Op("conv", "layer", (1,), 2, 2, 1)]
     parts = changed(session, [("layer", 100, 20, "residual")], operators, (2, 2))
     assert np.allclose(parts[0, 1], 8 * parts[0, 0]) and parts[1].sum() == 0
     whole = changed(session, [("layer", 100, 20, "listed")], operators, (2, 2))

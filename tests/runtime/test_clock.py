@@ -120,7 +120,7 @@ def plan(quantized):
 @settings(max_examples=25, deadline=None)
 @given(EVENTS.filter(lambda events: len(events) < 12))
 def test_simulation_and_engine_have_the_same_keyframes(quantized, plan, events):
-    simulation, engine = quantized.stream(), Stream(plan, Interpreter(plan.spec))
+    simulation, engine = quantized.stream(), Stream(plan, Interpreter(plan))
     shown, got = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -46,7 +46,7 @@ def test_exact_is_frame_on_every_frame(plan, mixture):
 
 @pytest.mark.parametrize("mixture", MIXTURES.values(), ids=MIXTURES)
 def test_bounded_does_not_depend_on_time_or_threads(plan, mixture):
-    thresholds = {slot["name"]: 2 for slot in plan.spec["slots"] if slot["type"] == "u8"}
+    thresholds = dict.fromkeys(plan.points, 2)
     streams = [plan.stream("bounded", threads, thresholds) for threads in (1, 2)]
     for frame in video(mixture):
         one, two = (stream.run(frame) for stream in streams)

@@ -13,12 +13,12 @@ from tests.engine.plan_interpreter import Interpreter
 from tests.engine.zoo import Ends, captured
 from tests.networks import moving_frames, small_network
 from videoquant.engine.lower import lower
-from videoquant.runtime.plan import load_plan
+from videoquant.runtime.integer_network import load_plan
 from videoquant.runtime.stream import Stream
 
 
 def outputs(plan, frames):
-    stream = Stream(plan, Interpreter(plan.spec))
+    stream = Stream(plan, Interpreter(plan))
     return [stream.run(frame) for frame in frames]
 
 
@@ -33,7 +33,7 @@ def test_loaded_equals_unsaved(network, text, tmp_path):
         assert all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_the_tail_is_saved(tmp_path):
+def test_the_postprocess_is_saved(tmp_path):
     frames = moving_frames(4, 12)
     plan = lower(vq.quantize(captured(Ends), "w8a8", frames))
     plan.save(tmp_path / "net.plan")
@@ -79,10 +79,10 @@ def test_a_file_that_is_something_else_is_refused(network, saved, tmp_path):
 
 def test_another_version_is_refused(saved):
     change(saved, lambda header: header.update(version=99))
-    refused(saved, "a plan of version 99; this release reads 1 to 2")
+    refused(saved, "a plan of version 99; this release reads 1 and 2")
 
 
-@pytest.mark.parametrize("key", ["spec", "outputs", "scheme", "tail"])
+@pytest.mark.parametrize("key", ["slots", "programs", "given", "outputs", "scheme", "postprocess"])
 def test_a_file_without_a_part_is_refused(saved, key):
     change(saved, lambda header: header.pop(key))
     refused(saved)

@@ -33,7 +33,7 @@ def plan(quantized):
 
 @pytest.fixture
 def stream(plan):
-    return Stream(plan, Interpreter(plan.spec))
+    return Stream(plan, Interpreter(plan))
 
 
 def equal(a, b):
@@ -93,7 +93,7 @@ BAD = {
 
 @pytest.mark.parametrize("message", BAD)
 def test_a_refused_frame_leaves_the_stream_as_it_was(plan, stream, frames, message):
-    other = Stream(plan, Interpreter(plan.spec))
+    other = Stream(plan, Interpreter(plan))
     stream.run(frames[0])
     with pytest.raises(vq.DataError, match=message):
         stream.run(BAD[message](frames[1]))
@@ -105,7 +105,7 @@ def test_a_refused_frame_leaves_the_stream_as_it_was(plan, stream, frames, messa
 
 def test_a_frame_may_lie_in_memory_in_any_way(plan, stream, frames):
     wanted = [stream.run(frame) for frame in frames[:2]]
-    other = Stream(plan, Interpreter(plan.spec))
+    other = Stream(plan, Interpreter(plan))
     wide = torch.zeros(1, 3, 16, 40)
     wide[..., 4:36:2] = frames[1]
     assert equal(other.run(frames[0].double()), wanted[0])
@@ -121,9 +121,9 @@ def test_an_output_does_not_change_with_the_next_frame(stream, frames):
 
 def test_two_streams_share_no_state(plan, frames):
     first, second = frames[:5], moving_frames(5, seed=7)
-    separate = [Stream(plan, Interpreter(plan.spec)) for _ in range(2)]
+    separate = [Stream(plan, Interpreter(plan)) for _ in range(2)]
     wanted = [[stream.run(f) for f in clip] for stream, clip in zip(separate, (first, second), strict=True)]
-    together = [Stream(plan, Interpreter(plan.spec)) for _ in range(2)]
+    together = [Stream(plan, Interpreter(plan)) for _ in range(2)]
     for i in range(5):
         for stream, clip, outputs in zip(together, (first, second), wanted, strict=True):
             assert equal(stream.run(clip[i]), outputs[i])
@@ -132,8 +132,8 @@ def test_two_streams_share_no_state(plan, frames):
 class Waiting(Interpreter):
     """A session whose second frame takes until it is told to go on."""
 
-    def __init__(self, spec):
-        super().__init__(spec)
+    def __init__(self, plan):
+        super().__init__(plan)
         self.frames, self.inside, self.go_on = 0, Event(), Event()
 
     def run(self, *arguments):
@@ -146,7 +146,7 @@ class Waiting(Interpreter):
 
 def test_a_second_thread_is_refused_and_changes_nothing(plan, stream, frames):
     wanted = [stream.run(frame) for frame in frames[:3]]
-    session = Waiting(plan.spec)
+    session = Waiting(plan)
     shared, got = Stream(plan, session), []
     shared.run(frames[0])
     thread = Thread(target=lambda: got.append(shared.run(frames[1])))
@@ -173,7 +173,7 @@ class Breaking(Interpreter):
 
 
 def test_after_a_frame_that_was_broken_off_comes_a_keyframe(plan, frames):
-    stream = Stream(plan, Breaking(plan.spec))
+    stream = Stream(plan, Breaking(plan))
     first = stream.run(frames[0])
     with pytest.raises(KeyboardInterrupt):
         stream.run(frames[1])
@@ -191,8 +191,8 @@ def test_modes_and_thresholds_are_checked(plan, frames):
         (by_frame, "bounded", {"nothing:a8": 1}, "has no such quantizer point"),
         (by_frame, "bounded", {"x:a8": 999}, "0 to 255"),
     ]
-    points = [slot["name"] for slot in by_frame.spec["slots"] if slot["type"] == "u8"]
+    points = list(by_frame.points)
     for plan_, mode, thresholds, message in cases:
         named = {name.replace("x:a8", points[0]): tau for name, tau in thresholds.items()}
         with pytest.raises(vq.SchemeError, match=message):
-            open_session(plan_, mode, 1, named, "")
+            open_session(plan_, mode, 1, named)

@@ -49,10 +49,10 @@ class _Operators:
 
     def __init__(self, x: Tensor, scheme: str, threads: int) -> None:
         plan = lower(quantize(two_layers(x.shape[2]), scheme, [x]))
-        names = [operator["name"] for operator in plan.spec["programs"]["key"]["ops"]]
+        names = [op.name for op in plan.programs["key"].ops]
         self.conv = names.index("conv")
         self._x = x[0].permute(1, 2, 0).numpy()
-        self._session = open_session(plan, "frame", threads, {}, "")
+        self._session = open_session(plan, "frame", threads)
         self._session.run("key", self._x)  # what each operator reads is there from now on
 
     def ms(self, first: int, last: int) -> float:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from videoquant.api import quantize
 from videoquant.bench.engine_config import Runner
-from videoquant.engine import Plan, load_plan, lower
+from videoquant.engine import IntegerNetwork, load_plan, lower
 from videoquant.errors import SchemeError
 from videoquant.network.graph import Network
 from videoquant.runtime.report import FrameReport
@@ -36,7 +36,7 @@ def choose_modes(scheme: Scheme, wanted: Sequence[str] | None) -> tuple[str, ...
     return chosen
 
 
-def write_plan(network: Network, scheme: Scheme, inputs: Sequence[Tensor], target: Path) -> Plan:
+def write_plan(network: Network, scheme: Scheme, inputs: Sequence[Tensor], target: Path) -> IntegerNetwork:
     """Write the plan of a network, and return it. inputs: N×C×H×W, all of which calibrate."""
     plan = lower(quantize(network, scheme, inputs))
     plan.save(target)
@@ -49,7 +49,7 @@ def open_mode(file: Path, mode: str, threads: int, thresholds: dict[str, int]) -
 
 
 @lru_cache(1)
-def _plan(file: Path) -> Plan:
+def _plan(file: Path) -> IntegerNetwork:
     """One for all modes: streams of a plan share its weights."""
     return load_plan(file)
 
@@ -61,7 +61,8 @@ class _Own(Runner):
         self._stream = _plan(file).stream(mode, threads, thresholds)
 
     def run(self, x: Tensor) -> dict[str, Tensor]:
-        return self._stream.run(x)
+        outputs: dict[str, Tensor] = self._stream.run(x)
+        return outputs
 
     @property
     def report(self) -> FrameReport:

@@ -13,7 +13,7 @@ from videoquant.calibration.sampling import calibration_spans, whole
 from videoquant.cli.console import note, progress_bar
 from videoquant.comparison import AnyStream
 from videoquant.data.video import Clip
-from videoquant.engine import Plan, calibrate_thresholds, lower
+from videoquant.engine import IntegerNetwork, Plan, calibrate_thresholds, lower
 from videoquant.errors import NetworkError, SchemeError
 from videoquant.runtime.session import MODES, check_mode, frame_only
 from videoquant.simulate.quantized import QuantizedNetwork
@@ -35,7 +35,7 @@ def check_engine(name: str | None) -> None:
         raise SchemeError(f"--engine {name}: it must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}")
 
 
-def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str, Plan | None]:
+def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str, IntegerNetwork | None]:
     """The engine that runs a network, and its plan, None in simulation.
 
     wanted: by --engine. Where that is not given, mode exact; mode frame where the scheme runs in no

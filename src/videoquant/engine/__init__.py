@@ -3,7 +3,16 @@
 from videoquant.engine.lower import lower
 from videoquant.engine.thresholds import calibrate_thresholds
 from videoquant.runtime.ceiling import vnni_ceiling
-from videoquant.runtime.plan import Plan, load_plan
+from videoquant.runtime.integer_network import IntegerNetwork, load_plan
+from videoquant.runtime.plan import Plan
 from videoquant.runtime.stream import Stream
 
-__all__ = ["Plan", "Stream", "calibrate_thresholds", "load_plan", "lower", "vnni_ceiling"]
+__all__ = [
+    "IntegerNetwork",
+    "Plan",
+    "Stream",
+    "calibrate_thresholds",
+    "load_plan",
+    "lower",
+    "vnni_ceiling",
+]

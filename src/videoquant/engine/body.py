@@ -1,7 +1,8 @@
-"""What of a network the engine computes (its body), and what PyTorch does to the results (its tail).
+"""Which nodes of a network become programs (its body), and which run on their outputs (its postprocess).
 
-The tail is what only rearranges outputs in ways that h×w×c has no place for, such as a permutation to N×195,
-and whatever reads that. No layer stands in it: a layer that would is why a network cannot be lowered.
+A node goes to the postprocess when the engine cannot compute it, mostly because its result is not h×w×c, such
+as a permutation to N×195; so does every node behind it. There is no layer among them: a network that has one
+there cannot be lowered, and the error names the node.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from videoquant.engine.elementwise import BINARY, is_elementwise
 from videoquant.engine.operators import CannotLower, Operator, operator
 from videoquant.errors import NetworkError
 from videoquant.network.graph import Network, Node
+from videoquant.runtime.program import PostprocessNode
 from videoquant.runtime.sizes import Size, broadcasts, size_of
 
 Shape = Sequence[int]
@@ -29,8 +31,8 @@ class Body:
     nodes: in order, with their inputs' names as `renamed` has them. operators: of those that are neither
     layers nor elementwise. constants: values that do not depend on the input. sizes: of all others.
     renamed: values that are others in a shape that the engine does not tell apart → the other's name.
-    tail, tail_tensors: what PyTorch runs. given: the values that the programs must give, as the network
-    names them: its outputs, and what the tail reads.
+    postprocess: the nodes that run after the programs, in order. given: the values that the programs must
+    give, as the network names them: its outputs, and what the postprocess reads.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -38,8 +40,7 @@ class Body:
     constants: dict[str, Tensor] = field(default_factory=dict)
     sizes: dict[str, Size] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
-    tail: list[Node] = field(default_factory=list)
-    tail_tensors: dict[str, Tensor] = field(default_factory=dict)
+    postprocess: list[PostprocessNode] = field(default_factory=list)
     given: list[str] = field(default_factory=list)
 
     def value(self, name: str) -> str:
@@ -61,9 +62,9 @@ class Body:
 
 
 def split(network: Network) -> Body:
-    """Tell body and tail apart. Raises `NetworkError` where a node before a layer cannot be lowered."""
+    """Tell body and postprocess apart. Raises `NetworkError` where a layer would be in the postprocess."""
     body = Body()
-    refused: dict[str, str] = {}  # nodes of the tail → why the first of them cannot be lowered
+    refused: dict[str, str] = {}  # nodes of the postprocess → why the first of them cannot be lowered
     size = size_of(network.input_shape)
     if size is None:
         raise NetworkError(f"{network.name}: the engine takes one frame at a time, 1×C×H×W")
@@ -79,8 +80,8 @@ def split(network: Network) -> Body:
         if node.is_layer:
             raise NetworkError(reason)
         refused[node.name] = reason
-        body.tail.append(node)
-        body.tail_tensors |= {f"{node.name}.{short}": t for short, t in network.node_tensors(node).items()}
+        tensors = {short: t.detach().numpy() for short, t in network.node_tensors(node).items()}
+        body.postprocess.append(PostprocessNode(node.name, node.op, node.inputs, node.attributes, tensors))
     _connect(body, network)
     return body
 
@@ -150,13 +151,13 @@ def _operand(body: Body, value: str, rank: int) -> str:
 
 
 def _connect(body: Body, network: Network) -> None:
-    """What the programs give; constants among the tail's values become nodes of the tail."""
-    computed = {node.name for node in body.tail}
-    wanted = [value for node in body.tail for value in node.inputs] + list(network.outputs.values())
+    """What the programs give; constants that the postprocess or an output reads become nodes of it."""
+    computed = {node.name for node in body.postprocess}
+    wanted = [value for node in body.postprocess for value in node.inputs] + list(network.outputs.values())
     for value in dict.fromkeys(wanted):
         if value in body.constants:
-            body.tail.insert(0, Node(value, "constant", (), {}, ("value",)))
-            body.tail_tensors[f"{value}.value"] = body.constants[value]
+            tensors = {"value": body.constants[value].detach().numpy()}
+            body.postprocess.insert(0, PostprocessNode(value, "constant", tensors=tensors))
         elif value not in computed:
             body.given.append(value)
 

@@ -1,19 +1,18 @@
-"""Elementwise nodes as steps of a fused program: what happens to each value, in place, after its operator."""
+"""Elementwise nodes as steps of a program: what happens to each value, in place, after its operator."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.network.graph import Node
+from videoquant.runtime.program import Combine, Function
 
-UNARY = (
-    *("clamp", "leaky_relu", "prelu", "hardswish", "hardsigmoid", "sigmoid", "silu", "gelu", "elu"),
-    *("tanh", "erf", "affine"),
-)
 BINARY = ("add", "sub", "mul", "div")
 
 
@@ -22,44 +21,67 @@ def is_elementwise(node: Node) -> bool:
     return node.op in UNARY or node.op in BINARY
 
 
-def unary_step(node: Node, tensors: dict[str, Tensor], channels: int) -> dict[str, Any]:
+def function(node: Node, tensors: dict[str, Tensor], channels: int) -> Function:
     """The step of a node that reads one value. tensors: the node's own. channels: of the value."""
-    attributes: dict[str, Any] = node.attributes
-    match node.op:
-        case "clamp":
-            low, high = attributes.get("min"), attributes.get("max")
-            return {
-                "do": "clamp",
-                "lo": -math.inf if low is None else float(low),
-                "hi": math.inf if high is None else float(high),
-            }
-        case "prelu":
-            return {"do": "prelu", "slope": _per_channel(tensors["weight"], channels)}
-        case "affine":
-            return {"do": "affine"} | {
-                key: _per_channel(tensors[key], channels) for key in ("weight", "bias")
-            }
-        case "hardsigmoid":
-            return {
-                "do": "hardsigmoid",
-                "alpha": attributes.get("alpha", 1 / 6),
-                "beta": attributes.get("beta", 0.5),
-            }
-        case "gelu":
-            return {"do": "gelu", "approximate": attributes.get("approximate", "none")}
-        case "elu":
-            return {"do": "elu", "alpha": attributes.get("alpha", 1.0)}
-    return {"do": node.op, **attributes}
+    return Function(node.op, UNARY[node.op](node.attributes, tensors, channels))
 
 
-def binary_step(node: Node, running: int, operand: dict[str, Any]) -> dict[str, Any]:
+def combine(node: Node, running: int, slot: int | None, value: float | None) -> Combine:
     """The step of a node that reads two values.
 
-    running: which of them, 0 or 1, is the program's own. operand: the other, {"slot": …} or {"value": …}.
+    running: which of them, 0 or 1, is the program's own. slot, value: the other, a tensor or a number.
     """
     turned = running == 1 and node.op in ("sub", "div")
-    return {"do": f"r{node.op}" if turned else node.op, **operand}
+    return Combine(f"r{node.op}" if turned else node.op, slot, value)
 
 
-def _per_channel(tensor: Tensor, channels: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+Attributes = dict[str, Any]
+Translation = Callable[[Attributes, dict[str, Tensor], int], Attributes]
+
+
+def _as_it_is(attributes: Attributes, tensors: dict[str, Tensor], channels: int) -> Attributes:
+    return attributes
+
+
+def _clamp(attributes: Attributes, tensors: dict[str, Tensor], channels: int) -> Attributes:
+    low, high = attributes.get("min"), attributes.get("max")
+    return {
+        "lo": -math.inf if low is None else float(low),
+        "hi": math.inf if high is None else float(high),
+    }
+
+
+def _prelu(attributes: Attributes, tensors: dict[str, Tensor], channels: int) -> Attributes:
+    return {"slope": _per_channel(tensors["weight"], channels)}
+
+
+def _affine(attributes: Attributes, tensors: dict[str, Tensor], channels: int) -> Attributes:
+    return {key: _per_channel(tensors[key], channels) for key in ("weight", "bias")}
+
+
+def _with_defaults(**defaults: Any) -> Translation:
+    def translate(attributes: Attributes, tensors: dict[str, Tensor], channels: int) -> Attributes:
+        return {name: attributes.get(name, default) for name, default in defaults.items()}
+
+    return translate
+
+
+def _per_channel(tensor: Tensor, channels: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(tensor.detach().float().expand(channels).numpy())
+
+
+# By the network's operator, which is also the step's name: its attributes and tensors as the step has them.
+UNARY: dict[str, Translation] = {
+    "clamp": _clamp,
+    "leaky_relu": _as_it_is,
+    "prelu": _prelu,
+    "hardswish": _as_it_is,
+    "hardsigmoid": _with_defaults(alpha=1 / 6, beta=0.5),
+    "sigmoid": _as_it_is,
+    "silu": _as_it_is,
+    "gelu": _with_defaults(approximate="none"),
+    "elu": _with_defaults(alpha=1.0),
+    "tanh": _as_it_is,
+    "erf": _as_it_is,
+    "affine": _affine,
+}

@@ -1,8 +1,8 @@
-"""Which elementwise nodes run inside which operator: every one in the last of those that give its inputs.
+"""Fusion: an elementwise node runs inside the operator whose output it reads, on values in registers.
 
-An operator's value goes through a program, in place, before it is stored; whatever reads a value half-way
-through gets it by a store in the middle. So an elementwise node costs no pass over memory, wherever the
-value it continues is the one that its operator's program has reached.
+Where it reads two values, it runs inside the operator that comes later. So an operator gets a list of steps,
+and a value in the middle of that list which others read is stored there. A node is not fused where the steps
+have already gone on from the value it reads: then it becomes a `map` of its own, a pass over memory.
 """
 
 from __future__ import annotations

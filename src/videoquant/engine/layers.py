@@ -9,15 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from videoquant.engine.operators import Operator
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.weights import WeightCodes, output_axis, outputs_first, weight_groups
 from videoquant.runtime.sizes import Size
 
 
-def integer_layer(
-    network: Network, node: Node, size: Size, weights: WeightCodes, bias: bool
-) -> dict[str, Any]:
-    """A layer on codes: kind, attrs and tensors of its operator.
+def integer_layer(network: Network, node: Node, size: Size, weights: WeightCodes, bias: bool) -> Operator:
+    """A layer on codes.
 
     size: of its input. weights: its codes; unsigned ones become signed by −128, as does their zero point.
     bias: False leaves it out, as residual frames do.
@@ -31,17 +30,17 @@ def integer_layer(
     }
     attrs = _geometry(node, size, weights.codes) | {"weight_zero": weights.zero_point - shift if shift else 0}
     kind = "conv_transpose" if node.op == "conv_transpose2d" else "conv"
-    return {"kind": kind, "attrs": attrs, "tensors": tensors}
+    return Operator(kind, attrs, tensors)
 
 
 def float_layer(
     network: Network, node: Node, size: Size, weights: WeightCodes | None, bias: bool
-) -> dict[str, Any]:
+) -> Operator:
     """A layer on float32 values; weights: the codes whose values it multiplies by, None for its own."""
     weight = network.tensors[f"{node.name}.weight"].detach() if weights is None else weights.values
     tensors = {"weight": _outputs_first(node, size, weight).numpy(), "bias": _bias(network, node, bias)}
     kind = "fconv_transpose" if node.op == "conv_transpose2d" else "fconv"
-    return {"kind": kind, "attrs": _geometry(node, size, weight), "tensors": tensors}
+    return Operator(kind, _geometry(node, size, weight), tensors)
 
 
 def output_channels(network: Network, node: Node) -> int:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from videoquant.engine.body import split
 from videoquant.engine.fusion import fuse
-from videoquant.engine.points import FrameKind, residual_time
-from videoquant.engine.program import Program
+from videoquant.engine.program_builder import ProgramBuilder
+from videoquant.engine.quantizers import FrameKind, residual_time
 from videoquant.engine.tables import Grids, Slots
 from videoquant.errors import SchemeError
-from videoquant.runtime.plan import Plan
+from videoquant.runtime.integer_network import IntegerNetwork
+from videoquant.runtime.program import Program, ProgramOutput
 from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
 
 
-def lower(quantized: QuantizedNetwork) -> Plan:
-    """The plan of a quantized network.
+def lower(quantized: QuantizedNetwork) -> IntegerNetwork:
+    """The plan of a quantized network, ready to run.
 
     It computes what `quantized.stream()` does, bit for bit; only average pools, bilinear resizing, softmax,
     the exponential and layers in floating point may round otherwise, and then a code of theirs by one step.
@@ -27,28 +28,25 @@ def lower(quantized: QuantizedNetwork) -> Plan:
     groups = fuse(body, network.input)
     slots, grids = Slots(network.input, body.sizes[network.input]), Grids()
     kinds: list[FrameKind] = ["key", "residual"] if residual_time(quantized) else ["key"]
-    programs = {kind: Program(quantized, body, groups, slots, grids, kind) for kind in kinds}
-    outputs = {
-        value: slots.get("value", body.value(value), body.sizes[body.value(value)]) for value in body.given
+    programs: dict[str, Program] = {
+        kind: ProgramBuilder(quantized, body, groups, slots, grids, kind).program for kind in kinds
     }
-    spec = {
-        "version": 2,
-        "slots": slots.entries,
-        "grids": grids.entries,
-        "programs": {
-            kind: {"ops": program.ops, "updates": program.updates} for kind, program in programs.items()
-        },
-        "outputs": outputs,
+    given = {
+        value: ProgramOutput(
+            slots.get("value", body.value(value), body.sizes[body.value(value)]), network.shapes[value]
+        )
+        for value in body.given
     }
-    plan = Plan(
+    plan = IntegerNetwork(
         network.name,
         network.input_shape,
         network.preprocessing,
         quantized.scheme,
-        spec,
-        {value: network.shapes[value] for value in outputs},
-        tuple(body.tail),
-        {name: tensor.detach().numpy() for name, tensor in body.tail_tensors.items()},
+        tuple(slots.entries),
+        tuple(grids.entries),
+        programs,
+        given,
+        tuple(body.postprocess),
         network.outputs,
     )
     _ = (

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from videoquant.network.graph import Node
+from videoquant.runtime.postprocess import source_step
 
 Shape = Sequence[int]
 # NCHW dimension → dimension of h×w×c as a plan counts them: 1 rows, 2 columns, 3 channels.
@@ -21,10 +22,11 @@ class CannotLower(Exception):
 
 @dataclass(frozen=True)
 class Operator:
-    """A plan's operator: its kind and its attributes."""
+    """What a node becomes: the kind, attributes and tensors of its `Op`; where it stands is not said yet."""
 
     kind: str
     attrs: dict[str, Any] = field(default_factory=dict)
+    tensors: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def operator(node: Node, inputs: Sequence[Shape], output: Shape) -> Operator:
@@ -63,20 +65,13 @@ def _resize(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) 
     corners = bool(attributes.get("align_corners", False))
     scales = attributes.get("scale") or (None, None)
     steps = [
-        _source_step(before, after, scale, corners)
+        source_step(before, after, scale, corners)
         for before, after, scale in zip(inputs[0][2:], output[2:], scales, strict=True)
     ]
     return Operator(
         "resize",
         {"mode": attributes["mode"], "align_corners": corners, "scale_h": steps[0], "scale_w": steps[1]},
     )
-
-
-def _source_step(before: int, after: int, scale: float | None, corners: bool) -> float:
-    """Source pixels per output pixel in float32, as PyTorch computes them."""
-    if corners:
-        return float(np.float32(before - 1) / np.float32(after - 1)) if after > 1 else 0.0
-    return float(np.float32(before) / np.float32(after) if scale is None else np.float32(1 / scale))
 
 
 def _pixel_shuffle(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:

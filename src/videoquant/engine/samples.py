@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 from videoquant.engine.body import Body
 from videoquant.engine.fusion import Group
+from videoquant.engine.operators import Operator
 from videoquant.ranges.features import sample_steps
 from videoquant.runtime.sizes import Size
 
@@ -49,7 +50,7 @@ def sampled_size(size: Size, steps: tuple[int, int]) -> Size:
     return math.ceil(size[0] / steps[0]), math.ceil(size[1] / steps[1]), size[2]
 
 
-def sampled_layer(operator: dict[str, Any], steps: tuple[int, int]) -> dict[str, Any]:
+def sampled_layer(operator: Operator, steps: tuple[int, int]) -> Operator:
     """A convolution that gives every a-th row and b-th column of what `operator` gives."""
-    stride = [stride * step for stride, step in zip(operator["attrs"]["stride"], steps, strict=True)]
-    return {**operator, "attrs": {**operator["attrs"], "stride": stride}}
+    stride = [stride * step for stride, step in zip(operator.attrs["stride"], steps, strict=True)]
+    return replace(operator, attrs={**operator.attrs, "stride": stride})

@@ -18,7 +18,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from torch import Tensor
 
@@ -27,6 +26,8 @@ from videoquant.errors import CalibrationWarning, DataError
 from videoquant.network.preprocessing import prepare
 from videoquant.runtime.clock import follows
 from videoquant.runtime.plan import Plan
+from videoquant.runtime.program import Op, StoreCodes
+from videoquant.runtime.stream import open_stream
 from videoquant.tasks.base import Task
 from videoquant.tasks.sqnr import Sqnr
 
@@ -158,20 +159,19 @@ def _thresholds(levels: dict[str, int]) -> dict[str, int]:
 
 def _points(plan: Plan) -> list[str]:
     """The points that layers read, by name."""
-    slots = plan.spec["slots"]
-    read = {slot for op in plan.spec["programs"]["key"]["ops"] for slot in op["inputs"]}
-    return [slot["name"] for index, slot in enumerate(slots) if slot["type"] == "u8" and index in read]
+    read = {slot for op in plan.programs["key"].ops for slot in op.inputs}
+    return [name for name, slot in plan.points.items() if slot in read]
 
 
 def _input_points(plan: Plan) -> list[str]:
     """Those of them that quantize the network's input itself."""
-    steps = [step for op in plan.spec["programs"]["key"]["ops"] if 0 in op["inputs"] for step in op["steps"]]
-    stored = {plan.spec["slots"][step["slot"]]["name"] for step in steps if "slot" in step}
-    return [point for point in _points(plan) if point in stored]
+    steps = [step for op in plan.programs["key"].ops if 0 in op.inputs for step in op.steps]
+    stored = {step.slot for step in steps if isinstance(step, StoreCodes)}
+    return [name for name in _points(plan) if plan.points[name] in stored]
 
 
-def _depthwise(op: dict[str, Any]) -> bool:
-    return bool(op["kind"] == "conv" and op["attrs"]["groups"] == op["c"] > 1)
+def _depthwise(op: Op) -> bool:
+    return bool(op.kind == "conv" and op.attrs["groups"] == op.c > 1)
 
 
 class _Bench:
@@ -185,9 +185,9 @@ class _Bench:
         self.counts = [False, *successive]
         # Resized and normalised once, not in every trial: that is a tenth to a fifth of its time.
         self.inputs = [prepare(frame, plan.preprocessing, plan.input_shape, plan.name) for frame in frames]
-        stream = plan.stream("frame", threads)
+        stream = open_stream(plan, "frame", threads)
         self.reference = [stream.run(x) for x in self.inputs]
-        self.costs = [_dense_cost(op) for op in plan.spec["programs"]["key"]["ops"]]
+        self.costs = [_dense_cost(op) for op in plan.programs["key"].ops]
 
     def is_blind(self) -> bool:
         """Whether the task's measure takes every frame for the one half of them further on, or sees none."""
@@ -203,7 +203,7 @@ class _Bench:
         return all(float((x - first).abs().max()) <= level for x in self.inputs)
 
     def run(self, thresholds: dict[str, int]) -> Trial:
-        stream = self.plan.stream("bounded", self.threads, thresholds)
+        stream = open_stream(self.plan, "bounded", self.threads, thresholds)
         stream.always_follow()
         cost, counted = 0.0, 0
         compare = _Loss(self.task)
@@ -221,13 +221,12 @@ class _Bench:
             yield dense * (done / macs if macs else 1.0) * (1.6 if how == "residual" else 1.0)
 
 
-def _dense_cost(op: dict[str, Any]) -> float:
+def _dense_cost(op: Op) -> float:
     """About the cycles an operator takes: its dot products, and the work on each output value after them."""
-    outputs: float = op["h"] * op["w"] * op["c"]
-    if op["kind"] not in ("conv", "conv_transpose"):
-        return 0.0 if op["kind"] == "map" else outputs / 4
-    weight = op["tensors"]["weight"]
-    macs: float = outputs * weight[0].size
+    outputs: float = op.h * op.w * op.c
+    if op.kind not in ("conv", "conv_transpose"):
+        return 0.0 if op.kind == "map" else outputs / 4
+    macs: float = outputs * op.tensors["weight"][0].size
     return macs / 16 / 2 + outputs / 4 if _depthwise(op) else macs / 128 + outputs / 4
 
 

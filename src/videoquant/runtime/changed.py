@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from videoquant.runtime.program import Op
 from videoquant.runtime.session import Session
 
 
 def changed(
     session: Session,
     layers: Sequence[tuple[str, int, int, str]],
-    operators: Sequence[dict[str, Any]],
+    ops: Sequence[Op],
     size: Sequence[int],
 ) -> NDArray[np.float32]:
     """The share of a dense frame's multiply–accumulates that the last frame took, place by place.
 
-    layers: what `Stream.layers` says. operators: of the program that ran. size: (H, W) of the network's
+    layers: what `Stream.layers` says. ops: of the program that ran. size: (H, W) of the network's
     input.
     Returns H×W, 0 … 1. A layer's work lies where its input changed, in proportion to the channels that did
     where only those were computed; or over all places alike, where it computed everything. Layers are
@@ -27,11 +27,11 @@ def changed(
     """
     height, width = size
     total, dense = np.zeros((height, width), np.float32), 0
-    for operator, (_, macs, done, how) in zip(operators, layers, strict=True):
+    for op, (_, macs, done, how) in zip(ops, layers, strict=True):
         if macs == 0:
             continue
         dense += macs
-        moved = session.moved(operator["inputs"][0])
+        moved = session.moved(op.inputs[0])
         total += macs * _enlarged(_spread(moved, done / macs, how), height, width)
     if dense:
         total /= dense
@@ -41,7 +41,10 @@ def changed(
 
 
 def _spread(moved: NDArray[np.uint16] | None, share: float, how: str) -> NDArray[np.float32]:
-    """A layer's share of work, laid where its input changed: h×w; 1×1 where there is no telling."""
+    """A layer's share of work by place: as large everywhere as its input changed there. h×w.
+
+    Where it is not known what changed, or all of the layer was computed, one share for all places: 1×1.
+    """
     if moved is None or share >= 1 or not moved.any():
         return np.full((1, 1), share, np.float32)
     # The top bit marks changes too large for the residual kernel, which takes the pixel in full.

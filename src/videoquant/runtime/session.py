@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -18,8 +18,7 @@ from videoquant.schemes import Scheme
 
 MODES = ("frame", "exact", "bounded")
 
-
-# Called with an update's number and the value to measure, h×w×c; gives the grid's scale, zero, low and high.
+# For one of a program's updates, by its number, and a value h×w×c: the scale, zero, low and high of its grid.
 Measure = Callable[[int, NDArray[np.float32]], tuple[float, int, int, int]]
 
 
@@ -44,9 +43,9 @@ class Session(Protocol):
         first: int = 0,
         last: int = -1,
     ) -> None:
-        """Run operators first … last − 1 of a program, with the range updates before them; −1 is to its end.
+        """Run a program with its range updates. input: h×w×c, in C order.
 
-        input: h×w×c, in C order. measure: for updates that measure.
+        first, last: operators first … last − 1 alone, and the updates before them; −1 is to its end.
         """
 
     def layers(self, program: str) -> list[tuple[str, int, int, str]]:
@@ -71,25 +70,35 @@ class Session(Protocol):
         """Of the last frame, h×w: how many groups of 4 channels of a slot changed; None: all may have."""
 
 
-def open_session(plan: Plan, mode: str, threads: int, thresholds: dict[str, int], isa: str) -> Session:
+def open_session(
+    plan: Plan,
+    mode: str = "frame",
+    threads: int = 2,
+    thresholds: Mapping[str, int] | None = None,
+    isa: str = "",
+) -> Session:
     """A session of the native engine.
 
     mode: "frame" computes all of every frame, "exact" only what changed, "bounded" what changed by more than
-    a threshold. thresholds: by the name of a quantizer point (`str(point)`), in steps of its grid; 0 where it
-    is not named. isa: instruction set, one of `videoquant._native.isas()`; "" is the best of this CPU.
+        a threshold.
+    threads: 1 to 1024. Results do not depend on it.
+    thresholds: by the name of a quantization point (`str(point)`), in steps of its grid; 0 where it is not
+        named.
+    isa: the instruction set, one of `videoquant._native.isas()`; "" is the best of this CPU.
     Raises `SchemeError` for a mode that is unknown or does not fit the plan, and where there is not enough
     memory; `NetworkError` where the values take more than `limits` allows.
     """
     check_mode(plan, mode)
+    thresholds = thresholds or {}
     if thresholds and mode != "bounded":
         raise SchemeError(f"mode={mode} takes no thresholds; bounded does")
-    names = {slot["name"]: index for index, slot in enumerate(plan.spec["slots"]) if slot["type"] == "u8"}
+    points = plan.points
     for name, threshold in thresholds.items():
-        if name not in names:
+        if name not in points:
             raise SchemeError(f"threshold of {name!r}: {plan.name} has no such quantizer point")
         if not 0 <= threshold <= 255:
             raise SchemeError(f"threshold of {name!r} is {threshold}; it must be 0 to 255 steps")
-    taus = {names[name]: threshold for name, threshold in thresholds.items()}
+    taus = {points[name]: threshold for name, threshold in thresholds.items()}
     native = plan.native
     with refused_as(SchemeError, f"{plan.name}: no stream in mode {mode}"):
         return _native.Session(native, isa, threads, mode, taus, partial(_check_values, plan.name))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 Size = tuple[int, int, int]  # height, width, channels
 
@@ -23,11 +22,14 @@ def size_of(shape: Sequence[int]) -> Size | None:
     return None
 
 
-def channels_last(x: Tensor) -> NDArray[np.float32]:
+def channels_last(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """A value 1×C×H×W, or of one pixel, as an array h×w×c in C order; a copy unless it lies so already."""
-    pixels = x[0].permute(1, 2, 0) if x.dim() == 4 else x.view(1, 1, -1)
-    array: NDArray[np.float32] = pixels.contiguous().numpy()
-    return array
+    return np.ascontiguousarray(x[0].transpose(1, 2, 0) if x.ndim == 4 else x.reshape(1, 1, -1))
+
+
+def channels_first(array: NDArray[np.float32], shape: Sequence[int]) -> NDArray[np.float32]:
+    """An array h×w×c as the network has the value, 1×C×H×W or 1×C, mostly on the same memory."""
+    return array.transpose(2, 0, 1).reshape(tuple(shape))
 
 
 def broadcasts(operand: Size, size: Size) -> bool:

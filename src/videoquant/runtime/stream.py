@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from videoquant.errors import DataError, SchemeError, refused_as
-from videoquant.network.graph import unwrap
-from videoquant.network.operators import OPERATORS
 from videoquant.network.preprocessing import prepare
+from videoquant.runtime import postprocess
 from videoquant.runtime.changed import changed
 from videoquant.runtime.clock import Clock, index_and_size
+from videoquant.runtime.outputs import for_user
 from videoquant.runtime.plan import Plan
-from videoquant.runtime.ranges import as_value, measured_ranges, measuring
+from videoquant.runtime.program import Program
+from videoquant.runtime.ranges import measure_by
 from videoquant.runtime.report import FrameReport
-from videoquant.runtime.session import Session
-from videoquant.runtime.sizes import channels_last
-from videoquant.torch_settings import plain_math
+from videoquant.runtime.session import Session, open_session
+from videoquant.runtime.sizes import channels_first, channels_last
+
+
+def open_stream(
+    plan: Plan,
+    mode: str = "frame",
+    threads: int = 2,
+    thresholds: Mapping[str, int] | None = None,
+    refresh: int | None = None,
+    isa: str = "",
+) -> Stream:
+    """A new stream of frames; streams of a plan share its weights and no state.
+
+    mode, threads, thresholds, isa: see `open_session`. refresh: see `Stream`.
+    Raises `SchemeError` where they do not fit the plan.
+    """
+    return Stream(plan, open_session(plan, mode, threads, thresholds, isa), refresh)
 
 
 class Stream:
@@ -31,8 +47,9 @@ class Stream:
     (`DataError`) leaves the stream as it was, and so does a call while another thread's is running, which is
     refused.
 
+    plan, session: what is run, and what runs it.
     refresh: every so many frames one is computed in full, so that what mode bounded has passed over is made
-    good; None is never.
+        good; None is never.
     is_key: whether the last frame was a keyframe (every frame is, without a time axis).
     """
 
@@ -43,8 +60,9 @@ class Stream:
         self.refresh = refresh
         self.is_key = True
         self._session = session
-        self._measured = {
-            name: measured_ranges(program, plan.scheme) for name, program in plan.spec["programs"].items()
+        self._measures = {
+            name: measure_by(plan.scheme.range_estimator, program.updates)
+            for name, program in plan.programs.items()
         }
         self._lock = Lock()
         self.reset()
@@ -76,32 +94,34 @@ class Stream:
         How: "dense", "listed" (some pixels in full), "residual" (changed groups on top of the last frame's
         sums).
         """
-        return self._session.layers(self._program)
+        return self._session.layers(self._kind)
 
     @property
-    def _program(self) -> str:
-        """The one that the last frame ran."""
+    def _kind(self) -> str:
+        """Of the last frame: which program it ran."""
         return "key" if self.is_key else "residual"
+
+    @property
+    def _program(self) -> Program:
+        return self.plan.programs[self._kind]
 
     @property
     def changed(self) -> NDArray[np.float32]:
         """Where the last frame's work was done: H×W of the network's input, 0 … 1. See `changed.py`."""
-        operators = self.plan.spec["programs"][self._program]["ops"]
-        return changed(self._session, self.layers(), operators, self.plan.input_shape[2:])
+        return changed(self._session, self.layers(), self._program.ops, self.plan.input_shape[2:])
 
     @property
     def densities(self) -> dict[str, float]:
-        """Of the last frame, by quantizer point, the share of elements in the sparse part; only with ds=.
+        """Of the last frame, by quantization point, the share of elements in the sparse part; only with ds=.
 
         A point that this frame left in floating point has no sparse part, and is not named.
         """
-        slots, found = self.plan.spec["slots"], {}
-        for operator in self.plan.spec["programs"][self._program]["ops"]:
-            if operator["kind"] == "sparse":
-                slot = slots[operator["inputs"][0]]
-                elements = self._session.sparse(operator["inputs"][0])[2].size
-                name = slot["name"].removesuffix(" sparse")
-                found[name] = elements / (slot["h"] * slot["w"] * slot["c"])
+        found = {}
+        for op in self._program.ops:
+            if op.kind == "sparse":
+                slot = self.plan.slots[op.inputs[0]]
+                elements = self._session.sparse(op.inputs[0])[2].size
+                found[slot.name.removesuffix(" sparse")] = elements / slot.elements
         return found
 
     @property
@@ -109,17 +129,22 @@ class Stream:
         """The memory of this stream, without the weights, which the plan's streams share."""
         return self._session.memory_bytes
 
-    def __call__(self, frame: Any) -> Tensor | dict[str, Tensor]:
-        """The network's output for the next frame: a Tensor, or {name: Tensor} where there are several.
+    def __call__(self, frame: Any) -> Any:
+        """The network's output for the next frame, or {name: output} where there are several.
 
         frame: a `Frame`, a picture (`network.frames`), or the network's input 1×C×H×W.
+        An output is a Tensor where PyTorch is installed, else an array; float32, as the network gives it.
         Raises `DataError` for a frame that cannot be taken, and where another thread is using the stream.
         """
-        return unwrap(self.run(frame))
+        outputs = self.run(frame)
+        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
-    @plain_math()
-    def run(self, frame: Any) -> dict[str, Tensor]:
-        """As calling it, but always {name: Tensor}. What it returns does not change with later frames."""
+    def run(self, frame: Any) -> dict[str, Any]:
+        """As calling it, but always {name: output}. What it returns does not change with later frames."""
+        return for_user(self.arrays(frame))
+
+    def arrays(self, frame: Any) -> dict[str, NDArray[np.float32]]:
+        """As `run`, but always {name: array}, whether PyTorch is installed or not."""
         if not self._lock.acquire(blocking=False):
             raise DataError(f"{self.plan.name}: two threads use one stream at once; open a stream for each")
         try:
@@ -128,10 +153,9 @@ class Stream:
         finally:
             self._lock.release()
 
-    def _run(self, frame: Any) -> dict[str, Tensor]:
+    def _run(self, frame: Any) -> dict[str, NDArray[np.float32]]:
         plan = self.plan
-        # PyTorch's threads would still be waiting busily, and in the way, when the engine's begin.
-        x = prepare(frame, plan.preprocessing, plan.input_shape, plan.name, check_finite=False)
+        x = prepare(frame, plan.preprocessing, plan.input_shape, plan.name, check_finite=False).numpy()
         if x.shape[0] != 1:
             raise DataError(f"{plan.name}: the engine takes one frame at a time; got a batch of {x.shape[0]}")
         pixels = channels_last(x)
@@ -141,23 +165,21 @@ class Stream:
         self.reset()  # a frame that is broken off half-way leaves nothing to go on from
         if clock.is_full:
             self._session.refresh()
-        program = "key" if clock.is_key else "residual"
-        self._session.run(program, pixels, measuring(self._measured[program], x))
-        outputs = self._outputs(x)
+        kind = "key" if clock.is_key else "residual"
+        self._session.run(kind, pixels, self._measures[kind])
+        outputs = self._outputs(pixels)
         self._clock, self.is_key = clock, clock.is_key
         return outputs
 
-    def _outputs(self, x: Tensor) -> dict[str, Tensor]:
-        """The network's outputs, copied out of the session, and the tail run on them."""
+    def _outputs(self, pixels: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """The network's outputs: copies of what the session holds, after the postprocess."""
         plan = self.plan
-        # Copied by NumPy, on one thread: PyTorch's would be in the way of the engine's (see `_run`).
+        # Copied by NumPy, on one thread: PyTorch's would still be waiting busily when the engine's begin.
         values = {
-            name: x.clone() if slot == 0 else as_value(self._session.slot(slot).copy(), plan.shapes[name])
-            for name, slot in plan.spec["outputs"].items()
-        }
-        for node in plan.tail:
-            inputs = [values[name] for name in node.inputs]
-            values[node.name] = OPERATORS[node.op](
-                *inputs, **plan.tail_parameters[node.name], **node.attributes
+            name: channels_first(
+                (self._session.slot(given.slot) if given.slot else pixels).copy(), given.shape
             )
-        return {name: values[output] for name, output in plan.outputs.items()}
+            for name, given in plan.given.items()
+        }
+        postprocess.run(plan.postprocess, values)
+        return {name: values[value] for name, value in plan.outputs.items()}

@@ -1,10 +1,10 @@
-"""How each quantizer point is met in the frames of one kind: what it gives, and when its grid is known."""
+"""Quantization points in one kind of frame: when each one's grid is known, what programs store there."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from videoquant.axes import Residual
 from videoquant.engine.body import Body
@@ -13,6 +13,14 @@ from videoquant.engine.tables import Grids, Slots
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.quantizers.weights import WeightCodes
 from videoquant.ranges.grid import Grid
+from videoquant.runtime.program import (
+    Combine,
+    Step,
+    Store,
+    StoreCodes,
+    StoreResidual,
+    StoreValues,
+)
 from videoquant.runtime.sizes import Size
 from videoquant.simulate.activations import ActivationGrid, DynamicGrid, PredictedGrid, StaticGrid
 from videoquant.simulate.quantized import QuantizedNetwork
@@ -21,8 +29,8 @@ FrameKind = Literal["key", "residual"]
 
 
 @dataclass(frozen=True)
-class Use:
-    """A quantizer point in the frames of one kind.
+class LoweredQuantizer:
+    """A quantization point in the frames of one kind.
 
     value: what stands at it, by the body's name. source: where its grid comes from.
     late: the codes cannot be stored by the program that computes the value, since the grid is not known by
@@ -55,10 +63,10 @@ class Use:
         raise AssertionError(f"{self.point} has no grid")
 
 
-def uses(
+def lower_quantizers(
     quantized: QuantizedNetwork, body: Body, groups: Sequence[Group], kind: FrameKind, early: Collection[str]
-) -> list[Use]:
-    """Every quantizer point, in the order of the first layers that read them.
+) -> list[LoweredQuantizer]:
+    """Every quantization point, in the order of the first layers that read them.
 
     early: the values whose features are known before the group runs that computes them (`samples.py`).
     """
@@ -84,13 +92,15 @@ def uses(
                 late = kind == "residual"
         quantizes = isinstance(source, StaticGrid | DynamicGrid | PredictedGrid)
         found.append(
-            Use(point, value, source, late, quantizes and any(integer), not quantizes or not all(integer))
+            LoweredQuantizer(
+                point, value, source, late, quantizes and any(integer), not quantizes or not all(integer)
+            )
         )
     return found
 
 
-class Stores:
-    """What programs store at quantizer points, and where.
+class QuantizerEmitter:
+    """What programs store at quantization points, and where.
 
     size: of every value. time: the time axis, where there is one. kind: of the frames. dense_sparse: whether
     x̂ is Dense + Sparse.
@@ -108,57 +118,58 @@ class Stores:
         self.slots, self.grids, self.sizes, self.time, self.kind = slots, grids, sizes, time, kind
         self.dense_sparse = dense_sparse
 
-    def grid(self, use: Use) -> int:
-        return self.grids.get(f"{use.point} {self.kind}", use.grid)
+    def grid(self, quantizer: LoweredQuantizer) -> int:
+        return self.grids.get(f"{quantizer.point} {self.kind}", quantizer.grid)
 
-    def codes(self, use: Use) -> int:
+    def codes(self, quantizer: LoweredQuantizer) -> int:
         """The codes that integer layers read."""
-        return self.slots.get("codes", str(use.point), self.sizes[use.value], "u8")
+        return self.slots.get("codes", str(quantizer.point), self.sizes[quantizer.value], "u8")
 
-    def sparse(self, use: Use) -> dict[str, int]:
-        """Where S goes beside the codes, and where their readers find it: an entry of both, or none."""
+    def sparse(self, quantizer: LoweredQuantizer) -> int | None:
+        """Where S goes beside the codes, and where their readers find it; None without Dense + Sparse."""
         if not self.dense_sparse:
-            return {}
-        return {"sparse": self.slots.get("sparse", str(use.point), self.sizes[use.value], "sparse")}
+            return None
+        return self.slots.get("sparse", str(quantizer.point), self.sizes[quantizer.value], "sparse")
 
-    def values(self, use: Use) -> int:
+    def values(self, quantizer: LoweredQuantizer) -> int:
         """The float32 values that layers with float weights read: x̂, or the residual."""
-        return self.slots.get("values", str(use.point), self.sizes[use.value])
+        return self.slots.get("values", str(quantizer.point), self.sizes[quantizer.value])
 
-    def reference(self, use: Use) -> int:
+    def reference(self, quantizer: LoweredQuantizer) -> int:
         """The value that residuals are taken from; it stays from frame to frame."""
-        return self.slots.get("reference", str(use.point), self.sizes[use.value], keep=True)
+        return self.slots.get("reference", str(quantizer.point), self.sizes[quantizer.value], keep=True)
 
-    def steps(self, use: Use) -> list[dict[str, Any]]:
+    def steps(self, quantizer: LoweredQuantizer) -> list[Step]:
         """What happens to the value at a point. Only where a residual has no grid is it changed by that."""
-        reference = self.reference(use) if self.time else None
-        if self.kind == "residual":
-            assert self.time is not None
-            if use.quantized:
-                store = {"slot": self.codes(use), "grid": self.grid(use), "reference": reference}
-                sparse = self.sparse(use)
-                return [{"do": "store_residual", **store, **sparse, "update": self.time.recurrent}]
-            steps: list[dict[str, Any]] = [
-                {"do": "sub", "slot": reference},
-                {"do": "store", "slot": self.values(use)},
-            ]
-            if self.time.recurrent:
-                steps += [{"do": "add", "slot": reference}, {"do": "store", "slot": reference}]
-            return steps
-        if not use.quantized:
-            return [{"do": "store", "slot": reference}] if self.time else []
-        grid = self.grid(use)
-        values = {"do": "store_values", "grid": grid} | ({"with_sparse": True} if self.dense_sparse else {})
-        steps = []
-        if use.integers or self.dense_sparse:  # S is counted where no layer reads it too
-            steps.append({"do": "store_codes", "slot": self.codes(use), "grid": grid, **self.sparse(use)})
-        if use.floats:
-            steps.append({**values, "slot": self.values(use)})
-        if self.time and self.time.quantized_reference:
-            steps.append({**values, "slot": reference})
-        elif self.time:
-            steps.append({"do": "store", "slot": reference})
+        if self.time is None:
+            return self._codes(quantizer)
+        reference = self.reference(quantizer)
+        if self.kind == "key":
+            return [*self._codes(quantizer), self._new_reference(quantizer, reference)]
+        update = self.time.recurrent
+        if quantizer.quantized:
+            slots = self.codes(quantizer), self.grid(quantizer), reference
+            return [StoreResidual(*slots, update, self.sparse(quantizer))]
+        steps: list[Step] = [Combine("sub", reference), Store(self.values(quantizer))]
+        return [*steps, Combine("add", reference), Store(reference)] if update else steps
+
+    def _codes(self, quantizer: LoweredQuantizer) -> list[Step]:
+        """What layers read at a point where no residual is taken."""
+        steps: list[Step] = []
+        if quantizer.integers or (
+            quantizer.quantized and self.dense_sparse
+        ):  # S is counted though no layer reads it
+            slots = self.codes(quantizer), self.grid(quantizer)
+            steps.append(StoreCodes(*slots, self.sparse(quantizer)))
+        if quantizer.quantized and quantizer.floats:
+            steps.append(StoreValues(self.values(quantizer), self.grid(quantizer), self.dense_sparse))
         return steps
+
+    def _new_reference(self, quantizer: LoweredQuantizer, reference: int) -> Step:
+        assert self.time is not None
+        if quantizer.quantized and self.time.quantized_reference:
+            return StoreValues(reference, self.grid(quantizer), self.dense_sparse)
+        return Store(reference)
 
 
 def layer_weights(quantized: QuantizedNetwork, layer: str, kind: FrameKind) -> WeightCodes | None:

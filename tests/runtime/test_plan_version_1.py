@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from videoquant.runtime.plan import load_plan
+from videoquant.runtime.integer_network import load_plan
 
 FILES = Path(__file__).parent / "version1"
 
