@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save as serialize
 
-from videoquant.errors import NetworkError, VideoQuantError, refused_as
+from videoquant.errors import MissingExtraError, NetworkError, VideoQuantError, refused_as
 from videoquant.files import atomic_write, check_safetensors
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.runtime.plan import Plan
@@ -75,6 +75,8 @@ def read_plan(path: str | Path, kind: type[PlanType]) -> PlanType:
             whole = _with_arrays(header, tensors)
             plan = _build(from_version_1(whole, tensors) if whole["version"] == 1 else whole, kind)
             check_plan(plan)
+        except MissingExtraError:
+            raise  # the file is sound, but this installation cannot measure its ranges
         except VideoQuantError as error:
             raise NetworkError(f"{damaged} ({' '.join(str(error).split())[:400]})") from None
     return plan
