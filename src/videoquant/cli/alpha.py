@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,25 +12,22 @@ from rich.table import Table
 from videoquant.axes import Frame
 from videoquant.calibration.alpha import AlphaCurve, check_has_alpha, search_alpha
 from videoquant.calibration.sampling import calibration_clips
-from videoquant.cli.console import console, note, progress_bar, say
+from videoquant.cli.console import console, progress_bar, say
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
-    ColorOption,
     DatasetOption,
-    FitOption,
     ImagesOption,
-    MeanOption,
-    ScaleOption,
-    StdOption,
-    TaskOption,
+    Texts,
     VideoOption,
     are_stills,
     channels_match,
+    note_unmeasured,
     open_source,
+    preprocessing_options,
 )
-from videoquant.cli.targets import check_targets
+from videoquant.cli.targets import check_targets, common_reads
 from videoquant.errors import SchemeError
-from videoquant.files import atomic_write
+from videoquant.json_file import write_json
 from videoquant.made import made_by
 from videoquant.network.graph import Network
 from videoquant.report.alpha_plot import write_alpha_plot
@@ -44,6 +40,7 @@ from videoquant.tasks.sqnr import EXACT_DB
 BEST_MARK = "*"
 
 
+@preprocessing_options
 def command(
     network: NetworkArgument,
     scheme: Annotated[str, typer.Option(help='How to quantize, e.g. "w8a4"; its estimator is replaced.')],
@@ -61,25 +58,15 @@ def command(
     exhaustive: Annotated[
         bool, typer.Option("--exhaustive", help="Measure every α from 0.9 to 1, for the whole curve.")
     ] = False,
-    mean: MeanOption = None,
-    std: StdOption = None,
-    scale: ScaleOption = None,
-    color: ColorOption = None,
-    fit: FitOption = None,
-    task: TaskOption = None,
+    *,
+    preprocessing: Texts,
 ) -> None:
     """Search the α of quantile ranges that brings a scheme closest to the fp32 network.
 
     It is measured on the frames that `videoquant quantize` calibrates on.
     """
     check_targets(
-        {
-            "NETWORK": network,
-            "--video": video,
-            "--images": images,
-            "--dataset": dataset,
-            "--checkpoint": checkpoint,
-        },
+        common_reads(network, video, images, dataset, checkpoint),
         {"--json": json_file, "--plot": plot},
     )
     if plot:
@@ -89,7 +76,7 @@ def command(
     source = open_source(video, images, dataset)
     if are_stills(source, images) and not isinstance(wanted.time, Frame):
         raise SchemeError(f"{wanted}: needs a video; stills have no frame before them")
-    captured = open_network(network, checkpoint, size, source, mean, std, scale, color, fit, task)
+    captured = open_network(network, checkpoint, size, source, preprocessing)
     channels_match(captured)
 
     clips = calibration_clips(captured, source, wanted)
@@ -97,15 +84,14 @@ def command(
         curve = search_alpha(captured, wanted, clips, advance, exhaustive)
     if json_file:
         data = {"made": made_by(), "network": captured.name, "source": source.name, **to_dict(curve)}
-        with atomic_write(json_file) as temporary:
-            text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
+        write_json(data, json_file)
     if plot:
         write_alpha_plot(curve, captured, plot)
     console.print(curve_table(curve, captured))
     known = task_for(captured)
-    if known and not any(known.measures[0].name in point.agreement for point in curve.points):
-        note(f"{known.measures[0].label}: these frames show nothing to measure; chosen by SQNR alone")
+    if known:
+        found = [point.agreement for point in curve.points]
+        note_unmeasured(known.measures[:1], found, "; chosen by SQNR alone")
     say(f"on {curve.frames} frames of {source.name}, those that `videoquant quantize` calibrates on")
     say(f"scheme: {curve.scheme}")
     if plot:

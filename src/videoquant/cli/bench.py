@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,21 +19,18 @@ from videoquant.cli import bench_ranges
 from videoquant.cli.console import console, note, progress_bar, say
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
-    ColorOption,
     DatasetOption,
-    FitOption,
-    MeanOption,
-    ScaleOption,
-    StdOption,
-    TaskOption,
+    Texts,
     channels_match,
     open_source,
+    preprocessing_options,
 )
-from videoquant.cli.targets import Folder, check_targets
+from videoquant.cli.targets import Folder, check_targets, common_reads
 from videoquant.data.video import Clip
 from videoquant.engine import vnni_ceiling
 from videoquant.errors import DataError
-from videoquant.files import atomic_write, output_folder
+from videoquant.files import output_folder
+from videoquant.json_file import write_json
 from videoquant.made import made_by
 from videoquant.report.bench_plot import write_bench_plot
 from videoquant.report.bench_table import SPARE, bench_table
@@ -69,6 +65,7 @@ app.command("ranges")(bench_ranges.command)
 
 
 @app.command("network")
+@preprocessing_options
 def command(
     network: NetworkArgument,
     video: Annotated[
@@ -106,12 +103,8 @@ def command(
         typer.Option(min=0, help="How far the task's measure may fall in the mode that skips small changes."),
     ] = 0.02,
     output: OutputOption = Path("videoquant-bench"),
-    mean: MeanOption = None,
-    std: StdOption = None,
-    scale: ScaleOption = None,
-    color: ColorOption = None,
-    fit: FitOption = None,
-    task: TaskOption = None,
+    *,
+    preprocessing: Texts,
 ) -> None:
     """Time engines on a network and clips: ms per frame, ratios, work, agreement, memory.
 
@@ -122,12 +115,12 @@ def command(
     chosen, notes = choose(_names(engines))
     clips = open_clips(video, dataset)
     check_targets(
-        {"NETWORK": network, "--video": video, "--dataset": dataset, "--checkpoint": checkpoint},
+        common_reads(network, video, None, dataset, checkpoint),
         {"--output": Folder(output, (RESULTS_FILE, *map(plot_file, clips)))},
     )
     if (output / RESULTS_FILE).exists():
         note(f"{output}: holds the results of an earlier benchmark, which are replaced")
-    captured = open_network(network, checkpoint, size, clips[0], mean, std, scale, color, fit, task)
+    captured = open_network(network, checkpoint, size, clips[0], preprocessing)
     channels_match(captured)
     spans = [plan_spans(len(clip), count) for clip in clips]
 
@@ -151,10 +144,7 @@ def command(
         bench_clip(benchmark, captured, chosen, parsed, own_modes, clip, plan, note, progress_bar)
     for clip in clips:
         write_bench_plot(benchmark, clip.name, folder / plot_file(clip))
-    with atomic_write(folder / RESULTS_FILE) as temporary:
-        data = {"made": made_by(), **benchmark.to_dict()}
-        text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_json({"made": made_by(), **benchmark.to_dict()}, folder / RESULTS_FILE)
     for clip in clips:
         console.print(narrowed(bench_table(benchmark, clip.name), console, SPARE))
     say(f"results: {folder / RESULTS_FILE}")

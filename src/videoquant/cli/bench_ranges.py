@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +14,8 @@ from videoquant.bench.machine import this_machine
 from videoquant.bench.ranges import SIZES, RangeRow, activation, range_jobs, time_ranges
 from videoquant.cli.console import console, progress_bar, say
 from videoquant.cli.targets import Folder, check_targets
-from videoquant.files import atomic_write, output_folder
+from videoquant.files import output_folder
+from videoquant.json_file import write_json
 from videoquant.made import made_by
 from videoquant.report.ranges_table import ranges_table
 
@@ -50,7 +50,6 @@ def command(
         "machine": asdict(this_machine(["torch", "numpy"])),
         "rows": [asdict(row) for row in rows],
     }
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(data, path)
     console.print(ranges_table(rows))
     say(f"results: {path}")

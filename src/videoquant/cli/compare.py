@@ -32,31 +32,29 @@ from videoquant.cli.console import console, note, progress_bar, say
 from videoquant.cli.engines import SIMULATE, ThreadsOption, comparable_stream, one_thread_of_pytorch
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
-    ColorOption,
     DatasetOption,
-    FitOption,
     ImagesOption,
-    MeanOption,
-    ScaleOption,
-    StdOption,
-    TaskOption,
+    Texts,
     VideoOption,
     are_stills,
     channels_match,
+    note_unmeasured,
     open_clip,
     open_source,
+    preprocessing_options,
 )
-from videoquant.cli.targets import Folder, check_targets
+from videoquant.cli.targets import Folder, check_targets, common_reads
 from videoquant.comparison import compare
 from videoquant.costs.chip_file import open_chip
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, Frame
 from videoquant.errors import DataError, NetworkError, SchemeError
+from videoquant.json_file import write_json
 from videoquant.made import made_by
 from videoquant.network.graph import Network
 from videoquant.report.html import write_report
 from videoquant.report.label_table import render_labels
-from videoquant.report.results import REPORT_FILES, earlier_report, write_json
+from videoquant.report.results import REPORT_FILES, earlier_report, to_dict
 from videoquant.report.table import render_table
 from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
@@ -66,6 +64,7 @@ from videoquant.tasks.scoring import Score, score_for
 from videoquant.text import printable
 
 
+@preprocessing_options
 def command(
     network: NetworkArgument,
     video: VideoOption = None,
@@ -106,12 +105,8 @@ def command(
     report: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for report.html, results.json and results.csv.")
     ] = Path("videoquant-report"),
-    mean: MeanOption = None,
-    std: StdOption = None,
-    scale: ScaleOption = None,
-    color: ColorOption = None,
-    fit: FitOption = None,
-    task: TaskOption = None,
+    *,
+    preprocessing: Texts,
     engine: Annotated[
         str,
         typer.Option(
@@ -124,16 +119,8 @@ def command(
 ) -> None:
     """Compare schemes on a clip: GBOPs per frame, SQNR, agreement with fp32, accuracy on labels."""
     check_targets(
-        {
-            "NETWORK": network,
-            "--video": video,
-            "--images": images,
-            "--dataset": dataset,
-            "--checkpoint": checkpoint,
-            "--quantized": files,
-            "--calibration": calibration,
-            "--chip": chip,
-        },
+        common_reads(network, video, images, dataset, checkpoint)
+        | {"--quantized": files, "--calibration": calibration, "--chip": chip},
         {"--json": json_file, "--report": Folder(report, REPORT_FILES)},
     )
     earlier = earlier_report(report)
@@ -143,7 +130,7 @@ def command(
     source = open_source(video, images, dataset)
     stills = are_stills(source, images)
     wanted = parse_schemes(schemes, stills, isinstance(source, LabelledClip))
-    captured = open_network(network, checkpoint, size, source, mean, std, scale, color, fit, task)
+    captured = open_network(network, checkpoint, size, source, preprocessing)
     channels_match(captured)
 
     read = [read_quantized(file, captured, stills) for file in files or []]
@@ -182,12 +169,10 @@ def command(
         )
     made = made_by()
     if json_file:
-        write_json(result, json_file, made)
+        write_json(to_dict(result, made), json_file)
     page = write_report(result, report, made)
     console.print(render_table(result))
-    for measure in result.measures:
-        if not any(measure.name in row.agreement for row in result.rows):
-            note(f"{measure.label}: these frames show nothing to measure")
+    note_unmeasured(result.measures, [row.agreement for row in result.rows])
     by_class = render_labels(result, console)
     if by_class:
         console.print(by_class)

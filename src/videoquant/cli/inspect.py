@@ -16,12 +16,8 @@ from videoquant.cli.chips import ChipOption, say_fallbacks
 from videoquant.cli.console import console, say
 from videoquant.cli.networks import CheckpointOption, SizeOption, open_network
 from videoquant.cli.options import (
-    ColorOption,
-    FitOption,
-    MeanOption,
-    ScaleOption,
-    StdOption,
-    TaskOption,
+    Texts,
+    preprocessing_options,
 )
 from videoquant.cli.targets import check_targets
 from videoquant.costs.bops import amortised_bops, frame_bops
@@ -47,6 +43,7 @@ from videoquant.storage import is_quantized_file, load_quantized
 SPARE = ("weights", "operator", "parameters", "bound by", "output")
 
 
+@preprocessing_options
 def command(
     network: Annotated[
         str,
@@ -60,12 +57,8 @@ def command(
     ] = None,
     checkpoint: CheckpointOption = None,
     size: SizeOption = None,
-    mean: MeanOption = None,
-    std: StdOption = None,
-    scale: ScaleOption = None,
-    color: ColorOption = None,
-    fit: FitOption = None,
-    task: TaskOption = None,
+    *,
+    preprocessing: Texts,
     chip: ChipOption = None,
     plot: Annotated[
         Path, typer.Option(metavar="F", help="With --chip: draw the roofline here, an .svg or a .png file.")
@@ -76,20 +69,19 @@ def command(
         check_targets({"NETWORK": network, "--checkpoint": checkpoint, "--chip": chip}, {"--plot": plot})
         check_plot(plot)
     target = None if chip is None else open_chip(chip)
-    options = (mean, std, scale, color, fit, task)
     if is_quantized_file(network):
         if checkpoint is not None or size is not None:
             raise NetworkError(
                 f"{network}: its weights and size are stored with it; quantize again to change them"
             )
-        if any(option is not None for option in options):
+        if preprocessing:
             raise NetworkError(f"{network}: its preprocessing is stored with it; quantize again to change it")
         quantized = load_quantized(network)
         graph, shown = quantized.network, Scheme.parse(scheme) if scheme else quantized.scheme
         calibrated = quantized if shown == quantized.scheme else None
     else:
         shown = Scheme.parse(scheme or "w8a8")
-        graph = open_network(network, checkpoint, size, None, *options)
+        graph = open_network(network, checkpoint, size, None, preprocessing)
         calibrated = None
     work = workload(graph) if target else None
     cost = frame_cost(target, work, shown, shown.period == 1) if target and work else None

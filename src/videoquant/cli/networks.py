@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from videoquant.cli.console import busy, note
+from videoquant.cli.options import Texts
 from videoquant.cli.sizes import parse_size
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, Stills
@@ -49,27 +50,21 @@ def open_network(
     checkpoint: Path | None = None,
     size: str | None = None,
     source: Clip | None = None,
-    mean: str | None = None,
-    std: str | None = None,
-    scale: str | None = None,
-    color: str | None = None,
-    fit: str | None = None,
-    task: str | None = None,
+    preprocessing: Texts | None = None,
 ) -> Network:
-    """Load a network; options that are given replace what it says of preprocessing and task.
+    """Load a network. preprocessing: replaces what it says of preprocessing and task.
 
     source: the frames it will see, which give a network by name its size and choose among its weights.
     Without any it is only looked at, so that random weights do where there are no others.
     """
     wanted = None if size is None else parse_size(size, "--size")
-    options = {"mean": mean, "std": std, "scale": scale, "color": color, "fit": fit, "task": task}
-    given = {key: text for key, text in options.items() if text is not None}
+    given = dict(preprocessing or {})
     if name in names():
         network = _open_model(name, checkpoint, wanted, source)
         network.preprocessing = network.preprocessing.with_text(given)
     else:
         network = load(name, checkpoint=checkpoint, size=wanted, preprocessing=given)
-    _check_task(network, task)
+    _check_task(network, given.get("task"))
     values, channels = len(network.preprocessing.mean), network.preprocessing.channels
     if values != channels:
         raise NetworkError(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from videoquant.cli.console import note
 from videoquant.data import catalog
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, frames
 from videoquant.errors import DataError, NetworkError
 from videoquant.network.graph import Network
+from videoquant.tasks import Measure
 
 VideoOption = Annotated[
     str | None,
@@ -29,26 +34,49 @@ DatasetOption = Annotated[
         help="A labelled data set, e.g. camvid:PATH#val; docs/data.md lists them.",
     ),
 ]
-MeanOption = Annotated[
-    str | None, typer.Option(help="Preprocessing: mean per channel, e.g. 0.485,0.456,0.406.")
-]
-StdOption = Annotated[str | None, typer.Option(help="Preprocessing: standard deviation per channel.")]
-ScaleOption = Annotated[
-    str | None, typer.Option(help="Preprocessing: multiplies the pixels 0..255, e.g. 1/255.")
-]
-ColorOption = Annotated[str | None, typer.Option(help="Preprocessing: RGB, BGR, or Y for luma alone.")]
-FitOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Preprocessing: stretch the frame, crop its centre, or pad it below and right, unresized."
-    ),
-]
-TaskOption = Annotated[
-    str | None,
-    typer.Option(
-        help="What the outputs mean: classification, segmentation, pose, landmarks, super-resolution."
-    ),
-]
+Texts = Mapping[
+    str, str
+]  # of preprocessing and task, by option, such as {"mean": "0.5,0.5,0.5", "color": "BGR"}
+PREPROCESSING: dict[str, str] = {
+    "mean": "Preprocessing: mean per channel, e.g. 0.485,0.456,0.406.",
+    "std": "Preprocessing: standard deviation per channel.",
+    "scale": "Preprocessing: multiplies the pixels 0..255, e.g. 1/255.",
+    "color": "Preprocessing: RGB, BGR, or Y for luma alone.",
+    "fit": "Preprocessing: stretch the frame, crop its centre, or pad it below and right, unresized.",
+    "task": "What the outputs mean: classification, segmentation, pose, landmarks, super-resolution.",
+}
+
+
+def preprocessing_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with the options of `PREPROCESSING` where it has the parameter `preprocessing`.
+
+    It gets the texts of those that are given, by name.
+    """
+    parameters: list[Parameter] = []
+    for parameter in signature(command, eval_str=True).parameters.values():
+        parameter = parameter.replace(kind=Parameter.KEYWORD_ONLY)
+        parameters += _options() if parameter.name == "preprocessing" else [parameter]
+
+    @wraps(command)
+    def with_options(**given: Any) -> None:
+        texts = {name: given.pop(name) for name in PREPROCESSING}
+        command(preprocessing={name: text for name, text in texts.items() if text is not None}, **given)
+
+    with_options.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_options
+
+
+def _options() -> list[Parameter]:
+    return [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[str | None, typer.Option(f"--{name}", help=text)],
+        )
+        for name, text in PREPROCESSING.items()
+    ]
 
 
 def open_source(video: str | None, images: Path | None, dataset: str | None) -> Clip:
@@ -80,3 +108,12 @@ def channels_match(network: Network) -> None:
     if channels != network.preprocessing.channels:
         hint = "; --color Y gives it luma" if channels == 1 else ""
         raise NetworkError(f"{network.name}: takes {channels} channels, not {color}{hint}")
+
+
+def note_unmeasured(
+    measures: Iterable[Measure], found: Sequence[Mapping[str, float]], consequence: str = ""
+) -> None:
+    """Say of which of the measures no result holds a value. found: results, by the measure's name."""
+    for measure in measures:
+        if not any(measure.name in values for values in found):
+            note(f"{measure.label}: these frames show nothing to measure{consequence}")

@@ -12,25 +12,22 @@ from videoquant.calibration.calibrate import walks
 from videoquant.cli.console import progress_bar, say
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
-    ColorOption,
     DatasetOption,
-    FitOption,
     ImagesOption,
-    MeanOption,
-    ScaleOption,
-    StdOption,
-    TaskOption,
+    Texts,
     VideoOption,
     channels_match,
     open_source,
+    preprocessing_options,
 )
-from videoquant.cli.targets import check_targets
+from videoquant.cli.targets import check_targets, common_reads
 from videoquant.files import check_writable
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
 from videoquant.storage import save
 
 
+@preprocessing_options
 def command(
     network: NetworkArgument,
     scheme: Annotated[str, typer.Option(help='How to quantize, e.g. "w8a8->w4a4 T=3".')],
@@ -42,27 +39,17 @@ def command(
     dataset: DatasetOption = None,
     checkpoint: CheckpointOption = None,
     size: SizeOption = None,
-    mean: MeanOption = None,
-    std: StdOption = None,
-    scale: ScaleOption = None,
-    color: ColorOption = None,
-    fit: FitOption = None,
-    task: TaskOption = None,
+    *,
+    preprocessing: Texts,
 ) -> None:
     """Calibrate a scheme on a clip and store weights, codes and parameters in one file."""
     check_targets(
-        {
-            "NETWORK": network,
-            "--video": video,
-            "--images": images,
-            "--dataset": dataset,
-            "--checkpoint": checkpoint,
-        },
+        common_reads(network, video, images, dataset, checkpoint),
         {"--output": output},
     )
     wanted = Scheme.parse(scheme)
     source = open_source(video, images, dataset)
-    captured = open_network(network, checkpoint, size, source, mean, std, scale, color, fit, task)
+    captured = open_network(network, checkpoint, size, source, preprocessing)
     channels_match(captured)
     check_writable(output, least_bytes(captured))
     with progress_bar("calibrating", len(captured.nodes) * walks(wanted)) as advance:

@@ -32,6 +32,19 @@ class Folder:
     files: tuple[str, ...]
 
 
+def common_reads(
+    network: str, video: Read, images: Read, dataset: Read = None, checkpoint: Read = None
+) -> dict[str, Read]:
+    """What most commands read, by the option, for `check_targets`."""
+    return {
+        "NETWORK": network,
+        "--video": video,
+        "--images": images,
+        "--dataset": dataset,
+        "--checkpoint": checkpoint,
+    }
+
+
 def check_targets(reads: Mapping[str, Read], writes: Mapping[str, Path | Folder | None]) -> None:
     """Raise `OutputError` where a command would write over what it reads, twice in one place, or not at all.
 

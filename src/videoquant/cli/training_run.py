@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,7 +14,8 @@ from videoquant.cli.console import note, progress_bar, say
 from videoquant.data import catalog
 from videoquant.data.dataset import Dataset
 from videoquant.errors import DataError
-from videoquant.files import atomic_write, check_writable
+from videoquant.files import check_writable
+from videoquant.json_file import write_json
 from videoquant.report.training_plot import write_training_plot
 from videoquant.training.state import Progress
 from videoquant.training.trainer import STATE_FILE, Trainer
@@ -98,8 +98,7 @@ def announce(what: str, scored: str | None, trainer: Trainer) -> None:
 
 def write_history(progress: Progress, heading: str, folder: Path) -> None:
     """The rows so far as JSON and as curves; a line where there is a new score."""
-    with atomic_write(folder / HISTORY_FILE) as temporary:
-        temporary.write_text(json.dumps(progress.history, indent=1) + "\n", encoding="utf-8")
+    write_json(progress.history, folder / HISTORY_FILE)
     row = progress.history[-1]
     if "validation" in row:
         write_training_plot(progress.history, heading, folder / CURVES_FILE)

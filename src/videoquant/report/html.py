@@ -17,6 +17,7 @@ from PIL import Image
 from videoquant.comparison import Comparison, Row
 from videoquant.costs.simulator import fallback_sentences
 from videoquant.files import atomic_write, output_folder
+from videoquant.json_file import write_json
 from videoquant.made import made_by
 from videoquant.report.glossary import glossary
 from videoquant.report.label_table import label_section
@@ -24,7 +25,7 @@ from videoquant.report.layer_plots import layers_plot, shares_plot
 from videoquant.report.plot_style import family
 from videoquant.report.plots import fidelity_plot, frames_per_point, frames_plot, lower_panel, time_plot
 from videoquant.report.range_plots import ranges_plot
-from videoquant.report.results import CSV_FILE, JSON_FILE, PAGE_FILE, pareto, write_csv, write_json
+from videoquant.report.results import CSV_FILE, JSON_FILE, PAGE_FILE, pareto, to_dict, write_csv
 from videoquant.report.summary import summary
 from videoquant.report.table import FRONT_MEANING, columns, sqnr_text
 
@@ -39,7 +40,7 @@ def write_report(comparison: Comparison, folder: str | Path, made: Mapping[str, 
     Returns the path of report.html. Raises `OutputError` where the folder or a file cannot be written.
     """
     target, made = output_folder(folder), made or made_by()
-    write_json(comparison, target / JSON_FILE, made)
+    write_json(to_dict(comparison, made), target / JSON_FILE)
     write_csv(comparison, target / CSV_FILE)
     path = target / PAGE_FILE
     with atomic_write(path) as temporary:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,6 +15,7 @@ from videoquant.costs.chip import precision_text
 from videoquant.costs.simulator import SchemeCost
 from videoquant.errors import OutputError
 from videoquant.files import atomic_write, check_file
+from videoquant.json_file import plain
 from videoquant.made import made_by
 
 JSON_FILE, CSV_FILE, PAGE_FILE = REPORT_FILES = ("results.json", "results.csv", "report.html")
@@ -44,15 +44,8 @@ def to_dict(comparison: Comparison, made: Mapping[str, str] | None = None) -> di
         "chip": comparison.chip and {"name": comparison.chip.name, "source": comparison.chip.source},
         "rows": [_row(row) | {"pareto": front} for row, front in zip(comparison.rows, fronts, strict=True)],
     }
-    plain: dict[str, Any] = _plain(result)
-    return plain
-
-
-def write_json(comparison: Comparison, path: str | Path, made: Mapping[str, str] | None = None) -> None:
-    """Write `to_dict` as UTF-8 JSON. Raises `OutputError` where the file cannot be written."""
-    text = json.dumps(to_dict(comparison, made), indent=1, ensure_ascii=False, allow_nan=False)
-    with atomic_write(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    form: dict[str, Any] = plain(result)
+    return form
 
 
 def earlier_report(folder: Path) -> str | None:
@@ -115,7 +108,7 @@ def write_csv(comparison: Comparison, path: str | Path) -> None:
             cost = row.on_chip
             numbers += [cost.ms, cost.frames_per_second, cost.mj] if cost else []
             writer.writerow(
-                [row.scheme, _no_formula(row.file), *("" if x is None else x for x in _plain(numbers))]
+                [row.scheme, _no_formula(row.file), *("" if x is None else x for x in plain(numbers))]
             )
 
 
@@ -167,14 +160,3 @@ def _on_chip(cost: SchemeCost) -> dict[str, Any]:
     fallbacks = {precision_text(p): q and precision_text(q) for p, q in cost.fallbacks.items()}
     fps = cost.frames_per_second
     return {"ms": cost.ms, "frames_per_second": fps, "mj": cost.mj, "fallbacks": fallbacks}
-
-
-def _plain(value: Any) -> Any:
-    """The same in the types of JSON: NumPy's numbers are unwrapped, what is not finite becomes None."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
