@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import torch
 
-from tests.engine.agreement import stored_by
 from tests.engine.drawn_networks import ALONE_SCHEMES, FRAME_SCHEMES, draw_network, draw_video
 from videoquant import _native
 from videoquant.api import quantize
+from videoquant.engine.lockstep import may_round
 from videoquant.engine.lower import lower
 from videoquant.runtime.session import frame_only
 
@@ -61,7 +61,7 @@ def first_difference(quantized, frames, threads=1, isas=()):
 def is_defined(plan):
     """Whether all that a plan computes is defined to the last bit, so that it is the simulation's."""
     ops = [op for program in plan.programs.values() for op in program.ops]
-    return not any(free for op in ops for _, free in stored_by(op))
+    return not any(may_round(op) for op in ops)
 
 
 @dataclass

@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from torch import nn
 
 import videoquant as vq
-from tests.engine.agreement import is_early, stored_by
+from tests.engine.agreement import is_early
 from tests.engine.zoo import captured
 from tests.networks import moving_frames
 from videoquant.axes import DenseSparse, Residual
 from videoquant.engine import lower
+from videoquant.engine.lockstep import may_round
 from videoquant.errors import SchemeError
 from videoquant.runtime.program import MeasuredRange, PredictedRanges
 from videoquant.runtime.session import frame_only
@@ -94,7 +95,7 @@ def test_a_path_gives_what_the_simulation_gives(text):
         streams["exact"] = plan.stream("exact", threads=2)
     simulation = quantized.stream()
     ops = [op for program in plan.programs.values() for op in program.ops]
-    exact = not any(free for op in ops for _, free in stored_by(op))
+    exact = not any(may_round(op) for op in ops)
     for frame in FRAMES[24:]:
         wanted = simulation.run(frame)
         found = {mode: stream.run(frame) for mode, stream in streams.items()}

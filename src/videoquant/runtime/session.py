@@ -51,6 +51,9 @@ class Session(Protocol):
     def layers(self, program: str) -> list[tuple[str, int, int, str]]:
         """Of the last frame, by operator: name, MACs of all of it, MACs done, how."""
 
+    def joined(self, program: str) -> list[int]:
+        """The convolutions behind which a program cannot stop, since the pool that follows runs with them."""
+
     def always_follow(self) -> None:
         """Follow changes even where that costs more than it saves; else such frames are computed in full."""
 

@@ -96,6 +96,11 @@ class Stream:
             return {}
         return {point: self._report.density.get(str(point), 0.0) for point in self._readers}
 
+    @property
+    def state(self) -> State:
+        """What it remembers of the frames before."""
+        return self._state
+
     def __call__(self, frame: Any) -> Tensor | dict[str, Tensor]:
         """The network's output for the next frame: a Tensor, or {name: Tensor} where there are several.
 
