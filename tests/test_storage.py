@@ -103,7 +103,7 @@ def test_a_failed_write_leaves_the_old_file(network, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("videoquant.tensor_file.serialize", fail)
+    monkeypatch.setattr("videoquant.torch_file.serialize", fail)
     with pytest.raises(vq.OutputError, match=r"[Nn]o space left"):
         vq.save(quantized, path)
     assert path.read_bytes() == before

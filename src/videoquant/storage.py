@@ -11,11 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from videoquant.errors import NetworkError, VideoQuantError, refused_as
-from videoquant.files import check_safetensors
 from videoquant.saved_network import build
 from videoquant.simulate.activations import (
     ActivationGrid,
@@ -25,7 +23,8 @@ from videoquant.simulate.activations import (
     Unquantized,
 )
 from videoquant.simulate.quantized import QuantizedNetwork
-from videoquant.tensor_file import read_tensors, write_tensors
+from videoquant.tensor_file import has_format
+from videoquant.torch_file import read_tensors, write_tensors
 from videoquant.typed_json import member
 
 FORMAT = "videoquant"
@@ -107,12 +106,7 @@ def load_quantized(path: str | Path) -> QuantizedNetwork:
 
 def is_quantized_file(path: str | Path) -> bool:
     """Whether a file looks like one that `save` wrote: a safetensors header of this format."""
-    try:
-        check_safetensors(path, NetworkError)
-        with safe_open(path, "pt") as file:
-            return (file.metadata() or {}).get("format") == FORMAT
-    except (NetworkError, SafetensorError, OSError):
-        return False
+    return has_format(path, FORMAT)
 
 
 def _grid_to_json(grid: ActivationGrid | None) -> Any:

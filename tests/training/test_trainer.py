@@ -11,7 +11,7 @@ from safetensors import safe_open
 import videoquant as vq
 from tests.training.conftest import ALONE, short, slim
 from videoquant.errors import DataError, NetworkError, OutputError
-from videoquant.tensor_file import write_tensors
+from videoquant.torch_file import write_tensors
 from videoquant.training.objectives import objective_for
 from videoquant.training.state import save_weights
 from videoquant.training.trainer import STATE_FILE, Trainer, optimizer_for

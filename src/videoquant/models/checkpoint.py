@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from videoquant.errors import NetworkError, refused_as
 from videoquant.files import check_file, check_safetensors
 from videoquant.limits import check_size
 from videoquant.models.base import Model
+from videoquant.tensor_file import read_file
 
 # Where training scripts put the parameters among their other state.
 WRAPPERS = ("state_dict", "model_state_dict", "model")
@@ -73,7 +73,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     suited = check_safetensors if path.suffix == ".safetensors" else check_file
     suited(path, NetworkError)
     check_size(_unpacked_size(path), f"{path}: unpacked, it", NetworkError)
-    content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
+    content = _tensors(path) if path.suffix == ".safetensors" else _torch(path)
     while isinstance(content, Mapping):
         inner = [content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)]
         if not inner:
@@ -103,9 +103,8 @@ def _unpacked_size(path: Path) -> int:
             return max(size, sum(entry.file_size for entry in archive.infolist()))
 
 
-def _safetensors(path: Path) -> Any:
-    with refused_as(NetworkError, f"{path}: not a safetensors file, or damaged"):
-        return load_file(path)
+def _tensors(path: Path) -> Any:
+    return read_file(path, None, NetworkError, "not a safetensors file, or damaged", framework="pt")[1]
 
 
 def _torch(path: Path) -> Any:

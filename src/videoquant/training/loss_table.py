@@ -23,7 +23,7 @@ from videoquant.errors import DataError, refused_as
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
 from videoquant.tasks import primary_output
-from videoquant.tensor_file import check_tensors, read_tensors, write_tensors
+from videoquant.torch_file import check_tensors, read_tensors, write_tensors
 from videoquant.training.choices import fingerprint
 from videoquant.training.losses import hard_cross_entropy
 from videoquant.training.objectives import require_labels

@@ -16,7 +16,7 @@ from videoquant.models.mobilenet_v2 import MOBILENET_V2, MobileNetV2
 from videoquant.network.graph import Network
 from videoquant.simulate.policy import PolicyNetwork
 from videoquant.simulate.quantized import QuantizedNetwork
-from videoquant.tensor_file import check_tensors, read_tensors, write_tensors
+from videoquant.torch_file import check_tensors, read_tensors, write_tensors
 from videoquant.training.choices import check_choices, choice_bops
 from videoquant.typed_json import read
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from videoquant.errors import DataError, refused_as
-from videoquant.tensor_file import check_tensors, read_tensors, write_tensors
+from videoquant.torch_file import check_tensors, read_tensors, write_tensors
 from videoquant.typed_json import read
 
 FORMAT = "videoquant training 1"
