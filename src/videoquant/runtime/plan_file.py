@@ -8,11 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.numpy import save as serialize
 
 from videoquant.errors import MissingExtraError, NetworkError, VideoQuantError, refused_as
-from videoquant.files import atomic_write, check_safetensors
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.runtime.plan import Plan
 from videoquant.runtime.plan_checks import check_plan
@@ -20,6 +17,7 @@ from videoquant.runtime.plan_spec import VERSION, plain, read_program
 from videoquant.runtime.plan_version_1 import from_version_1
 from videoquant.runtime.program import CodeGrid, PostprocessNode, ProgramOutput, Slot
 from videoquant.schemes import Scheme
+from videoquant.tensor_file import read_file, write_arrays
 from videoquant.typed_json import member, read
 
 FORMAT = "videoquant plan"
@@ -47,8 +45,7 @@ def save_plan(plan: Plan, path: str | Path) -> None:
     }
     arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     metadata = {"format": FORMAT, "plan": json.dumps(header)}
-    with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(serialize(arrays, metadata))
+    write_arrays(Path(path), arrays, metadata)
 
 
 def read_plan(path: str | Path, kind: type[PlanType]) -> PlanType:
@@ -58,19 +55,15 @@ def read_plan(path: str | Path, kind: type[PlanType]) -> PlanType:
     ask for more memory than `limits` allows. kind: `Plan`, or a class with the same fields.
     """
     path = Path(path)
-    check_safetensors(path, NetworkError)
-    damaged = f"{path}: not a plan, or damaged"
-    with refused_as(NetworkError, damaged), safe_open(path, "np") as file:
-        metadata = file.metadata() or {}
-        if metadata.get("format") != FORMAT:
-            raise NetworkError(f"{path}: a safetensors file, but not a plan that videoquant wrote")
+    refusal = "not a plan, or damaged"
+    metadata, tensors = read_file(path, FORMAT, NetworkError, refusal, "not a plan that videoquant wrote")
+    damaged = f"{path}: {refusal}"
+    with refused_as(NetworkError, damaged):
         header = json.loads(metadata["plan"])
         if header["version"] not in (1, VERSION):
             raise NetworkError(
                 f"{path}: a plan of version {header['version']!s:.20}; this release reads 1 and {VERSION}"
             )
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    with refused_as(NetworkError, damaged):
         try:
             whole = _with_arrays(header, tensors)
             plan = _build(from_version_1(whole, tensors) if whole["version"] == 1 else whole, kind)
