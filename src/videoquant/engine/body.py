@@ -28,11 +28,13 @@ Shape = Sequence[int]
 class Body:
     """The part of a network that becomes programs.
 
-    nodes: in order, with their inputs' names as `renamed` has them. operators: of those that are neither
-    layers nor elementwise. constants: values that do not depend on the input. sizes: of all others.
-    renamed: values that are others in a shape that the engine does not tell apart → the other's name.
-    postprocess: the nodes that run after the programs, in order. given: the values that the programs must
-    give, as the network names them: its outputs, and what the postprocess reads.
+    nodes: in order; they read values by the names that `renamed` gives.
+    operators: what those nodes become that are neither layers nor elementwise, by name.
+    constants: the values that do not depend on the input, by name. sizes: of the other values, h×w×c.
+    renamed: values that only have another shape, such as 1×C in place of 1×C×1×1: name → the first's name.
+    postprocess: the nodes that run after the programs, in order.
+    given: the values that programs must give, by their names in the network: its outputs, and what the
+        postprocess reads.
     """
 
     nodes: list[Node] = field(default_factory=list)

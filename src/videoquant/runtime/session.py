@@ -121,10 +121,10 @@ def check_mode(plan: Plan, mode: str) -> None:
 
 
 def frame_only(scheme: Scheme) -> str:
-    """What kind of scheme it is, if one that runs in mode frame only; else an empty string.
+    """Why a scheme runs in mode frame only: "a residual scheme" or "Dense + Sparse"; "" where it does not.
 
-    A scheme that takes residuals itself leaves no changes to follow. With Dense + Sparse, codes that have not
-    changed do not say that nothing has: what exceeds the grid may have.
+    The other modes follow changes of codes. The codes of a residual scheme are changes already; and with
+    Dense + Sparse equal codes do not mean equal values, since values outside the grid are kept beside them.
     """
     if scheme.period > 1:
         return "a residual scheme"
