@@ -209,7 +209,7 @@ def test_a_usage_error_is_exit_code_2(command):
     assert code == 2 and "NETWORK" in err
 
 
-@pytest.mark.filterwarnings("default::videoquant.data.video.ClipWarning")
+@pytest.mark.filterwarnings("default::videoquant.data.clip.ClipWarning")
 def test_a_truncated_clip_counts_what_was_decoded(small, command, clip, tmp_path):
     whole = tmp_path / "whole.mkv"
     with av.open(str(clip)) as source, av.open(str(whole), "w") as copy:

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from videoquant.errors import OutputError
-from videoquant.report.html import PICTURE_SIDE, data_uri, page, write_report
+from videoquant.report.html import page, write_report
+from videoquant.report.html_sections import PICTURE_SIDE, data_uri
 
 VOID = {"meta", "img", "br", "link", "input"}
 

@@ -136,9 +136,8 @@ def cut(network: Network, frames: Iterable[Any], period: int) -> list[list[Tenso
     clips: list[list[Tensor]] = []
     clock = Clock(period)
     for frame in frames:
-        # The network's input has one size, whatever those of the frames.
         index = frame.index if isinstance(frame, Frame) else None
-        clock = clock.tick(index, network.input_shape)
+        clock = clock.tick(index, ())  # whatever their sizes, all become the network's input
         if clock.is_key:
             clips.append([])
         clips[-1].append(network.prepare(frame))

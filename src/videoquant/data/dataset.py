@@ -12,8 +12,8 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from videoquant.data.clip import DEFAULT_RATE, Clip, Frame, Picture, Pictures
 from videoquant.data.targets import Target
-from videoquant.data.video import DEFAULT_RATE, Clip, Frame, Picture, Pictures
 from videoquant.errors import DataError
 
 

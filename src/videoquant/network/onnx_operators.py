@@ -2,7 +2,7 @@
 
 A function's parameters are the operator's inputs, then its attributes with their defaults, by ONNX's own
 names; what may be either, depending on the opset, can be passed both ways. The other operators are in
-`onnx_layers` and `onnx_shapes`.
+`onnx_layers`, `onnx_pools` and `onnx_shapes`.
 """
 
 from __future__ import annotations

@@ -20,13 +20,14 @@ from videoquant.network.onnx_constants import Constant, evaluate, tensor
 from videoquant.network.onnx_file import load_model, opset_of
 from videoquant.network.onnx_layers import LAYERS
 from videoquant.network.onnx_operators import ELEMENTWISE, FLOATS
+from videoquant.network.onnx_pools import POOLS
 from videoquant.network.onnx_resize import RESIZING
 from videoquant.network.onnx_shapes import SHAPES
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.network.rebatch import one_frame
 from videoquant.text import printable
 
-OPERATORS = {**LAYERS, **ELEMENTWISE, **SHAPES, **RESIZING}
+OPERATORS = {**LAYERS, **POOLS, **ELEMENTWISE, **SHAPES, **RESIZING}
 
 CHANNELS = (1, 3, 4)  # of a picture
 SMALLEST_SIDE = 8  # of an input that is taken for a picture by its sizes alone

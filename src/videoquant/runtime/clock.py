@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
-from videoquant.data.video import Frame
+from videoquant.data.clip import Frame
 from videoquant.errors import StreamWarning
 
 
