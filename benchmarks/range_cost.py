@@ -29,7 +29,6 @@ from videoquant.ranges.estimators import MinMax, Quantile, upper_quantile
 from videoquant.ranges.features import DEFAULT, features
 from videoquant.ranges.grid import Grid
 from videoquant.ranges.predictor import Predictor
-from videoquant.simulate.activations import PredictedGrid
 from videoquant.stopwatch import WARM_UP, timed
 
 ALPHA = Quantile().alpha
@@ -172,7 +171,7 @@ def frames(path, video, repeats):
         jobs = {"fp32 inference": {"plain PyTorch": partial(network.run, x)}}
         for text, q in quantized.items():
             grids = [pair.key for pair in q.grids.values()]
-            predictors = [grid.predictor for grid in grids if isinstance(grid, PredictedGrid)]
+            predictors = [grid.predictor for grid in grids if grid.predictor]
             way = f"{len(q.watched)} QPPs, {len(predictors)} ranges"
             jobs[text] = {way: partial(predict, q.watched, predictors, values)}
         jobs["dynamic min/max"] = {

@@ -15,6 +15,7 @@ from common import arguments, cases, dress, figure, save, store
 from videoquant.calibration.calibrate import layer_weights
 from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.calibration.predictors import fit_linear
+from videoquant.calibration.range_fit import RangeFit
 from videoquant.calibration.survey import select
 from videoquant.quantizers.placement import layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible
@@ -34,7 +35,7 @@ def errors(case) -> dict[str, list[float]]:
     positions = resolve(network, (case.at,), quantizers)
     at = responsible(network, positions, quantizers)
     walk = CalibrationPass(
-        network, scheme, layer_weights(network, scheme), {positions[0]: FeatureSpec(POOL, ())}
+        network, scheme, layer_weights(network, scheme), RangeFit({positions[0]: FeatureSpec(POOL, ())})
     )
     walk.run([[x] for x in samples], None)
     features = walk.features[positions[0], False]

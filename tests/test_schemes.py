@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoquant.axes import Bits, DenseSparse, Dynamic, Frame, Predicted, Residual, Static, Uniform
+from videoquant.axes import Bits, DenseSparse, Frame, Residual, Uniform
 from videoquant.errors import SchemeError
 from videoquant.presets import PRESETS
 from videoquant.ranges.estimators import ACIQ, MSE, MinMax, Quantile
+from videoquant.ranges.sources import Dynamic, Predicted, Static
 from videoquant.scheme_text import split_schemes
 from videoquant.schemes import Scheme
 

@@ -30,11 +30,8 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
     from videoquant.api import quantize as quantize
     from videoquant.axes import Bits as Bits
     from videoquant.axes import DenseSparse as DenseSparse
-    from videoquant.axes import Dynamic as Dynamic
     from videoquant.axes import Frame as Frame
-    from videoquant.axes import Predicted as Predicted
     from videoquant.axes import Residual as Residual
-    from videoquant.axes import Static as Static
     from videoquant.axes import Uniform as Uniform
     from videoquant.calibration.alpha import AlphaCurve as AlphaCurve
     from videoquant.calibration.alpha import search_alpha as search_alpha
@@ -51,6 +48,9 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
     from videoquant.ranges.estimators import MSE as MSE
     from videoquant.ranges.estimators import MinMax as MinMax
     from videoquant.ranges.estimators import Quantile as Quantile
+    from videoquant.ranges.sources import Dynamic as Dynamic
+    from videoquant.ranges.sources import Predicted as Predicted
+    from videoquant.ranges.sources import Static as Static
     from videoquant.runtime.integer_network import IntegerNetwork as IntegerNetwork
     from videoquant.runtime.integer_network import load_plan as load_plan
     from videoquant.runtime.plan import Plan as Plan
@@ -69,11 +69,8 @@ _HOMES = {
         "videoquant.axes": (
             "Bits",
             "DenseSparse",
-            "Dynamic",
             "Frame",
-            "Predicted",
             "Residual",
-            "Static",
             "Uniform",
         ),
         "videoquant.calibration.alpha": ("AlphaCurve", "search_alpha"),
@@ -86,6 +83,7 @@ _HOMES = {
         "videoquant.ranges.estimators": ("ACIQ", "MSE", "MinMax", "Quantile"),
         "videoquant.runtime.integer_network": ("IntegerNetwork", "load_plan"),
         "videoquant.runtime.plan": ("Plan",),
+        "videoquant.ranges.sources": ("Dynamic", "Predicted", "Static"),
         "videoquant.schemes": ("Scheme",),
         "videoquant.simulate.quantized": ("QuantizedNetwork",),
         "videoquant.simulate.stream": ("Stream",),

@@ -1,4 +1,7 @@
-"""The parts of a scheme: bit-widths, and the values of its three axes — ranges, representation, time."""
+"""The parts of a scheme: bit-widths, and what its axes representation and time can be.
+
+The third axis, where ranges come from, is `ranges/sources`.
+"""
 
 from __future__ import annotations
 
@@ -43,52 +46,6 @@ class Bits:
 
     def __str__(self) -> str:
         return "fp32" if self == Bits(FLOAT, FLOAT) else f"w{self.weights}a{self.activations}"
-
-
-@dataclass(frozen=True)
-class Static:
-    """Ranges are the calibration samples' average, known before run time."""
-
-
-@dataclass(frozen=True)
-class Dynamic:
-    """Ranges are measured on each input, before each layer."""
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """Ranges are predicted from a few numbers of the network's early activations (QPP).
-
-    features: how many numbers, 1 to 49. 5 are those of the paper: the quantiles 0.9, 0.99, 0.999, mean and
-        maximum; any other number is chosen by an F-test.
-    positions: where they are taken; what follows each, up to the next, is predicted from it. "first-relu"
-        (the first activation function), "input", names of layers or modules (what enters them), or "auto:N"
-        alone: the first activation and N − 1 more, where they help most.
-    """
-
-    features: int = 5
-    positions: tuple[str, ...] = ("first-relu",)
-
-    def __post_init__(self) -> None:
-        set_whole(self, features="qpp")
-        if isinstance(self.positions, str):
-            raise SchemeError(f"at={self.positions}: positions are a tuple of names: ({self.positions!r},)")
-        object.__setattr__(self, "positions", tuple(self.positions))
-        if not 1 <= self.features <= 49:
-            raise SchemeError(f"qpp={self.features}: the number of features is 1 to 49")
-        if not self.positions or not all(self.positions):
-            raise SchemeError('at= names no position; write e.g. "first-relu", "input" or "auto:4"')
-        autos = [position for position in self.positions if position.partition(":")[0] == "auto"]
-        if autos and (self.automatic is None or self.automatic < 1 or len(self.positions) > 1):
-            raise SchemeError(
-                f"at={','.join(self.positions)}: write auto:N, with N at least 1, and nothing else"
-            )
-
-    @property
-    def automatic(self) -> int | None:
-        """The N of "auto:N"; None where positions are named."""
-        word, colon, count = self.positions[0].partition(":")
-        return int(count) if word == "auto" and colon and count.isdecimal() else None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,24 +19,13 @@ from videoquant.network.graph import Network, Node
 from videoquant.network.node_json import check_frame, read_nodes
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.quantizers.placement import LayerBits, QuantizationPoint, layer_bits, points
-from videoquant.quantizers.weights import WeightCodes, output_axis, span, weight_groups
-from videoquant.ranges.features import POOL
-from videoquant.ranges.grid import SMALLEST_SCALE, Grid
-from videoquant.ranges.predictor import Predictor
+from videoquant.quantizers.weights import WeightCodes, output_axis, weight_groups
+from videoquant.ranges.grid import LARGEST, check_scale, span
+from videoquant.ranges.sources import RangeSource, Unquantized, source_from_json
 from videoquant.schemes import Scheme
-from videoquant.simulate.activations import (
-    ActivationGrid,
-    DynamicGrid,
-    PredictedGrid,
-    StaticGrid,
-    Unquantized,
-)
 from videoquant.simulate.parameters import LayerWeights, PointGrids
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.typed_json import member, read
-
-LARGEST = float(np.finfo(np.float32).max)
-CODES = 2**8  # of the widest grid
 
 
 def build(header: Any, tensors: dict[str, Tensor], what: str) -> QuantizedNetwork:
@@ -141,7 +129,7 @@ def _check_codes(node: Node, weights: WeightCodes, what: str) -> None:
     ):
         raise NetworkError(f"{what}: scales are {scale.dtype} of shape {tuple(scale.shape)}")
     for value in scale.tolist():
-        _check_scale(value, what)
+        check_scale(value, what)
 
 
 def _check_weights(
@@ -187,21 +175,19 @@ def _read_all_grids(
             if key is None:
                 raise NetworkError(f"{place}: keyframes have none")
             found[point] = PointGrids(key, residual)
-            for grid in (key, residual):
-                if not isinstance(grid, PredictedGrid):
+            for grid, symmetric in ((key, False), (residual, True)):
+                if grid is None or grid.predictor is None:
                     continue
                 position, names = grid.predictor.position, grid.predictor.features
                 if position not in known:
                     raise NetworkError(f"{place}: predicted from {position!r}, which is not known by then")
-                if features.setdefault((position, grid.symmetric), names) != names:
+                if features.setdefault((position, symmetric), names) != names:
                     raise NetworkError(f"{place}: reads other features of {position!r} than the grids before")
         known.add(node.name)
     return found
 
 
-def _read_grid(
-    data: Any, scheme: Scheme, bits: int | None, what: str, symmetric: bool
-) -> ActivationGrid | None:
+def _read_grid(data: Any, scheme: Scheme, bits: int | None, what: str, symmetric: bool) -> RangeSource | None:
     """A point's grid on keyframes or, `symmetric`, on residual frames; bits: None where there are none."""
     if data is None and bits is None:
         return None
@@ -211,42 +197,4 @@ def _read_grid(
         return Unquantized()
     if bits == FLOAT or data == "unquantized":
         raise NetworkError(f"{what}: {scheme} has {bits} bits here; the file says otherwise")
-    if data == "dynamic":
-        return DynamicGrid(scheme.range_estimator, bits, symmetric)
-    if isinstance(data, dict) and "predictor" in data:
-        return PredictedGrid(
-            predictor_from_json(data["predictor"], what), scheme.range_estimator, bits, symmetric
-        )
-    grid: Grid = read(Grid, data, what, NetworkError)
-    first, last = span(bits, symmetric)
-    if (grid.low, grid.high) != (first, last) or not first <= grid.zero_point <= last:
-        raise NetworkError(
-            f"{what}: codes {grid.low} to {grid.high} with zero at {grid.zero_point}; {bits} bits have "
-            f"{first} to {last}"
-        )
-    _check_scale(grid.scale, what)
-    return StaticGrid(grid)
-
-
-def _check_scale(scale: float, what: str) -> None:
-    """Raise `NetworkError` where a scale, its reciprocal or what it makes of codes leaves float32."""
-    if not float(np.float32(SMALLEST_SCALE)) <= scale <= LARGEST / CODES:
-        raise NetworkError(f"{what}: a scale is {scale:g}; it must be above {SMALLEST_SCALE:g} and finite")
-
-
-def predictor_from_json(stored: Any, what: str) -> Predictor:
-    """A predictor of ranges that `Predictor.__call__` can run. Raises `NetworkError` for anything else."""
-    predictor: Predictor = read(Predictor, stored, what, NetworkError)
-    for name in predictor.features:
-        if name not in POOL:
-            raise NetworkError(f"{what}: predicted from the feature {name!r}, which is unknown")
-    for end in (0, 1):
-        slopes, intercept, least, most = predictor.end(end)
-        if len(slopes) != len(predictor.features) or not slopes:
-            raise NetworkError(f"{what}: {len(slopes)} slopes for {len(predictor.features)} features")
-        if max(map(abs, (intercept, least, most, *slopes, *predictor.average))) > LARGEST / 2 or least > most:
-            raise NetworkError(f"{what}: a predicted range between {least:g} and {most:g}")
-    low, high = predictor.lows, predictor.highs
-    if low[1] > 0 or high[0] < 0 or (low[0] == 0 == high[1]):
-        raise NetworkError(f"{what}: a predicted range must reach from zero or below to zero or above")
-    return predictor
+    return source_from_json(data, scheme.range_estimator, bits, symmetric, what)

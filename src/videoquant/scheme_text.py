@@ -7,7 +7,7 @@ T=3               frames from keyframe to keyframe (default 3); alone, the resid
 recurrent         residuals against the frame before
 adaptive, tau=N   0, 4 or 8 bits per location, with a tolerance of N steps
 float-reference   residuals against the unquantized keyframe
-static, dynamic, qpp[=FEATURES]           where activation ranges come from (default static)
+static, dynamic, qpp[=FEATURES]           where activation ranges come from (default static): `ranges/sources`
 at=first-relu     where qpp looks: first-relu (default), input, auto:N, or layers by name: at=conv1,conv5;
                   a name that would be read otherwise stands in quotes, as in JSON: at=conv1,"head, left"
 mse, minmax, aciq, quantile[=ALPHA]       how a range is measured (default mse): `ranges/estimators`
@@ -31,20 +31,16 @@ from videoquant.axes import (
     FLOAT,
     Bits,
     DenseSparse,
-    Dynamic,
-    Predicted,
     Residual,
-    Static,
 )
 from videoquant.errors import SchemeError
 from videoquant.presets import PRESETS
 from videoquant.ranges.estimators import ESTIMATORS
+from videoquant.ranges.sources import RANGES, Predicted
 
 # Words that stand alone: the field they set, and its value.
 _PLAIN: dict[str, tuple[str, Any]] = {
-    "static": ("ranges", Static()),
-    "dynamic": ("ranges", Dynamic()),
-    "qpp": ("ranges", Predicted()),
+    **{kind.word: ("ranges", kind()) for kind in RANGES},
     **{kind.word: ("estimator", kind()) for kind in ESTIMATORS},
     "per-channel": ("weights", "per-channel"),
     "per-tensor": ("weights", "per-tensor"),
@@ -118,15 +114,10 @@ def write(fields: Mapping[str, Any]) -> str:
         words += ["recurrent"] * time.recurrent + ["adaptive"] * time.adaptive
         words += [f"tau={time.tolerance}"] if time.tolerance else []
         words += [] if time.quantized_reference else ["float-reference"]
-    if isinstance(ranges, Dynamic):
-        words.append("dynamic")
-    elif isinstance(ranges, Predicted):
-        words.append("qpp" if ranges.features == Predicted().features else f"qpp={ranges.features}")
-        words += (
-            []
-            if ranges.positions == Predicted().positions
-            else [f"at={','.join(map(_named, ranges.positions))}"]
-        )
+    if ranges != RANGES[0]():
+        words.append(str(ranges))
+    if isinstance(ranges, Predicted) and ranges.positions != Predicted().positions:
+        words.append(f"at={','.join(map(_named, ranges.positions))}")
     if isinstance(representation, DenseSparse):
         words.append(f"ds={_percent(representation.density)}")
     if estimator != ESTIMATORS[0]():
@@ -215,7 +206,7 @@ def _edge(text: str) -> int:
 _VALUED: dict[str, tuple[str, Callable[[str], Any]]] = {
     "t": ("period", int),
     "tau": ("tolerance", int),
-    "qpp": ("ranges", lambda text: Predicted(int(text))),
+    **{kind.word: ("ranges", kind.from_text) for kind in RANGES if kind.expects},
     **{kind.word: ("estimator", kind.from_text) for kind in ESTIMATORS if kind.expects},
     "ds": ("representation", lambda text: DenseSparse(_share(text))),
     "head": ("head", _edge),
@@ -224,7 +215,7 @@ _VALUED: dict[str, tuple[str, Callable[[str], Any]]] = {
 _EXPECTED = {
     "t": "whole number of frames",
     "tau": "whole number of steps",
-    "qpp": "whole number of features",
+    **{kind.word: kind.expects for kind in RANGES if kind.expects},
     **{kind.word: kind.expects for kind in ESTIMATORS if kind.expects},
     "ds": "share, e.g. 1%",
     "head": "bit-width (2 to 8, or fp)",

@@ -14,24 +14,22 @@ from videoquant.axes import (
     FLOAT,
     Bits,
     DenseSparse,
-    Dynamic,
     Frame,
-    Predicted,
     Residual,
-    Static,
     Uniform,
     set_whole,
 )
 from videoquant.errors import SchemeError
 from videoquant.quantizers.weights import Granularity
 from videoquant.ranges.estimators import ESTIMATORS, MSE, Estimator, Threshold
+from videoquant.ranges.sources import RANGES, RangeAxis, Static
 from videoquant.typed_json import fields_of, member, read
 
 VERSION = 1
 
 # What the JSON form of each axis, and of the estimator, calls its "kind": the names of these classes.
 _KINDS: dict[str, tuple[type, ...]] = {
-    "ranges": (Static, Dynamic, Predicted),
+    "ranges": RANGES,
     "representation": (Uniform, DenseSparse),
     "time": (Frame, Residual),
     "estimator": ESTIMATORS,
@@ -53,7 +51,7 @@ class Scheme:
     """
 
     bits: Bits = field(default_factory=Bits)
-    ranges: Static | Dynamic | Predicted = field(default_factory=Static)
+    ranges: RangeAxis = field(default_factory=Static)
     representation: Uniform | DenseSparse = field(default_factory=Uniform)
     time: Frame | Residual = field(default_factory=Frame)
     estimator: Estimator = field(default_factory=MSE)

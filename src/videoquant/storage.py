@@ -15,13 +15,6 @@ from torch import Tensor
 
 from videoquant.errors import NetworkError, VideoQuantError, refused_as
 from videoquant.saved_network import build
-from videoquant.simulate.activations import (
-    ActivationGrid,
-    DynamicGrid,
-    PredictedGrid,
-    StaticGrid,
-    Unquantized,
-)
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tensor_file import has_format
 from videoquant.torch_file import read_tensors, write_tensors
@@ -77,7 +70,7 @@ def save(quantized: QuantizedNetwork, path: str | Path) -> None:
         },
         "weights": weights,
         "grids": {
-            str(point): [_grid_to_json(grids.key), _grid_to_json(grids.residual)]
+            str(point): [grids.key.to_json(), None if grids.residual is None else grids.residual.to_json()]
             for point, grids in quantized.grids.items()
         },
     }
@@ -107,17 +100,3 @@ def load_quantized(path: str | Path) -> QuantizedNetwork:
 def is_quantized_file(path: str | Path) -> bool:
     """Whether a file looks like one that `save` wrote: a safetensors header of this format."""
     return has_format(path, FORMAT)
-
-
-def _grid_to_json(grid: ActivationGrid | None) -> Any:
-    match grid:
-        case None:
-            return None
-        case Unquantized():
-            return "unquantized"
-        case DynamicGrid():
-            return "dynamic"
-        case StaticGrid(fixed):
-            return asdict(fixed)
-        case PredictedGrid(predictor):
-            return {"predictor": asdict(predictor)}

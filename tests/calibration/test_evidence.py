@@ -10,7 +10,7 @@ from torch import nn
 import videoquant as vq
 from tests.networks import small_network
 from videoquant.errors import CalibrationWarning
-from videoquant.simulate.activations import DynamicGrid, PredictedGrid, StaticGrid
+from videoquant.ranges.sources import DynamicGrid, PredictedGrid, StaticGrid
 
 RESIDUALS = ("w8a8->w4a4 T=3", "w8a8->w8a8 T=3", "w8a8->w4a4 T=3 recurrent", "w8a8->w4a4 T=3 minmax",
              "w8a8->w4a8 T=3 adaptive", "w8a8->w4a4 T=3 ds=1%", "w8a8->w4a4 T=3 float-reference",

@@ -8,9 +8,10 @@ import videoquant as vq
 from tests.networks import moving_frames, small_network
 from videoquant.calibration.calibrate import walks
 from videoquant.calibration.calibration_pass import CalibrationPass
+from videoquant.calibration.predicted_fit import PredictedFit
 from videoquant.errors import CalibrationWarning
 from videoquant.ranges.features import DEFAULT
-from videoquant.simulate.activations import PredictedGrid, StaticGrid
+from videoquant.ranges.sources import PredictedGrid, StaticGrid
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,9 @@ def test_the_range_used_is_the_one_predicted_from_this_frame(network):
             seen[position] = quantized.watched[position].extract(y, None)
 
     quantized.stream().run(
-        frame, observe, lambda point, x, source, seen: probed.update({point: source.grid(x, seen)})
+        frame,
+        observe,
+        lambda point, x, source, seen: probed.update({point: source.grid(x.detach().numpy, seen)}),
     )
     source = quantized.grids[quantized.points["classify"]].key
     assert probed[quantized.points["classify"]] == source.grid(torch.zeros(1), seen)
@@ -100,7 +103,9 @@ def test_the_walk_sees_what_a_stream_computes(network, text):
     scheme = vq.Scheme.parse(text)
     frames = [network.prepare(frame) for frame in clips(12)]
     quantized = vq.quantize(network, scheme, frames)
-    walk = CalibrationPass(network, scheme, quantized.weights, quantized.watched)
+    walk = CalibrationPass(
+        network, scheme, quantized.weights, PredictedFit(network, scheme, quantized.watched)
+    )
     outputs = {}
     original = walk._layer
 
@@ -127,7 +132,7 @@ def test_residual_ranges_follow_the_motion(network):
 
     def probe(point, x, source, seen):
         if point == quantized.points["block.depthwise"]:
-            scales.append(source.grid(x, seen).scale)
+            scales.append(source.grid(x.detach().numpy, seen).scale)
 
     for size in (0.05, 0.4):
         stream.reset()
@@ -175,9 +180,7 @@ def test_automatic_positions_begin_with_the_first_activation(network):
     assert 1 < len(placed.watched) <= 3
 
     def quality(quantized):
-        return np.mean(
-            [g.key.predictor.quality for g in quantized.grids.values() if hasattr(g.key, "predictor")]
-        )
+        return np.mean([g.key.predictor.quality for g in quantized.grids.values() if g.key.predictor])
 
     assert quality(placed) < quality(named)
     assert set(vq.quantize(network, "w8a4 minmax qpp at=auto:1", frames).watched) == set(named.watched)

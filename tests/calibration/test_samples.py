@@ -9,6 +9,8 @@ import videoquant as vq
 from tests.networks import moving_frames, small_network
 from videoquant.calibration.calibrate import layer_weights
 from videoquant.calibration.calibration_pass import CalibrationPass
+from videoquant.calibration.predicted_fit import PredictedFit
+from videoquant.calibration.range_fit import RangeFit
 from videoquant.calibration.samples import Codes, Shelf
 from videoquant.ranges.grid import Grid
 from videoquant.simulate.activations import quantize, quantize_dense_sparse
@@ -103,20 +105,21 @@ def test_what_is_learnt_does_not_depend_on_where_samples_lie(text):
     network, scheme = small_network(), vq.Scheme.parse(text)
     frames = [network.prepare(frame) for frame in moving_frames(24)]
     clips = [frames[i : i + scheme.period] for i in range(0, 24, scheme.period)]
-    watched = {"relu": FeatureSpec(("mean", "max"), ("mean", "max"))} if "qpp" in text else {}
+    watched = {"relu": FeatureSpec(("mean", "max"), ("mean", "max"))}
+    fit = PredictedFit(network, scheme, watched) if "qpp" in text else RangeFit()
     walks = [
-        CalibrationPass(network, scheme, layer_weights(network, scheme), watched, in_memory)
+        CalibrationPass(network, scheme, layer_weights(network, scheme), fit, in_memory)
         for in_memory in (0, 1 << 30)
     ]
     for walk in walks:
         walk.run(clips, None)
     assert walks[0].grids == walks[1].grids
-    assert walks[0].grids == vq.quantize(network, scheme, frames).grids or watched
+    assert walks[0].grids == vq.quantize(network, scheme, frames).grids or fit.watched
 
 
 def test_nothing_is_held_after_its_last_reader():
     network, scheme = small_network(), vq.Scheme.parse("w8a8->w4a4 T=2")
-    walk = CalibrationPass(network, scheme, layer_weights(network, scheme), {})
+    walk = CalibrationPass(network, scheme, layer_weights(network, scheme), RangeFit())
     frames = moving_frames(8)
     walk.run([frames[i : i + 2] for i in range(0, 8, 2)], None)
     assert not walk._codes and not any(samples.bytes for samples in walk._shelf._live)

@@ -82,7 +82,8 @@ def grids_of(simulation, frame):
     """The grid of every point in this frame, by the point's name."""
     grids = {}
     simulation.run(
-        frame, probe=lambda point, x, source, seen: grids.update({str(point): source.grid(x, seen)})
+        frame,
+        probe=lambda point, x, source, seen: grids.update({str(point): source.grid(x.detach().numpy, seen)}),
     )
     return grids
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from videoquant.quantizers.on_grid import fake_quantize
 from videoquant.ranges.estimators import Threshold
 from videoquant.ranges.grid import Grid
-from videoquant.simulate.activations import DynamicGrid, quantize_adaptive, quantize_dense_sparse
+from videoquant.ranges.sources import DynamicGrid
+from videoquant.simulate.activations import quantize_adaptive, quantize_dense_sparse
 
 
 @given(st.integers(0, 10**6), st.integers(2, 8), st.booleans(), st.sampled_from([0.0, -0.3, -1.0]))
@@ -33,7 +34,7 @@ def test_the_density_on_the_input_itself_is_the_one_requested(kind, density, bit
     x = torch.distributions.Laplace(0.0, 1.0).sample((1, 16, 32, 32))
     x = {"positive": x.relu(), "hard-swish": torch.nn.functional.hardswish(3 * x)}.get(kind, x)
     source = DynamicGrid(Threshold(density), bits, symmetric=kind == "residual")
-    found = quantize_dense_sparse(x, source.grid(x, {}))[1]
+    found = quantize_dense_sparse(x, source.grid(x.numpy, {}))[1]
     assert found == pytest.approx(density, rel=0.01)
 
 
@@ -42,7 +43,7 @@ def test_the_density_on_the_input_itself_is_the_one_requested(kind, density, bit
 def test_where_many_values_saturate_the_limit_is_a_code(limit, symmetric):
     x = torch.rand(1, 8, 10, 10).mul(2 * limit).clamp_max(limit)
     source = DynamicGrid(Threshold(0.01), 4, symmetric)
-    x_hat, density = quantize_dense_sparse(x, source.grid(x, {}))
+    x_hat, density = quantize_dense_sparse(x, source.grid(x.numpy, {}))
     assert density == 0
     assert x_hat.values[x == limit].numpy() == pytest.approx(limit, rel=1e-6)
 
@@ -54,7 +55,7 @@ def test_values_equal_to_the_threshold_are_dense(sign, limit, bits, symmetric):
     below = torch.rand(960) * limit * 0.99
     x = torch.cat([below, torch.full((35,), limit), torch.full((5,), 2 * limit)]).view(1, 10, 10, 10)
     x = sign * x
-    grid = DynamicGrid(Threshold(0.01), bits, symmetric).grid(x, {})
+    grid = DynamicGrid(Threshold(0.01), bits, symmetric).grid(x.numpy, {})
     x_hat, density = quantize_dense_sparse(x, grid)
     assert density == pytest.approx(0.005)
     assert torch.equal(x_hat.sparse != 0, x.abs() > limit)

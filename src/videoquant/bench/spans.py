@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from videoquant.calibration.sampling import CALIBRATION_FRAMES, calibration_spans, runs_and_rest
+from videoquant.calibration.sampling import calibration_spans, runs_and_rest
 from videoquant.errors import DataError
+from videoquant.ranges.sources.base import CALIBRATION_FRAMES
 from videoquant.stopwatch import WARM_UP
 
 RUN = 25  # consecutive frames that are timed: a second of video

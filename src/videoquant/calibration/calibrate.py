@@ -6,19 +6,22 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from videoquant.axes import FLOAT, Dynamic, Predicted
-from videoquant.calibration.calibration_pass import CalibrationPass, Progress
-from videoquant.calibration.predictors import samples_needed
-from videoquant.calibration.survey import plan, survey_needed
+from videoquant.axes import FLOAT
+from videoquant.calibration.calibration_pass import CalibrationPass
+from videoquant.calibration.predicted_fit import PredictedFit
+from videoquant.calibration.range_fit import Progress, RangeFit
 from videoquant.errors import DataError, ran_out_of_memory
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.placement import LayerBits, layer_bits, points
 from videoquant.quantizers.weights import WeightCodes, quantize_weights
+from videoquant.ranges.sources import Predicted, RangeAxis, RangeSource, Static, Unquantized
 from videoquant.schemes import Scheme
-from videoquant.simulate.activations import ActivationGrid, DynamicGrid, Unquantized
-from videoquant.simulate.parameters import FeatureSpec, LayerWeights, PointGrids
+from videoquant.simulate.parameters import LayerWeights, PointGrids
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.torch_settings import plain_math
+
+# What learns each kind of ranges. Those that calibrate nothing are not here.
+FITS: dict[type[RangeAxis], type[RangeFit]] = {Static: RangeFit, Predicted: PredictedFit}
 
 
 @plain_math()
@@ -36,11 +39,11 @@ def calibrate(
     quantizers that concerns and what stands in (`evidence.py`).
     """
     weights = layer_weights(network, scheme)
-    if isinstance(scheme.ranges, Dynamic) or not weights:
+    if not scheme.ranges.calibrates or not weights:
         grids = {
             point: PointGrids(
-                _dynamic(scheme, point.key, symmetric=False),
-                None if point.residual is None else _dynamic(scheme, point.residual, symmetric=True),
+                _at_run_time(scheme, point.key, symmetric=False),
+                None if point.residual is None else _at_run_time(scheme, point.residual, symmetric=True),
             )
             for point in points(network, layer_bits(network, scheme)).values()
         }
@@ -52,13 +55,12 @@ def calibrate(
     if not clips:
         needed = "2 consecutive frames" if scheme.period > 1 else "1 frame"
         raise DataError(f"{scheme}: calibration needs at least {needed}; got none")
-    watched: dict[str, FeatureSpec] = {}
-    if isinstance(scheme.ranges, Predicted):
-        _enough_samples(scheme, scheme.ranges.features, clips)
+    fit = FITS[type(scheme.ranges)]
+    fit.check(scheme, clips)
     try:
-        if isinstance(scheme.ranges, Predicted):
-            watched = plan(network, scheme, weights, clips, progress)
-        walk = CalibrationPass(network, scheme, weights, watched)
+        walk = CalibrationPass(
+            network, scheme, weights, fit.prepared(network, scheme, weights, clips, progress)
+        )
         walk.run(clips, progress)
     except Exception as error:
         if not ran_out_of_memory(error):
@@ -73,9 +75,9 @@ def calibrate(
 
 def walks(scheme: Scheme) -> int:
     """How many times calibration goes through the network, calling `progress` at each node."""
-    if scheme.is_float or isinstance(scheme.ranges, Dynamic):
+    if scheme.is_float or not scheme.ranges.calibrates:
         return 0
-    return 1 + survey_needed(scheme)
+    return 1 + FITS[type(scheme.ranges)].walks(scheme)
 
 
 def layer_weights(network: Network, scheme: Scheme) -> dict[str, LayerWeights]:
@@ -88,21 +90,10 @@ def layer_weights(network: Network, scheme: Scheme) -> dict[str, LayerWeights]:
     }
 
 
-def _enough_samples(scheme: Scheme, features: int, clips: Sequence[Sequence[Tensor]]) -> None:
-    needed = samples_needed(features)
-    counts = {"keyframes" if scheme.period > 1 else "frames": len(clips)}
-    if scheme.period > 1:
-        counts["residual frames"] = sum(len(clip) - 1 for clip in clips)
-    for kind, count in counts.items():
-        if count < needed:
-            raise DataError(
-                f"{scheme}: predicting ranges from {features} features needs at least {needed} calibration "
-                f"{kind}; got {count}"
-            )
-
-
-def _dynamic(scheme: Scheme, bits: int, symmetric: bool) -> ActivationGrid:
-    return Unquantized() if bits == FLOAT else DynamicGrid(scheme.range_estimator, bits, symmetric)
+def _at_run_time(scheme: Scheme, bits: int, symmetric: bool) -> RangeSource:
+    if bits == FLOAT or scheme.ranges.calibrates:
+        return Unquantized()
+    return scheme.ranges.at_run_time(scheme.range_estimator, bits, symmetric)
 
 
 def _layer_weights(network: Network, scheme: Scheme, node: Node, bits: LayerBits) -> LayerWeights:

@@ -12,50 +12,42 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from videoquant.axes import FLOAT, Predicted, Residual
+from videoquant.axes import FLOAT, Residual
 from videoquant.calibration.evidence import Evidence
-from videoquant.calibration.predictors import fit, samples_needed
+from videoquant.calibration.range_fit import Array, Progress, RangeFit, Seen
 from videoquant.calibration.samples import IN_MEMORY, Codes, Samples, Shelf, give_back_freed
 from videoquant.network.finite import require_finite
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
-from videoquant.quantizers.positions import responsible
 from videoquant.ranges.grid import Grid
+from videoquant.ranges.sources import RangeSource, Unquantized
 from videoquant.schemes import Scheme
-from videoquant.simulate.activations import (
-    ActivationGrid,
-    DynamicGrid,
-    PredictedGrid,
-    StaticGrid,
-    Unquantized,
-    as_array,
-    quantize_adaptive,
-    represent,
-)
+from videoquant.simulate.activations import as_array, quantize_adaptive, represent
 from videoquant.simulate.layer import compute_layer
-from videoquant.simulate.parameters import FeatureSpec, LayerWeights, PointGrids
+from videoquant.simulate.parameters import LayerWeights, PointGrids
 from videoquant.simulate.quantized_tensor import Represented, add_to, values_of
-
-Progress = Callable[[], None]
-Array = NDArray[np.float64]
 
 
 class CalibrationPass:
-    """What a walk learns.
+    """What one walk learns.
 
-    watched: the values whose features are taken, and which. Where the scheme's ranges are `Predicted`, each
-    quantizer's are predicted from the last of them before it.
+    network, scheme: what is calibrated, and how. weights: the layers' codes, by name.
+    fit: what makes a source of a quantizer's ranges, and the values whose features it wants for that.
     in_memory: how many bytes of samples may lie in memory at once (`samples.py`).
 
-    After `run`: grids, by point; features, by (value, on residual frames?): samples × features; ranges, by
-    (point, on residual frames?): samples × 2; evidence: what the frames did not show. Samples lie frame by
-    frame, clip after clip.
+    After `run`, with samples frame by frame, clip after clip:
+
+    grids: by point.
+    features: by (value, on residual frames?), samples × features.
+    ranges: by (point, on residual frames?), samples × 2.
+    evidence: what the frames did not show.
     """
 
     def __init__(
@@ -63,15 +55,13 @@ class CalibrationPass:
         network: Network,
         scheme: Scheme,
         weights: Mapping[str, LayerWeights],
-        watched: Mapping[str, FeatureSpec],
+        fit: RangeFit,
         in_memory: int = IN_MEMORY,
     ) -> None:
-        self.network, self.scheme, self.weights, self.watched = network, scheme, weights, watched
+        self.network, self.scheme, self.weights, self.fit = network, scheme, weights, fit
         self.time = scheme.time if isinstance(scheme.time, Residual) else None
         self.recurrent = self.time is not None and self.time.recurrent
         self.points = points(network, layer_bits(network, scheme))
-        predicted = isinstance(scheme.ranges, Predicted)
-        self.positions = responsible(network, watched, self.points) if predicted else {}
         self.grids: dict[QuantizationPoint, PointGrids] = {}
         self.features: dict[tuple[str, bool], Array] = {}
         self.ranges: dict[tuple[QuantizationPoint, bool], Array] = {}
@@ -125,7 +115,7 @@ class CalibrationPass:
 
     def _kept(self, value: str, tensors: Iterable[Tensor]) -> Samples:
         """Keep the samples of a value, and take its features as a stream takes them frame by frame."""
-        kept, watched = self._shelf.samples(), self.watched.get(value)
+        kept, watched = self._shelf.samples(), self.fit.watched.get(value)
         taken: dict[bool, list[Array]] = {False: [], True: []}
         source = iter(tensors)
         for clip in self._clips:
@@ -193,15 +183,19 @@ class CalibrationPass:
             for i in clip[1:]:
                 assert residual is not None
                 difference = read(i) - reference
-                x_hat = self._quantized(point, difference, residual.grid(difference, self._seen[i]))
+                x_hat = self._quantized(
+                    point, difference, residual.grid(partial(as_array, difference), self._seen[i])
+                )
                 if self.recurrent:
                     reference = add_to(reference, x_hat)
                 codes.append(x_hat)
         return codes
 
-    def _reference(self, first: Tensor, index: int, key: ActivationGrid) -> tuple[Tensor, Represented]:
+    def _reference(self, first: Tensor, index: int, key: RangeSource) -> tuple[Tensor, Represented]:
         """What residuals are taken from, and the quantized keyframe."""
-        k, _ = represent(first, key.grid(first, self._seen[index]), self.scheme.representation)
+        k, _ = represent(
+            first, key.grid(lambda: as_array(first), self._seen[index]), self.scheme.representation
+        )
         exact = self.time is not None and not self.time.quantized_reference
         return (first if exact else values_of(k)), k
 
@@ -211,15 +205,17 @@ class CalibrationPass:
             return quantize_adaptive(residual, grid, point.residual, self.time.tolerance)[0]
         return represent(residual, grid, self.scheme.representation)[0]
 
-    def _key_source(self, point: QuantizationPoint, x: Samples) -> ActivationGrid:
+    def _key_source(self, point: QuantizationPoint, x: Samples) -> RangeSource:
         """Where a point's grids of keyframes come from (of all frames, without a time axis)."""
         if point.key == FLOAT:
             return Unquantized()
         firsts = ((clip[0], x[clip[0]]) for clip in self._clips)
         ranges = self.ranges[point, False] = self._measured(point, firsts, point.key, symmetric=False)
-        return self._source(point, ranges, np.full(len(ranges), True), point.key, symmetric=False)
+        return self.fit.source(
+            self._at(point, ranges, np.full(len(ranges), True), point.key, symmetric=False)
+        )
 
-    def _residual_source(self, point: QuantizationPoint, x: Samples, key: ActivationGrid) -> ActivationGrid:
+    def _residual_source(self, point: QuantizationPoint, x: Samples, key: RangeSource) -> RangeSource:
         """Where a point's grids of residuals come from; where nothing moves, from the range of frames."""
         bits = point.residual
         assert bits is not None
@@ -234,10 +230,10 @@ class CalibrationPass:
         if not any(moves and not torch.equal(x[i], x[j]) for (i, j), moves in zip(later, shown, strict=True)):
             self.evidence.still.append(point)
             ranges = self._measured(point, ((i, x[i]) for i, _ in later), bits, symmetric=True)
-            return self._static(point, ranges, bits, symmetric=True)
-        return self._source(point, ranges, shown, bits, symmetric=True)
+            return self.fit.average(self._at(point, ranges, shown, bits, symmetric=True), ranges)
+        return self.fit.source(self._at(point, ranges, shown, bits, symmetric=True))
 
-    def _residuals(self, x: Samples, key: ActivationGrid) -> Iterator[tuple[int, Tensor]]:
+    def _residuals(self, x: Samples, key: RangeSource) -> Iterator[tuple[int, Tensor]]:
         """The residuals that ranges are learnt from, and of which samples."""
         for clip in self._clips:
             reference, _ = self._reference(x[clip[0]], clip[0], key)
@@ -247,31 +243,13 @@ class CalibrationPass:
                 if self.recurrent:
                     reference = frame  # for its reconstruction, which is not known before the grid is
 
-    def _source(
+    def _at(
         self, point: QuantizationPoint, ranges: Array, shown: NDArray[np.bool_], bits: int, symmetric: bool
-    ) -> ActivationGrid:
-        """A grid for the average range of the samples that show one, or a predictor of the range."""
-        position, known = self.positions.get(point), ranges[shown]
-        if position is None or not known.any() or self.evidence.blank:
-            return self._static(point, known, bits, symmetric)
-        watched = self.watched[position]
-        names = watched.residual if symmetric else watched.key
-        enough = shown.all() or len(known) >= samples_needed(len(names))
-        if not enough or (self.evidence.same and not symmetric):
-            self.evidence.unvaried.append(point)
-            return self._static(point, known, bits, symmetric)
-        predictor = fit(position, names, self.features[position, symmetric][shown], known)
-        return PredictedGrid(predictor, self.scheme.range_estimator, bits, symmetric)
-
-    def _static(self, point: QuantizationPoint, ranges: Array, bits: int, symmetric: bool) -> ActivationGrid:
-        """The grid of the average range; measured at run time where there is none to learn."""
+    ) -> Seen:
+        """What the fit is told of a point."""
+        features = {value: rows for (value, residual), rows in self.features.items() if residual == symmetric}
         estimator = self.scheme.range_estimator
-        low, high = ranges.mean(0).tolist()
-        if self.evidence.blank or low == high:
-            if not symmetric:
-                self.evidence.unseen.append(point)
-            return DynamicGrid(estimator, bits, symmetric)
-        return StaticGrid(estimator.grid((low, high), bits, symmetric))
+        return Seen(point, estimator, bits, symmetric, ranges, shown, features, self.evidence)
 
     def _measured(
         self, point: QuantizationPoint, samples: Iterable[tuple[int, Tensor]], bits: int, symmetric: bool

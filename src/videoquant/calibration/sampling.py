@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import numpy as np
 from torch import Tensor
 
-from videoquant.axes import Predicted
 from videoquant.data.video import Clip, Frame, frames
 from videoquant.errors import DataError
 from videoquant.network.graph import Network
@@ -20,10 +19,6 @@ from videoquant.schemes import Scheme
 
 _Item = TypeVar("_Item")
 
-CALIBRATION_FRAMES = 16  # about so many; enough for the ranges of one scene
-CALIBRATION_RUNS = 3  # and of long cycles no fewer runs than this
-PREDICTION_FRAMES = 64  # to predict ranges, which is to learn a line and not a number
-PREDICTION_RUNS = 16
 SCORED_FRAMES = 60  # scored where the user names no number
 RUN = 12  # consecutive frames of one scored run: whole cycles of T = 2, 3, 4, 6 and 12
 RUNS = 5  # of few frames, shorter runs are scored rather than fewer: one place says little of a clip
@@ -90,13 +85,8 @@ def whole(clip: Clip, live_frames: int) -> list[range]:
 
 
 def calibration_runs(scheme: Scheme) -> int:
-    """How many runs of a cycle's length calibrate a scheme: about `CALIBRATION_FRAMES` frames in all.
-
-    About `PREDICTION_FRAMES` where ranges are predicted, and more where the features are many.
-    """
-    if isinstance(scheme.ranges, Predicted):
-        return max(PREDICTION_RUNS, PREDICTION_FRAMES // scheme.period, 2 * scheme.ranges.features)
-    return max(CALIBRATION_RUNS, CALIBRATION_FRAMES // scheme.period)
+    """How many runs of a cycle's length calibrate a scheme."""
+    return scheme.ranges.calibration_runs(scheme.period)
 
 
 def calibration_spans(free: Sequence[range], period: int, wanted: int) -> list[range]:

@@ -12,13 +12,14 @@ import numpy as np
 from sklearn.feature_selection import f_regression
 from torch import Tensor
 
-from videoquant.axes import Predicted, Static
-from videoquant.calibration.calibration_pass import Array, CalibrationPass, Progress
+from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.calibration.predictors import fit_linear
+from videoquant.calibration.range_fit import Array, Progress, RangeFit
 from videoquant.network.graph import Network
 from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible
 from videoquant.ranges.features import DEFAULT, POOL, choice
+from videoquant.ranges.sources import Predicted, Static
 from videoquant.schemes import Scheme
 from videoquant.simulate.parameters import FeatureSpec, LayerWeights
 
@@ -29,7 +30,7 @@ def survey_needed(scheme: Scheme) -> bool:
     return isinstance(ranges, Predicted) and (ranges.automatic is not None or choice(ranges.features) is None)
 
 
-def plan(
+def select_predictor_inputs(
     network: Network,
     scheme: Scheme,
     weights: Mapping[str, LayerWeights],
@@ -52,7 +53,7 @@ def plan(
         network,
         replace(scheme, ranges=Static()),
         weights,
-        dict.fromkeys(candidates, FeatureSpec(known or POOL, known or POOL)),
+        RangeFit(dict.fromkeys(candidates, FeatureSpec(known or POOL, known or POOL))),
     )
     walk.run(clips, progress)
     if automatic:
@@ -87,7 +88,7 @@ def place(
     # errors[c, p]: of predicting quantizer p from candidate c; infinite where c comes too late.
     errors = np.full((len(candidates), len(after)), np.inf)
     for c, value in enumerate(candidates):
-        columns = [walk.watched[value].key.index(name) for name in DEFAULT]
+        columns = [walk.fit.watched[value].key.index(name) for name in DEFAULT]
         for p, point in enumerate(after):
             if order[value] < first_reader[point]:
                 errors[c, p] = sum(

@@ -12,7 +12,6 @@ import typer
 
 from videoquant.api import quantize
 from videoquant.axes import Frame as FrameByFrame
-from videoquant.axes import Predicted
 from videoquant.calibration.calibrate import walks
 from videoquant.calibration.sampling import (
     SCORED_FRAMES,
@@ -197,8 +196,8 @@ def calibrate_all(
     a note. Raises `DataError` where they were asked for, and where none is left.
     """
     done: dict[Scheme, QuantizedNetwork] = {}
-    # Predicting ranges needs the most frames: what may be refused comes first, not after minutes.
-    for scheme in sorted(schemes, key=lambda scheme: not isinstance(scheme.ranges, Predicted)):
+    # What needs the most frames may be refused: it comes first, not after minutes.
+    for scheme in sorted(schemes, key=lambda scheme: -scheme.ranges.calibration_runs(1)):
         try:
             done[scheme] = quantize(network, scheme, sets[scheme.period, calibration_runs(scheme)], advance)
         except DataError as error:

@@ -11,7 +11,6 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from videoquant.axes import Predicted
 from videoquant.cli.chips import ChipOption, say_fallbacks
 from videoquant.cli.console import console, say
 from videoquant.cli.networks import CheckpointOption, SizeOption, open_network
@@ -31,11 +30,11 @@ from videoquant.models.loading import SHIPPED
 from videoquant.network.graph import Network
 from videoquant.quantizers.placement import layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible
+from videoquant.ranges.sources import Predicted
 from videoquant.report.plot_file import check_plot
 from videoquant.report.roofline_plot import write_roofline_plot
 from videoquant.report.table import ABSENT, narrowed
 from videoquant.schemes import Scheme
-from videoquant.simulate.activations import DynamicGrid, PredictedGrid, StaticGrid
 from videoquant.simulate.parameters import Parameters, PointGrids
 from videoquant.storage import is_quantized_file, load_quantized
 
@@ -165,16 +164,8 @@ def roofs(chip: Chip, work: Workload, scheme: Scheme) -> list[Precision]:
 
 def ranges_text(grids: PointGrids) -> str:
     """Where the ranges of keyframes and of residual frames come from; of predicted ones what and how well."""
-    words = []
-    for grid in (grids.key, grids.residual):
-        match grid:
-            case StaticGrid():
-                words.append("static")
-            case DynamicGrid():
-                words.append("dynamic")
-            case PredictedGrid(predictor):
-                words.append(f"{predictor.position} {predictor.quality:.2f}")
-    return " -> ".join(dict.fromkeys(words))
+    words = [source.describe() for source in (grids.key, grids.residual) if source is not None]
+    return " -> ".join(dict.fromkeys(filter(None, words)))
 
 
 def describe_predictors(network: Network, scheme: Scheme) -> list[str]:
@@ -195,7 +186,9 @@ def describe_predictors(network: Network, scheme: Scheme) -> list[str]:
 def prediction(quantized: Parameters) -> list[str]:
     """What the predictors read and how good they are, for people; nothing where there are none."""
     sources = [grid for grids in quantized.grids.values() for grid in (grids.key, grids.residual)]
-    predictors = [grid.predictor for grid in sources if isinstance(grid, PredictedGrid)]
+    predictors = [
+        source.predictor for source in sources if source is not None and source.predictor is not None
+    ]
     if not predictors:
         return []
     lines = [

@@ -19,7 +19,8 @@ from videoquant.engine import Stream as EngineStream
 from videoquant.network.graph import Node
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.ranges.predictor import Features
-from videoquant.simulate.activations import ActivationGrid, PredictedGrid, as_array
+from videoquant.ranges.sources import RangeSource
+from videoquant.simulate.activations import as_array
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
 from videoquant.stopwatch import WARM_UP, settle, timed
@@ -50,6 +51,7 @@ class Collector:
     ) -> None:
         self.network, self.scheme, self.points = quantized.network, quantized.scheme, quantized.points
         self.stream = stream
+        self._grids = quantized.grids
         self.row = Row(str(quantized.scheme))
         self._primary = comparison.primary
         self._agreement, self._score, self._scored = agreement, score, 0
@@ -117,19 +119,23 @@ class Collector:
         if node.name in reference:
             self._layers.setdefault(node.name, Sqnr()).update(reference[node.name], y)
 
-    def _probe(self, point: QuantizationPoint, x: Tensor, source: ActivationGrid, seen: Features) -> None:
+    def _probe(self, point: QuantizationPoint, x: Tensor, source: RangeSource, seen: Features) -> None:
         """Note a predicted range beside the one that `Dynamic` would have taken."""
-        if not isinstance(source, PredictedGrid):
-            return
         predictor = source.predictor
-        ranges = self._ranges.get((point, source.symmetric))
+        if predictor is None:
+            return
+        # A residual's source is another object than the keyframe's.
+        symmetric = source is not self._grids[point].key
+        bits = point.residual if symmetric else point.key
+        assert bits is not None
+        ranges = self._ranges.get((point, symmetric))
         if ranges is None:
             layer = next(layer for layer, at in self.points.items() if at == point)
             average, quality = predictor.average[1], predictor.quality
-            ranges = PredictedRanges(layer, source.symmetric, predictor.position, average, quality)
-            self._ranges[point, source.symmetric] = ranges
+            ranges = PredictedRanges(layer, symmetric, predictor.position, average, quality)
+            self._ranges[point, symmetric] = ranges
         ranges.predicted.append(predictor(seen)[1])
-        measured = self.scheme.range_estimator.measure(as_array(x), source.bits, source.symmetric)
+        measured = self.scheme.range_estimator.measure(as_array(x), bits, symmetric)
         ranges.measured.append(measured[1])
 
     def _mean_density(self, density: Mapping[str, float]) -> float:

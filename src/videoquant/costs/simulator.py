@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from videoquant.axes import FLOAT, DenseSparse, Dynamic, Residual
+from videoquant.axes import FLOAT, DenseSparse, Residual
 from videoquant.costs.bops import SPARSE_BITS
 from videoquant.costs.chip import Chip, Precision, precision_text
 from videoquant.costs.workload import Array, Widths, Workload
@@ -209,6 +209,6 @@ def _state_bytes(work: Workload, scheme: Scheme, is_key: bool) -> Array:
 
 def _unquantized_bytes(work: Workload, scheme: Scheme, activations: Widths) -> Array:
     """Where ranges are measured on each input: the values as sums, waiting until their range is known."""
-    if not isinstance(scheme.ranges, Dynamic):
+    if scheme.ranges.calibrates:
         return np.zeros(len(work.names))
     return np.where(activations == FLOAT, 0.0, work.inputs * ACCUMULATOR_BITS / 8)

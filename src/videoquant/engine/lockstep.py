@@ -25,13 +25,14 @@ from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.ranges.features import sample_steps
 from videoquant.ranges.grid import Grid
 from videoquant.ranges.predictor import Features
+from videoquant.ranges.sources import RangeSource
 from videoquant.runtime.flow import read_by, stored_by
 from videoquant.runtime.plan import Plan
 from videoquant.runtime.program import Combine, Function, Op, Slot
 from videoquant.runtime.session import Measure, Session, open_session
 from videoquant.runtime.sizes import channels_last
 from videoquant.runtime.stream import Stream
-from videoquant.simulate.activations import ActivationGrid
+from videoquant.simulate.activations import as_array
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import State
 
@@ -112,8 +113,8 @@ class Lockstep:
         grids: dict[str, Grid] = {}
         state = self.simulation.state
 
-        def probe(point: QuantizationPoint, x: Tensor, source: ActivationGrid, seen: Features) -> None:
-            grid = source.grid(x, seen)
+        def probe(point: QuantizationPoint, x: Tensor, source: RangeSource, seen: Features) -> None:
+            grid = source.grid(lambda: as_array(x), seen)
             if grid is not None:
                 grids[str(point)] = grid
                 codes[str(point)] = (quantize(x, grid) + (128 if grid.low < 0 else 0)).to(torch.uint8)

@@ -26,7 +26,6 @@ from videoquant.network.graph import Node
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.runtime.program import Combine, Op, Program, RangeUpdate, Step, Store
 from videoquant.runtime.sizes import Size, channels_last
-from videoquant.simulate.activations import DynamicGrid
 from videoquant.simulate.quantized import QuantizedNetwork
 
 
@@ -196,7 +195,7 @@ class ProgramBuilder:
         size, name = self.body.sizes[quantizer.value], str(quantizer.point)
         if quantizer.late:
             x = self._value(quantizer.value)
-            if isinstance(quantizer.source, DynamicGrid):
+            if quantizer.source.known == "value":
                 self._measure(quantizer, x)
             self._emit(name, Operator("map"), [x], size, self.emitter.steps(quantizer))
         sparse = self.emitter.sparse(quantizer) if quantizer.quantized else None
@@ -215,7 +214,8 @@ class ProgramBuilder:
             steps: list[Step] = [Combine("sub", self.emitter.reference(quantizer)), Store(residual)]
             self._emit(name, Operator("map"), [x], size, steps)
             x = residual
-        self.updates.append(measured_range(quantizer, len(self.ops), x, self.emitter.grid(quantizer)))
+        grid = self.emitter.grid(quantizer)
+        self.updates.append(measured_range(quantizer, len(self.ops), x, grid, self.kind))
 
     def _sample(self, group: Group, value: str) -> None:
         """The part of a value that its features are taken of, by an operator of its own."""

@@ -13,6 +13,7 @@ from videoquant.engine.tables import Grids, Slots
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.quantizers.weights import WeightCodes
 from videoquant.ranges.grid import Grid
+from videoquant.ranges.sources import RangeSource
 from videoquant.runtime.program import (
     Combine,
     Step,
@@ -22,7 +23,6 @@ from videoquant.runtime.program import (
     StoreValues,
 )
 from videoquant.runtime.sizes import Size
-from videoquant.simulate.activations import ActivationGrid, DynamicGrid, PredictedGrid, StaticGrid
 from videoquant.simulate.quantized import QuantizedNetwork
 
 FrameKind = Literal["key", "residual"]
@@ -40,27 +40,28 @@ class LoweredQuantizer:
 
     point: QuantizationPoint
     value: str
-    source: ActivationGrid
+    source: RangeSource
     late: bool
     integers: bool
     floats: bool
 
+    def bits(self, kind: FrameKind) -> int:
+        """The bits of its codes, on frames of the kind that it was made for."""
+        bits = self.point.key if kind == "key" else self.point.residual
+        assert bits is not None
+        return bits
+
     @property
     def quantized(self) -> bool:
         """Whether the point has a grid in these frames: 32 bits have none."""
-        return isinstance(self.source, StaticGrid | DynamicGrid | PredictedGrid)
+        return self.source.first_grid is not None
 
     @property
     def grid(self) -> Grid:
         """The grid of a static point; for others one with as many codes, until theirs is known."""
-        match self.source:
-            case StaticGrid(fixed):
-                return fixed
-            case PredictedGrid(predictor, estimator, bits, symmetric):
-                return estimator.grid(predictor.average, bits, symmetric)
-            case DynamicGrid(estimator, bits, symmetric):
-                return estimator.grid((-1.0, 1.0), bits, symmetric)
-        raise AssertionError(f"{self.point} has no grid")
+        grid = self.source.first_grid
+        assert grid is not None, f"{self.point} has no grid"
+        return grid
 
 
 def lower_quantizers(
@@ -79,18 +80,13 @@ def lower_quantizers(
         readers = [name for name, at in quantized.points.items() if at == point]
         integer = [layer_weights(quantized, name, kind) is not None for name in readers]
         value = body.value(point.value)
-        match source:
-            case StaticGrid():
-                late = False
-            case PredictedGrid(predictor):
-                position = body.value(predictor.position)
-                first = made[position] + (position not in early)
-                late = made[value] < first
-            case DynamicGrid():
-                late = True
-            case _:  # a residual in floating point takes an operator that subtracts
-                late = kind == "residual"
-        quantizes = isinstance(source, StaticGrid | DynamicGrid | PredictedGrid)
+        quantizes = source.first_grid is not None
+        if source.predictor is not None:
+            position = body.value(source.predictor.position)
+            first = made[position] + (position not in early)
+            late = made[value] < first
+        else:  # a residual in floating point takes an operator that subtracts
+            late = source.known == "value" or (kind == "residual" and not quantizes)
         found.append(
             LoweredQuantizer(
                 point, value, source, late, quantizes and any(integer), not quantizes or not all(integer)

@@ -7,14 +7,15 @@ from collections.abc import Iterable
 from videoquant.engine.quantizers import FrameKind, LoweredQuantizer, QuantizerEmitter
 from videoquant.ranges.features import sample_steps
 from videoquant.runtime.program import GridPrediction, MeasuredRange, PredictedRanges
-from videoquant.simulate.activations import DynamicGrid, PredictedGrid
 from videoquant.simulate.parameters import FeatureSpec
 
 
-def measured_range(quantizer: LoweredQuantizer, before_op: int, slot: int, grid: int) -> MeasuredRange:
+def measured_range(
+    quantizer: LoweredQuantizer, before_op: int, slot: int, grid: int, kind: FrameKind
+) -> MeasuredRange:
     """Measure the value in a slot, and set the quantizer's grid to its range."""
-    assert isinstance(quantizer.source, DynamicGrid)
-    return MeasuredRange(before_op, slot, grid, quantizer.source.bits, quantizer.source.symmetric)
+    bits, source = quantizer.bits(kind), quantizer.source.to_json()
+    return MeasuredRange(before_op, slot, grid, bits, kind == "residual", source)
 
 
 def predicted_ranges(
@@ -33,9 +34,16 @@ def predicted_ranges(
     be remembered: later frames take features of their difference from it.
     """
     grids = tuple(
-        _prediction(emitter.grid(quantizer), quantizer.source)
+        GridPrediction(
+            emitter.grid(quantizer),
+            quantizer.bits(kind),
+            kind == "residual",
+            emitter.dense_sparse,
+            predictor.end(0),
+            predictor.end(1),
+        )
         for quantizer in quantizers
-        if isinstance(quantizer.source, PredictedGrid) and quantizer.source.predictor.position == value
+        if (predictor := quantizer.source.predictor) is not None and predictor.position == value
     )
     time = emitter.time
     remember = bool(time and watched.residual and (kind == "key" or time.recurrent))
@@ -43,8 +51,3 @@ def predicted_ranges(
         return None
     features = watched.key if kind == "key" else watched.residual
     return PredictedRanges(before_op, slot, value, features, sample_steps(shape), grids, remember)
-
-
-def _prediction(grid: int, source: PredictedGrid) -> GridPrediction:
-    low, high = (source.predictor.end(end) for end in (0, 1))
-    return GridPrediction(grid, source.bits, source.symmetric, source.estimator.is_dense, low, high)

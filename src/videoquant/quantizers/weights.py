@@ -13,7 +13,7 @@ from torch import Tensor
 from videoquant.network.graph import Node
 from videoquant.quantizers.straight_through import straight_through
 from videoquant.ranges.estimators import Estimator
-from videoquant.ranges.grid import SMALLEST_SCALE
+from videoquant.ranges.grid import SMALLEST_SCALE, span
 
 Granularity = Literal["per-channel", "per-tensor", "asymmetric"]
 COARSE = 16  # candidate clips of the search per channel, evenly spaced from 1/16 of the extreme to all of it
@@ -151,11 +151,6 @@ def outputs_first(weight: Tensor, axis: int, groups: int) -> Tensor:
     if axis == 0:
         return weight
     return weight.reshape(groups, -1, *weight.shape[1:]).transpose(1, 2).flatten(0, 1)
-
-
-def span(bits: int, symmetric: bool) -> tuple[int, int]:
-    """The first and the last code of so many bits."""
-    return (1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1) if symmetric else (0, 2**bits - 1)
 
 
 def _best_clips(rows: Tensor, extreme: Tensor, last: int) -> Tensor:

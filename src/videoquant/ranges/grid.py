@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from videoquant.errors import NetworkError
+
 Range = tuple[float, float]  # (a, b) with a ≤ 0 ≤ b
 
 # Below this a scale's reciprocal leaves float32; a range that small holds nothing but zeros.
 SMALLEST_SCALE = 1e-30
+LARGEST = float(np.finfo(np.float32).max)
+CODES = 2**8  # of the widest grid
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,17 @@ class Grid:
     def range(self) -> tuple[float, float]:
         """The smallest and the largest value that the grid can represent."""
         return (self.low - self.zero_point) * self.scale, (self.high - self.zero_point) * self.scale
+
+
+def span(bits: int, symmetric: bool) -> tuple[int, int]:
+    """The first and the last code of so many bits."""
+    return (1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1) if symmetric else (0, 2**bits - 1)
+
+
+def check_scale(scale: float, what: str) -> None:
+    """Raise `NetworkError` where a scale, its reciprocal or what it makes of codes leaves float32."""
+    if not float(np.float32(SMALLEST_SCALE)) <= scale <= LARGEST / CODES:
+        raise NetworkError(f"{what}: a scale is {scale:g}; it must be above {SMALLEST_SCALE:g} and finite")
 
 
 def _scale(value: float) -> float:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from videoquant.ranges.grid import Range
+from videoquant.errors import NetworkError
+from videoquant.ranges.features import POOL
+from videoquant.ranges.grid import LARGEST, Range
+from videoquant.typed_json import read
 
 # The features of the frame in hand, by the value they were taken of.
 Features = Mapping[str, NDArray[np.float64]]
@@ -55,3 +59,21 @@ def _clamped(
     for slope, value in zip(slopes, values, strict=True):
         total += slope * value
     return min(max(intercept + total, least), most)
+
+
+def predictor_from_json(stored: Any, what: str) -> Predictor:
+    """A predictor of ranges that `Predictor.__call__` can run. Raises `NetworkError` for anything else."""
+    predictor: Predictor = read(Predictor, stored, what, NetworkError)
+    for name in predictor.features:
+        if name not in POOL:
+            raise NetworkError(f"{what}: predicted from the feature {name!r}, which is unknown")
+    for end in (0, 1):
+        slopes, intercept, least, most = predictor.end(end)
+        if len(slopes) != len(predictor.features) or not slopes:
+            raise NetworkError(f"{what}: {len(slopes)} slopes for {len(predictor.features)} features")
+        if max(map(abs, (intercept, least, most, *slopes, *predictor.average))) > LARGEST / 2 or least > most:
+            raise NetworkError(f"{what}: a predicted range between {least:g} and {most:g}")
+    low, high = predictor.lows, predictor.highs
+    if low[1] > 0 or high[0] < 0 or (low[0] == 0 == high[1]):
+        raise NetworkError(f"{what}: a predicted range must reach from zero or below to zero or above")
+    return predictor

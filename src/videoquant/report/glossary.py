@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from videoquant.axes import Predicted
 from videoquant.comparison import LAYER_STEP, Comparison
 from videoquant.report.plot_style import family
 from videoquant.schemes import Scheme
@@ -42,6 +41,7 @@ _QPP = (
     "an early activation, the first ReLU unless the scheme says at=. They cost next to nothing and are "
     "known before the layers run."
 )
+_RANGES = {"qpp": _QPP}
 _ACCURACY = (
     "Measured against the labels of the data set, on the frames that have one, not against fp32; the row of "
     "fp32 is what quantization starts from."
@@ -94,8 +94,8 @@ def glossary(comparison: Comparison) -> list[tuple[str, str]]:
         entries.append(("adaptive", _ADAPTIVE))
     if any(row.density for row in comparison.rows):
         entries.append(("ds=1%", _DENSE_SPARSE))
-    if any(isinstance(Scheme.parse(row.scheme).ranges, Predicted) for row in comparison.rows):
-        entries.append(("qpp", _QPP))
+    words = {Scheme.parse(row.scheme).ranges.word for row in comparison.rows}
+    entries += [(word, text) for word, text in _RANGES.items() if word in words]
     entries += [("GBOPs per frame", _GBOPS), ("SQNR", _sqnr(comparison.primary))]
     if any(row.layer_sqnr_db for row in comparison.rows):
         entries.append(("SQNR by layer", f"The same of each layer’s output, on every {LAYER_STEP}th frame."))

@@ -146,10 +146,11 @@ class Op:
 
 @dataclass(frozen=True)
 class MeasuredRange:
-    """A range update of dynamic ranges: the scheme's estimator measures a value, which sets a grid.
+    """A range update of what is measured on a value, such as dynamic ranges: it sets a grid.
 
     before_op: the operator that it comes before. slot: of the value or the residual that is measured.
     grid: which is set. bits, symmetric: what it is like.
+    source: the JSON of what measures it (`ranges.sources`), with the scheme's estimator.
     """
 
     before_op: int
@@ -157,6 +158,7 @@ class MeasuredRange:
     grid: int
     bits: int
     symmetric: bool
+    source: Any = "dynamic"
 
 
 # One end of a predicted range: (slopes, intercept, least, most) is intercept + Σ slope · feature, clamped.

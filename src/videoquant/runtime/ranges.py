@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from videoquant.errors import NetworkError
 from videoquant.ranges.estimators import Estimator
 from videoquant.ranges.grid import Grid
+from videoquant.ranges.sources import source_from_json
 from videoquant.runtime.program import MeasuredRange, RangeUpdate
 from videoquant.runtime.session import Measure
 from videoquant.runtime.sizes import channels_first
@@ -30,9 +32,12 @@ def measured(
 ) -> tuple[float, int, int, int]:
     """The grid for a value h×w×c: scale, zero, low, high."""
     height, width, channels = value.shape
-    x = channels_first(value, (1, channels, height, width))
-    limits = estimator.measure(x, update.bits, update.symmetric)
-    return unsigned(estimator.grid(limits, update.bits, update.symmetric))
+    what = f"the measured range of grid {update.grid}"
+    source = source_from_json(update.source, estimator, update.bits, update.symmetric, what)
+    grid = source.grid(lambda: channels_first(value, (1, channels, height, width)), {})
+    if grid is None:
+        raise NetworkError(f"{what} is none")
+    return unsigned(grid)
 
 
 def unsigned(grid: Grid) -> tuple[float, int, int, int]:

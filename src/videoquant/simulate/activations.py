@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,9 +11,7 @@ from torch import Tensor
 
 from videoquant.axes import FLOAT, DenseSparse, Uniform
 from videoquant.quantizers.on_grid import fake_quantize, needs_gradient, steps
-from videoquant.ranges.estimators import Estimator
 from videoquant.ranges.grid import Grid
-from videoquant.ranges.predictor import Features, Predictor
 from videoquant.simulate.quantized_tensor import QuantizedTensor, Represented, values_of
 
 ADAPTIVE_WIDTHS = (0, 4, 8)
@@ -23,56 +21,6 @@ def as_array(x: Tensor) -> NDArray[np.float32]:
     """A tensor as NumPy has it: on the same memory, in the same layout, where it lies on the CPU."""
     array: NDArray[np.float32] = x.detach().numpy(force=True)
     return array
-
-
-@dataclass(frozen=True)
-class Unquantized:
-    """32 bits: the tensor as it is."""
-
-    def grid(self, x: Tensor, seen: Features) -> None:
-        return None
-
-
-@dataclass(frozen=True)
-class StaticGrid:
-    """The grid that calibration found."""
-
-    fixed: Grid
-
-    def grid(self, x: Tensor, seen: Features) -> Grid:
-        return self.fixed
-
-
-@dataclass(frozen=True)
-class DynamicGrid:
-    """The grid measured on the tensor itself."""
-
-    estimator: Estimator
-    bits: int
-    symmetric: bool
-
-    def grid(self, x: Tensor, seen: Features) -> Grid:
-        limits = self.estimator.measure(as_array(x), self.bits, self.symmetric)
-        return self.estimator.grid(limits, self.bits, self.symmetric)
-
-
-@dataclass(frozen=True)
-class PredictedGrid:
-    """The grid predicted from what was seen of this frame at an earlier position (QPP).
-
-    estimator: whose ranges the predictor has learnt.
-    """
-
-    predictor: Predictor
-    estimator: Estimator
-    bits: int
-    symmetric: bool
-
-    def grid(self, x: Tensor, seen: Features) -> Grid:
-        return self.estimator.grid(self.predictor(seen), self.bits, self.symmetric)
-
-
-ActivationGrid = Unquantized | StaticGrid | DynamicGrid | PredictedGrid
 
 
 def represent(

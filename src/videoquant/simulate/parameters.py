@@ -13,8 +13,9 @@ from videoquant.network.graph import Network
 from videoquant.quantizers.placement import LayerBits, QuantizationPoint, layer_bits, points
 from videoquant.quantizers.weights import WeightCodes
 from videoquant.ranges.features import features
+from videoquant.ranges.sources import RangeSource
 from videoquant.schemes import Scheme
-from videoquant.simulate.activations import ActivationGrid, PredictedGrid, as_array
+from videoquant.simulate.activations import as_array
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class LayerWeights:
 class PointGrids:
     """A point's grids on keyframes and on residual frames; residual is None without a time axis."""
 
-    key: ActivationGrid
-    residual: ActivationGrid | None = None
+    key: RangeSource
+    residual: RangeSource | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def watched(grids: Iterable[PointGrids]) -> dict[str, FeatureSpec]:
     residual: dict[str, tuple[str, ...]] = {}
     for pair in grids:
         for grid, names in ((pair.key, key), (pair.residual, residual)):
-            if isinstance(grid, PredictedGrid):
+            if grid is not None and grid.predictor is not None:
                 names[grid.predictor.position] = grid.predictor.features
     return {
         value: FeatureSpec(key.get(value, ()), residual.get(value, ()))

@@ -26,9 +26,10 @@ from videoquant.network.graph import Node, unwrap
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.ranges.grid import Grid
 from videoquant.ranges.predictor import Features
+from videoquant.ranges.sources import RangeSource
 from videoquant.runtime.clock import Clock, index_and_size
 from videoquant.runtime.report import FrameReport
-from videoquant.simulate.activations import ActivationGrid, quantize_adaptive, represent
+from videoquant.simulate.activations import as_array, quantize_adaptive, represent
 from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import Parameters
 from videoquant.simulate.quantized_tensor import Represented, add_to, values_of
@@ -37,7 +38,7 @@ from videoquant.torch_settings import plain_math
 Observer = Callable[[Node, Tensor], None]
 # Sees each quantizer: what it gets (the activation or its residual), where its grid comes from, and the
 # features that predictors have seen of this frame.
-Probe = Callable[[QuantizationPoint, Tensor, ActivationGrid, Features], None]
+Probe = Callable[[QuantizationPoint, Tensor, RangeSource, Features], None]
 
 
 @dataclass
@@ -234,10 +235,10 @@ class _Step:
             self.next.reference[point] = add_to(reference, x_hat)
         return x_hat
 
-    def _grid(self, point: QuantizationPoint, x: Tensor, source: ActivationGrid) -> Grid | None:
+    def _grid(self, point: QuantizationPoint, x: Tensor, source: RangeSource) -> Grid | None:
         if self.probe:
             self.probe(point, x, source, self.seen)
-        return source.grid(x, self.seen)
+        return source.grid(lambda: as_array(x), self.seen)
 
     def _represent(self, point: QuantizationPoint, x: Tensor, grid: Grid | None) -> Represented:
         x_hat, density = represent(x, grid, self.quantized.scheme.representation)

@@ -13,7 +13,7 @@ from videoquant.quantizers.on_grid import LearnedGrid
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.quantizers.weights import WeightCodes
 from videoquant.ranges.grid import Grid
-from videoquant.simulate.activations import ActivationGrid, StaticGrid, Unquantized
+from videoquant.ranges.sources import RangeSource, StaticGrid
 from videoquant.simulate.parameters import LayerWeights, Parameters, PointGrids
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
@@ -57,7 +57,7 @@ class TrainableNetwork(nn.Module):
                     self._learn(f"{name} {frame} weights", codes.scale)
         for point, pair in quantized.grids.items():
             for frame, grid in ((KEY, pair.key), (RESIDUAL, pair.residual)):
-                if isinstance(grid, StaticGrid):
+                if grid is not None and grid.fixed is not None:
                     self._learn(
                         f"{point} {frame} activations",
                         torch.tensor(grid.fixed.scale, dtype=torch.float32, device="cpu"),
@@ -132,10 +132,10 @@ class TrainableNetwork(nn.Module):
         return weights
 
     def _grids_now(self) -> dict[QuantizationPoint, PointGrids]:
-        def now(point: QuantizationPoint, grid: ActivationGrid | None, frame: str) -> ActivationGrid | None:
-            if not isinstance(grid, StaticGrid):
+        def now(point: QuantizationPoint, grid: RangeSource | None, frame: str) -> RangeSource | None:
+            fixed = None if grid is None else grid.fixed
+            if fixed is None:
                 return grid
-            fixed = grid.fixed
             scale = self._scale(
                 f"{point} {frame} activations", torch.tensor(fixed.scale, dtype=torch.float32, device="cpu")
             )
@@ -157,14 +157,12 @@ def _key(name: str) -> str:
 
 
 def _is_static(pair: PointGrids) -> bool:
-    return all(
-        grid is None or isinstance(grid, StaticGrid | Unquantized) for grid in (pair.key, pair.residual)
-    )
+    return all(source is None or source.known == "before" for source in (pair.key, pair.residual))
 
 
-def _fixed(grid: ActivationGrid | None) -> ActivationGrid | None:
+def _fixed(grid: RangeSource | None) -> RangeSource | None:
     """A grid that no gradient reaches."""
-    if not isinstance(grid, StaticGrid):
+    learned = None if grid is None else grid.fixed
+    if learned is None:
         return grid
-    learned = grid.fixed
     return StaticGrid(Grid(learned.scale, learned.zero_point, learned.low, learned.high))
