@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +17,7 @@ from videoquant.cli.targets import check_targets
 from videoquant.engine import load_plan, lower
 from videoquant.engine.lockstep import Difference, Lockstep
 from videoquant.errors import DataError, NetworkError, SchemeError
-from videoquant.files import atomic_write
+from videoquant.json_file import write_json
 from videoquant.made import made_by
 from videoquant.runtime.plan import Plan
 from videoquant.runtime.session import open_session
@@ -89,9 +87,7 @@ def command(
             "difference": None if wrong is None else to_dict(wrong),
             "rounded": [to_dict(difference) for difference in free],
         }
-        with atomic_write(json_file) as temporary:
-            text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
+        write_json(data, json_file)
     if wrong is not None:
         for line in described(wrong):
             say(line)
@@ -159,20 +155,16 @@ def _extent(difference: Difference) -> str:
 
 
 def to_dict(difference: Difference) -> dict[str, Any]:
-    """The JSON form of a difference; a value that is not finite is null."""
+    """The JSON form of a difference."""
     op, slot, grid = difference.op, difference.slot, difference.grid
     return {
         "frame": difference.frame,
         "operator": {"kind": op.kind, "name": op.name},
         "slot": {"name": slot.name, "type": slot.type, "size": [slot.h, slot.w, slot.c]},
         "place": list(difference.place),
-        "engine": _finite(difference.engine),
-        "simulation": _finite(difference.simulation),
+        "engine": difference.engine,
+        "simulation": difference.simulation,
         "count": difference.count,
-        "largest": _finite(difference.largest),
+        "largest": difference.largest,
         "grid": None if grid is None else vars(grid),
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

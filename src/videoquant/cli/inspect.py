@@ -13,6 +13,7 @@ from rich.table import Table
 
 from videoquant.cli.chips import ChipOption, say_fallbacks
 from videoquant.cli.console import console, say
+from videoquant.cli.inspect_plan import inspect_plan
 from videoquant.cli.networks import CheckpointOption, SizeOption, open_network
 from videoquant.cli.options import (
     Texts,
@@ -34,6 +35,7 @@ from videoquant.ranges.sources import Predicted
 from videoquant.report.plot_file import check_plot
 from videoquant.report.roofline_plot import write_roofline_plot
 from videoquant.report.table import ABSENT, narrowed
+from videoquant.runtime.plan_file import is_plan_file
 from videoquant.schemes import Scheme
 from videoquant.simulate.parameters import Parameters, PointGrids
 from videoquant.storage import is_quantized_file, load_quantized
@@ -47,7 +49,8 @@ def command(
     network: Annotated[
         str,
         typer.Argument(
-            help=f"An ONNX file, a network's name ({', '.join((*SHIPPED, *names()))}), or a quantized file."
+            help=f"An ONNX file, a network's name ({', '.join((*SHIPPED, *names()))}), a quantized file, "
+            "or a plan's."
         ),
     ],
     scheme: Annotated[
@@ -59,11 +62,24 @@ def command(
     *,
     preprocessing: Texts,
     chip: ChipOption = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Of a quantized file: print the plan that the engine runs.")
+    ] = False,
     plot: Annotated[
-        Path, typer.Option(metavar="F", help="With --chip: draw the roofline here, an .svg or a .png file.")
-    ] = Path("roofline.svg"),
+        Path | None,
+        typer.Option(
+            metavar="F",
+            help="With --chip: draw the roofline here, an .svg or a .png file [roofline.svg]. "
+            "Of a plan: draw it here, an .svg file.",
+        ),
+    ] = None,
 ) -> None:
     """Print a network's layers: shapes, parameters, MACs, and the bits a scheme gives each."""
+    if plan or is_plan_file(network):
+        others = {"--scheme": scheme, "--checkpoint": checkpoint, "--size": size, "--chip": chip}
+        inspect_plan(network, [o for o, v in others.items() if v is not None], plot)
+        return
+    plot = plot or Path("roofline.svg")
     if chip is not None:
         check_targets({"NETWORK": network, "--checkpoint": checkpoint, "--chip": chip}, {"--plot": plot})
         check_plot(plot)

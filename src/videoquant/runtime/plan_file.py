@@ -17,7 +17,7 @@ from videoquant.runtime.plan_spec import VERSION, plain, read_program
 from videoquant.runtime.plan_version_1 import from_version_1
 from videoquant.runtime.program import CodeGrid, PostprocessNode, ProgramOutput, Slot
 from videoquant.schemes import Scheme
-from videoquant.tensor_file import read_file, write_arrays
+from videoquant.tensor_file import has_format, read_file, write_arrays
 from videoquant.typed_json import member, read
 
 FORMAT = "videoquant plan"
@@ -32,6 +32,11 @@ FIELDS: dict[str, Any] = {
 }  # of a plan, as `typed_json` reads them; scheme, programs and postprocess have readers of their own
 
 PlanType = TypeVar("PlanType", bound=Plan)
+
+
+def is_plan_file(path: str | Path) -> bool:
+    """Whether a file looks like one that `save_plan` wrote: a safetensors header of this format."""
+    return has_format(path, FORMAT)
 
 
 def save_plan(plan: Plan, path: str | Path) -> None:
