@@ -101,3 +101,63 @@ def refused(path, message="not a plan, or damaged"):
     with pytest.raises(vq.NetworkError, match=message) as caught:
         load_plan(path)
     assert path.name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def postprocessed(header, **changes):
+    """A node on what the plan gives first."""
+    value = next(iter(header["given"]))
+    node = {
+        "name": "y",
+        "op": "permute",
+        "inputs": [value],
+        "attributes": {"dims": [0, 2, 3, 1]},
+        "tensors": {},
+    }
+    header["postprocess"].append(node | changes)
+
+
+DAMAGES = {
+    "a whole number": lambda h: h["slots"][0].update(h="16"),
+    "f32 or u8 or sparse": lambda h: h["slots"][0].update(type="f64"),
+    "which is unknown": lambda h: h["slots"][0].update(depth=3),
+    "lacks 'scale'": lambda h: h["grids"][0].pop("scale"),
+    "a finite number": lambda h: h["grids"][0].update(scale=float("nan")),
+    "key: operator 1.*inputs": lambda h: h["programs"]["key"]["ops"][1].update(inputs=[0.5]),
+    "no array": lambda h: h["programs"]["key"]["ops"][1]["tensors"].update(weight=1),
+    "step 0.*lacks 'slot'": lambda h: h["programs"]["key"]["ops"][0]["steps"][0].pop("slot"),
+    "unknown step": lambda h: h["programs"]["key"]["ops"][0]["steps"].append({"do": "explode"}),
+    "its steps are no list": lambda h: h["programs"]["key"]["ops"][0].update(steps={}),
+    "neither measures nor predicts": lambda h: h["programs"]["key"]["updates"].append(
+        {"before_op": 0, "slot": 0}
+    ),
+    "a grid of 9 bits": lambda h: h["programs"]["key"]["updates"].append(measured(bits=9)),
+    "'grid' is 9999": lambda h: h["programs"]["key"]["updates"].append(measured(grid=9999)),
+    "the shape": lambda h: next(iter(h["given"].values())).update(shape=[1, 2, 3, 4]),
+    "which is no operator": lambda h: postprocessed(h, op="explode"),
+    "two values have one name": lambda h: postprocessed(h, name=next(iter(h["given"]))),
+    "y asks for": lambda h: postprocessed(
+        h, op="resize", attributes={"mode": "nearest", "size": [10**5, 10**6]}
+    ),
+    "it has no outputs": lambda h: h["outputs"].clear(),
+    "is no value of it": lambda h: h["outputs"].update(y="nowhere"),
+}
+
+
+def measured(**changes):
+    return {"before_op": 0, "slot": 0, "measure": {"grid": 0, "bits": 8, "symmetric": False} | changes}
+
+
+@pytest.mark.parametrize("message", DAMAGES)
+def test_every_part_is_checked(saved, message):
+    change(saved, DAMAGES[message])
+    refused(saved, message)
+
+
+def test_what_is_read_is_what_was_written(saved, tmp_path):
+    plan = load_plan(saved)
+    plan.save(tmp_path / "again.plan")
+    with safe_open(saved, "np") as a, safe_open(tmp_path / "again.plan", "np") as b:
+        assert a.metadata() == b.metadata() and set(a.keys()) == set(b.keys())
+        for name in a.keys():  # noqa: SIM118
+            assert np.array_equal(a.get_tensor(name), b.get_tensor(name))
+    assert repr(plan) == f"<IntegerNetwork of small, w8a8: {len(plan.programs['key'].ops)} operators>"
