@@ -66,8 +66,15 @@ def same(op, values, **attributes):
     assert np.ascontiguousarray(got).tobytes() == np.ascontiguousarray(wanted).tobytes()
 
 
-def test_every_operator_but_layers_is_there():
-    assert set(postprocess.OPERATORS) == set(operators.OPERATORS) - set(operators.LAYERS)
+def test_its_operators_are_the_networks_and_no_layers():
+    assert set(postprocess.OPERATORS) <= set(operators.OPERATORS) - set(operators.LAYERS)
+
+
+def test_what_it_does_not_know_is_refused_where_the_plan_is_made(monkeypatch):
+    quantized = vq.quantize(captured(Ends), "w8a8", moving_frames(3, 12))
+    monkeypatch.delitem(postprocess.OPERATORS, "permute")
+    with pytest.raises(vq.NetworkError, match=r"node '\w+' \(permute\) cannot be lowered"):
+        lower(quantized)
 
 
 @settings(deadline=None, max_examples=40)

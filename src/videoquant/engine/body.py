@@ -1,8 +1,8 @@
 """Which nodes of a network become programs (its body), and which run on their outputs (its postprocess).
 
 A node goes to the postprocess when the engine cannot compute it, mostly because its result is not h×w×c, such
-as a permutation to N×195; so does every node behind it. There is no layer among them: a network that has one
-there cannot be lowered, and the error names the node.
+as a permutation to N×195; so does every node behind it. A network that has a layer there, or another operator
+that `runtime/postprocess.py` does not know, cannot be lowered, and the error names the node.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from videoquant.engine.elementwise import BINARY, is_elementwise
 from videoquant.engine.operators import CannotLower, Operator, operator
 from videoquant.errors import NetworkError
 from videoquant.network.graph import Network, Node
+from videoquant.runtime import postprocess
 from videoquant.runtime.program import PostprocessNode
 from videoquant.runtime.sizes import Size, broadcasts, size_of
 
@@ -64,7 +65,7 @@ class Body:
 
 
 def split(network: Network) -> Body:
-    """Tell body and postprocess apart. Raises `NetworkError` where a layer would be in the postprocess."""
+    """Tell body and postprocess apart. Raises `NetworkError` for a node that neither can run."""
     body = Body()
     refused: dict[str, str] = {}  # nodes of the postprocess → why the first of them cannot be lowered
     size = size_of(network.input_shape)
@@ -79,7 +80,7 @@ def split(network: Network) -> Body:
                 continue
             except CannotLower as error:
                 reason = f"{network.name}: node {node.name!r} ({node.op}) cannot be lowered: {error}"
-        if node.is_layer:
+        if node.op not in postprocess.OPERATORS:  # layers have no place there
             raise NetworkError(reason)
         refused[node.name] = reason
         tensors = {short: t.detach().numpy() for short, t in network.node_tensors(node).items()}
