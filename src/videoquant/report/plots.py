@@ -33,6 +33,7 @@ from videoquant.report.plot_style import (
 )
 from videoquant.report.results import front
 from videoquant.report.table import against_labels, heading
+from videoquant.runtime.clock import follows
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
@@ -158,7 +159,7 @@ def runs(indexes: Sequence[int]) -> list[list[int]]:
     """The positions of `indexes` in groups of consecutive frames: [7, 8, 20] gives [[0, 1], [2]]."""
     groups: list[list[int]] = []
     for position, index in enumerate(indexes):
-        if position and index == indexes[position - 1] + 1:
+        if position and follows(indexes[position - 1], index):
             groups[-1].append(position)
         else:
             groups.append([position])

@@ -18,6 +18,7 @@ from videoquant.data.targets import Joints, LabelMap, Landmarks, Picture
 from videoquant.errors import DataError
 from videoquant.network.ycbcr import luma
 from videoquant.tasks.base import Measure
+from videoquant.tasks.confusion import class_ious, confusion
 from videoquant.tasks.super_resolution import PSNR_CAP
 
 MIOU = Measure("miou", "mIoU")
@@ -54,10 +55,9 @@ class ConfusionMatrix:
                 wrong = values.min() if values.min() < low else values.max()
                 raise DataError(f"a {what} is {wrong}; there are {self.classes} classes")
         columns[columns < 0] = self.classes
-        cells = np.bincount(rows * (self.classes + 1) + columns, minlength=self.counts.size)
-        counts = cells.reshape(self.counts.shape)
+        counts = confusion(rows, columns, (self.classes, self.classes + 1))
         self.counts += counts
-        return _miou(_iou(counts))
+        return _miou(class_ious(counts))
 
     def result(self) -> dict[str, float]:
         if not self.counts.any():
@@ -66,13 +66,7 @@ class ConfusionMatrix:
 
     def per_class(self) -> list[float | None]:
         """The IoU of every class; None for one that is neither labelled nor predicted."""
-        return _iou(self.counts)
-
-
-def _iou(counts: NDArray[np.int64]) -> list[float | None]:
-    both = np.diagonal(counts)
-    either = counts.sum(1) + counts[:, :-1].sum(0) - both
-    return [int(b) / int(e) if e else None for b, e in zip(both, either, strict=True)]
+        return class_ious(self.counts)
 
 
 class TopK:
