@@ -131,6 +131,7 @@ DAMAGES = {
         {"before_op": 0, "slot": 0}
     ),
     "a grid of 9 bits": lambda h: h["programs"]["key"]["updates"].append(measured(bits=9)),
+    "measured range of grid 0": lambda h: h["programs"]["key"]["updates"].append(measured(source="nowhere")),
     "'grid' is 9999": lambda h: h["programs"]["key"]["updates"].append(measured(grid=9999)),
     "the shape": lambda h: next(iter(h["given"].values())).update(shape=[1, 2, 3, 4]),
     "which is no operator": lambda h: postprocessed(h, op="explode"),

@@ -15,7 +15,7 @@ from videoquant.limits import check_size
 from videoquant.runtime import postprocess
 from videoquant.runtime.plan import Plan
 from videoquant.runtime.program import MeasuredRange, Slot
-from videoquant.runtime.ranges import measured
+from videoquant.runtime.ranges import measure_by
 
 
 def check_plan(plan: Plan) -> None:
@@ -41,12 +41,12 @@ def check_plan(plan: Plan) -> None:
 def _check_measured(plan: Plan) -> None:
     """Whether the ranges that are measured can be."""
     for name, program in plan.programs.items():
-        for number, update in enumerate(program.updates):
-            if isinstance(update, MeasuredRange):
-                _require(
-                    2 <= update.bits <= 8, f"{name}: range update {number}: a grid of {update.bits} bits"
-                )
-                measured(plan.scheme.range_estimator, update, np.ones((2, 2, 1), np.float32))
+        updates = {i: u for i, u in enumerate(program.updates) if isinstance(u, MeasuredRange)}
+        for number, update in updates.items():
+            _require(2 <= update.bits <= 8, f"{name}: range update {number}: a grid of {update.bits} bits")
+        measure = measure_by(plan.scheme.range_estimator, program.updates)
+        for number in updates:
+            measure(number, np.ones((2, 2, 1), np.float32))
 
 
 def _check_outputs(plan: Plan) -> None:

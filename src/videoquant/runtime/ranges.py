@@ -17,27 +17,30 @@ from videoquant.runtime.sizes import channels_first
 
 
 def measure_by(estimator: Estimator, updates: Sequence[RangeUpdate]) -> Measure:
-    """What a session asks for the grids of a program's updates that are measured."""
+    """What a session asks for the grids of a program's updates that are measured.
+
+    estimator: the scheme's. Raises `NetworkError` for an update whose source is none.
+    """
+    sources = {
+        number: source_from_json(
+            update.source,
+            estimator,
+            update.bits,
+            update.symmetric,
+            f"the measured range of grid {update.grid}",
+        )
+        for number, update in enumerate(updates)
+        if isinstance(update, MeasuredRange)
+    }
 
     def measure(number: int, value: NDArray[np.float32]) -> tuple[float, int, int, int]:
-        update = updates[number]
-        assert isinstance(update, MeasuredRange)
-        return measured(estimator, update, value)
+        height, width, channels = value.shape
+        grid = sources[number].grid(lambda: channels_first(value, (1, channels, height, width)), {})
+        if grid is None:
+            raise NetworkError("a measured range is none: its source leaves values in floating point")
+        return unsigned(grid)
 
     return measure
-
-
-def measured(
-    estimator: Estimator, update: MeasuredRange, value: NDArray[np.float32]
-) -> tuple[float, int, int, int]:
-    """The grid for a value h×w×c: scale, zero, low, high."""
-    height, width, channels = value.shape
-    what = f"the measured range of grid {update.grid}"
-    source = source_from_json(update.source, estimator, update.bits, update.symmetric, what)
-    grid = source.grid(lambda: channels_first(value, (1, channels, height, width)), {})
-    if grid is None:
-        raise NetworkError(f"{what} is none")
-    return unsigned(grid)
 
 
 def unsigned(grid: Grid) -> tuple[float, int, int, int]:
