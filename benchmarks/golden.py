@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from videoquant.engine.session import frame_only
 
 import videoquant as vq
 from videoquant import _native
 from videoquant.engine import load_plan, lower
 from videoquant.errors import VideoQuantError
 from videoquant.models.loading import capture_model
+from videoquant.runtime.session import frame_only
 
 SCHEMES = (
     "w8a8",
@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("what", choices=("write", "compare"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--models", type=Path, default=Path("../shared/data/models"))
+    parser.add_argument("--only", help="compare the networks whose names hold this")
     parser.add_argument("--video", default="../shared/data/clips/one-by-one-person-detection.mp4")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -65,6 +66,9 @@ def main() -> None:
     found: dict[str, Any] = {}
     wrong = 0
     for name, network in networks(options.models):
+        if options.only and options.only not in name:
+            expected = {key: digests for key, digests in expected.items() if not key.startswith(f"{name} | ")}
+            continue
         for scheme in SCHEMES:
             for key, digests in digests_of(name, network, scheme, options):
                 found[key] = digests
