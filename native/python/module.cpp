@@ -1,7 +1,5 @@
 // The Python module videoquant._native: plans and sessions.
-#include <chrono>
 #include <optional>
-#include <thread>
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -17,44 +15,13 @@
 #include "../core/dispatch.h"
 #include "../core/session.h"
 #include "parse.h"
+#include "pictures.h"
+#include "without_gil.h"
 
 using namespace nb::literals;
 
 namespace vq {
 namespace {
-
-// While this lives, other Python threads run. A daemon thread that comes back after the interpreter's end is unwound by
-// CPython up to 3.13, which would end the process in an abort; here it sleeps until the process is gone, as in 3.14.
-class WithoutGil {
-public:
-    WithoutGil() : state_(PyEval_SaveThread()) {}
-    ~WithoutGil() { restore(); }
-    WithoutGil(const WithoutGil&) = delete;
-    WithoutGil& operator=(const WithoutGil&) = delete;
-
-    // While this lives, its thread runs Python again.
-    class Back {
-    public:
-        explicit Back(WithoutGil& outer) : outer_(outer) { outer_.restore(); }
-        ~Back() { outer_.state_ = PyEval_SaveThread(); }
-        Back(const Back&) = delete;
-        Back& operator=(const Back&) = delete;
-
-    private:
-        WithoutGil& outer_;
-    };
-
-private:
-    void restore() {
-        try {
-            PyEval_RestoreThread(state_);
-        } catch (...) {
-            for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
-        }
-    }
-
-    PyThreadState* state_;
-};
 
 const Kernels* kernels_named(const std::string& name) {
     const Kernels* kernels = name.empty() ? available_kernels().front() : find_kernels(name);
@@ -189,6 +156,7 @@ NB_MODULE(_native, m) {
         const WithoutGil released;
         return ceiling(*available_kernels().front(), threads, seconds);
     }, "threads"_a, "seconds"_a, "int8 multiply-accumulates per second, the best of several measurements.");
+    define_pictures(m);
     nb::class_<Plan>(m, "Plan", "A validated plan with packed weights; shared by sessions.")
         .def("__init__", [](Plan* self, nb::handle spec, const std::optional<nb::callable>& check) {
             const PlainArithmetic plain;

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 from torch import Tensor
 
 from videoquant.data.video import Frame
@@ -200,7 +201,7 @@ class _Bench:
     def is_still(self) -> bool:
         """Whether no frame differs from the first by more than a level of its pixels anywhere."""
         first, level = self.inputs[0], self.plan.preprocessing.level
-        return all(float((x - first).abs().max()) <= level for x in self.inputs)
+        return all(float(np.abs(x - first).max()) <= level for x in self.inputs)
 
     def run(self, thresholds: dict[str, int]) -> Trial:
         stream = open_stream(self.plan, "bounded", self.threads, thresholds)

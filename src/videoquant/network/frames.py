@@ -8,12 +8,12 @@ of one channel is as often a mask or a depth as a grey picture: those are refuse
 from __future__ import annotations
 
 import os
+import sys
 from io import BytesIO
 from typing import Any
 
 import av
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, features
 
@@ -49,7 +49,7 @@ def as_array(frame: Any) -> NDArray[Any]:
         raise DataError(f"a frame must be pixels; got a path: videoquant.frames({str(frame)!r}) reads it")
     if frame is None or isinstance(frame, bytes | bytearray | dict):
         raise DataError(f"a frame must be pixels; got {type(frame).__name__}: {TAKEN}")
-    if isinstance(frame, torch.Tensor):
+    if is_tensor(frame):
         frame = frame.detach().cpu()
         return np.asarray(frame.float() if frame.is_floating_point() else frame)
     with refused_as(DataError, f"a frame must be pixels; got {type(frame).__name__}"):
@@ -59,6 +59,12 @@ def as_array(frame: Any) -> NDArray[Any]:
             raise DataError("a frame is an array with masked pixels; fill them first: frame.filled(0)")
         return np.asarray(array.data)
     return np.asarray(array)
+
+
+def is_tensor(frame: Any) -> bool:
+    """Whether it is one of PyTorch's tensors. PyTorch is not imported for that: who has one has done so."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(frame, torch.Tensor)
 
 
 def image_pixels(image: Image.Image, what: str) -> NDArray[np.uint8]:

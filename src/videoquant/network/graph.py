@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from videoquant.errors import NetworkError, refused_as
+from videoquant.network.inputs import prepare_tensor
 from videoquant.network.operators import LAYERS, OPERATORS
-from videoquant.network.preprocessing import Preprocessing, prepare
+from videoquant.network.preprocessing import Preprocessing
 from videoquant.torch_settings import plain_math
 
 
@@ -179,7 +180,7 @@ class Network:
         Raises `DataError` for what is neither, or where an input has another shape than `input_shape`, or is
         not finite.
         """
-        return prepare(frame, self.preprocessing, self.input_shape, self.name)
+        return prepare_tensor(frame, self.preprocessing, self.input_shape, self.name)
 
     def _check(self) -> None:
         if len(self.input_shape) != 4:

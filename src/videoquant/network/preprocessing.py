@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from videoquant import _native
 from videoquant.errors import DataError, NetworkError
-from videoquant.network.frames import as_array, as_pixels
+from videoquant.network.frames import as_array, as_pixels, is_tensor
 from videoquant.network.ycbcr import luma
 
 COLORS = ("RGB", "BGR", "Y")
@@ -112,7 +111,7 @@ class Preprocessing:
                 values[key] = numbers[:1] if len(set(numbers)) == 1 else numbers
         return replace(self, **values)
 
-    def prepare(self, pixels: NDArray[np.uint8], size: tuple[int, int]) -> torch.Tensor:
+    def prepare(self, pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
         """Turn a frame into the network's input.
 
         pixels: uint8 RGB, H×W×3. size: (height, width) of the input.
@@ -125,24 +124,25 @@ class Preprocessing:
             raise DataError(f"a frame of {pixels.shape[0]}×{pixels.shape[1]} has no pixels")
         top, left, height, width = self.window((pixels.shape[0], pixels.shape[1]), size)
         pixels = pixels[top : top + height, left : left + width]
+        std = np.array(self.std, np.float64)
+        gain = (self.scale / std).astype(np.float32)
+        offset = (-np.array(self.mean, np.float64) / std).astype(np.float32)
         if self.color == "Y":
-            image = torch.from_numpy(luma(pixels).astype(np.float32))[None, None]
-        else:
-            owned = np.require(pixels, requirements=["C", "W"])  # what PyTorch can share
-            image = torch.from_numpy(owned).permute(2, 0, 1).unsqueeze(0)
+            plane = self._fitted(luma(pixels).astype(np.float32), size, _native.resize_plane)
+            scaled: NDArray[np.float32] = plane * gain + offset
+            return scaled[None, None]
+        picture = self._fitted(pixels, size, _native.resize_rgb)
+        scaled = _native.scale_rgb(picture, tuple(gain), tuple(offset), self.color == "BGR")
+        return scaled.transpose(2, 0, 1)[None]
+
+    def _fitted(self, picture: NDArray[Any], size: tuple[int, int], resize: Callable[..., Any]) -> Any:
+        """A picture, H×W or H×W×3, padded or resized to `size`, in C order."""
+        below, right = (whole - part for whole, part in zip(size, picture.shape[:2], strict=True))
+        if below == right == 0:
+            return np.ascontiguousarray(picture)
         if self.fit == "pad":
-            below, right = (whole - part for whole, part in zip(size, image.shape[-2:], strict=True))
-            image = F.pad(image.float(), (0, right, 0, below), mode="replicate")
-        elif image.shape[-2:] != size:
-            image = F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
-        if self.color == "BGR":
-            image = image.flip(1)
-        gain = self.scale / torch.tensor(self.std, dtype=torch.float64, device="cpu")
-        offset = -torch.tensor(self.mean, dtype=torch.float64, device="cpu") / torch.tensor(
-            self.std, dtype=torch.float64, device="cpu"
-        )
-        image = image.to(torch.float32, memory_format=torch.channels_last)
-        return image.mul_(gain.float().view(1, -1, 1, 1)).add_(offset.float().view(1, -1, 1, 1))
+            return np.pad(picture, ((0, below), (0, right), (0, 0))[: picture.ndim], mode="edge")
+        return resize(np.ascontiguousarray(picture), *size)
 
     def window(self, frame: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
         """The part of a frame that the network sees: (top, left, height, width) in the frame's pixels.
@@ -164,20 +164,18 @@ class Preprocessing:
         height, width = max(1, round(step * size[0])), max(1, round(step * size[1]))
         return (frame[0] - height) // 2, (frame[1] - width) // 2, height, width
 
-    def restore(self, image: torch.Tensor) -> NDArray[np.uint8]:
+    def restore(self, image: Any) -> NDArray[np.uint8]:
         """The inverse of `prepare` for networks that give pictures, without resizing or cropping.
 
-        image: float 1×3×H×W gives uint8 RGB H×W×3; of a Y network, 1×1×H×W gives luma, uint8 H×W.
+        image: an array or a tensor. Float 1×3×H×W gives uint8 RGB H×W×3; of a Y network, 1×1×H×W gives luma,
+            uint8 H×W.
         """
-        mean, std = (
-            torch.tensor(v, dtype=torch.float32, device="cpu").view(-1, 1, 1) for v in (self.mean, self.std)
-        )
-        pixels = (image[0].float().cpu() * std + mean) / self.scale
+        mean, std = (np.array(v, np.float32).reshape(-1, 1, 1) for v in (self.mean, self.std))
+        pixels = (as_array(image)[0].astype(np.float32) * std + mean) / np.float32(self.scale)
         if self.color == "BGR":
-            pixels = pixels.flip(0)
-        rounded = pixels.round().clamp(0, 255).to(torch.uint8)
-        result: NDArray[np.uint8] = (rounded[0] if self.color == "Y" else rounded.permute(1, 2, 0)).numpy()
-        return result
+            pixels = pixels[::-1]
+        rounded = pixels.round().clip(0, 255).astype(np.uint8)
+        return np.ascontiguousarray(rounded[0] if self.color == "Y" else rounded.transpose(1, 2, 0))
 
 
 def prepare(
@@ -186,44 +184,63 @@ def prepare(
     input_shape: Sequence[int],
     name: str = "network",
     check_finite: bool = True,
-) -> torch.Tensor:
+) -> NDArray[np.float32]:
     """A network's input for a frame: a picture of any kind (`frames.as_pixels`), or the input itself.
 
     The input itself are floating-point numbers, a tensor or an array, N×C×H×W or C×H×W; integers never are.
     input_shape: N×C×H×W of the network; an input may have another N. name: of the network, for messages.
     check_finite: False where the caller does it himself.
+    Returns N×C×H×W, channels last in memory.
     Raises `DataError` for what is neither, or where an input has another shape, or is not finite.
     """
-    x = _input(getattr(frame, "pixels", frame), input_shape)
+    x = given_input(frame, input_shape)
     if x is None:
-        if preprocessing.channels != input_shape[1]:
-            raise DataError(
-                f"{name}: its input has {input_shape[1]} channels, a picture in {preprocessing.color} "
-                f"{preprocessing.channels}; the color of one channel is Y, others need an input made by hand"
-            )
-        return preprocessing.prepare(as_pixels(frame), (input_shape[2], input_shape[3]))
-    if tuple(x.shape[1:]) != tuple(input_shape[1:]):
-        want, got = ("×".join(map(str, shape)) for shape in (input_shape, x.shape))
-        raise DataError(f"{name}: the input must be {want}; got {got}")
-    if check_finite and not bool(torch.isfinite(x).all()):
-        raise DataError(f"{name}: the input holds NaN or infinity")
-    return x.float().contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x.float()
+        return prepare_picture(frame, preprocessing, input_shape, name)
+    check_shape(x.shape, input_shape, name)
+    if check_finite and not np.isfinite(x).all():
+        raise not_finite(name)
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
 
 
-def _input(frame: Any, input_shape: Sequence[int]) -> torch.Tensor | None:
+def prepare_picture(
+    frame: Any, preprocessing: Preprocessing, input_shape: Sequence[int], name: str
+) -> NDArray[np.float32]:
+    """A network's input 1×C×H×W for a picture of any kind; see `prepare`."""
+    if preprocessing.channels != input_shape[1]:
+        raise DataError(
+            f"{name}: its input has {input_shape[1]} channels, a picture in {preprocessing.color} "
+            f"{preprocessing.channels}; the color of one channel is Y, others need an input made by hand"
+        )
+    return preprocessing.prepare(as_pixels(frame), (input_shape[2], input_shape[3]))
+
+
+def given_input(frame: Any, input_shape: Sequence[int]) -> NDArray[np.float32] | None:
     """Floating-point numbers as a network's input, with the first axis that C×H×W lacks; None for others.
 
     An array in the order of pictures, H×W×C, is none.
     """
-    if isinstance(frame, np.ndarray) and frame.dtype.kind == "f":
-        if frame.ndim != 4 and frame.shape != tuple(input_shape[1:]):
-            return None
-        x = torch.from_numpy(as_array(frame).astype(np.float32))
-    elif isinstance(frame, torch.Tensor) and frame.is_floating_point():
-        x = frame
-    else:
+    frame = getattr(frame, "pixels", frame)
+    if not is_tensor(frame) and not isinstance(frame, np.ndarray):
         return None
+    x = as_array(frame)
+    if x.dtype.kind != "f":
+        return None
+    if x.ndim != 4 and not is_tensor(frame) and x.shape != tuple(input_shape[1:]):
+        return None
+    x = x.astype(np.float32)
     return x[None] if x.shape == tuple(input_shape[1:]) else x
+
+
+def check_shape(shape: Sequence[int], input_shape: Sequence[int], name: str) -> None:
+    """Raise `DataError` for an input of a shape, but for N, that the network does not take."""
+    if tuple(shape[1:]) != tuple(input_shape[1:]):
+        want, got = ("×".join(map(str, shape)) for shape in (input_shape, shape))
+        raise DataError(f"{name}: the input must be {want}; got {got}")
+
+
+def not_finite(name: str) -> DataError:
+    """What refuses an input that holds NaN or infinity."""
+    return DataError(f"{name}: the input holds NaN or infinity")
 
 
 def _parts(text: str) -> list[str]:

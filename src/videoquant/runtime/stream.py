@@ -155,7 +155,7 @@ class Stream:
 
     def _run(self, frame: Any) -> dict[str, NDArray[np.float32]]:
         plan = self.plan
-        x = prepare(frame, plan.preprocessing, plan.input_shape, plan.name, check_finite=False).numpy()
+        x = prepare(frame, plan.preprocessing, plan.input_shape, plan.name, check_finite=False)
         if x.shape[0] != 1:
             raise DataError(f"{plan.name}: the engine takes one frame at a time; got a batch of {x.shape[0]}")
         pixels = channels_last(x)

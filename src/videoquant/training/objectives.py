@@ -116,7 +116,7 @@ class LabelledObjective(Objective):
         count, height, width, _ = pictures.shape
         # As one tall picture: nothing is resized, so that every pixel is prepared by itself.
         column = pictures.reshape(count * height, width, 3)
-        prepared = self.preprocessing.prepare(column, (count * height, width))
+        prepared = torch.from_numpy(self.preprocessing.prepare(column, (count * height, width)))
         return prepared[0].view(-1, count, height, width).transpose(0, 1).contiguous()
 
 

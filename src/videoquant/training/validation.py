@@ -38,7 +38,8 @@ def validator(model: Model, dataset: Dataset, size: tuple[int, int]) -> Callable
             target = sample.target
             if target is not None:
                 pixels = sample.pixels
-                output = model(config.preprocessing.prepare(pixels, size).to(device))
+                prepared = config.preprocessing.prepare(pixels, size)
+                output = model(torch.from_numpy(prepared).to(device))
                 score.update(pixels, {task.primary: output}, target)
         return score.result()
 

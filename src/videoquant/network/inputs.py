@@ -1,0 +1,37 @@
+"""Networks' inputs as PyTorch takes them. A Tensor that is given as one keeps its gradient and its device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from videoquant.network.preprocessing import (
+    Preprocessing,
+    check_shape,
+    given_input,
+    not_finite,
+    prepare_picture,
+)
+
+
+def prepare_tensor(
+    frame: Any, preprocessing: Preprocessing, input_shape: Sequence[int], name: str = "network"
+) -> Tensor:
+    """A network's input for a frame, N×C×H×W, channels last in memory; see `preprocessing.prepare`."""
+    frame = getattr(frame, "pixels", frame)
+    x: Tensor | None = None
+    if isinstance(frame, Tensor):
+        if frame.is_floating_point():
+            x = frame[None] if frame.shape == tuple(input_shape[1:]) else frame
+    else:
+        given = given_input(frame, input_shape)
+        x = None if given is None else torch.from_numpy(given)
+    if x is None:
+        return torch.from_numpy(prepare_picture(frame, preprocessing, input_shape, name))
+    check_shape(x.shape, input_shape, name)
+    if not bool(torch.isfinite(x).all()):
+        raise not_finite(name)
+    return x.float().contiguous(memory_format=torch.channels_last)
