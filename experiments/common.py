@@ -22,6 +22,7 @@ from videoquant.data.images import image_files, read_image
 from videoquant.files import atomic_write
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import primary_output, task_for
+from videoquant.tasks.agreement import agreement_for
 
 RESULTS = Path(__file__).parent / "results"
 BLOCK = 24  # frames of a clip: even blocks calibrate, odd ones are scored
@@ -105,7 +106,7 @@ def agreement(network: vq.Network) -> dict[str, Callable[[int, Outputs, Outputs]
     sign = 1 if first.higher_is_better else -1
 
     def measure(_: int, reference: Outputs, output: Outputs) -> float:
-        return sign * task.agreement().update(reference, output)[first.name]
+        return sign * agreement_for(task).update(reference, output)[first.name]
 
     return {first.name if sign == 1 else f"-{first.name}": measure}
 

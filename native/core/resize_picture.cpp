@@ -27,6 +27,7 @@ struct Axis {
     std::vector<T> weights;
 };
 
+// In float32 the halves are double, as PyTorch's are, and so is what they are added to before it is rounded.
 template <typename T>
 Axis<T> triangles(int64_t from, int64_t to) {
     const T scale = T(from) / T(to), support = std::max(scale, T(1)), narrowing = scale >= 1 ? T(1) / scale : T(1);
@@ -34,14 +35,14 @@ Axis<T> triangles(int64_t from, int64_t to) {
     axis.taps = int64_t(std::ceil(support)) * 2 + 1;
     axis.weights.assign(size_t(to * axis.taps), T(0));
     for (int64_t i = 0; i < to; i++) {
-        const T centre = scale * T(double(i) + 0.5);
-        const int64_t start = std::max(int64_t(centre - support + T(0.5)), int64_t(0));
-        const int64_t end = std::min(int64_t(centre + support + T(0.5)), from);
+        const T centre = T(scale * (double(i) + 0.5));
+        const int64_t start = std::max(int64_t(centre - support + 0.5), int64_t(0));
+        const int64_t end = std::min(int64_t(centre + support + 0.5), from);
         const int64_t count = std::clamp(end - start, int64_t(0), axis.taps);
         T* weights = &axis.weights[size_t(i * axis.taps)];
         T total = 0;
         for (int64_t j = 0; j < count; j++) {
-            const T distance = std::abs((T(j + start) - centre + T(0.5)) * narrowing);
+            const T distance = std::abs(T((T(j + start) - centre + 0.5) * narrowing));
             weights[j] = distance < 1 ? 1 - distance : T(0);
             total += weights[j];
         }

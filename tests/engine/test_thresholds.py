@@ -10,7 +10,8 @@ from videoquant.data.video import Frame
 from videoquant.engine import calibrate_thresholds, lower
 from videoquant.engine.thresholds import LEVELS, Trial, _Bench, _two_levels
 from videoquant.errors import CalibrationWarning, DataError, SchemeError
-from videoquant.tasks.base import Mean, Measure, Task
+from videoquant.tasks.agreement import Mean, agreement_for
+from videoquant.tasks.base import Measure, Task
 
 
 @pytest.fixture(scope="module")
@@ -107,11 +108,13 @@ class Constant(Task):
 
     measures = (Measure("same", "sameness"),)
 
-    def agreement(self):
-        return Mean("same", self.primary, lambda a, b: 1.0)
-
     def draw(self, pixels, outputs):
         return pixels
+
+
+@agreement_for.register
+def _(task: Constant):
+    return Mean("same", task.primary, lambda a, b: 1.0)
 
 
 def test_a_measure_that_sees_nothing_is_replaced(plan, frames):
@@ -131,12 +134,14 @@ class Brightness(Task):
     def measures(self):
         return (Measure("near", "nearness", higher_is_better=self.higher),)
 
-    def agreement(self):
-        sign = -1 if self.higher else 1
-        return Mean("near", self.primary, lambda a, b: sign * float((a - b).abs().mean() / a.abs().mean()))
-
     def draw(self, pixels, outputs):
         return pixels
+
+
+@agreement_for.register
+def _(task: Brightness):
+    sign = -1 if task.higher else 1
+    return Mean("near", task.primary, lambda a, b: sign * float((a - b).abs().mean() / a.abs().mean()))
 
 
 class Error(Brightness):

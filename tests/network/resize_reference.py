@@ -7,16 +7,20 @@ import numpy as np
 
 
 def triangles(size, to, kind):
-    """By output, where its inputs begin, and their weights, computed in `kind`."""
+    """By output, where its inputs begin, and their weights, computed in `kind`.
+
+    In float32 the halves are double, as PyTorch's are, and so is what they are added to before it is rounded.
+    """
+    half = np.float64(0.5)
     scale = kind(size) / kind(to)
     support = max(scale, kind(1))
     narrowing = kind(1) / scale if scale >= 1 else kind(1)
     found = []
     for i in range(to):
-        centre = scale * kind(i + 0.5)
-        start = max(int(centre - support + kind(0.5)), 0)
-        end = min(int(centre + support + kind(0.5)), size)
-        distances = np.abs((np.arange(start, end).astype(kind) - centre + kind(0.5)) * narrowing)
+        centre = kind(scale * (i + half))
+        start = max(int(centre - support + half), 0)
+        end = min(int(centre + support + half), size)
+        distances = np.abs(((np.arange(start, end).astype(kind) - centre + half) * narrowing).astype(kind))
         weights = np.where(distances < 1, kind(1) - distances, kind(0))
         total = kind(0)
         for weight in weights:

@@ -58,11 +58,15 @@ def test_planes_are_resized_as_the_reference_does():
 
 
 def test_planes_are_resized_as_pytorch_does():
-    """To the last bit with its build for x86; another build may add in another order."""
+    """To the last bit with PyTorch 2.13 on a CPU with AVX2; how others add up may differ in that bit.
+
+    One column is left out: PyTorch takes it for channels last and gives its first number for all of them.
+    """
     for random, size, to in sizes(4, 300):
-        plane = random.uniform(16, 235, size).astype(np.float32)
-        ours, theirs = _native.resize_plane(plane, *to), by_pytorch(plane, to)
-        assert ours == pytest.approx(theirs, rel=4e-7), (size, to)
+        if to[1] > 1:
+            plane = random.uniform(16, 235, size).astype(np.float32)
+            ours, theirs = _native.resize_plane(plane, *to), by_pytorch(plane, to)
+            assert ours == pytest.approx(theirs, rel=4e-7), (size, to)
 
 
 def test_bytes_become_numbers_with_two_roundings():

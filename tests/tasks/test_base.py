@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 import torch
 
 from videoquant.network.graph import Network, Node
-from videoquant.tasks.base import Mean, Measure, Together, is_probability, one, probability, threshold_of
+from videoquant.tasks.agreement import Mean, Together
+from videoquant.tasks.base import Measure, is_probability, one, probability, threshold_of
 
 
 def ending_in(*nodes: tuple[str, dict]) -> Network:
@@ -38,9 +40,9 @@ def test_the_graph_decides_what_is_a_probability(nodes, expected):
 
 
 def test_logits_become_probabilities_and_broken_values_zero():
-    values = torch.tensor([0.0, 1000.0, -1000.0, float("nan"), float("inf"), float("-inf")])
+    values = np.array([0.0, 1000.0, -1000.0, np.nan, np.inf, -np.inf], np.float32)
     assert probability(values, 0.0).tolist() == [0.5, 1, 0, 0, 1, 0]
-    assert probability(torch.tensor([0.25, 1.5, -0.5, float("nan")]), 0.5).tolist() == [0.25, 1, 0, 0]
+    assert probability(np.array([0.25, 1.5, -0.5, np.nan]), 0.5).tolist() == [0.25, 1, 0, 0]
 
 
 def test_a_measure_is_written_with_its_digits_and_unit():
@@ -69,4 +71,4 @@ def test_together_joins_the_parts():
 def test_an_output_leaves_the_gradient_behind():
     tensor = torch.ones(1, 4, dtype=torch.float64, requires_grad=True)
     taken = one({"out": tensor}, "out")
-    assert (taken.dtype, taken.requires_grad, tuple(taken.shape)) == (torch.float32, False, (4,))
+    assert (taken.dtype, taken.shape) == (np.float32, (4,))

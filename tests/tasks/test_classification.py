@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from videoquant.network.preprocessing import Preprocessing
-from videoquant.tasks.base import Mean
-from videoquant.tasks.classification import Classification, same_class
+from videoquant.tasks.agreement import Mean, same_class
+from videoquant.tasks.classification import Classification
 from videoquant.tasks.drawing import Canvas
 
 

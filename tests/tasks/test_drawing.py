@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 
 from videoquant.errors import DataError
 from videoquant.network.preprocessing import Preprocessing
@@ -33,7 +32,7 @@ def test_the_window_is_what_the_network_saw(frame, size, fit):
     pixels = rng.integers(0, 256, (*frame, 3), dtype=np.uint8)
     part = pixels[window.top : window.top + window.height, window.left : window.left + window.width]
     seen = Preprocessing(fit=fit).prepare(pixels, size)
-    assert torch.equal(seen, Preprocessing(fit="stretch").prepare(part, size))
+    assert np.array_equal(seen, Preprocessing(fit="stretch").prepare(part, size))
 
 
 def test_points_and_maps_land_in_the_window():
@@ -41,7 +40,7 @@ def test_points_and_maps_land_in_the_window():
     assert (window.top, window.left, window.height, window.width) == (5, 45, 70, 70)
     corners = np.array([[0, 0], [40, 40]], dtype=np.float32)
     assert window.points(corners).tolist() == [[45, 5], [115, 75]]
-    full = window.map(torch.ones(7, 9))
+    full = window.map(np.ones((7, 9), np.float32))
     assert full.shape == (80, 160) and full.sum() == 70 * 70
     assert full[5:75, 45:115].min() == 1
 
@@ -50,11 +49,11 @@ def test_what_was_padded_keeps_its_place():
     window = Window((5, 7), (8, 12), Preprocessing(fit="pad"))
     points = np.array([[0, 0], [6.5, 4.5], [11, 7]], np.float32)
     assert np.array_equal(window.points(points), points)
-    values = torch.arange(96.0).view(8, 12)
-    assert np.array_equal(window.map(values), values[:5, :7].numpy())
+    values = np.arange(96, dtype=np.float32).reshape(8, 12)
+    assert np.array_equal(window.map(values), values[:5, :7])
     # A map of half the resolution: its cells are two pixels wide, past the frame's edge too.
-    halves = window.map(torch.arange(24.0).view(4, 6))
-    whole = Window((8, 12), (8, 12), Preprocessing()).map(torch.arange(24.0).view(4, 6))
+    halves = window.map(np.arange(24, dtype=np.float32).reshape(4, 6))
+    whole = Window((8, 12), (8, 12), Preprocessing()).map(np.arange(24, dtype=np.float32).reshape(4, 6))
     assert halves.shape == (5, 7) and np.array_equal(halves, whole[:5, :7])
     with pytest.raises(DataError, match=r"^a frame of 9×7 is larger than the input, 8×12; the fit pad never"):
         Window((9, 7), (8, 12), Preprocessing(fit="pad"))

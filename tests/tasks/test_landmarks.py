@@ -8,14 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from videoquant.network.preprocessing import Preprocessing
+from videoquant.tasks.agreement import distance_agreement, landmark_distance
 from videoquant.tasks.drawing import LEFT, MIDDLE, TINT
 from videoquant.tasks.landmarks import (
     BODY_BONES,
     BODY_POINTS,
     BodyLandmarks,
     Landmarks,
-    distance_agreement,
-    landmark_distance,
 )
 
 clouds = arrays(np.float32, (6, 3), elements=st.integers(-50, 250)).map(torch.from_numpy)

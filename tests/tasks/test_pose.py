@@ -7,14 +7,13 @@ from hypothesis.extra.numpy import arrays
 
 from videoquant.network.graph import Network, Node
 from videoquant.network.preprocessing import Preprocessing
+from videoquant.tasks.agreement import PeakAgreement, matches
 from videoquant.tasks.drawing import LEFT, RIGHT
 from videoquant.tasks.pose import (
     COCO_BONES,
     TREE,
     Keypoints,
-    PeakAgreement,
     first_centre,
-    matches,
     peaks,
     people,
     positions,
@@ -36,17 +35,18 @@ def f1(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def test_peaks_are_local_maxima_above_the_threshold():
-    values = torch.tensor([[[0.0, 3, 0, 0, 0], [2, 1, 0, 0, 0], [0, 0, 0, -1, 2], [0, 0, 0, 0, 0.4]]])
-    assert peaks(values, 0.5).nonzero().tolist() == [[0, 0, 1], [0, 2, 4]]
-    assert peaks(values, 2.5).nonzero().tolist() == [[0, 0, 1]]
+    values = np.array([[[0.0, 3, 0, 0, 0], [2, 1, 0, 0, 0], [0, 0, 0, -1, 2], [0, 0, 0, 0, 0.4]]])
+    assert np.argwhere(peaks(values, 0.5)).tolist() == [[0, 0, 1], [0, 2, 4]]
+    assert np.argwhere(peaks(values, 2.5)).tolist() == [[0, 0, 1]]
 
 
 def test_a_plateau_has_one_peak():
-    assert peaks(torch.ones(1, 6, 7), 0.0).nonzero().tolist() == [[0, 0, 0]]
+    assert np.argwhere(peaks(np.ones((1, 6, 7)), 0.0)).tolist() == [[0, 0, 0]]
 
 
 @given(heatmaps)
 def test_peaks_against_a_plain_loop_and_never_touching(values):
+    values = values.numpy()
     found = peaks(values, 0.0)
     for k in range(2):
         for y in range(5):
@@ -85,10 +85,10 @@ def test_each_peak_matches_once():
 
 @given(heatmaps, heatmaps)
 def test_matching_is_symmetric_and_bounded_by_the_best_possible(a, b):
-    first, second = peaks(a, 0.0), peaks(b, 0.0)
+    first, second = peaks(a.numpy(), 0.0), peaks(b.numpy(), 0.0)
     count = matches(first, second)
     assert count == matches(second, first)
-    best = best_matching(first.nonzero().tolist(), second.nonzero().tolist())
+    best = best_matching(np.argwhere(first).tolist(), np.argwhere(second).tolist())
     assert (
         best / 2 <= count <= best
     )  # greedy is maximal, and a maximal matching has at least half the largest
@@ -126,9 +126,9 @@ def test_counts_are_pooled_over_the_stream():
 
 
 def test_a_cell_stands_for_start_plus_stride_plus_offset():
-    offset = torch.zeros(4, 3, 5)
+    offset = np.zeros((4, 3, 5), np.float32)
     offset[1], offset[3] = 2.0, -3.0  # the second keypoint: y + 2, x − 3
-    places = positions(torch.zeros(2, 3, 5), offset, (48, 80), (15.0, 15.0))
+    places = positions(np.zeros((2, 3, 5), np.float32), offset, (48, 80), (15.0, 15.0))
     assert places[:, 0, 1, 2].tolist() == [15 + 2 * 16, 15 + 16]
     assert places[:, 1, 1, 2].tolist() == [15 + 2 * 16 - 3, 15 + 16 + 2]
 
@@ -196,7 +196,7 @@ def standing(*columns: int, missing: tuple[int, ...] = ()) -> dict[str, torch.Te
 
 
 def find(fields: dict[str, torch.Tensor], start=(15.0, 15.0)):
-    maps = [fields[name][0] for name in ("heatmap", "offset", "displacement_fwd", "displacement_bwd")]
+    maps = [fields[name][0].numpy() for name in ("heatmap", "offset", "displacement_fwd", "displacement_bwd")]
     return people(*maps, (160, 480), start, 0.0)
 
 

@@ -200,22 +200,22 @@ def test_heatmaps_decode_with_a_quarter_cell_towards_the_larger_neighbour():
     maps = heatmap((1, 2), (0, 5), (2, 3))
     maps[0, 1, 3], maps[0, 0, 2] = 0.5, 0.2  # right, up
     maps[1, 1, 5], maps[1, 0, 4] = 0.5, 0.5  # in a corner nothing moves
-    points = heatmap_points(maps, (16, 24), (1.5, 1.5))  # stride 4, centres at 1.5, 5.5, …
+    points = heatmap_points(maps.numpy(), (16, 24), (1.5, 1.5))  # stride 4, centres at 1.5, 5.5, …
     assert points.dtype == np.float32
     assert points.tolist() == [[9.5 + 1, 5.5 - 1], [21.5, 1.5], [13.5, 9.5]]
 
 
 def test_heatmaps_with_offsets_of_their_own():
-    offset = torch.zeros(4, 4, 6)  # y of both points, then x
+    offset = np.zeros((4, 4, 6), np.float32)  # y of both points, then x
     offset[0, 1, 2], offset[2, 1, 2] = -3, 2
-    points = heatmap_points(heatmap((1, 2), (3, 5)), (16, 24), (0.0, 0.0), offset)
+    points = heatmap_points(heatmap((1, 2), (3, 5)).numpy(), (16, 24), (0.0, 0.0), offset)
     assert points.tolist() == [[8 + 2, 4 - 3], [20, 12]]
 
 
 def test_a_channel_that_is_not_finite_has_no_point():
     maps = heatmap((1, 2), (3, 5))
     maps[0, 3, 3] = float("nan")
-    points = heatmap_points(maps, (16, 24), (0.0, 0.0))
+    points = heatmap_points(maps.numpy(), (16, 24), (0.0, 0.0))
     assert np.isnan(points[0]).all() and points[1].tolist() == [20, 12]
 
 

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from videoquant.network.preprocessing import Preprocessing
+from videoquant.tasks.agreement import MaskAgreement, confusion, labels, mean_iou
 from videoquant.tasks.drawing import TINT
-from videoquant.tasks.segmentation import MaskAgreement, Segmentation, confusion, labels, mean_iou
+from videoquant.tasks.segmentation import Segmentation
 
 NAN = float("nan")
 label_maps = arrays(np.int64, (5, 7), elements=st.integers(0, 3)).map(torch.from_numpy)

@@ -9,7 +9,8 @@ from PIL import Image
 
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.network.ycbcr import luma
-from videoquant.tasks.super_resolution import PictureAgreement, SuperResolution, psnr
+from videoquant.tasks.agreement import PictureAgreement, psnr
+from videoquant.tasks.super_resolution import SuperResolution
 
 
 def picture(value: float) -> dict[str, torch.Tensor]:
@@ -91,6 +92,6 @@ def test_drawing_luma_takes_the_colours_of_the_frame():
 def test_what_was_padded_is_cut_off_in_colour_too():
     preprocessing = Preprocessing(fit="pad")
     pixels = np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8)
-    output = preprocessing.prepare(pixels, (8, 8)).repeat_interleave(2, -1).repeat_interleave(2, -2)
+    output = preprocessing.prepare(pixels, (8, 8)).repeat(2, -1).repeat(2, -2)
     picture = SuperResolution("out", (8, 8), preprocessing).draw(pixels, {"out": output})
     assert np.array_equal(picture, pixels.repeat(2, 0).repeat(2, 1))

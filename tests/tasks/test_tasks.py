@@ -11,6 +11,7 @@ from videoquant.errors import DataError
 from videoquant.network.graph import Network, Node
 from videoquant.network.preprocessing import TASKS, Preprocessing
 from videoquant.tasks import Task, primary_output, task_for
+from videoquant.tasks.agreement import agreement_for
 from videoquant.tasks.classification import Classification
 from videoquant.tasks.landmarks import BodyLandmarks, Landmarks
 from videoquant.tasks.pose import Keypoints
@@ -136,7 +137,7 @@ def test_outputs_that_do_not_fit_give_no_task(net):
 @every_task
 def test_equal_outputs_agree_fully(example):
     net, _, _, measures = EXAMPLES[example]
-    outputs, agreement = outputs_of(net, 0), task_for(net).agreement()
+    outputs, agreement = outputs_of(net, 0), agreement_for(task_for(net))
     best = {name: best for name, (best, _) in measures.items()}
     assert agreement.update(outputs, {k: v.clone() for k, v in outputs.items()}) == best
     assert agreement.result() == best
@@ -147,7 +148,7 @@ def test_equal_outputs_agree_fully(example):
 @pytest.mark.parametrize("side", ["output", "reference", "both"])
 def test_outputs_that_are_not_finite_have_the_worst_value(example, value, side):
     net, _, _, measures = EXAMPLES[example]
-    good, agreement = outputs_of(net, 0), task_for(net).agreement()
+    good, agreement = outputs_of(net, 0), agreement_for(task_for(net))
     bad = broken(good, value)
     worst = {name: worst for name, (_, worst) in measures.items()}
     update = agreement.update(good if side == "output" else bad, good if side == "reference" else bad)
@@ -157,7 +158,7 @@ def test_outputs_that_are_not_finite_have_the_worst_value(example, value, side):
 @every_task
 def test_one_frame_alone_is_the_stream(example):
     net = EXAMPLES[example][0]
-    agreement = task_for(net).agreement()
+    agreement = agreement_for(task_for(net))
     frame = agreement.update(outputs_of(net, 1), outputs_of(net, 2))
     assert frame == pytest.approx(agreement.result())
 
@@ -165,7 +166,7 @@ def test_one_frame_alone_is_the_stream(example):
 @every_task
 def test_the_stream_lies_between_its_frames(example):
     net = EXAMPLES[example][0]
-    agreement, task = task_for(net).agreement(), task_for(net)
+    agreement, task = agreement_for(task_for(net)), task_for(net)
     frames = [agreement.update(outputs_of(net, 1), outputs_of(net, seed)) for seed in (1, 2, 3)]
     for measure in task.measures:
         values = [frame[measure.name] for frame in frames]
@@ -175,7 +176,7 @@ def test_the_stream_lies_between_its_frames(example):
 @every_task
 def test_memory_does_not_grow_with_the_stream(example):
     net = EXAMPLES[example][0]
-    agreement, sizes = task_for(net).agreement(), []
+    agreement, sizes = agreement_for(task_for(net)), []
     for seed in range(12):
         agreement.update(outputs_of(net, 0), outputs_of(net, seed))
         sizes.append(len(pickle.dumps(agreement)))
@@ -186,7 +187,7 @@ def test_memory_does_not_grow_with_the_stream(example):
 def test_two_agreements_share_nothing(example):
     net, _, _, measures = EXAMPLES[example]
     task = task_for(net)
-    first, second, outputs = task.agreement(), task.agreement(), outputs_of(net, 0)
+    first, second, outputs = agreement_for(task), agreement_for(task), outputs_of(net, 0)
     first.update(outputs, broken(outputs, math.nan))
     assert (
         second.update(outputs, outputs) == second.result() == {k: best for k, (best, _) in measures.items()}
@@ -197,7 +198,7 @@ def test_two_agreements_share_nothing(example):
 def test_updating_leaves_the_outputs_as_they_were(example):
     net = EXAMPLES[example][0]
     a, b = outputs_of(net, 1), outputs_of(net, 2)
-    task_for(net).agreement().update(a, b)
+    agreement_for(task_for(net)).update(a, b)
     for outputs, seed in ((a, 1), (b, 2)):
         for name, tensor in outputs_of(net, seed).items():
             assert torch.equal(outputs[name], tensor)
@@ -236,14 +237,14 @@ def test_drawing_and_agreement_survive_outputs_of_any_size(example, scale):
     net = EXAMPLES[example][0]
     task, outputs = task_for(net), outputs_of(net, 4, scale)
     assert task.draw(np.zeros((20, 30, 3), dtype=np.uint8), outputs).dtype == np.uint8
-    measures = task.agreement().update(outputs_of(net, 5, scale), outputs)
+    measures = agreement_for(task).update(outputs_of(net, 5, scale), outputs)
     assert all(math.isfinite(value) for value in measures.values())
 
 
 @every_task
 def test_wrong_outputs_are_refused(example):
     net, _, primary, _ = EXAMPLES[example]
-    agreement, outputs = task_for(net).agreement(), outputs_of(net, 0)
+    agreement, outputs = agreement_for(task_for(net)), outputs_of(net, 0)
     with pytest.raises(DataError, match=f"'{primary}' is missing; there are 'other'"):
         agreement.update(outputs, {"other": outputs[primary]})
     twice = {name: tensor.repeat(2, *[1] * (tensor.dim() - 1)) for name, tensor in outputs.items()}

@@ -19,7 +19,8 @@ from videoquant.bench.engine_config import EngineConfig, Runner
 from videoquant.data.video import Frame
 from videoquant.network.graph import Network
 from videoquant.stopwatch import WARM_UP, settle, timed
-from videoquant.tasks import Agreement, task_for
+from videoquant.tasks import task_for
+from videoquant.tasks.agreement import Agreement, agreement_for
 
 
 @dataclass
@@ -56,7 +57,7 @@ def run_interleaved(
     torch.set_num_threads(threads)
     task = task_for(network)
     samples = [Samples(config, config.open()) for config in configs]
-    scores: list[Agreement | None] = [task.agreement() if task else None for _ in samples]
+    scores: list[Agreement | None] = [agreement_for(task) if task else None for _ in samples]
     order = random.Random(0)
     counts = itertools.chain.from_iterable(map(_counts, spans))
     for frame, counted in zip(frames, counts, strict=False):

@@ -21,6 +21,7 @@ from videoquant.network.graph import Network
 from videoquant.ranges.estimators import Quantile
 from videoquant.schemes import Scheme
 from videoquant.tasks import Measure, primary_output, task_for
+from videoquant.tasks.agreement import agreement_for
 from videoquant.tasks.sqnr import Sqnr
 
 # About evenly spaced in log(1 − α), and 1, which clips nothing.
@@ -193,7 +194,7 @@ class _Measured:
             warnings.simplefilter("ignore", CalibrationWarning)
             quantized = calibrate(self.network, _with_alpha(self.scheme, alpha), self.clips)
         stream, sqnr = quantized.stream(), Sqnr()
-        agreement = self.task.agreement() if self.task else None
+        agreement = agreement_for(self.task) if self.task else None
         for clip, references in zip(self.clips, self._references, strict=True):
             stream.reset()
             for frame, reference in zip(clip, references, strict=True):

@@ -24,7 +24,7 @@ from videoquant.simulate.activations import as_array
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
 from videoquant.stopwatch import WARM_UP, settle, timed
-from videoquant.tasks import Agreement
+from videoquant.tasks.agreement import Agreement
 from videoquant.tasks.scoring import Score
 from videoquant.tasks.sqnr import Sqnr
 

@@ -25,6 +25,7 @@ from videoquant.network.frames import as_pixels
 from videoquant.network.graph import Network, Node
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import primary_output, task_for
+from videoquant.tasks.agreement import agreement_for
 from videoquant.tasks.scoring import Score
 
 
@@ -77,7 +78,7 @@ def compare(
     )
     collectors = [
         Collector(
-            q, stream, comparison, task.agreement() if task else None, score() if score else None, meter
+            q, stream, comparison, agreement_for(task) if task else None, score() if score else None, meter
         )
         for q, stream in zip(quantized, streams or [q.stream() for q in quantized], strict=True)
     ]

@@ -29,6 +29,7 @@ from videoquant.runtime.clock import follows
 from videoquant.runtime.plan import Plan
 from videoquant.runtime.program import Op, StoreCodes
 from videoquant.runtime.stream import open_stream
+from videoquant.tasks.agreement import agreement_for
 from videoquant.tasks.base import Task
 from videoquant.tasks.sqnr import Sqnr
 
@@ -236,8 +237,8 @@ class _Loss:
 
     def __init__(self, task: Task | None) -> None:
         self.task = task
-        self.agreement = task.agreement() if task else None
-        self.equal = task.agreement() if task else None  # what equal outputs score
+        self.agreement = agreement_for(task) if task else None
+        self.equal = agreement_for(task) if task else None  # what equal outputs score
         self.sqnr = Sqnr()
 
     def update(self, reference: dict[str, Tensor], outputs: dict[str, Tensor]) -> None:

@@ -1,20 +1,19 @@
 """Tasks: what outputs mean, how far they agree with a reference, and how they look on the frame."""
 
-from videoquant.network.graph import Network
-from videoquant.tasks.base import Agreement, Measure, Task
+from videoquant.tasks.base import Graph, Measure, Task
 from videoquant.tasks.classification import Classification
 from videoquant.tasks.landmarks import BodyLandmarks, Landmarks
 from videoquant.tasks.pose import Keypoints
 from videoquant.tasks.segmentation import Segmentation
 from videoquant.tasks.super_resolution import SuperResolution
 
-__all__ = ["Agreement", "Measure", "Task", "primary_output", "task_for"]
+__all__ = ["Measure", "Task", "primary_output", "task_for"]
 
 # In the order they are tried: a pose network with landmarks gives a heatmap as well.
 _TASKS = (Classification, Segmentation, BodyLandmarks, Keypoints, Landmarks, SuperResolution)
 
 
-def task_for(network: Network) -> Task | None:
+def task_for(network: Graph) -> Task | None:
     """The task that the network's preprocessing names and its outputs fit; None where there is none."""
     for kind in _TASKS:
         task = kind.of(network) if kind.name == network.preprocessing.task else None
@@ -23,7 +22,7 @@ def task_for(network: Network) -> Task | None:
     return None
 
 
-def primary_output(network: Network) -> str:
+def primary_output(network: Graph) -> str:
     """The name of the output that stands for the network: its task's, else its first."""
     task = task_for(network)
     return task.primary if task else next(iter(network.outputs))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from videoquant.errors import DataError
-from videoquant.network.graph import Network, Node
+from videoquant.network.frames import as_array
 from videoquant.network.preprocessing import Preprocessing
 
 # Operators that move or average values, so that what lies in 0..1 stays there.
@@ -52,76 +50,36 @@ class Measure:
         return value - other if self.higher_is_better else other - value
 
 
-class Agreement(ABC):
-    """The agreement of two streams of outputs, summed up in constant memory; it keeps no output."""
+class GraphNode(Protocol):
+    """What a task reads of a network's node; see `network.graph.Node`."""
 
-    def __init__(self) -> None:
-        self.frames = 0
-
-    def update(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
-        """Count one frame and return its own measures by name; both hold a network's outputs with N = 1.
-
-        A measure that has nothing to measure, such as keypoints where neither of the two shows any, is left
-        out: nothing against nothing is no agreement. A value that is not finite, in either, counts as
-        disagreement: no measure is ever NaN.
-        Raises `DataError` where an output is missing, has N ≠ 1, or another shape than its reference.
-        """
-        measures = self._add(reference, output)
-        self.frames += 1
-        return measures
-
-    def result(self) -> dict[str, float]:
-        """The measures of the stream so far, by name, without those that had nothing to measure.
-
-        Raises `DataError` before the first frame.
-        """
-        if not self.frames:
-            raise DataError(
-                "no frame has been compared, so there is no agreement to report; call update first"
-            )
-        return self._pooled()
-
-    @abstractmethod
-    def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]: ...
-
-    @abstractmethod
-    def _pooled(self) -> dict[str, float]: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def op(self) -> str: ...
+    @property
+    def inputs(self) -> Sequence[str]: ...
+    @property
+    def attributes(self) -> Mapping[str, Any]: ...
+    @property
+    def is_layer(self) -> bool: ...
 
 
-class Mean(Agreement):
-    """The mean over the frames of one number per frame.
+class Graph(Protocol):
+    """What a task reads of a network to see what its outputs mean; see `network.graph.Network`."""
 
-    measure: its name.
-    output: which output is compared.
-    score: (reference, output) without N → the number.
-    """
+    input: str
+    outputs: dict[str, str]
+    preprocessing: Preprocessing
 
-    def __init__(self, measure: str, output: str, score: Callable[[Tensor, Tensor], float]) -> None:
-        super().__init__()
-        self._measure, self._output, self._score = measure, output, score
-        self._sum = 0.0
-
-    def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
-        score = self._score(*pair(reference, output, self._output))
-        self._sum += score
-        return {self._measure: score}
-
-    def _pooled(self) -> dict[str, float]:
-        return {self._measure: self._sum / self.frames}
-
-
-class Together(Agreement):
-    """Several agreements side by side, e.g. of the landmarks and of the mask."""
-
-    def __init__(self, *parts: Agreement) -> None:
-        super().__init__()
-        self._parts = parts
-
-    def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
-        return {k: v for part in self._parts for k, v in part.update(reference, output).items()}
-
-    def _pooled(self) -> dict[str, float]:
-        return {k: v for part in self._parts for k, v in part.result().items()}
+    @property
+    def nodes(self) -> Sequence[GraphNode]: ...
+    @property
+    def tensors(self) -> Mapping[str, Any]: ...
+    @property
+    def size(self) -> tuple[int, int]: ...
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
 
 
 @dataclass(frozen=True)
@@ -142,42 +100,32 @@ class Task(ABC):
     @property
     @abstractmethod
     def measures(self) -> tuple[Measure, ...]:
-        """The measures that `agreement` reports, the most telling first."""
+        """The measures of `agreement.agreement_for`, the most telling first."""
 
     @abstractmethod
-    def agreement(self) -> Agreement:
-        """A fresh `Agreement` for one stream."""
-
-    @abstractmethod
-    def draw(self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor]) -> NDArray[np.uint8]:
+    def draw(self, pixels: NDArray[np.uint8], outputs: Mapping[str, Any]) -> NDArray[np.uint8]:
         """The outputs (N = 1) over their frame: uint8 RGB of the frame's height and width.
 
         pixels: uint8 RGB, H×W×3, left as it is. Super-resolution gives the upscaled picture instead.
         """
 
 
-def pair(reference: dict[str, Tensor], output: dict[str, Tensor], name: str) -> tuple[Tensor, Tensor]:
-    """One output of both networks, float32 without the dimension N; errors as in `Agreement.update`."""
-    a, b = one(reference, name), one(output, name)
-    if a.shape != b.shape:
-        sizes = " and ".join("×".join(map(str, t.shape)) for t in (a, b))
-        raise DataError(
-            f"output {name!r} differs in shape from its reference ({sizes}); compare equal networks"
-        )
-    return a, b
+def one(outputs: Mapping[str, Any], name: str) -> NDArray[np.float32]:
+    """The output `name` of a single frame, an array or a tensor, as float32 without the dimension N."""
+    return as_array(single(outputs, name)[0]).astype(np.float32, copy=False)
 
 
-def one(outputs: dict[str, Tensor], name: str) -> Tensor:
-    """The output `name` of a single frame, float32 on the CPU without the dimension N."""
+def single(outputs: Mapping[str, Any], name: str) -> Any:
+    """The output `name`, checked to be of one frame. Raises `DataError`."""
     if name not in outputs:
         raise DataError(f"output {name!r} is missing; there are {', '.join(map(repr, outputs)) or 'none'}")
     tensor = outputs[name]
-    if tensor.dim() < 2 or tensor.shape[0] != 1:
+    if tensor.ndim < 2 or tensor.shape[0] != 1:
         raise DataError(f"output {name!r} must hold one frame (N = 1); its shape is {tuple(tensor.shape)}")
-    return tensor[0].detach().to("cpu", torch.float32)
+    return tensor
 
 
-def threshold_of(network: Network, output: str) -> float:
+def threshold_of(network: Graph, output: str) -> float:
     """Where an output turns from no to yes: 0.5 for probabilities, 0 for logits.
 
     The graph decides, not the data: an output is a probability where it comes from a sigmoid, a softmax or a
@@ -186,13 +134,19 @@ def threshold_of(network: Network, output: str) -> float:
     return 0.5 if is_probability(network, output) else 0.0
 
 
-def probability(values: Tensor, threshold: float) -> Tensor:
+def probability(values: NDArray[np.float32], threshold: float) -> NDArray[np.float32]:
     """Values as probabilities for drawing: logits (threshold 0) through the sigmoid; 0 where not finite."""
-    values = torch.nan_to_num(values, nan=float("-inf"), posinf=float("inf"), neginf=float("-inf"))
-    return torch.sigmoid(values) if threshold == 0 else values.clamp(0, 1)
+    values = np.nan_to_num(values, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+    return sigmoid(values) if threshold == 0 else values.clip(0, 1)
 
 
-def is_probability(network: Network, output: str) -> bool:
+def sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """1 / (1 + e^−x), computed in float64 and rounded to float32 once."""
+    with np.errstate(over="ignore"):  # e^x is infinite far below 0, and its inverse 0
+        return (1 / (1 + np.exp(-values.astype(np.float64)))).astype(np.float32)
+
+
+def is_probability(network: Graph, output: str) -> bool:
     """Whether the graph confines an output to 0..1; see `threshold_of`."""
     nodes = {node.name: node for node in network.nodes}
     node = nodes.get(network.outputs[output])
@@ -201,7 +155,7 @@ def is_probability(network: Network, output: str) -> bool:
     return node is not None and _confines(node)
 
 
-def _confines(node: Node) -> bool:
+def _confines(node: GraphNode) -> bool:
     if node.op == "clamp":
         return (node.attributes.get("min"), node.attributes.get("max")) == (0, 1)
     return node.op in ("sigmoid", "hardsigmoid", "softmax")

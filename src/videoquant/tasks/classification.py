@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from videoquant.network.graph import Network
-from videoquant.tasks.base import Agreement, Mean, Measure, Task, is_probability, one
+from videoquant.tasks.base import Graph, Measure, Task, is_probability, one
 from videoquant.tasks.drawing import Canvas
 
 TOP1 = Measure("top1", "top-1 agreement")
@@ -29,11 +28,11 @@ class Classification(Task):
     probabilities: bool
 
     @classmethod
-    def of(cls, network: Network) -> Classification | None:
+    def of(cls, network: Graph) -> Classification | None:
         """The task by the first output that is a list of two or more numbers; None where there is none."""
         for output, value in network.outputs.items():
             shape = network.shapes[value][1:]
-            if shape and 1 < max(shape) == torch.Size(shape).numel():
+            if shape and 1 < max(shape) == math.prod(shape):
                 return cls(output, network.size, network.preprocessing, is_probability(network, output))
         return None
 
@@ -41,22 +40,20 @@ class Classification(Task):
     def measures(self) -> tuple[Measure, ...]:
         return (TOP1,)
 
-    def agreement(self) -> Agreement:
-        return Mean(TOP1.name, self.primary, same_class)
-
-    def draw(self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor]) -> NDArray[np.uint8]:
+    def draw(self, pixels: NDArray[np.uint8], outputs: Mapping[str, Any]) -> NDArray[np.uint8]:
         """The index of the best class and its probability, as a label on the frame."""
         scores = one(outputs, self.primary).flatten()
         canvas = Canvas(pixels)
-        if bool(torch.isfinite(scores).all()):
-            shares = scores if self.probabilities else torch.softmax(scores, 0)
+        if np.isfinite(scores).all():
+            shares = scores if self.probabilities else softmax(scores)
             canvas.label(f"class {int(shares.argmax())}   {float(shares.max()):.0%}")
         else:
             canvas.label("no class: not finite")
         return canvas.picture()
 
 
-def same_class(reference: Tensor, output: Tensor) -> float:
-    """1.0 where the largest score of both is at the same place, else 0.0; 0.0 where either is not finite."""
-    finite = bool(torch.isfinite(reference).all() and torch.isfinite(output).all())
-    return float(finite and int(reference.flatten().argmax()) == int(output.flatten().argmax()))
+def softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of a list of finite logits, computed in float64 and rounded to float32 once."""
+    powers = np.exp(scores.astype(np.float64) - scores.max())
+    shares: NDArray[np.float32] = (powers / powers.sum()).astype(np.float32)
+    return shares

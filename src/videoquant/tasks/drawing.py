@@ -6,12 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
 
+from videoquant import _native
 from videoquant.network.preprocessing import Preprocessing
 
 Color = tuple[int, int, int]
@@ -41,15 +39,12 @@ class Window:
         moved: NDArray[np.float32] = points * scale + np.array([self.left, self.top], dtype=np.float32)
         return moved
 
-    def map(self, values: Tensor) -> NDArray[np.float32]:
+    def map(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """A map of the input (h×w, any resolution) resized smoothly to the frame; 0 where it saw nothing."""
-        image = values[None, None]
-        resized = F.interpolate(
-            image, (self.height, self.width), mode="bilinear", align_corners=False, antialias=True
-        )
+        resized = _native.resize_plane(np.ascontiguousarray(values), self.height, self.width)
         full = np.zeros(self.frame, dtype=np.float32)
         part = full[self.top : self.top + self.height, self.left : self.left + self.width]
-        part[:] = resized[0, 0, : part.shape[0], : part.shape[1]].numpy()
+        part[:] = resized[: part.shape[0], : part.shape[1]]
         return full
 
 
@@ -149,11 +144,21 @@ def tint_mask(
     inside = ((probability - 0.5) * 4 + 0.5).clip(0, 1)
     edged = tint(pixels, inside, color, 0.45)
     reach = max(1, round(math.hypot(*probability.shape) / 600))
-    window = 2 * reach + 1
-    yes = torch.from_numpy((probability > 0.5).astype(np.float32))[None, None]
-    share = F.avg_pool2d(F.pad(yes, (reach,) * 4, mode="replicate"), window, 1)[0, 0].numpy()
+    share = _average(probability > 0.5, reach)
     border: NDArray[np.float32] = 4 * share * (1 - share)
     return tint(edged, border, color, 0.95)
+
+
+def _average(yes: NDArray[np.bool_], reach: int) -> NDArray[np.float32]:
+    """The share of each window of 2 · reach + 1, of H×W; beyond the border stands what is nearest."""
+    height, width = yes.shape
+    side = 2 * reach + 1
+    sums = np.pad(yes, reach, mode="edge").cumsum(0, dtype=np.int32).cumsum(1, dtype=np.int32)
+    sums = np.pad(sums, ((1, 0), (1, 0)))
+    rows = sums[side : side + height] - sums[:height]
+    counts = rows[:, side : side + width] - rows[:, :width]
+    share: NDArray[np.float32] = counts.astype(np.float32) / np.float32(side * side)
+    return share
 
 
 def fitted(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -184,7 +189,7 @@ def tint_changed(
     width) of the frame; preprocessing: what lay between the two.
     """
     size = (changed.shape[0], changed.shape[1])
-    share = Window(frame, size, preprocessing).map(torch.from_numpy(changed))
+    share = Window(frame, size, preprocessing).map(changed)
     if share.shape != picture.shape[:2]:
         enlarged = Image.fromarray(share).resize(picture.shape[1::-1], Image.Resampling.BILINEAR)
         share = np.asarray(enlarged, np.float32)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from videoquant.network.graph import Network
-from videoquant.tasks.base import Agreement, Mean, Measure, Task, Together, one, probability, threshold_of
+from videoquant.tasks.base import Graph, Measure, Task, one, probability, threshold_of
 from videoquant.tasks.drawing import LEFT, MIDDLE, RIGHT, Canvas, Window, tint_mask
-from videoquant.tasks.segmentation import MASK_IOU, MaskAgreement
+from videoquant.tasks.segmentation import MASK_IOU
 
 LANDMARK_DISTANCE = Measure("landmark_distance", "landmark distance", "%", higher_is_better=False, digits=2)
-DISTANCE_CAP = 100.0  # percent; also the distance of an output that is not finite
 
 # The 33 points of MediaPipe's body model: 0 nose, 1–10 face, then left (odd) and right (even) from 11, the
 # shoulders, to 32, the feet. The network's 6 further points are for its own tracking.
@@ -44,7 +40,7 @@ class Landmarks(Task):
     values: int
 
     @classmethod
-    def of(cls, network: Network) -> Landmarks | None:
+    def of(cls, network: Graph) -> Landmarks | None:
         """The task by the output called "landmarks", else the first list of numbers that are points.
 
         Numbers that divide by 3 are read as (x, y, z), else by 2 as (x, y). None where there is no such list.
@@ -61,13 +57,10 @@ class Landmarks(Task):
     def measures(self) -> tuple[Measure, ...]:
         return (LANDMARK_DISTANCE,)
 
-    def agreement(self) -> Agreement:
-        return distance_agreement(self.primary, self.values)
-
-    def draw(self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor]) -> NDArray[np.uint8]:
+    def draw(self, pixels: NDArray[np.uint8], outputs: Mapping[str, Any]) -> NDArray[np.uint8]:
         """A dot for every point that is finite, smaller the more there are."""
         window = Window((pixels.shape[0], pixels.shape[1]), self.size, self.preprocessing)
-        points = window.points(plane(one(outputs, self.primary), self.values).numpy())
+        points = window.points(plane(one(outputs, self.primary), self.values))
         canvas = Canvas(pixels)
         radius = canvas.stroke * (0.55 if len(points) > 150 else 1.2)
         for point in points:
@@ -93,7 +86,7 @@ class BodyLandmarks(Task):
     mask_threshold: float
 
     @classmethod
-    def of(cls, network: Network) -> BodyLandmarks | None:
+    def of(cls, network: Graph) -> BodyLandmarks | None:
         """The task by an output called "landmarks" of 5, 3 or 2 numbers a point; None where there is none."""
         numbers = list_length(network, "landmarks")
         values = next((k for k in (5, 3, 2) if numbers >= 2 * k and numbers % k == 0), 0)
@@ -108,11 +101,7 @@ class BodyLandmarks(Task):
     def measures(self) -> tuple[Measure, ...]:
         return (LANDMARK_DISTANCE, MASK_IOU) if self.mask else (LANDMARK_DISTANCE,)
 
-    def agreement(self) -> Agreement:
-        points = distance_agreement(self.primary, self.values)
-        return Together(points, MaskAgreement(self.mask, 1, self.mask_threshold)) if self.mask else points
-
-    def draw(self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor]) -> NDArray[np.uint8]:
+    def draw(self, pixels: NDArray[np.uint8], outputs: Mapping[str, Any]) -> NDArray[np.uint8]:
         """The mask as a tint and the visible points, joined to a skeleton where they are MediaPipe's body."""
         window = Window((pixels.shape[0], pixels.shape[1]), self.size, self.preprocessing)
         if self.mask:
@@ -121,14 +110,10 @@ class BodyLandmarks(Task):
         numbers = one(outputs, self.primary).reshape(-1, self.values)
         body = len(numbers) >= BODY_POINTS
         numbers = numbers[:BODY_POINTS] if body else numbers
-        visible = (
-            numbers[:, 3] > 0
-            if self.values == 5
-            else torch.ones(len(numbers), dtype=torch.bool, device="cpu")
-        )
+        visible = numbers[:, 3] > 0 if self.values == 5 else np.ones(len(numbers), bool)
         canvas = Canvas(pixels)
         canvas.skeleton(
-            window.points(numbers[:, :2].numpy()),
+            window.points(numbers[:, :2]),
             visible.tolist(),
             BODY_BONES if body else (),
             [_side(index) for index in range(len(numbers))],
@@ -136,38 +121,17 @@ class BodyLandmarks(Task):
         return canvas.picture()
 
 
-def distance_agreement(output: str, values: int) -> Agreement:
-    """`landmark_distance`: the mean over the frames of `landmark_distance`; values: numbers a point."""
-    return Mean(LANDMARK_DISTANCE.name, output, partial(landmark_distance, values=values))
-
-
-def landmark_distance(reference: Tensor, output: Tensor, values: int) -> float:
-    """The mean distance of corresponding points in the image plane, in percent of the body's or face's size.
-
-    That size is the diagonal of the bounding box of all reference points. At most `DISTANCE_CAP`, which is
-    also the distance where either is not finite, and where the reference's points coincide but the output's
-    are elsewhere.
-    """
-    a, b = plane(reference, values).double(), plane(output, values).double()
-    distance = float(torch.linalg.vector_norm(a - b, dim=1).mean())
-    diagonal = float(torch.linalg.vector_norm(a.amax(0) - a.amin(0)))
-    if distance == 0:
-        return 0.0
-    percent = 100 * distance / diagonal if diagonal > 0 else DISTANCE_CAP
-    return min(percent, DISTANCE_CAP) if math.isfinite(percent) else DISTANCE_CAP
-
-
-def plane(numbers: Tensor, values: int) -> Tensor:
+def plane(numbers: NDArray[np.float32], values: int) -> NDArray[np.float32]:
     """The points' (x, y), P×2, of P·values numbers in any shape."""
     return numbers.reshape(-1, values)[:, :2]
 
 
-def list_length(network: Network, output: str) -> int:
+def list_length(network: Graph, output: str) -> int:
     """How many numbers an output holds; 0 where it is absent, or a map or matrix instead of a list."""
     if output not in network.outputs:
         return 0
-    shape = torch.Size(network.shapes[network.outputs[output]][1:])
-    return shape.numel() if shape and max(shape) == shape.numel() else 0
+    shape = network.shapes[network.outputs[output]][1:]
+    return max(shape) if shape and max(shape) == math.prod(shape) else 0
 
 
 def _side(index: int) -> tuple[int, int, int]:

@@ -6,17 +6,14 @@ tree of keypoints by the displacements that the network gives beside the heatmap
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
-from videoquant.network.graph import Network
-from videoquant.tasks.base import Agreement, Measure, Task, one, pair, probability, threshold_of
+from videoquant.tasks.base import Graph, Measure, Task, one, probability, threshold_of
 from videoquant.tasks.drawing import LEFT, MIDDLE, RIGHT, Canvas, Window
 
 KEYPOINT_F1 = Measure("keypoint_f1", "keypoint F1")
@@ -58,7 +55,7 @@ class Keypoints(Task):
     start: tuple[float, float]
 
     @classmethod
-    def of(cls, network: Network) -> Keypoints | None:
+    def of(cls, network: Graph) -> Keypoints | None:
         """The task by the first output with "heatmap" in its name; None where there is none."""
         for output, value in network.outputs.items():
             shape = network.shapes[value]
@@ -71,19 +68,16 @@ class Keypoints(Task):
     def measures(self) -> tuple[Measure, ...]:
         return (KEYPOINT_F1,)
 
-    def agreement(self) -> Agreement:
-        return PeakAgreement(self.primary, self.threshold)
-
-    def draw(self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor]) -> NDArray[np.uint8]:
+    def draw(self, pixels: NDArray[np.uint8], outputs: Mapping[str, Any]) -> NDArray[np.uint8]:
         """The people found (see `people`), each a COCO skeleton of the keypoints above `PART`.
 
         Without displacements, or for another set than COCO's, the peaks as dots; the skeleton joins them
         where no keypoint has a second peak.
         """
-        heatmap = torch.nan_to_num(one(outputs, self.primary), float("-inf"), float("-inf"), float("-inf"))
+        heatmap = np.nan_to_num(one(outputs, self.primary), nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
         # A broken network can send a point anywhere; past a million pixels it is out of sight anyway.
         field = {
-            name: torch.nan_to_num(one(outputs, name)).clamp(-1e6, 1e6) for name in outputs if name in _FIELDS
+            name: np.nan_to_num(one(outputs, name)).clip(-1e6, 1e6) for name in outputs if name in _FIELDS
         }
         window = Window((pixels.shape[0], pixels.shape[1]), self.size, self.preprocessing)
         canvas = Canvas(pixels)
@@ -96,11 +90,11 @@ class Keypoints(Task):
                 canvas.skeleton(window.points(points), shown, COCO_BONES, colors)
             return canvas.picture()
         places = positions(heatmap, field.get("offset"), self.size, self.start)
-        marks = peaks(heatmap, self.threshold).nonzero()
-        single = self.channels == COCO_POINTS and len(marks) == len(torch.unique(marks[:, 0]))
+        marks = np.argwhere(peaks(heatmap, self.threshold))
+        single = self.channels == COCO_POINTS and len(marks) == len(np.unique(marks[:, 0]))
         points = np.full((self.channels, 2), np.nan, dtype=np.float32)
         for k, row, column in marks.tolist():
-            points[k] = places[:, k, row, column].numpy()
+            points[k] = places[:, k, row, column]
             if not single:
                 canvas.skeleton(window.points(points[k : k + 1]), [True], (), colors[k : k + 1])
         if single:
@@ -111,46 +105,14 @@ class Keypoints(Task):
 _FIELDS = ("offset", "displacement_fwd", "displacement_bwd")
 
 
-class PeakAgreement(Agreement):
-    """`keypoint_f1`: 2·matched/(peaks of the reference + peaks of the output), pooled over the stream.
-
-    Peaks of the same keypoint match at most one cell apart, see `matches`. A frame without peaks in both has
-    none; one that is not finite in either has 0.0 and counts as one missed peak where there is none to miss.
-    """
-
-    def __init__(self, output: str, threshold: float) -> None:
-        super().__init__()
-        self._output, self._threshold = output, threshold
-        self._matched = self._peaks = 0
-
-    def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
-        a, b = pair(reference, output, self._output)
-        expected, got = (peaks(heatmap, self._threshold) for heatmap in (a, b))
-        count, matched = int(expected.sum() + got.sum()), 0
-        if bool(torch.isfinite(a).all() and torch.isfinite(b).all()):
-            matched = matches(expected, got)
-        else:
-            count = max(1, count)
-        self._matched, self._peaks = self._matched + matched, self._peaks + count
-        return _f1(matched, count)
-
-    def _pooled(self) -> dict[str, float]:
-        return _f1(self._matched, self._peaks)
-
-
-def _f1(matched: int, count: int) -> dict[str, float]:
-    """2·matched/count, where count is the number of peaks on both sides; nothing where there are none."""
-    return {KEYPOINT_F1.name: 2 * matched / count} if count else {}
-
-
-def peaks(heatmap: Tensor, threshold: float) -> Tensor:
+def peaks(heatmap: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
     """Where a channel of K×h×w is above the threshold and the largest of its 3×3 neighbourhood: bool K×h×w.
 
     Of equal neighbours the first in reading order is the peak, so no two peaks of a channel touch.
     """
     height, width = heatmap.shape[1:]
-    padded = F.pad(heatmap, (1, 1, 1, 1), value=float("-inf"))
-    result = heatmap > threshold
+    padded = np.pad(heatmap, ((0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+    result: NDArray[np.bool_] = heatmap > threshold
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             if (dy, dx) != (0, 0):
@@ -160,39 +122,12 @@ def peaks(heatmap: Tensor, threshold: float) -> Tensor:
     return result
 
 
-def matches(a: Tensor, b: Tensor) -> int:
-    """How many peaks of two maps (bool K×h×w) pair up one to one, same channel, at most one cell apart.
-
-    Nearest first: the same cell, then side by side, then diagonal. Swapping the maps gives the same number.
-    """
-    same = a & b
-    matched = int(same.sum())
-    a, b = a & ~same, b & ~same
-    height, width = a.shape[1:]
-    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        # The cells p and p + (dy, dx), one of which has a peak of a and the other one of b.
-        low = (slice(None), slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
-        high = (slice(None), slice(dy, height), slice(max(0, dx), width + min(0, dx)))
-        meet = (a[low] & b[high]) | (b[low] & a[high])
-        used: set[tuple[int, int, int]] = set()
-        for k, row, column in meet.nonzero().tolist():
-            first = (k, row, column + max(0, -dx))
-            second = (k, row + dy, first[2] + dx)
-            if first not in used and second not in used:
-                used |= {first, second}
-        matched += len(used) // 2
-        if used:
-            cells = tuple(torch.tensor(sorted(used), device="cpu").T)
-            a, b = (
-                a.index_put(cells, torch.tensor(False, device="cpu")),
-                b.index_put(cells, torch.tensor(False, device="cpu")),
-            )
-    return matched
-
-
 def positions(
-    heatmap: Tensor, offset: Tensor | None, size: tuple[int, int], start: tuple[float, float]
-) -> Tensor:
+    heatmap: NDArray[np.float32],
+    offset: NDArray[np.float32] | None,
+    size: tuple[int, int],
+    start: tuple[float, float],
+) -> NDArray[np.float32]:
     """The point (x, y) in pixels of the input that each cell of K×h×w stands for: 2×K×h×w.
 
     It is start + cell · stride + offset.
@@ -201,29 +136,22 @@ def positions(
     offset: 2K×h×w in pixels, y, then x; None for none.
     """
     channels, height, width = heatmap.shape
-    rows = (
-        (start[0] + (torch.arange(height, device="cpu") * size[0]).float() / height)
-        .view(1, -1, 1)
-        .expand(channels, height, width)
-    )
-    columns = (
-        (start[1] + (torch.arange(width, device="cpu") * size[1]).float() / width)
-        .view(1, 1, -1)
-        .expand(channels, height, width)
-    )
-    places = torch.stack([columns, rows])
-    return places if offset is None else places + torch.stack([offset[channels:], offset[:channels]])
+    rows = start[0] + (np.arange(height) * size[0]).astype(np.float32) / np.float32(height)
+    columns = start[1] + (np.arange(width) * size[1]).astype(np.float32) / np.float32(width)
+    places: NDArray[np.float32] = np.empty((2, channels, height, width), np.float32)
+    places[0], places[1] = columns, rows[:, None]
+    return places if offset is None else places + np.stack([offset[channels:], offset[:channels]])
 
 
 def people(
-    heatmap: Tensor,
-    offset: Tensor,
-    forward: Tensor,
-    backward: Tensor,
+    heatmap: NDArray[np.float32],
+    offset: NDArray[np.float32],
+    forward: NDArray[np.float32],
+    backward: NDArray[np.float32],
     size: tuple[int, int],
     start: tuple[float, float],
     threshold: float,
-) -> list[tuple[NDArray[np.float32], Tensor]]:
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Every person as (points P×2 as (x, y) in pixels of the input, scores P), strongest peak first.
 
     heatmap: P×h×w.
@@ -243,26 +171,26 @@ def people(
         return int(row), int(column)
 
     def step(
-        point: NDArray[np.float32], edge: int, way: Tensor, target: int
+        point: NDArray[np.float32], edge: int, way: NDArray[np.float32], target: int
     ) -> tuple[NDArray[np.float32], float]:
         row, column = cell(point)
-        guess = point + way[[edge + len(TREE), edge], row, column].numpy()
+        guess = point + way[[edge + len(TREE), edge], row, column]
         row, column = cell(guess)
         # Twice: the cell nearest to the first guess may not be the one nearest to the refined point.
-        row, column = cell(places[:, target, row, column].numpy())
-        return places[:, target, row, column].numpy(), float(heatmap[target, row, column])
+        row, column = cell(places[:, target, row, column])
+        return places[:, target, row, column], float(heatmap[target, row, column])
 
-    found: list[tuple[NDArray[np.float32], Tensor]] = []
-    candidates = peaks(heatmap, threshold).nonzero()
-    order = heatmap[tuple(candidates.T)].argsort(descending=True)
+    found: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    candidates = np.argwhere(peaks(heatmap, threshold))
+    order = np.argsort(-heatmap[tuple(candidates.T)], kind="stable")
     for root, row, column in candidates[order].tolist():
-        anchor = places[:, root, row, column].numpy()
+        anchor = places[:, root, row, column]
         if len(found) == _MAX_PEOPLE:
             break
         if any(np.linalg.norm(points[root] - anchor) <= close for points, _ in found):
             continue
         points = np.full((len(heatmap), 2), np.nan, dtype=np.float32)
-        scores = torch.full((len(heatmap),), float("-inf"), dtype=torch.float32, device="cpu")
+        scores = np.full(len(heatmap), -np.inf, np.float32)
         points[root], scores[root] = anchor, heatmap[root, row, column]
         # Children to parents from the leaves up, then parents to children: every keypoint is reached once.
         for edge, (parent, child) in reversed(list(enumerate(TREE))):
@@ -275,7 +203,7 @@ def people(
     return found
 
 
-def first_centre(network: Network, value: str) -> tuple[float, float]:
+def first_centre(network: Graph, value: str) -> tuple[float, float]:
     """The pixel (y, x) of the input at the centre of what a map's first cell sees.
 
     It follows kernels, strides and paddings: a network padded unevenly (TensorFlow's "SAME") at stride 16

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from videoquant.data.dataset import Dataset
 from videoquant.data.targets import ClassLabel, Joints, LabelMap, Landmarks, Picture, Target
@@ -33,7 +32,7 @@ class Score(ABC):
 
     @abstractmethod
     def update(
-        self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor], target: Target
+        self, pixels: NDArray[np.uint8], outputs: Mapping[str, Any], target: Target
     ) -> dict[str, float]:
         """Count one frame and return its own values by name, without those that had nothing to measure.
 
@@ -75,9 +74,9 @@ class ClassScore(Score):
         self.measures = self._metric.measures
 
     def update(
-        self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor], target: Target
+        self, pixels: NDArray[np.uint8], outputs: Mapping[str, Any], target: Target
     ) -> dict[str, float]:
-        scores = one(outputs, self._output).flatten().numpy()
+        scores = one(outputs, self._output).flatten()
         if len(scores) != self._classes:
             raise DataError(f"the network has {len(scores)} classes, {self._name} has {self._classes}")
         return self._metric.update(scores, _kind(target, ClassLabel).index)
@@ -99,13 +98,13 @@ class MapScore(Score):
         self.measures = self._metric.measures
 
     def update(
-        self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor], target: Target
+        self, pixels: NDArray[np.uint8], outputs: Mapping[str, Any], target: Target
     ) -> dict[str, float]:
         task = self._task
         maps = one(outputs, task.primary)
         window = Window((pixels.shape[0], pixels.shape[1]), task.size, task.preprocessing)
         classes, seen = segmentation.class_map(maps, window)
-        broken = window.map((~torch.isfinite(maps).all(0)).float())
+        broken = window.map(np.asarray(~np.isfinite(maps).all(0), np.float32))
         classes[(seen < 0.5) | (broken > 0)] = -1
         return self._metric.update(classes, _kind(target, LabelMap))
 
@@ -125,7 +124,7 @@ class JointScore(Score):
         self.measures = self._metric.measures
 
     def update(
-        self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor], target: Target
+        self, pixels: NDArray[np.uint8], outputs: Mapping[str, Any], target: Target
     ) -> dict[str, float]:
         task = self._task
         values = one(outputs, task.primary)
@@ -133,7 +132,7 @@ class JointScore(Score):
             offset = one(outputs, "offset") if "offset" in outputs else None
             points = heatmap_points(values, task.size, task.start, offset)
         else:
-            points = landmarks.plane(values, task.values).numpy()
+            points = landmarks.plane(values, task.values)
         return self._metric.update(_in_frame(points, pixels, task), _kind(target, Joints))
 
     def result(self) -> dict[str, float]:
@@ -151,9 +150,9 @@ class LandmarkScore(Score):
         self.measures = self._metric.measures
 
     def update(
-        self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor], target: Target
+        self, pixels: NDArray[np.uint8], outputs: Mapping[str, Any], target: Target
     ) -> dict[str, float]:
-        points = landmarks.plane(one(outputs, self._task.primary), self._task.values).numpy()
+        points = landmarks.plane(one(outputs, self._task.primary), self._task.values)
         return self._metric.update(_in_frame(points, pixels, self._task), _kind(target, Landmarks))
 
     def result(self) -> dict[str, float]:
@@ -168,7 +167,7 @@ class PictureScore(Score):
         self.measures = self._metric.measures
 
     def update(
-        self, pixels: NDArray[np.uint8], outputs: dict[str, Tensor], target: Target
+        self, pixels: NDArray[np.uint8], outputs: Mapping[str, Any], target: Target
     ) -> dict[str, float]:
         target, factor = _kind(target, Picture), self._task.factor(outputs)
         if factor != target.scale:
@@ -202,7 +201,10 @@ _SCORES = {
 
 
 def heatmap_points(
-    heatmap: Tensor, size: tuple[int, int], start: tuple[float, float], offset: Tensor | None = None
+    heatmap: NDArray[np.float32],
+    size: tuple[int, int],
+    start: tuple[float, float],
+    offset: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """The point (x, y) of every channel of K×h×w in pixels of the input, float32 K×2; NaN if not finite.
 
@@ -212,21 +214,22 @@ def heatmap_points(
     size, start: see `pose.positions`.
     """
     channels, height, width = heatmap.shape
-    flat = torch.nan_to_num(heatmap, float("-inf")).flatten(1).argmax(1)
+    flat = np.nan_to_num(heatmap, nan=-np.inf).reshape(channels, -1).argmax(1)
     rows, columns = flat // width, flat % width
-    each = torch.arange(channels, device="cpu")
-    points = pose.positions(heatmap, offset, size, start)[:, each, rows, columns].T.clone()
+    each = np.arange(channels)
+    points = np.ascontiguousarray(pose.positions(heatmap, offset, size, start)[:, each, rows, columns].T)
     if offset is None:
-        stride = torch.tensor([size[1] / width, size[0] / height], dtype=torch.float32, device="cpu")
+        stride = np.array([size[1] / width, size[0] / height], np.float32)
         # At a border there is no second neighbour, and the point stays in the middle of its cell.
         across = (columns > 0) & (columns < width - 1)
         down = (rows > 0) & (rows < height - 1)
-        left, right = (heatmap[each, rows, (columns + d).clamp(0, width - 1)] for d in (-1, 1))
-        above, below = (heatmap[each, (rows + d).clamp(0, height - 1), columns] for d in (-1, 1))
-        points += torch.stack([(right - left).sign() * across, (below - above).sign() * down], 1) * stride / 4
-    points[~torch.isfinite(heatmap).flatten(1).all(1)] = float("nan")
-    result: NDArray[np.float32] = points.numpy()
-    return result
+        left, right = (heatmap[each, rows, (columns + d).clip(0, width - 1)] for d in (-1, 1))
+        above, below = (heatmap[each, (rows + d).clip(0, height - 1), columns] for d in (-1, 1))
+        with np.errstate(invalid="ignore"):  # infinity less infinity; such a channel has no point
+            towards = np.stack([np.sign(right - left) * across, np.sign(below - above) * down], 1)
+        points += towards * stride / 4
+    points[~np.isfinite(heatmap).reshape(channels, -1).all(1)] = np.nan
+    return points
 
 
 def _in_frame(points: NDArray[np.float32], pixels: NDArray[np.uint8], task: Task) -> NDArray[np.float32]:

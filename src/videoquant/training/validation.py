@@ -13,6 +13,7 @@ from videoquant.models.base import Model
 from videoquant.models.loading import capture_model
 from videoquant.network.graph import Network
 from videoquant.tasks import task_for
+from videoquant.tasks.agreement import agreement_for
 from videoquant.tasks.scoring import score_for
 from videoquant.training.trainable import TrainableNetwork
 
@@ -67,7 +68,7 @@ def stream_validator(
     def validate(model: TrainableNetwork) -> dict[str, float]:
         stream = model.quantized(network).stream()
         score = score_for(task, data) if isinstance(data, Dataset) else None
-        agreement = task.agreement()
+        agreement = agreement_for(task)
         for frame in clip:
             outputs = stream.run(frame)
             if score is None:

@@ -1,0 +1,327 @@
+"""How far a network's outputs agree with a reference's, by task, summed up over a stream: in PyTorch."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial, singledispatch
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from videoquant.errors import DataError
+from videoquant.network.preprocessing import Preprocessing
+from videoquant.tasks.base import Task, single
+from videoquant.tasks.classification import TOP1, Classification
+from videoquant.tasks.landmarks import LANDMARK_DISTANCE, BodyLandmarks, Landmarks
+from videoquant.tasks.pose import KEYPOINT_F1, Keypoints, peaks
+from videoquant.tasks.segmentation import MASK_IOU, Segmentation
+from videoquant.tasks.super_resolution import PSNR, PSNR_CAP, SuperResolution
+
+DISTANCE_CAP = 100.0  # percent; also the distance of an output that is not finite
+
+
+class Agreement(ABC):
+    """The agreement of two streams of outputs, summed up in constant memory; it keeps no output."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+
+    def update(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
+        """Count one frame and return its own measures by name; both hold a network's outputs with N = 1.
+
+        A measure that has nothing to measure, such as keypoints where neither of the two shows any, is left
+        out: nothing against nothing is no agreement. A value that is not finite, in either, counts as
+        disagreement: no measure is ever NaN.
+        Raises `DataError` where an output is missing, has N ≠ 1, or another shape than its reference.
+        """
+        measures = self._add(reference, output)
+        self.frames += 1
+        return measures
+
+    def result(self) -> dict[str, float]:
+        """The measures of the stream so far, by name, without those that had nothing to measure.
+
+        Raises `DataError` before the first frame.
+        """
+        if not self.frames:
+            raise DataError(
+                "no frame has been compared, so there is no agreement to report; call update first"
+            )
+        return self._pooled()
+
+    @abstractmethod
+    def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]: ...
+
+    @abstractmethod
+    def _pooled(self) -> dict[str, float]: ...
+
+
+class Mean(Agreement):
+    """The mean over the frames of one number per frame.
+
+    measure: its name.
+    output: which output is compared.
+    score: (reference, output) without N → the number.
+    """
+
+    def __init__(self, measure: str, output: str, score: Callable[[Tensor, Tensor], float]) -> None:
+        super().__init__()
+        self._measure, self._output, self._score = measure, output, score
+        self._sum = 0.0
+
+    def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
+        score = self._score(*pair(reference, output, self._output))
+        self._sum += score
+        return {self._measure: score}
+
+    def _pooled(self) -> dict[str, float]:
+        return {self._measure: self._sum / self.frames}
+
+
+class Together(Agreement):
+    """Several agreements side by side, e.g. of the landmarks and of the mask."""
+
+    def __init__(self, *parts: Agreement) -> None:
+        super().__init__()
+        self._parts = parts
+
+    def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
+        return {k: v for part in self._parts for k, v in part.update(reference, output).items()}
+
+    def _pooled(self) -> dict[str, float]:
+        return {k: v for part in self._parts for k, v in part.result().items()}
+
+
+@singledispatch
+def agreement_for(task: Task) -> Agreement:
+    """A fresh `Agreement` of a task for one stream. Raises `DataError` for a task of an unknown kind."""
+    raise DataError(f"nothing measures the agreement of a {type(task).__name__}")
+
+
+@agreement_for.register
+def _(task: Classification) -> Agreement:
+    return Mean(TOP1.name, task.primary, same_class)
+
+
+@agreement_for.register
+def _(task: Segmentation) -> Agreement:
+    return MaskAgreement(task.primary, task.channels, task.threshold)
+
+
+@agreement_for.register
+def _(task: BodyLandmarks) -> Agreement:
+    points = distance_agreement(task.primary, task.values)
+    return Together(points, MaskAgreement(task.mask, 1, task.mask_threshold)) if task.mask else points
+
+
+@agreement_for.register
+def _(task: Keypoints) -> Agreement:
+    return PeakAgreement(task.primary, task.threshold)
+
+
+@agreement_for.register
+def _(task: Landmarks) -> Agreement:
+    return distance_agreement(task.primary, task.values)
+
+
+@agreement_for.register
+def _(task: SuperResolution) -> Agreement:
+    return PictureAgreement(task.primary, task.preprocessing)
+
+
+def pair(reference: dict[str, Tensor], output: dict[str, Tensor], name: str) -> tuple[Tensor, Tensor]:
+    """One output of both networks, float32 without the dimension N; errors as in `Agreement.update`."""
+    a, b = (single(outputs, name)[0].detach().to("cpu", torch.float32) for outputs in (reference, output))
+    if a.shape != b.shape:
+        sizes = " and ".join("×".join(map(str, t.shape)) for t in (a, b))
+        raise DataError(
+            f"output {name!r} differs in shape from its reference ({sizes}); compare equal networks"
+        )
+    return a, b
+
+
+def same_class(reference: Tensor, output: Tensor) -> float:
+    """1.0 where the largest score of both is at the same place, else 0.0; 0.0 where either is not finite."""
+    finite = bool(torch.isfinite(reference).all() and torch.isfinite(output).all())
+    return float(finite and int(reference.flatten().argmax()) == int(output.flatten().argmax()))
+
+
+class MaskAgreement(Agreement):
+    """`mask_iou`: intersection over union of two masks or class maps, pooled in one confusion matrix.
+
+    One channel: IoU of the foreground. Several: the mean of the classes' IoU, over classes present in either.
+    None where both are empty. A pixel that is not finite in either counts as wrong: a broken output has 0.0.
+    """
+
+    def __init__(self, output: str, channels: int, threshold: float) -> None:
+        super().__init__()
+        self._output, self._threshold = output, threshold
+        self._foreground = channels == 1
+        self._counts = torch.zeros((max(2, channels),) * 2, dtype=torch.int64, device="cpu")
+
+    def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
+        a, b = pair(reference, output, self._output)
+        expected, got = labels(a, self._threshold), labels(b, self._threshold)
+        broken = ~(torch.isfinite(a) & torch.isfinite(b)).all(0)
+        got = torch.where(broken, (expected + 1) % len(self._counts), got)
+        counts = confusion(expected, got, len(self._counts))
+        self._counts += counts
+        return self._measure(counts)
+
+    def _pooled(self) -> dict[str, float]:
+        return self._measure(self._counts)
+
+    def _measure(self, counts: Tensor) -> dict[str, float]:
+        iou = mean_iou(counts, self._foreground)
+        return {} if iou is None else {MASK_IOU.name: iou}
+
+
+def labels(maps: Tensor, threshold: float) -> Tensor:
+    """The class of every pixel, int64 H×W, of maps C×H×W: above `threshold` for C = 1, else the largest."""
+    return (maps[0] > threshold).long() if len(maps) == 1 else torch.nan_to_num(maps).argmax(0)
+
+
+def confusion(expected: Tensor, got: Tensor, classes: int) -> Tensor:
+    """How often each class (row) was taken for each (column): int64 classes×classes of two label maps."""
+    return torch.bincount(expected.flatten() * classes + got.flatten(), minlength=classes**2).view(
+        classes, classes
+    )
+
+
+def mean_iou(counts: Tensor, foreground: bool = False) -> float | None:
+    """The mean IoU, diagonal/(row + column − diagonal), of the classes present; None where none is.
+
+    foreground: only class 1 counts, the mask of a two-class confusion matrix.
+    """
+    both = counts.diagonal().double()
+    either = counts.sum(0) + counts.sum(1) - both
+    if foreground:
+        both, either = both[1:], either[1:]
+    present = either > 0
+    return float((both[present] / either[present]).mean()) if bool(present.any()) else None
+
+
+class PeakAgreement(Agreement):
+    """`keypoint_f1`: 2·matched/(peaks of the reference + peaks of the output), pooled over the stream.
+
+    Peaks of the same keypoint match at most one cell apart, see `matches`. A frame without peaks in both has
+    none; one that is not finite in either has 0.0 and counts as one missed peak where there is none to miss.
+    """
+
+    def __init__(self, output: str, threshold: float) -> None:
+        super().__init__()
+        self._output, self._threshold = output, threshold
+        self._matched = self._peaks = 0
+
+    def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
+        a, b = pair(reference, output, self._output)
+        expected, got = (peaks(heatmap.numpy(), self._threshold) for heatmap in (a, b))
+        count, matched = int(expected.sum() + got.sum()), 0
+        if bool(torch.isfinite(a).all() and torch.isfinite(b).all()):
+            matched = matches(expected, got)
+        else:
+            count = max(1, count)
+        self._matched, self._peaks = self._matched + matched, self._peaks + count
+        return _f1(matched, count)
+
+    def _pooled(self) -> dict[str, float]:
+        return _f1(self._matched, self._peaks)
+
+
+def _f1(matched: int, count: int) -> dict[str, float]:
+    """2·matched/count, where count is the number of peaks on both sides; nothing where there are none."""
+    return {KEYPOINT_F1.name: 2 * matched / count} if count else {}
+
+
+def matches(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> int:
+    """How many peaks of two maps (bool K×h×w) pair up one to one, same channel, at most one cell apart.
+
+    Nearest first: the same cell, then side by side, then diagonal. Swapping the maps gives the same number.
+    """
+    same = a & b
+    matched = int(same.sum())
+    a, b = a & ~same, b & ~same
+    height, width = a.shape[1:]
+    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        # The cells p and p + (dy, dx), one of which has a peak of a and the other one of b.
+        low = (slice(None), slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
+        high = (slice(None), slice(dy, height), slice(max(0, dx), width + min(0, dx)))
+        meet = (a[low] & b[high]) | (b[low] & a[high])
+        used: set[tuple[int, int, int]] = set()
+        for k, row, column in np.argwhere(meet).tolist():
+            first = (k, row, column + max(0, -dx))
+            second = (k, row + dy, first[2] + dx)
+            if first not in used and second not in used:
+                used |= {first, second}
+        matched += len(used) // 2
+        if used:
+            cells = tuple(np.array(sorted(used)).T)
+            a[cells] = b[cells] = False
+    return matched
+
+
+def distance_agreement(output: str, values: int) -> Agreement:
+    """`landmark_distance`: the mean over the frames of `landmark_distance`; values: numbers a point."""
+    return Mean(LANDMARK_DISTANCE.name, output, partial(landmark_distance, values=values))
+
+
+def landmark_distance(reference: Tensor, output: Tensor, values: int) -> float:
+    """The mean distance of corresponding points in the image plane, in percent of the body's or face's size.
+
+    That size is the diagonal of the bounding box of all reference points. At most `DISTANCE_CAP`, which is
+    also the distance where either is not finite, and where the reference's points coincide but the output's
+    are elsewhere.
+    """
+    a, b = (numbers.reshape(-1, values)[:, :2].double() for numbers in (reference, output))
+    distance = float(torch.linalg.vector_norm(a - b, dim=1).mean())
+    diagonal = float(torch.linalg.vector_norm(a.amax(0) - a.amin(0)))
+    if distance == 0:
+        return 0.0
+    percent = 100 * distance / diagonal if diagonal > 0 else DISTANCE_CAP
+    return min(percent, DISTANCE_CAP) if math.isfinite(percent) else DISTANCE_CAP
+
+
+class PictureAgreement(Agreement):
+    """`psnr` in dB over all channels clipped to 0..1; the stream's is of its mean squared error.
+
+    The whole output counts, what belongs to padding too. At most `PSNR_CAP`. A picture that is not finite
+    counts with the largest error, 1, which is 0 dB.
+    """
+
+    def __init__(self, output: str, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self._output, self._preprocessing = output, preprocessing
+        self._error = 0.0
+
+    def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
+        a, b = pair(reference, output, self._output)
+        finite = bool(torch.isfinite(a).all() and torch.isfinite(b).all())
+        error = squared_error(*(colors(t, self._preprocessing) for t in (a, b))) if finite else 1.0
+        self._error += error
+        return {PSNR.name: psnr(error)}
+
+    def _pooled(self) -> dict[str, float]:
+        return {PSNR.name: psnr(self._error / self.frames)}
+
+
+def colors(picture: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """A picture C×H×W in the units of the input as colours or luma in 0..1, not rounded."""
+    mean, std = (
+        torch.tensor(v, dtype=torch.float32, device="cpu").view(-1, 1, 1)
+        for v in (preprocessing.mean, preprocessing.std)
+    )
+    return ((picture * std + mean) / (255 * preprocessing.scale)).clamp(0, 1)
+
+
+def squared_error(a: Tensor, b: Tensor) -> float:
+    """The mean squared error of two pictures of one shape."""
+    return float((a.double() - b.double()).square().mean())
+
+
+def psnr(error: float) -> float:
+    """10·log₁₀(1/error) in dB for a mean squared error of values in 0..1, at most `PSNR_CAP`."""
+    return min(PSNR_CAP, -10 * math.log10(error)) if error > 0 else PSNR_CAP
