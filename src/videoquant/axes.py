@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from operator import index
-from typing import Any
+from typing import Any, Literal
 
 from videoquant.errors import SchemeError
+
+# Of a layer's weights: a scale for each output channel or one for all, or for each a scale and a zero point.
+Granularity = Literal["per-channel", "per-tensor", "asymmetric"]
 
 FLOAT = 32  # the bit-width that means "left in floating point"
 

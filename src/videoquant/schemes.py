@@ -15,12 +15,12 @@ from videoquant.axes import (
     Bits,
     DenseSparse,
     Frame,
+    Granularity,
     Residual,
     Uniform,
     set_whole,
 )
 from videoquant.errors import SchemeError
-from videoquant.quantizers.weights import Granularity
 from videoquant.ranges.estimators import ESTIMATORS, MSE, Estimator, Threshold
 from videoquant.ranges.sources import RANGES, RangeAxis, Static
 from videoquant.typed_json import fields_of, member, read

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from videoquant.axes import Granularity
 from videoquant.network.graph import Node
 from videoquant.quantizers.straight_through import straight_through
 from videoquant.ranges.estimators import Estimator
 from videoquant.ranges.grid import SMALLEST_SCALE, span
 
-Granularity = Literal["per-channel", "per-tensor", "asymmetric"]
 COARSE = 16  # candidate clips of the search per channel, evenly spaced from 1/16 of the extreme to all of it
 FINE = 9  # candidates around the best of them
 

@@ -12,17 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.io import loadmat, whosmat
-from scipy.io.matlab import MatReadError
 
 from videoquant.data.images import UNREADABLE, image_files
 from videoquant.data.targets import LabelMap
-from videoquant.errors import DataError
+from videoquant.errors import DataError, needs_extra
 from videoquant.files import check_file, reason
 
-# What scipy raises for a file that is damaged, no MATLAB file, or one of version 7.3, which is HDF5.
+# What scipy raises, beside its own, for a file that is damaged, no MATLAB file, or of version 7.3 (HDF5).
 _UNREADABLE_MAT = (
-    MatReadError, OSError, ValueError, TypeError, KeyError, IndexError, NotImplementedError, zlib.error,
+    OSError, ValueError, TypeError, KeyError, IndexError, NotImplementedError, zlib.error,
     struct.error, OverflowError, MemoryError, EOFError,
 )  # fmt: skip
 
@@ -135,10 +133,13 @@ def image_size(file: Path) -> tuple[int, int]:
 def read_mat(file: Path, key: str) -> NDArray[Any]:
     """The variable `key` of a MATLAB file. Raises `DataError` where the file is unusable or lacks it."""
     check_file(file, DataError)
+    with needs_extra(str(file)):
+        from scipy.io import loadmat, whosmat
+        from scipy.io.matlab import MatReadError
     try:
         variables = loadmat(file, variable_names=[key], squeeze_me=True)
         held = [] if key in variables else [name for name, _, _ in whosmat(file)]
-    except _UNREADABLE_MAT as error:
+    except (MatReadError, *_UNREADABLE_MAT) as error:
         raise DataError(f"{file}: cannot be read as a MATLAB file: {reason(error)}") from error
     if key not in variables:
         raise DataError(f"{file}: lacks the variable {key}; it holds {', '.join(held) or 'nothing'}")
