@@ -28,7 +28,8 @@ from videoquant.cli.compare_plan import (
     plan_frames,
 )
 from videoquant.cli.console import console, note, progress_bar, say
-from videoquant.cli.engines import SIMULATE, ThreadsOption, comparable_stream, one_thread_of_pytorch
+from videoquant.cli.engines import comparable_stream, one_thread_of_pytorch
+from videoquant.cli.modes import SIMULATE, ThreadsOption
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     DatasetOption,

@@ -4,35 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
 
 import torch
-import typer
 
 from videoquant.calibration.sampling import calibration_spans, whole
 from videoquant.cli.console import note, progress_bar
+from videoquant.cli.modes import BUDGET, SIMULATE, default_mode
 from videoquant.comparison import AnyStream
 from videoquant.data.video import Clip
 from videoquant.engine import IntegerNetwork, Plan, calibrate_thresholds, lower
 from videoquant.errors import NetworkError, SchemeError
-from videoquant.runtime.session import MODES, check_mode, frame_only
+from videoquant.runtime.session import check_mode, frame_only
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import Task
 
-SIMULATE = "simulate"
-ENGINES = (SIMULATE, *MODES)
-BUDGET = 0.02  # where the user names none
 RUN, RUNS = 10, 3  # frames that thresholds are found on, in about a minute
-
-ThreadsOption = Annotated[
-    int, typer.Option("--threads", metavar="N", min=1, max=1024, help="Threads of the integer engine.")
-]
-
-
-def check_engine(name: str | None) -> None:
-    """Raise `SchemeError` for an --engine that there is not."""
-    if name is not None and name not in ENGINES:
-        raise SchemeError(f"--engine {name}: it must be {', '.join(ENGINES[:-1])} or {ENGINES[-1]}")
 
 
 def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str, IntegerNetwork | None]:
@@ -51,7 +37,7 @@ def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str,
             note(f"simulated, since {error}")
             return SIMULATE, None
         raise type(error)(f"{error}; --engine {SIMULATE} runs it") from None
-    mode = wanted or ("frame" if frame_only(plan.scheme) else "exact")
+    mode = wanted or default_mode(plan.scheme)
     check_mode(plan, mode)
     return mode, plan
 
@@ -76,7 +62,7 @@ def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) ->
 def find_thresholds(plan: Plan, clip: Clip, budget: float | None, task: Task, threads: int) -> dict[str, int]:
     """The thresholds of mode bounded, found on a few runs of frames all over a clip."""
     frames = clip.runs(calibration_spans(whole(clip, RUN * RUNS), RUN, RUNS))
-    with progress_bar("finding thresholds", None) as advance:
+    with one_thread_of_pytorch(True), progress_bar("finding thresholds", None) as advance:
         return calibrate_thresholds(
             plan, frames, BUDGET if budget is None else budget, task, advance, threads
         )
@@ -86,8 +72,8 @@ def find_thresholds(plan: Plan, clip: Clip, budget: float | None, task: Task, th
 def one_thread_of_pytorch(wanted: bool) -> Iterator[None]:
     """While an engine runs, PyTorch has one thread.
 
-    It still prepares frames and runs what could not be lowered. With more threads, those would wait busily
-    for its next operator on the cores that the engine's threads need by then.
+    It still measures what outputs lose. With more threads, those would wait busily for its next operator on
+    the cores that the engine's threads need by then.
     """
     before = torch.get_num_threads()
     if wanted:

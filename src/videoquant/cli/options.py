@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 
@@ -16,7 +16,7 @@ from videoquant.data import catalog
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, frames
 from videoquant.errors import DataError, NetworkError
-from videoquant.network.graph import Network
+from videoquant.network.preprocessing import Preprocessing
 from videoquant.tasks import Measure
 
 VideoOption = Annotated[
@@ -102,7 +102,18 @@ def are_stills(clip: Clip, images: Path | None) -> bool:
     return images is not None or (isinstance(clip, LabelledClip) and not clip.dataset.is_video)
 
 
-def channels_match(network: Network) -> None:
+class TakesFrames(Protocol):
+    """A network, or a plan: what has an input that frames become."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def input_shape(self) -> tuple[int, ...]: ...
+    @property
+    def preprocessing(self) -> Preprocessing: ...
+
+
+def channels_match(network: TakesFrames) -> None:
     """Raise `NetworkError` unless the network takes the channels that frames have: three, or luma alone."""
     color, channels = network.preprocessing.color, network.input_shape[1]
     if channels != network.preprocessing.channels:

@@ -1,27 +1,26 @@
-"""`videoquant run`: a stored network over a stream, its answers drawn into a video."""
+"""`videoquant run`: a stored network over a stream, its answers drawn into a video.
+
+A plan runs with what `pip install videoquant` brings; anything else needs PyTorch to be read.
+"""
 
 from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from safetensors import SafetensorError, safe_open
 
 from videoquant.cli.console import progress_bar, say
-from videoquant.cli.engines import (
-    BUDGET,
-    ENGINES,
-    SIMULATE,
-    ThreadsOption,
-    check_engine,
-    choose_engine,
-    find_thresholds,
-    one_thread_of_pytorch,
-)
+from videoquant.cli.modes import BUDGET, ENGINES, SIMULATE, ThreadsOption, check_engine, default_mode
 from videoquant.cli.options import (
     DatasetOption,
+    TakesFrames,
     VideoOption,
     channels_match,
     open_clip,
@@ -29,11 +28,15 @@ from videoquant.cli.options import (
 )
 from videoquant.cli.targets import check_targets
 from videoquant.data.writer import VideoWriter
-from videoquant.engine import Stream
-from videoquant.errors import DataError, NetworkError, SchemeError, VideoQuantError
+from videoquant.errors import DataError, NetworkError, SchemeError, VideoQuantError, needs_extra
+from videoquant.files import check_file
 from videoquant.interrupt import deferred_interrupt
-from videoquant.storage import load_quantized
-from videoquant.tasks import task_for
+from videoquant.runtime.integer_network import IntegerNetwork, load_plan
+from videoquant.runtime.plan_file import FORMAT
+from videoquant.runtime.session import check_mode
+from videoquant.runtime.stream import Stream
+from videoquant.schemes import Scheme
+from videoquant.tasks import Task, task_for
 from videoquant.tasks.drawing import fitted, tint_changed
 
 
@@ -81,60 +84,114 @@ def command(
         {"FILE": file, "--video": video, "--dataset": dataset, "--calibrate-on": calibrate_on},
         {"--output": output},
     )
-    quantized = load_quantized(file)
-    task = task_for(quantized.network)
-    if task is None:
-        raise NetworkError(
-            f"{file}: its task is unknown or does not fit its outputs, so nothing can be drawn; "
-            "quantize it again with --task"
-        )
-    channels_match(quantized.network)
+    opened = _open(file)
+    channels_match(opened.network)
     clip = open_source(video, None, dataset)
     film = VideoWriter(output, clip.rate)  # here already, as it checks the suffix and the rate
-    mode, plan = choose_engine(quantized, engine)
+    mode, plan = opened.choose(engine)
     if paint and plan is None:
         raise SchemeError("--paint shows where an engine computed; simulation computes everything")
     total = count if clip.is_live else min(len(clip), count or len(clip))
     done, seconds, work = 0, 0.0, 0.0
     first: tuple[int, int] | None = None
     failure: VideoQuantError | None = None
-    with one_thread_of_pytorch(plan is not None):
-        thresholds = None
-        if plan is not None and mode == "bounded":
-            seen = open_clip(calibrate_on) if calibrate_on else clip
-            thresholds = find_thresholds(plan, seen, budget, task, threads)
-        stream = quantized.stream() if plan is None else plan.stream(mode, threads, thresholds, refresh)
-        with (
-            deferred_interrupt() as interrupted,
-            film as writer,
-            progress_bar("running", total) as advance,
-        ):
-            try:
-                for frame in itertools.islice(clip, count):
-                    start = time.perf_counter()
-                    outputs = stream.run(frame)
-                    seconds += time.perf_counter() - start
-                    picture = task.draw(frame.pixels, outputs)
-                    if isinstance(stream, Stream):
-                        work += stream.work_share
-                        if paint:
-                            size = (frame.pixels.shape[0], frame.pixels.shape[1])
-                            picture = tint_changed(picture, stream.changed, size, stream.plan.preprocessing)
-                    # A film has one size: that of the first frame, also where the clip's changes.
-                    first = first or (picture.shape[0], picture.shape[1])
-                    writer.write(fitted(picture, first), frame.time)
-                    done += 1
-                    advance()
-                    if interrupted():
-                        break
-            except (DataError, NetworkError) as error:
-                if not done:
-                    raise
-                failure = error
+    thresholds = None
+    if plan is not None and mode == "bounded":
+        with needs_extra("--engine bounded"):
+            from videoquant.cli.engines import find_thresholds
+        seen = open_clip(calibrate_on) if calibrate_on else clip
+        thresholds = find_thresholds(plan, seen, budget, opened.task, threads)
+    stream = opened.simulated() if plan is None else plan.stream(mode, threads, thresholds, refresh)
+    with (
+        deferred_interrupt() as interrupted,
+        film as writer,
+        progress_bar("running", total) as advance,
+    ):
+        try:
+            for frame in itertools.islice(clip, count):
+                start = time.perf_counter()
+                outputs = stream.run(frame)
+                seconds += time.perf_counter() - start
+                picture = opened.task.draw(frame.pixels, outputs)
+                if isinstance(stream, Stream):
+                    work += stream.work_share
+                    if paint:
+                        size = (frame.pixels.shape[0], frame.pixels.shape[1])
+                        picture = tint_changed(picture, stream.changed, size, stream.plan.preprocessing)
+                # A film has one size: that of the first frame, also where the clip's changes.
+                first = first or (picture.shape[0], picture.shape[1])
+                writer.write(fitted(picture, first), frame.time)
+                done += 1
+                advance()
+                if interrupted():
+                    break
+        except (DataError, NetworkError) as error:
+            if not done:
+                raise
+            failure = error
     rate = f"{done / seconds:.1f} frames per second" if seconds else "no frames"
     how = f"{rate} in simulation" if mode == SIMULATE else f"{rate} by engine {mode}"
     if done and mode != SIMULATE:
         how += f", {work / done:.0%} of the work of full frames"
-    say(f"{output}: {done} frames, {quantized.scheme}, {how}")
+    say(f"{output}: {done} frames, {opened.scheme}, {how}")
     if failure:
         raise DataError(f"{failure}; the {done} frames before it are in {output}")
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """What FILE holds.
+
+    choose: --engine → the mode, and the plan that runs in it; None where that simulates.
+    simulated: opens the stream that does so.
+    """
+
+    network: TakesFrames
+    scheme: Scheme
+    task: Task
+    choose: Callable[[str | None], tuple[str, IntegerNetwork | None]]
+    simulated: Callable[[], Any]
+
+
+def _open(file: Path) -> _Opened:
+    """Raises `NetworkError` where it cannot be read, or nobody knows what its outputs mean."""
+    check_file(file, NetworkError)
+    if _is_plan(file):
+        plan = load_plan(file)
+        return _Opened(
+            plan, plan.scheme, _known(file, plan.task), partial(_mode_of_a_plan, file, plan), lambda: None
+        )
+    with needs_extra(f"{file}: running what is no plan"):
+        from videoquant.cli.engines import choose_engine
+        from videoquant.storage import load_quantized
+    quantized = load_quantized(file)
+    network = quantized.network
+    task = _known(file, task_for(network))
+    return _Opened(network, quantized.scheme, task, partial(choose_engine, quantized), quantized.stream)
+
+
+def _known(file: Path, task: Task | None) -> Task:
+    if task is None:
+        raise NetworkError(
+            f"{file}: its task is unknown or does not fit its outputs, so nothing can be drawn; "
+            "quantize it again with --task"
+        )
+    return task
+
+
+def _mode_of_a_plan(
+    file: Path, plan: IntegerNetwork, wanted: str | None
+) -> tuple[str, IntegerNetwork | None]:
+    if wanted == SIMULATE:
+        raise SchemeError(f"--engine {SIMULATE}: {file} is a plan, which runs in integers only")
+    mode = wanted or default_mode(plan.scheme)
+    check_mode(plan, mode)
+    return mode, plan
+
+
+def _is_plan(file: Path) -> bool:
+    try:
+        with safe_open(file, "np") as opened:
+            return (opened.metadata() or {}).get("format") == FORMAT
+    except (SafetensorError, OSError):
+        return False

@@ -7,17 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
+from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
-
-import onnx
-from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from videoquant.data import catalog, images
 from videoquant.errors import OutputError
 from videoquant.files import check_folder, check_writable
-from videoquant.models import names, weights
-from videoquant.models.loading import SHIPPED
 
 _DATA_SUFFIXES = (*images.SUFFIXES, ".mat", ".txt", ".pts")  # of files in folders of frames and data sets
 
@@ -96,17 +92,32 @@ def _inputs(value: Read, target: Path) -> Iterator[_Input]:
     name, _, place = text.partition(":")
     if name in catalog.DATASETS and place:
         yield from (_Input(Path(path), True) for path in (place, place.rpartition("#")[0]) if path)
+    if find_spec("torch") is not None:
+        yield from map(_Input, _network_files(text, target))
+
+
+def _network_files(text: str, target: Path) -> Iterator[Path]:
+    """The files behind a network's name, or beside its ONNX file. Nothing else needs PyTorch here."""
+    is_onnx = text.lower().endswith(".onnx")
+    if _exists(Path(text)) and not is_onnx:
+        return
+    from videoquant.models import names, weights
+    from videoquant.models.loading import SHIPPED
+
     if text in SHIPPED:
         with resources.as_file(resources.files("videoquant") / "assets" / SHIPPED[text]) as path:
-            yield _Input(path)
+            yield path
     elif text in names():
-        yield from map(_Input, weights.FOLDER.glob(f"{text}_*"))
-    elif text.lower().endswith(".onnx") and _exists(target):  # only what is there can be written over
-        yield from map(_Input, _external_data(Path(text)))
+        yield from weights.FOLDER.glob(f"{text}_*")
+    elif is_onnx and _exists(target):  # only what is there can be written over
+        yield from _external_data(Path(text))
 
 
 def _external_data(file: Path) -> list[Path]:
     """The files beside an ONNX file that hold weights of it."""
+    import onnx
+    from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+
     try:
         model = onnx.load(file, load_external_data=False)
     except Exception:  # what is wrong with it, its reader will say

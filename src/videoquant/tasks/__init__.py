@@ -7,15 +7,15 @@ from videoquant.tasks.pose import Keypoints
 from videoquant.tasks.segmentation import Segmentation
 from videoquant.tasks.super_resolution import SuperResolution
 
-__all__ = ["Measure", "Task", "primary_output", "task_for"]
+__all__ = ["TASKS", "Measure", "Task", "primary_output", "task_for"]
 
-# In the order they are tried: a pose network with landmarks gives a heatmap as well.
-_TASKS = (Classification, Segmentation, BodyLandmarks, Keypoints, Landmarks, SuperResolution)
+# Every kind, in the order they are tried: a pose network with landmarks gives a heatmap as well.
+TASKS = (Classification, Segmentation, BodyLandmarks, Keypoints, Landmarks, SuperResolution)
 
 
 def task_for(network: Graph) -> Task | None:
     """The task that the network's preprocessing names and its outputs fit; None where there is none."""
-    for kind in _TASKS:
+    for kind in TASKS:
         task = kind.of(network) if kind.name == network.preprocessing.task else None
         if task is not None:
             return task
