@@ -1,6 +1,6 @@
-"""What a camera does, in a Python without PyTorch: `python camera.py FOLDER` for tests/test_runtime_install.py.
+"""What a camera does, without PyTorch: `python camera.py FOLDER`, for tests/test_runtime_install.py.
 
-Runs every plan of the folder over its clip, and compares outputs and drawings with what the full install gave.
+Runs every plan of the folder over its clip; outputs and drawings must be those of the full install.
 """
 
 import sys

@@ -54,6 +54,7 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
     from videoquant.runtime.integer_network import IntegerNetwork as IntegerNetwork
     from videoquant.runtime.integer_network import load_plan as load_plan
     from videoquant.runtime.plan import Plan as Plan
+    from videoquant.runtime.stream import open_stream as open_stream
     from videoquant.schemes import Scheme as Scheme
     from videoquant.simulate.quantized import QuantizedNetwork as QuantizedNetwork
     from videoquant.simulate.stream import Stream as Stream
@@ -84,6 +85,7 @@ _HOMES = {
         "videoquant.runtime.integer_network": ("IntegerNetwork", "load_plan"),
         "videoquant.runtime.plan": ("Plan",),
         "videoquant.ranges.sources": ("Dynamic", "Predicted", "Static"),
+        "videoquant.runtime.stream": ("open_stream",),
         "videoquant.schemes": ("Scheme",),
         "videoquant.simulate.quantized": ("QuantizedNetwork",),
         "videoquant.simulate.stream": ("Stream",),

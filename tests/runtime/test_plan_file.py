@@ -29,6 +29,7 @@ def test_loaded_equals_unsaved(network, text, tmp_path):
     plan.save(tmp_path / "net.plan")
     loaded = load_plan(tmp_path / "net.plan")
     assert loaded.scheme == plan.scheme and loaded.preprocessing == plan.preprocessing
+    assert loaded.task == plan.task
     for a, b in zip(outputs(plan, frames[:3]), outputs(loaded, frames[:3]), strict=True):
         assert all(torch.equal(a[name], b[name]) for name in a)
 

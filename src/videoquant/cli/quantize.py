@@ -21,10 +21,11 @@ from videoquant.cli.options import (
     preprocessing_options,
 )
 from videoquant.cli.targets import check_targets, common_reads
-from videoquant.engine import Plan, lower
+from videoquant.engine import lower
 from videoquant.errors import NetworkError, SchemeError
 from videoquant.files import check_writable
 from videoquant.network.graph import Network
+from videoquant.runtime.integer_network import IntegerNetwork
 from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.storage import save
@@ -77,7 +78,7 @@ def command(
     say(f"{output}: {wanted}, {megabytes:.2f} MB (fp32 {floating:.2f} MB)")
 
 
-def lowered(quantized: QuantizedNetwork) -> Plan:
+def lowered(quantized: QuantizedNetwork) -> IntegerNetwork:
     """The plan of a network. Raises `NetworkError` or `SchemeError` where there is none."""
     try:
         return lower(quantized)

@@ -28,7 +28,7 @@ from videoquant.cli.options import (
 )
 from videoquant.cli.targets import check_targets
 from videoquant.data.writer import VideoWriter
-from videoquant.errors import DataError, NetworkError, SchemeError, VideoQuantError, needs_extra
+from videoquant.errors import DataError, NetworkError, SchemeError, VideoQuantError, needs_extra, refused_as
 from videoquant.files import check_file
 from videoquant.interrupt import deferred_interrupt
 from videoquant.runtime.integer_network import IntegerNetwork, load_plan
@@ -112,7 +112,8 @@ def command(
                 start = time.perf_counter()
                 outputs = stream.run(frame)
                 seconds += time.perf_counter() - start
-                picture = opened.task.draw(frame.pixels, outputs)
+                with refused_as(NetworkError, f"{file}: its outputs cannot be drawn"):
+                    picture = opened.task.draw(frame.pixels, outputs)
                 if isinstance(stream, Stream):
                     work += stream.work_share
                     if paint:

@@ -12,6 +12,7 @@ from videoquant.runtime.integer_network import IntegerNetwork
 from videoquant.runtime.program import Program, ProgramOutput
 from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.tasks import task_for
 
 
 def lower(quantized: QuantizedNetwork) -> IntegerNetwork:
@@ -48,6 +49,7 @@ def lower(quantized: QuantizedNetwork) -> IntegerNetwork:
         given,
         tuple(body.postprocess),
         network.outputs,
+        task_for(network),
     )
     _ = (
         plan.native

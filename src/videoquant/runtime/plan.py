@@ -14,6 +14,7 @@ from videoquant.network.preprocessing import Preprocessing
 from videoquant.runtime.plan_spec import VERSION, plain
 from videoquant.runtime.program import CodeGrid, PostprocessNode, Program, ProgramOutput, Slot
 from videoquant.schemes import Scheme
+from videoquant.tasks.base import Task
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,6 +28,7 @@ class Plan:
     given: the values that the programs give, by name.
     postprocess: the nodes that run on those values, in order.
     outputs: the network's outputs: name → value, of `given` or of `postprocess`.
+    task: what the outputs mean; None where that is unknown, as in files of version 1.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Plan:
     given: Mapping[str, ProgramOutput]
     postprocess: tuple[PostprocessNode, ...]
     outputs: Mapping[str, str]
+    task: Task | None = None
 
     def __repr__(self) -> str:
         count = sum(len(program.ops) for program in self.programs.values())

@@ -17,6 +17,7 @@ from videoquant.runtime.plan_spec import VERSION, plain, read_program
 from videoquant.runtime.plan_version_1 import from_version_1
 from videoquant.runtime.program import CodeGrid, PostprocessNode, ProgramOutput, Slot
 from videoquant.schemes import Scheme
+from videoquant.tasks.stored import task_from_json, task_to_json
 from videoquant.tensor_file import has_format, read_file, write_arrays
 from videoquant.typed_json import member, read
 
@@ -46,6 +47,7 @@ def save_plan(plan: Plan, path: str | Path) -> None:
     header = {
         "version": VERSION,
         "scheme": plan.scheme.to_dict(),
+        "task": task_to_json(plan.task),
         **{field: _without_arrays(plain(getattr(plan, field)), tensors) for field in fields},
     }
     arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
@@ -86,11 +88,13 @@ def _build(header: dict[str, Any], kind: type[PlanType]) -> PlanType:
         for name, annotation in FIELDS.items()
     }
     programs = member(header, "programs", "it", NetworkError)
+    size, outputs = fields["input_shape"][2:], tuple(fields["outputs"])
     return kind(
         **fields,
         scheme=Scheme.from_dict(member(header, "scheme", "it", NetworkError)),
         programs={name: read_program(program, name) for name, program in programs.items()},
         postprocess=tuple(map(_read_node, member(header, "postprocess", "it", NetworkError))),
+        task=task_from_json(header.get("task"), size, fields["preprocessing"], outputs),
     )
 
 
