@@ -1,8 +1,10 @@
 """The install without PyTorch runs the plans that the full one made, to the same bits.
 
-`make test` makes that environment, .venv-runtime; without it these tests are skipped.
+`make test` makes that environment, .venv-runtime; without it these tests are skipped. VIDEOQUANT_CAMERA names the
+Python of another one.
 """
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from videoquant.data.writer import VideoWriter
 from videoquant.engine import lower
 
 ROOT = Path(__file__).parents[1]
-CAMERA = ROOT / ".venv-runtime" / "bin" / "python"
+CAMERA = Path(os.environ.get("VIDEOQUANT_CAMERA", ROOT / ".venv-runtime" / "bin" / "python"))
 SCHEMES = {
     "w8a8": "exact",
     "w8a8 dynamic": "frame",
