@@ -2,17 +2,17 @@
 
     python benchmarks/runtime_install.py ENVIRONMENT NET.plan CLIP [--mode exact] [--frames 60]
 
-ENVIRONMENT: a virtual environment with `pip install videoquant` in it, such as the .venv-runtime of `make test`.
-Every figure is of processes of their own: times are the best of ten, memory is the peak that the system saw.
+ENVIRONMENT: one with `pip install videoquant` in it, such as the .venv-runtime of `make test`. Every figure
+is of processes of their own: times are the best of ten, memory is the peak that the system saw.
 """
 
 import argparse
 import subprocess
 from pathlib import Path
 
-IMPORT = "import time; t = time.perf_counter(); import videoquant; print(time.perf_counter() - t)"
-PLAN = "import time; t = time.perf_counter(); import videoquant; videoquant.load_plan; print(time.perf_counter() - t)"
-NOTHING = "pass"
+TIMED = "import time; t = time.perf_counter(); {}; print(time.perf_counter() - t)"
+IMPORT = TIMED.format("import videoquant")
+PLAN = TIMED.format("import videoquant; videoquant.load_plan")
 STREAM = """
 import itertools, sys
 import videoquant as vq
@@ -51,10 +51,9 @@ def main() -> None:
     print(f"import videoquant: {min(run(IMPORT) for _ in range(TIMES)):.3f} s")
     print(f"and load_plan, with NumPy and PyAV: {min(run(PLAN) for _ in range(TIMES)):.3f} s")
     arguments = (options.plan, options.clip, options.mode, options.frames)
-    print(f"peak memory of Python alone: {run(NOTHING + PEAK):.0f} MiB")
-    print(
-        f"peak memory of {options.mode} over {options.frames} frames: {run(STREAM + PEAK, *arguments):.0f} MiB"
-    )
+    print(f"peak memory of Python alone: {run(PEAK):.0f} MiB")
+    peak = run(STREAM + PEAK, *arguments)
+    print(f"peak memory of {options.mode} over {options.frames} frames: {peak:.0f} MiB")
 
 
 def size_of(path: Path) -> float:
