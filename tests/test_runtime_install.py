@@ -1,7 +1,7 @@
 """The install without PyTorch runs the plans that the full one made, to the same bits.
 
-`make test` makes that environment, .venv-runtime; without it these tests are skipped. VIDEOQUANT_CAMERA names the
-Python of another one.
+`make test` makes that environment, .venv-runtime; without it these tests are skipped.
+VIDEOQUANT_CAMERA names the Python of another one.
 """
 
 import os
