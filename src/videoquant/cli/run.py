@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from safetensors import SafetensorError, safe_open
 
 from videoquant.cli.console import progress_bar, say
 from videoquant.cli.modes import BUDGET, ENGINES, SIMULATE, ThreadsOption, check_engine, default_mode
@@ -32,7 +31,7 @@ from videoquant.errors import DataError, NetworkError, SchemeError, VideoQuantEr
 from videoquant.files import check_file
 from videoquant.interrupt import deferred_interrupt
 from videoquant.runtime.integer_network import IntegerNetwork, load_plan
-from videoquant.runtime.plan_file import FORMAT
+from videoquant.runtime.plan_file import is_plan_file
 from videoquant.runtime.session import check_mode
 from videoquant.runtime.stream import Stream
 from videoquant.schemes import Scheme
@@ -157,7 +156,7 @@ class _Opened:
 def _open(file: Path) -> _Opened:
     """Raises `NetworkError` where it cannot be read, or nobody knows what its outputs mean."""
     check_file(file, NetworkError)
-    if _is_plan(file):
+    if is_plan_file(file):
         plan = load_plan(file)
         return _Opened(
             plan, plan.scheme, _known(file, plan.task), partial(_mode_of_a_plan, file, plan), lambda: None
@@ -188,11 +187,3 @@ def _mode_of_a_plan(
     mode = wanted or default_mode(plan.scheme)
     check_mode(plan, mode)
     return mode, plan
-
-
-def _is_plan(file: Path) -> bool:
-    try:
-        with safe_open(file, "np") as opened:
-            return (opened.metadata() or {}).get("format") == FORMAT
-    except (SafetensorError, OSError):
-        return False
