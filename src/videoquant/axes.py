@@ -81,10 +81,12 @@ class Frame:
 class Residual:
     """One keyframe at the scheme's bits, then period − 1 frames as differences from it at these bits (ResQ).
 
-    bits: of the residual's weights and codes. period: T, in frames.
+    bits: of the residual's weights and codes.
+    period: T, in frames.
     recurrent: the difference is taken from the frame before, not from the keyframe.
     adaptive: each spatial location takes the least of 0, 4 and 8 bits (none above the residual's own) that
-        holds its codes without clipping. tolerance: τ, how many steps of clipping that choice allows.
+        holds its codes without clipping.
+    tolerance: τ, how many steps of clipping that choice allows.
     quantized_reference: the keyframe the difference is taken from is the quantized one, so that the residual
         repairs its error too.
     """

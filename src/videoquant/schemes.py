@@ -41,8 +41,10 @@ class Scheme:
     """How a network is quantized. All fields have defaults: `Scheme()` is w8a8, static, frame by frame.
 
     bits: of every frame, or of the keyframes where `time` is Residual.
-    ranges: where activation ranges come from; estimator: how one is measured (default: least squared error).
-    representation: what codes are. time: what is quantized in each frame.
+    ranges: where activation ranges come from.
+    estimator: how one is measured (default: least squared error).
+    representation: what codes are.
+    time: what is quantized in each frame.
     weights: "per-channel" and "per-tensor" are symmetric, "asymmetric" is min–max per tensor (QPP A.3).
     head, tail: the first and the last layers have at least so many bits: 8 by default, 32 leaves them in
         floating point, 2 treats them as every other layer.

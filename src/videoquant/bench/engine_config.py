@@ -23,8 +23,9 @@ class MissingPackageError(VideoQuantError):
 class Runner(ABC):
     """A network loaded into an engine, for one video.
 
-    layout: how it wants its input N×C×H×W to lie in memory. int8_share: the share of the network's
-    convolutions that it computes in int8, where it says so. report: of the last frame, as far as it says.
+    layout: how it wants its input N×C×H×W to lie in memory.
+    int8_share: the share of the network's convolutions that it computes in int8, where it says so.
+    report: of the last frame, as far as it says.
     """
 
     layout: torch.memory_format = torch.contiguous_format
@@ -43,8 +44,11 @@ class Runner(ABC):
 class EngineConfig:
     """An engine in one of its ways. It can be pickled, so that its memory is measured in its own process.
 
-    engine: its name. mode: "frame" where every frame is computed whole. precision: fp32 or int8.
-    open: loads it, from files. packages: what `open` imports.
+    engine: its name.
+    mode: "frame" where every frame is computed whole.
+    precision: fp32 or int8.
+    open: loads it, from files.
+    packages: what `open` imports.
     """
 
     engine: str

@@ -31,9 +31,12 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 class BenchmarkSpec:
     """What all engines are given.
 
-    network: the captured graph, which they all run. inputs: N×C×H×W, calibrate every int8 form. following:
-    runs of consecutive frames, calibrate skip thresholds. scheme, modes, budget: of videoquant's own engine.
-    folder: where their files are written. bar: shows the search for those thresholds.
+    network: the captured graph, which they all run.
+    inputs: N×C×H×W, calibrate every int8 form.
+    following: runs of consecutive frames, calibrate skip thresholds.
+    scheme, modes, budget: of videoquant's own engine.
+    folder: where their files are written.
+    bar: shows the search for those thresholds.
     """
 
     network: Network

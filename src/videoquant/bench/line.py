@@ -15,8 +15,8 @@ LEAST_RANGE = 0.02  # of work shares; a line through less says nothing
 class Line:
     """ms = fixed_ms + ms_per_work · share.
 
-    fixed_share: `fixed_ms` over the time of a dense frame, the median of mode "frame". scatter: how far half
-    of the frames lie from the line at most, over that time too.
+    fixed_share: `fixed_ms` over the time of a dense frame, the median of mode "frame".
+    scatter: how far half of the frames lie from the line at most, over that time too.
     """
 
     fixed_ms: float

@@ -18,7 +18,8 @@ PACKAGES = ("onnxruntime",)
 def quantize(network: Network, onnx_file: Path, inputs: Sequence[Tensor], target: Path) -> None:
     """Write the int8 form of a network: u8 activations, s8 weights per channel, quantizers in the graph.
 
-    onnx_file: the network as `write_onnx` wrote it. inputs: N×C×H×W, all of which calibrate.
+    onnx_file: the network as `write_onnx` wrote it.
+    inputs: N×C×H×W, all of which calibrate.
     """
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process

@@ -25,7 +25,8 @@ SIGNED = {"leaky_relu", "prelu", "hardswish", "silu", "gelu", "elu"}  # activati
 def quantize(network: Network, onnx_file: Path, inputs: Sequence[Tensor], target: Path) -> None:
     """Write the int8 form of a network as OpenVINO's .xml and .bin.
 
-    onnx_file: the network as `write_onnx` wrote it. inputs: N×C×H×W, all of which calibrate.
+    onnx_file: the network as `write_onnx` wrote it.
+    inputs: N×C×H×W, all of which calibrate.
     """
     os.environ.setdefault("NNCF_CI", "1")  # it would else report to its makers that it was used
     import nncf

@@ -22,13 +22,18 @@ FORMAT = 1  # raised when a reader of the JSON form would have to change
 class Row:
     """One engine in one of its ways, on one clip; times in milliseconds per frame.
 
-    ms_spread: between the quartiles. ratio_to_openvino_int8: the median over frames of OpenVINO int8's time
-    over this one's for the same frame, above 1 where this is faster; None where OpenVINO did not run.
+    ms_spread: between the quartiles.
+    ratio_to_openvino_int8: the median over frames of OpenVINO int8's time
+        over this one's for the same frame, above 1 where this is faster; None where OpenVINO did not run.
     percent_of_ceiling: multiply–accumulates of a dense frame per second, of what the CPU's int8 instruction
-    can do at most; a mode that skips work may pass 100. peak_memory_mb: see `memory`; stream_memory_mb: what
-    the engine says its stream holds. work_share: mean over the frames. agreement: the task's measures
-    against fp32. identical: of modes that skip, whether all outputs are those of mode "frame".
-    int8_share: of the convolutions, those in int8, where the engine tells. ms, work: of every timed frame.
+        can do at most; a mode that skips work may pass 100.
+    peak_memory_mb: see `memory`.
+    stream_memory_mb: what the engine says its stream holds.
+    work_share: mean over the frames.
+    agreement: the task's measures against fp32.
+    identical: of modes that skip, whether all outputs are those of mode "frame".
+    int8_share: of the convolutions, those in int8, where the engine tells.
+    ms, work: of every timed frame.
     line: of a mode that skips, time against work.
     """
 
@@ -60,8 +65,11 @@ class Row:
 class Benchmark:
     """A network's rows on every clip.
 
-    macs: of a dense frame. vnni_ceiling: int8 multiply–accumulates per second, measured. calibration: in
-    words, by clip. frames: which were timed, by clip. notes: what was left out, and why.
+    macs: of a dense frame.
+    vnni_ceiling: int8 multiply–accumulates per second, measured.
+    calibration: in words, by clip.
+    frames: which were timed, by clip.
+    notes: what was left out, and why.
     """
 
     network: str

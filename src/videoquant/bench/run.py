@@ -32,7 +32,8 @@ def bench_clip(
 ) -> None:
     """Measure the engines on the spans of a clip and add their rows to the benchmark.
 
-    modes: those of videoquant's own engine. say: called with a line as each part of the work begins.
+    modes: those of videoquant's own engine.
+    say: called with a line as each part of the work begins.
     bar: shows the parts that take long.
     """
     threads = benchmark.threads

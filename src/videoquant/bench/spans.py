@@ -19,7 +19,8 @@ THRESHOLD_RUN, THRESHOLD_RUNS = 12, 4  # of the frames that decide on skip thres
 class Spans:
     """The spans of a clip's frames: `timed` ones, each led by `WARM_UP` frames, and others that calibrate.
 
-    ranges: single frames, for activation ranges. thresholds: runs of frames, for skip thresholds.
+    ranges: single frames, for activation ranges.
+    thresholds: runs of frames, for skip thresholds.
     disjoint: whether no frame that is timed calibrates; a short clip has too few for both.
     """
 

@@ -38,7 +38,8 @@ from videoquant.simulate.quantized_tensor import Represented, add_to, values_of
 class CalibrationPass:
     """What one walk learns.
 
-    network, scheme: what is calibrated, and how. weights: the layers' codes, by name.
+    network, scheme: what is calibrated, and how.
+    weights: the layers' codes, by name.
     fit: what makes a source of a quantizer's ranges, and the values whose features it wants for that.
     in_memory: how many bytes of samples may lie in memory at once (`samples.py`).
 

@@ -31,8 +31,10 @@ class Evidence:
     moves: by frame in order, whether it differs from its reference (its keyframe, or for recurrent schemes
         the frame before) by more than a level anywhere; False for keyframes, and for all frames where the
         most that the clip shows is noise (`MOVEMENT`).
-    same: whether all frames are one picture. blank: whether each is of one colour only.
-    still: points at which no residual shows movement. unseen: points that are zero in every frame.
+    same: whether all frames are one picture.
+    blank: whether each is of one colour only.
+    still: points at which no residual shows movement.
+    unseen: points that are zero in every frame.
     unvaried: points whose predictor had nothing to learn from.
     """
 

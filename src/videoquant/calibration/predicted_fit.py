@@ -22,7 +22,8 @@ from videoquant.simulate.parameters import FeatureSpec, LayerWeights
 class PredictedFit(RangeFit):
     """Predictors where the samples vary, and the average range where they do not or no position comes before.
 
-    watched: the positions and their features. network, scheme: whose quantizers they serve.
+    watched: the positions and their features.
+    network, scheme: whose quantizers they serve.
     """
 
     def __init__(self, network: Network, scheme: Scheme, watched: Mapping[str, FeatureSpec]) -> None:

@@ -27,7 +27,8 @@ def fit(
 ) -> Predictor:
     """The predictor of one quantizer.
 
-    features: samples × features of the value `position`. ranges: samples × 2, measured on the same samples.
+    features: samples × features of the value `position`.
+    ranges: samples × 2, measured on the same samples.
     """
     slopes, intercepts, errors = fit_linear(features, ranges)
     if (ranges[:, 0] == -ranges[:, 1]).all():  # one threshold ±T: both ends exactly alike

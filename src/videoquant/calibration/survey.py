@@ -136,8 +136,11 @@ def _relative_error(features: Array, ranges: Array) -> float:
 def select(features: Array, ranges: Sequence[Array], count: int) -> tuple[str, ...]:
     """The `count` features of the pool that explain most of the variance of ranges, by F-test.
 
-    features: samples × 49. ranges: of each quantizer, samples × 2. The F of one feature and one end of a
-    range is turned into the share of variance that it explains, F/(F + n − 2), so that ends can be averaged.
+    features: samples × 49.
+    ranges: of each quantizer, samples × 2.
+
+    The F of one feature and one end of a range is turned into the share of variance that it explains,
+    F/(F + n − 2), so that ends can be averaged.
     """
     explained = np.zeros(len(POOL))
     varying = np.ptp(features, axis=0) > 0

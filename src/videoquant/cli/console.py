@@ -62,7 +62,8 @@ def note(text: str) -> None:
 def progress_bar(text: str, total: int | None) -> Iterator[Callable[[], None]]:
     """A progress bar on stderr, or a line every `EVERY_SECONDS` where that is no terminal.
 
-    Yields a function to call after each step. total: how many there will be; None where nobody knows.
+    Yields a function to call after each step.
+    total: how many there will be; None where nobody knows.
     """
     if not _draws():
         yield _lines(text, total)

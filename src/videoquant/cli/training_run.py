@@ -64,7 +64,9 @@ def run(
 ) -> None:
     """Train to the end, or to Ctrl-C (exit code 130). The first process tells and writes.
 
-    what: is trained on what; scored: on what it is scored; both for the user. heading: of the curves.
+    what: what is trained on what, for the user.
+    scored: on what it is scored, for the user.
+    heading: of the curves.
     """
     first = trainer.among.is_first
     if first:

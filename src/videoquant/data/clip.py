@@ -37,9 +37,9 @@ Pictures = Generator[Picture, None, None]
 class Frame:
     """One frame of a stream. `np.asarray(frame)` gives its pixels.
 
-    pixels: uint8 RGB, H×W×3. index: its number in the source, from 0, by which a stream sees a seek; damaged
-    frames count. time: when it is shown, in seconds from the first; None where the source has no times but
-    its rate.
+    pixels: uint8 RGB, H×W×3.
+    index: its number in the source, from 0, by which a stream sees a seek; damaged frames count.
+    time: when it is shown, in seconds from the first; None where the source has no times but its rate.
     """
 
     pixels: NDArray[np.uint8]
@@ -57,8 +57,10 @@ class ClipWarning(UserWarning):
 class Clip(ABC):
     """A source of frames. Nothing is held but the frame in hand; every iteration starts at the first frame.
 
-    name: of the file or folder, for reports. size: (height, width) of the first frame; images of a folder
-    may differ from it. rate: frames per second. is_live: whether frames come as they happen, without end.
+    name: of the file or folder, for reports.
+    size: (height, width) of the first frame; images of a folder may differ from it.
+    rate: frames per second.
+    is_live: whether frames come as they happen, without end.
     """
 
     name: str

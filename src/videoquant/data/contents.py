@@ -33,7 +33,8 @@ class Slots:
 
     are_times: AVI stores a frame for every tick of its rate, and an empty one, which never arrives, where
         nothing changed: there the number is the time. The times of its frames are not always in order.
-    last: the number of the last packet. before: that of the packet before the first one counted.
+    last: the number of the last packet.
+    before: that of the packet before the first one counted.
     is_new: whether the last packet gives a frame that counts.
     """
 

@@ -37,12 +37,14 @@ class Decoding:
     After damage it goes on at the next keyframe. Frames that come out of that but are shown before it lean on
     what was lost, and are passed over too. Null frames of an AVI file repeat the one before.
 
-    rate: frames per second, for what has no times. strict: False takes every frame that a decoder gives, also
-    what it made up for want of a keyframe.
-    before: frames that had to be passed over before the first sound one. sound: those that were read.
-    broken_after: the index of the last frame before the first damage; None where there was none. resumed:
-    whether frames were read after it. end: when the last packet ends, in seconds of the file's clock. is_cut:
-    whether reading ended in an error of the file.
+    rate: frames per second, for what has no times.
+    strict: False takes every frame that a decoder gives, also what it made up for want of a keyframe.
+    before: frames that had to be passed over before the first sound one.
+    sound: those that were read.
+    broken_after: the index of the last frame before the first damage; None where there was none.
+    resumed: whether frames were read after it.
+    end: when the last packet ends, in seconds of the file's clock.
+    is_cut: whether reading ended in an error of the file.
     """
 
     def __init__(

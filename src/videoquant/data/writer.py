@@ -31,8 +31,9 @@ QUALITY = 20  # x264's constant rate factor: 0 is lossless, 18 cannot be told fr
 class VideoWriter:
     """A video file, H.264 at constant quality (crf 20, yuv420p).
 
-    path: its suffix names the container, one of `SUFFIXES`. rate: frames per second, above 0, at most 1000;
-    frames whose time is known are shown at it, to about a millisecond, whatever the rate.
+    path: its suffix names the container, one of `SUFFIXES`.
+    rate: frames per second, above 0, at most 1000; frames whose time is known are shown at it, to about a
+        millisecond, whatever the rate.
 
         with VideoWriter("out.mp4", rate=clip.rate) as writer:
             for frame in clip:

@@ -31,7 +31,8 @@ class Body:
 
     nodes: in order; they read values by the names that `renamed` gives.
     operators: what those nodes become that are neither layers nor elementwise, by name.
-    constants: the values that do not depend on the input, by name. sizes: of the other values, h×w×c.
+    constants: the values that do not depend on the input, by name.
+    sizes: of the other values, h×w×c.
     renamed: values that only have another shape, such as 1×C in place of 1×C×1×1: name → the first's name.
     postprocess: the nodes that run after the programs, in order.
     given: the values that programs must give, by their names in the network: its outputs, and what the

@@ -29,7 +29,8 @@ def function(node: Node, tensors: dict[str, Tensor], channels: int) -> Function:
 def combine(node: Node, running: int, slot: int | None, value: float | None) -> Combine:
     """The step of a node that reads two values.
 
-    running: which of them, 0 or 1, is the program's own. slot, value: the other, a tensor or a number.
+    running: which of them, 0 or 1, is the program's own.
+    slot, value: the other, a tensor or a number.
     """
     turned = running == 1 and node.op in ("sub", "div")
     return Combine(f"r{node.op}" if turned else node.op, slot, value)

@@ -21,7 +21,8 @@ class Group:
     """One operator and the nodes that run in its program.
 
     head: the operator's node; None for a map, which begins with a value that is stored (or is the input).
-    begin: the value that the program begins with. nodes: the elementwise nodes, in order.
+    begin: the value that the program begins with.
+    nodes: the elementwise nodes, in order.
     """
 
     head: Node | None

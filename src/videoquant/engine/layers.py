@@ -18,7 +18,8 @@ from videoquant.runtime.sizes import Size
 def integer_layer(network: Network, node: Node, size: Size, weights: WeightCodes, bias: bool) -> Operator:
     """A layer on codes.
 
-    size: of its input. weights: its codes; unsigned ones become signed by −128, as does their zero point.
+    size: of its input.
+    weights: its codes; unsigned ones become signed by −128, as does their zero point.
     bias: False leaves it out, as residual frames do.
     """
     shift = 128 if weights.codes.dtype == torch.uint8 else 0

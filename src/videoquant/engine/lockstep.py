@@ -71,7 +71,8 @@ class Difference:
 class Comparison:
     """One frame through both.
 
-    outputs: of the simulation; engine_outputs: of the engine.
+    outputs: of the simulation.
+    engine_outputs: of the engine.
     differences: where they differ, in the order in which operators run.
     """
 

@@ -98,8 +98,10 @@ def lower_quantizers(
 class QuantizerEmitter:
     """What programs store at quantization points, and where.
 
-    size: of every value. time: the time axis, where there is one. kind: of the frames. dense_sparse: whether
-    x̂ is Dense + Sparse.
+    size: of every value.
+    time: the time axis, where there is one.
+    kind: of the frames.
+    dense_sparse: whether x̂ is Dense + Sparse.
     """
 
     def __init__(

@@ -24,7 +24,8 @@ def early_samples(
 ) -> dict[str, tuple[int, int]]:
     """The values whose features can be taken before they are computed, with the steps (rows, columns) of it.
 
-    made: the index of the group that gives each value. watched: the values that features are taken of.
+    made: the index of the group that gives each value.
+    watched: the values that features are taken of.
     """
     found = {value: _sampled(body, groups[made[value]], value) for value in watched}
     return {value: steps for value, steps in found.items() if steps is not None}

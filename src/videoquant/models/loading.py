@@ -35,8 +35,9 @@ def load(
 
     Only the networks of `models.names()` take the rest; a file has its own weights and size.
     checkpoint: their weights (see `models.create`); default those that ship with the package
-        (`models.weights`). size: (height, width) of the input, default the published one. num_classes:
-        default the checkpoint's.
+        (`models.weights`).
+    size: (height, width) of the input, default the published one.
+    num_classes: default the checkpoint's.
     preprocessing: replaces what the network says of it, before that is read: texts by their keys, such as
         {"mean": "0.5,0.5,0.5", "color": "BGR"}; see `Preprocessing.with_text`.
     Raises `NetworkError` for a missing or damaged file, an unknown name, an operator that is not supported,

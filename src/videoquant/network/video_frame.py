@@ -38,7 +38,8 @@ def upright_pixels(
     more than 576 of height, else BT.601, as players have it. Without a word on the range YUV is limited and
     grey is full. Transparency is dropped.
     pixel_aspect: width by height of the stored pixels; the shorter side is enlarged. None, and what cannot
-        be, count as 1. to_rgb: keeps swscale's tables from frame to frame.
+        be, count as 1.
+    to_rgb: keeps swscale's tables from frame to frame.
     """
     width, height = square_size(frame.width, frame.height, pixel_aspect)
     matrix = MATRICES.get(frame.colorspace, _usual_matrix(frame))

@@ -22,7 +22,8 @@ def resolve(network: Network, names: Sequence[str], points: dict[str, Quantizati
     """The values that positions name, in the order they are computed.
 
     names: "first-relu", "input", or a layer's name: what enters this layer, or the first layer of the module
-    of that name. points: the quantizers, by layer.
+        of that name.
+    points: the quantizers, by layer.
     Raises `SchemeError` for a name that is not in the network, and where nothing is quantized after it.
     """
     values = [_value(network, name) for name in names]

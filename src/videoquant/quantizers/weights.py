@@ -23,8 +23,11 @@ FINE = 9  # candidates around the best of them
 class WeightCodes:
     """Quantized weights: ŵ = (codes − zero_point) · scale.
 
-    codes: uint8 or int8, the shape of the weights. scale: float32, one, or one per output channel.
-    zero_point: int, 0 for the symmetric grids. axis: the output channels' dimension. bits: 2 to 8.
+    codes: uint8 or int8, the shape of the weights.
+    scale: float32, one, or one per output channel.
+    zero_point: int, 0 for the symmetric grids.
+    axis: the output channels' dimension.
+    bits: 2 to 8.
     groups: of a transposed convolution (`outputs_first`); 1 for every other layer.
     """
 

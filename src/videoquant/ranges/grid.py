@@ -20,7 +20,10 @@ CODES = 2**8  # of the widest grid
 class Grid:
     """q = clip(round(x / scale) + zero_point, low, high), x̂ = (q − zero_point) · scale; half to even.
 
-    scale: a float32 value. zero_point: the code of 0. low, high: the first and the last code.
+    scale: a float32 value.
+    zero_point: the code of 0.
+    low, high: the first and the last code.
+
     As PyTorch's own operators, x / scale is computed as x times the float32 reciprocal of scale.
     """
 

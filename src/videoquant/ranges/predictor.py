@@ -22,12 +22,14 @@ Features = Mapping[str, NDArray[np.float64]]
 class Predictor:
     """The linear model of one quantizer's range.
 
-    position: the value whose features it reads (a QPP). features: their names.
-    slopes, intercepts: A and c, for the lower and the upper end. lows, highs: what each end is clamped to:
-        sizes from the smallest in calibration / 1.25, but no less than 1% of the average, to 1.25 · largest.
-    average: the range that `Static` would have taken. quality: the mean squared error of the predictions,
-        divided by that of the average, both on calibration samples left out of the fit one at a time; below 1
-        is a gain.
+    position: the value whose features it reads (a QPP).
+    features: their names.
+    slopes, intercepts: A and c, for the lower and the upper end.
+    lows, highs: what each end is clamped to: sizes from the smallest in calibration / 1.25, but no less than
+        1% of the average, to 1.25 · largest.
+    average: the range that `Static` would have taken.
+    quality: the mean squared error of the predictions, divided by that of the average, both on calibration
+        samples left out of the fit one at a time; below 1 is a gain.
     """
 
     position: str

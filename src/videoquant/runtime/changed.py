@@ -19,8 +19,9 @@ def changed(
 ) -> NDArray[np.float32]:
     """The share of a dense frame's multiply–accumulates that the last frame took, place by place.
 
-    layers: what `Stream.layers` says. ops: of the program that ran. size: (H, W) of the network's
-    input.
+    layers: what `Stream.layers` says.
+    ops: of the program that ran.
+    size: (H, W) of the network's input.
     Returns H×W, 0 … 1. A layer's work lies where its input changed, in proportion to the channels that did
     where only those were computed; or over all places alike, where it computed everything. Layers are
     weighted by their MACs.

@@ -17,10 +17,12 @@ from videoquant.errors import StreamWarning
 class Clock:
     """The time of one stream: what the last frame was. A value: a stream that keeps the old one is unmoved.
 
-    period: T, one keyframe to T. refresh: every so many frames one is computed in full; None is never.
+    period: T, one keyframe to T.
+    refresh: every so many frames one is computed in full; None is never.
     since_key: the frames since the last keyframe, that one included; 0 before the first frame.
     since_full: likewise, since the last frame to be computed in full.
-    index: of the last frame, None where it had none. size: its size, None before the first frame.
+    index: of the last frame, None where it had none.
+    size: its size, None before the first frame.
     """
 
     period: int = 1
@@ -43,9 +45,11 @@ class Clock:
     def tick(self, index: int | None, size: tuple[int, ...]) -> Clock:
         """The clock after the next frame.
 
-        index: its number in the video, if it has one. size: H×W×3 of a `Frame`, or the shape of what else was
-        given. The first frame, a frame of another size than the last, and one whose index does not follow (a
-        seek) are keyframes, and computed in full. Another size within a cycle gives a `StreamWarning`.
+        index: its number in the video, if it has one.
+        size: H×W×3 of a `Frame`, or the shape of what else was given.
+
+        The first frame, a frame of another size than the last, and one whose index does not follow (a seek)
+        are keyframes, and computed in full. Another size within a cycle gives a `StreamWarning`.
         """
         self._warn_of_sizes(size)
         restarts = size != self.size or not follows(self.index, index)

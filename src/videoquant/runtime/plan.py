@@ -21,9 +21,12 @@ from videoquant.tasks.base import Task
 class Plan:
     """What `lower` makes of a quantized network; `open_stream` runs it.
 
-    name: of the network. input_shape: 1×C×H×W. preprocessing: how a frame becomes its input.
+    name: of the network.
+    input_shape: 1×C×H×W.
+    preprocessing: how a frame becomes its input.
     scheme: how the network is quantized.
-    slots: the tensors of a stream; slot 0 is the input. grids: those of the quantization points.
+    slots: the tensors of a stream; slot 0 is the input.
+    grids: those of the quantization points.
     programs: "key" for keyframes and all frames of frame schemes, and of residual schemes "residual".
     given: the values that the programs give, by name.
     postprocess: the nodes that run on those values, in order.

@@ -59,7 +59,8 @@ def read_plan(path: str | Path, kind: type[PlanType]) -> PlanType:
     """Read what `save_plan` wrote, and check all of it. Raises `NetworkError` for anything else.
 
     That is cut and damaged files, versions that are unknown (1, of videoquant 0.1, is read), and files that
-    ask for more memory than `limits` allows. kind: `Plan`, or a class with the same fields.
+    ask for more memory than `limits` allows.
+    kind: `Plan`, or a class with the same fields.
     """
     path = Path(path)
     refusal = "not a plan, or damaged"

@@ -337,7 +337,8 @@ def resized(
 def source_step(before: int, after: int, scale: float | None, corners: bool) -> float:
     """Source pixels per output pixel of one axis in float32, as PyTorch computes them.
 
-    before, after: how many pixels there are. corners: whether the outermost pixels are each other's.
+    before, after: how many pixels there are.
+    corners: whether the outermost pixels are each other's.
     """
     if corners:
         return float(np.float32(before - 1) / np.float32(after - 1)) if after > 1 else 0.0

@@ -42,7 +42,10 @@ class CodeGrid:
     """q = clip(round(x / scale) + zero, low, high), unsigned: those of signed grids have 128 added.
 
     name: of the quantization point and the kind of frame, "relu:a8 key".
-    scale: a float32 value. zero: the code of 0. low, high: the first and the last code, 0 to 255.
+    scale: a float32 value.
+    zero: the code of 0.
+    low, high: the first and the last code, 0 to 255.
+
     Where a range update sets the grid this is what it is until then.
     """
 
@@ -68,7 +71,10 @@ class Function:
 class Combine:
     """An operation with a second operand: "add", "sub", "rsub", "mul", "div", "rdiv" (r: operand first).
 
-    slot: of the operand, f32. value: the operand where it is a number. One of the two is None.
+    slot: of the operand, f32.
+    value: the operand where it is a number.
+
+    One of the two is None.
     """
 
     do: str
@@ -105,8 +111,9 @@ class StoreValues:
 class StoreResidual:
     """Store the codes of value − reference.
 
-    reference: the slot that it is taken from. update: whether what the codes stand for is added to that
-    (recurrent schemes). sparse: where S goes with Dense + Sparse.
+    reference: the slot that it is taken from.
+    update: whether what the codes stand for is added to that (recurrent schemes).
+    sparse: where S goes with Dense + Sparse.
     """
 
     slot: int
@@ -124,10 +131,13 @@ Step = Function | Combine | StoreStep
 class Op:
     """An operator and the program of its value.
 
-    kind: "conv", "map", "resize", … name: of the network's node, or of the quantization point it is for.
-    inputs: the slots it reads. h, w, c: the size of what it gives.
+    kind: "conv", "map", "resize", …
+    name: of the network's node, or of the quantization point it is for.
+    inputs: the slots it reads.
+    h, w, c: the size of what it gives.
     steps: what happens to each value before the next is computed.
-    grid: of the u8 input, where there is one. sparse: the slot of S that a layer reads beside its codes.
+    grid: of the u8 input, where there is one.
+    sparse: the slot of S that a layer reads beside its codes.
     attrs, tensors: the kind's parameters, and arrays such as "weight".
     """
 
@@ -148,8 +158,10 @@ class Op:
 class MeasuredRange:
     """A range update of what is measured on a value, such as dynamic ranges: it sets a grid.
 
-    before_op: the operator that it comes before. slot: of the value or the residual that is measured.
-    grid: which is set. bits, symmetric: what it is like.
+    before_op: the operator that it comes before.
+    slot: of the value or the residual that is measured.
+    grid: which is set.
+    bits, symmetric: what it is like.
     source: the JSON of what measures it (`ranges.sources`), with the scheme's estimator.
     """
 
@@ -184,8 +196,11 @@ class GridPrediction:
 class PredictedRanges:
     """A range update of predicted ranges: the features of a value set every grid that is predicted from them.
 
-    before_op: the operator that it comes before. slot: of the value, or of the sample of it that is taken.
-    value: its name. features: theirs. steps: every a-th row, b-th column and c-th element is looked at.
+    before_op: the operator that it comes before.
+    slot: of the value, or of the sample of it that is taken.
+    value: its name.
+    features: theirs.
+    steps: every a-th row, b-th column and c-th element is looked at.
     grids: those that are predicted. In residual programs, from the value's difference from that of the
         reference frame.
     remember: whether this frame becomes the reference frame.
@@ -223,8 +238,11 @@ class ProgramOutput:
 class PostprocessNode:
     """A node of the network that runs on the programs' outputs (`postprocess.py`).
 
-    name: of the value it gives. op: of `postprocess.OPERATORS`. inputs: the values it reads, by name.
-    attributes: JSON values, the operator's keyword arguments; tensors: its arrays, float32.
+    name: of the value it gives.
+    op: of `postprocess.OPERATORS`.
+    inputs: the values it reads, by name.
+    attributes: JSON values, the operator's keyword arguments.
+    tensors: its arrays, float32.
     """
 
     name: str

@@ -27,8 +27,9 @@ def compute_layer(
 ) -> Tensor:
     """The output of a layer.
 
-    codes: its weights'; None where they stay in floating point. tensors: the layer's own: its weight and
-    maybe its bias; a weight that asks for a gradient is quantized anew, on the codes' grid.
+    codes: its weights'; None where they stay in floating point.
+    tensors: the layer's own: its weight and maybe its bias; a weight that asks for a gradient is quantized
+        anew, on the codes' grid.
     before: on residual frames the layer's output that W∗x̂ is added to, in place of the bias.
     """
     weight = tensors["weight"]

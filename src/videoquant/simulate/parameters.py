@@ -55,8 +55,11 @@ class FeatureSpec:
 class Parameters:
     """A network, a scheme, and everything that turns one into the other.
 
-    network: the floating-point graph. scheme: how it is quantized.
-    weights: by layer name. grids: by quantizer point. bits, points: where quantizers stand (placement.py).
+    network: the floating-point graph.
+    scheme: how it is quantized.
+    weights: by layer name.
+    grids: by quantizer point.
+    bits, points: where quantizers stand (placement.py).
     watched: what predictors read, by the name of the value.
     """
 

@@ -26,7 +26,8 @@ class PolicyNetwork:
     """Quantized networks and the policy that chooses one of them for every frame.
 
     policy: in floating point, from what `policy_input` makes of the choices' input to logits 1×K.
-    choices: K forms of one network, quantized frame by frame. bops: the bit operations of each per frame.
+    choices: K forms of one network, quantized frame by frame.
+    bops: the bit operations of each per frame.
     Raises `NetworkError` where the policy has another number of outputs.
     """
 

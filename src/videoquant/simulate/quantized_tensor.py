@@ -13,7 +13,8 @@ from videoquant.ranges.grid import Grid
 class QuantizedTensor:
     """x̂ = steps · grid.scale + sparse.
 
-    steps: q − zero point, whole numbers in float32. sparse: S of Dense + Sparse, of the same shape, or None.
+    steps: q − zero point, whole numbers in float32.
+    sparse: S of Dense + Sparse, of the same shape, or None.
     """
 
     steps: Tensor

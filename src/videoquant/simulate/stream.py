@@ -45,8 +45,9 @@ Probe = Callable[[QuantizationPoint, Tensor, RangeSource, Features], None]
 class State:
     """What a stream remembers between frames.
 
-    reference: the reference input, by point. output: what each layer gave for it. watched: the values that
-    predictors read, of the frame that residuals are taken from.
+    reference: the reference input, by point.
+    output: what each layer gave for it.
+    watched: the values that predictors read, of the frame that residuals are taken from.
     """
 
     reference: dict[QuantizationPoint, Tensor] = field(default_factory=dict)

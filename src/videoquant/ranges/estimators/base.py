@@ -37,7 +37,8 @@ class Estimator(ABC):
         """The range of one sample.
 
         x: float32 of any shape and memory layout, with at least one element, all finite.
-        bits: of the grid, 2 to 8. symmetric: asks for (−c, c), for residuals and weights.
+        bits: of the grid, 2 to 8.
+        symmetric: asks for (−c, c), for residuals and weights.
         Raises `MissingExtraError` where it needs PyTorch, which is not installed.
         """
 

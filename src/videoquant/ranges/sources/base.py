@@ -90,6 +90,7 @@ class RangeSource(Protocol):
     ) -> RangeSource | None:
         """The source that `to_json` wrote; None where `stored` is of another kind.
 
-        estimator, bits, symmetric: what the scheme has at this quantizer. what: begins messages.
+        estimator, bits, symmetric: what the scheme has at this quantizer.
+        what: begins messages.
         Raises `NetworkError` for one of this kind that no quantizer of these bits can have.
         """

@@ -26,7 +26,9 @@ class Dynamic(RangeAxis):
 class DynamicGrid:
     """The grid measured on the tensor itself.
 
-    estimator: what measures it. bits: of its codes. symmetric: whether it is one of residuals.
+    estimator: what measures it.
+    bits: of its codes.
+    symmetric: whether it is one of residuals.
     """
 
     estimator: Estimator

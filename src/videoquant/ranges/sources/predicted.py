@@ -69,8 +69,10 @@ class Predicted(RangeAxis):
 class PredictedGrid:
     """The grid predicted from what was seen of this frame at an earlier position.
 
-    predictor: the linear model of the range. estimator: whose ranges it has learnt.
-    bits: of the grid's codes. symmetric: whether it is one of residuals.
+    predictor: the linear model of the range.
+    estimator: whose ranges it has learnt.
+    bits: of the grid's codes.
+    symmetric: whether it is one of residuals.
     """
 
     predictor: Predictor
