@@ -14,6 +14,8 @@ from videoquant.network.graph import Node
 from videoquant.runtime.program import Combine, Function
 
 BINARY = ("add", "sub", "mul", "div")
+# Functions by a formula of the engine's own, for the exponential and its like: they may round otherwise.
+FREE_FUNCTIONS = {"sigmoid", "silu", "gelu", "elu", "tanh", "erf"}
 
 
 def is_elementwise(node: Node) -> bool:

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.engine.body import split
+from videoquant.engine.elementwise import FREE_FUNCTIONS
+from videoquant.engine.operators import FREE_KINDS
 from videoquant.network.graph import Node
 from videoquant.quantizers.on_grid import codes as quantize
 from videoquant.quantizers.placement import QuantizationPoint
@@ -35,9 +37,6 @@ from videoquant.runtime.stream import Stream
 from videoquant.simulate.activations import as_array
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import State
-
-FREE_KINDS = {"avg_pool", "global_pool", "adaptive_avg_pool", "softmax", "fconv", "fconv_transpose"}
-FREE_STEPS = {"sigmoid", "silu", "gelu", "elu", "tanh", "erf"}
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,8 @@ class Difference:
 class Comparison:
     """One frame through both.
 
-    outputs: of the simulation.
-    engine_outputs: of the engine.
+    outputs: of the simulation, by name.
+    engine_outputs: of the engine, by name.
     differences: where they differ, in the order in which operators run.
     """
 
@@ -226,7 +225,7 @@ def may_round(op: Op, slot: int | None = None) -> bool:
     free = free or (op.sparse is not None and op.kind != "dequantize")
     for step in op.steps:
         if isinstance(step, Function):
-            free = free or step.do in FREE_STEPS
+            free = free or step.do in FREE_FUNCTIONS
         elif not isinstance(step, Combine) and step.slot == slot:
             return free
     return free

@@ -14,6 +14,8 @@ from videoquant.runtime.postprocess import source_step
 Shape = Sequence[int]
 # NCHW dimension → dimension of h×w×c as a plan counts them: 1 rows, 2 columns, 3 channels.
 _PLAN_DIM = {1: 3, 2: 1, 3: 2}
+# Kinds that add float32 values, each in an order of its own: engine and simulation may round otherwise.
+FREE_KINDS = {"avg_pool", "global_pool", "adaptive_avg_pool", "softmax", "fconv", "fconv_transpose"}
 
 
 class CannotLower(Exception):
