@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from videoquant.network.preprocessing import Preprocessing
-from videoquant.tasks.agreement import MaskAgreement, confusion, labels, mean_iou
+from videoquant.tasks.agreement import MaskAgreement, labels, mean_iou
+from videoquant.tasks.confusion import confusion
 from videoquant.tasks.drawing import TINT
 from videoquant.tasks.segmentation import Segmentation
 
@@ -58,16 +59,13 @@ def test_classes_absent_from_both_do_not_count():
 
 
 @given(label_maps, label_maps)
-def test_confusion_and_iou_against_a_plain_loop(a, b):
-    counts = confusion(a, b, 4)
-    for i in range(4):
-        for j in range(4):
-            assert counts[i, j] == int(((a == i) & (b == j)).sum())
+def test_the_mean_is_of_the_classes_in_either(a, b):
     ious = []
     for c in range(4):
         either = int(((a == c) | (b == c)).sum())
         if either:
             ious.append(int(((a == c) & (b == c)).sum()) / either)
+    counts = confusion(a.numpy(), b.numpy(), (4, 4))
     assert mean_iou(counts) == pytest.approx(sum(ious) / len(ious))
 
 
@@ -86,7 +84,9 @@ def test_the_stream_is_one_large_frame(frames):
     for a, b in frames:
         agreement.update(one_hot(a, 4), one_hot(b, 4))
     whole = [torch.cat(side) for side in zip(*frames, strict=True)]
-    assert agreement.result()["mask_iou"] == pytest.approx(mean_iou(confusion(*whole, 4)))
+    assert agreement.result()["mask_iou"] == pytest.approx(
+        mean_iou(confusion(*(side.numpy() for side in whole), (4, 4)))
+    )
 
 
 def test_the_foreground_is_tinted_and_the_rest_untouched():

@@ -16,6 +16,7 @@ from videoquant.errors import DataError
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.tasks.base import Task, single
 from videoquant.tasks.classification import TOP1, Classification
+from videoquant.tasks.confusion import class_ious, confusion
 from videoquant.tasks.landmarks import LANDMARK_DISTANCE, BodyLandmarks, Landmarks
 from videoquant.tasks.pose import KEYPOINT_F1, Keypoints, peaks
 from videoquant.tasks.segmentation import MASK_IOU, Segmentation
@@ -161,21 +162,21 @@ class MaskAgreement(Agreement):
         super().__init__()
         self._output, self._threshold = output, threshold
         self._foreground = channels == 1
-        self._counts = torch.zeros((max(2, channels),) * 2, dtype=torch.int64, device="cpu")
+        self._counts = np.zeros((max(2, channels),) * 2, np.int64)
 
     def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
         a, b = pair(reference, output, self._output)
         expected, got = labels(a, self._threshold), labels(b, self._threshold)
         broken = ~(torch.isfinite(a) & torch.isfinite(b)).all(0)
         got = torch.where(broken, (expected + 1) % len(self._counts), got)
-        counts = confusion(expected, got, len(self._counts))
+        counts = confusion(expected.numpy(), got.numpy(), (len(self._counts), len(self._counts)))
         self._counts += counts
         return self._measure(counts)
 
     def _pooled(self) -> dict[str, float]:
         return self._measure(self._counts)
 
-    def _measure(self, counts: Tensor) -> dict[str, float]:
+    def _measure(self, counts: NDArray[np.int64]) -> dict[str, float]:
         iou = mean_iou(counts, self._foreground)
         return {} if iou is None else {MASK_IOU.name: iou}
 
@@ -185,24 +186,14 @@ def labels(maps: Tensor, threshold: float) -> Tensor:
     return (maps[0] > threshold).long() if len(maps) == 1 else torch.nan_to_num(maps).argmax(0)
 
 
-def confusion(expected: Tensor, got: Tensor, classes: int) -> Tensor:
-    """How often each class (row) was taken for each (column): int64 classes×classes of two label maps."""
-    return torch.bincount(expected.flatten() * classes + got.flatten(), minlength=classes**2).view(
-        classes, classes
-    )
-
-
-def mean_iou(counts: Tensor, foreground: bool = False) -> float | None:
-    """The mean IoU, diagonal/(row + column − diagonal), of the classes present; None where none is.
+def mean_iou(counts: NDArray[np.int64], foreground: bool = False) -> float | None:
+    """The mean of `class_ious` over the classes present; None where none is.
 
     foreground: only class 1 counts, the mask of a two-class confusion matrix.
     """
-    both = counts.diagonal().double()
-    either = counts.sum(0) + counts.sum(1) - both
-    if foreground:
-        both, either = both[1:], either[1:]
-    present = either > 0
-    return float((both[present] / either[present]).mean()) if bool(present.any()) else None
+    ious = class_ious(counts)[1:] if foreground else class_ious(counts)
+    present = [iou for iou in ious if iou is not None]
+    return float(torch.tensor(present, dtype=torch.float64).mean()) if present else None
 
 
 class PeakAgreement(Agreement):
