@@ -35,8 +35,10 @@ START = 0.999  # the optima that QPP found are 0.9991 to 0.9998
 class AlphaPoint:
     """One α measured.
 
-    sqnr_db: of the primary output over all frames, against fp32. agreement: the task's measures against fp32,
-    by name; without those that had nothing to measure, empty where the task is not known.
+    alpha: the quantile that ranges are clipped at, 0.5 … 1.
+    sqnr_db: of the primary output over all frames, against fp32.
+    agreement: the task's measures against fp32, by name; without those that had nothing to measure, empty where
+        the task is not known.
     """
 
     alpha: float
@@ -48,7 +50,9 @@ class AlphaPoint:
 class AlphaCurve:
     """What `search_alpha` found.
 
-    scheme: the one given, with the best α. best: that α. points: every α measured, ascending.
+    scheme: the one given, with the best α.
+    best: that α.
+    points: every α measured, ascending.
     frames: how many each was measured on.
     """
 

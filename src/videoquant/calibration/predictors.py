@@ -10,8 +10,8 @@ from sklearn.linear_model import RidgeCV
 
 from videoquant.ranges.predictor import Predictor
 
-# Least squares with as much shrinkage towards the average as leave-one-out finds best: from none to speak of
-# to all. Where features say nothing of a range, its prediction is the static average.
+# How strongly ridge regression may pull slopes towards zero, from hardly at all to completely; leave-one-out
+# errors choose. Where features tell nothing about a range, its prediction so becomes the static average.
 SHRINKAGES = np.logspace(-4, 5, 19)
 MARGIN = 1.25  # predictions stay within the calibration's extremes, widened by this factor
 LEAST = 0.01  # and, for values that may be zero, above this share of the average

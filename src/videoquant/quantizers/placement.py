@@ -17,8 +17,11 @@ from videoquant.schemes import Scheme
 class QuantizationPoint:
     """A quantizer of activations: the value it stands at and its bits on keyframes and on residual frames.
 
-    residual is None for frame quantization. Layers that read one value at the same bits share a point, and
-    so its codes and its state.
+    value: its name in the graph.
+    key: bits on keyframes, or on every frame without a time axis.
+    residual: bits on residual frames; None for frame quantization.
+
+    Layers that read one value at the same bits share a point, and so its codes and its state.
     """
 
     value: str
@@ -31,7 +34,11 @@ class QuantizationPoint:
 
 @dataclass(frozen=True)
 class LayerBits:
-    """The bit-widths of one layer: on keyframes (every frame, without a time axis) and on residual frames."""
+    """The bit-widths of one layer.
+
+    key: on keyframes, or on every frame without a time axis.
+    residual: on residual frames; None without a time axis.
+    """
 
     key: Bits
     residual: Bits | None

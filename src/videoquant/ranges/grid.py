@@ -50,7 +50,9 @@ class Grid:
         """The dense part of Dense + Sparse: its last cell, half a step past the last code, ends at T.
 
         Values up to T are so within half a step of a code.
-        low: where values begin, 0 or negative; below −T they are sparse. symmetric: codes ±(2^(bits−1) − 1).
+        low: where values begin, 0 or negative; below −T they are sparse.
+        symmetric: codes ±(2^(bits−1) − 1).
+
         Unsigned, the zero point is the smallest at which the first cell begins at `low` or before.
         In float32 neither T itself nor `low` is past its cell, so that of many values equal to T none is
         sparse: where the nearest scale falls short of them, the next one is taken.

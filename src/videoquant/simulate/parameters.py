@@ -20,7 +20,11 @@ from videoquant.simulate.activations import as_array
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """A layer's weights on keyframes and on residual frames; None where they stay in floating point."""
+    """A layer's weights; None where they stay in floating point.
+
+    key: on keyframes, or on every frame without a time axis.
+    residual: on residual frames; the same object as `key` where both have the same bits.
+    """
 
     key: WeightCodes | None
     residual: WeightCodes | None = None
@@ -28,7 +32,11 @@ class LayerWeights:
 
 @dataclass(frozen=True)
 class PointGrids:
-    """A point's grids on keyframes and on residual frames; residual is None without a time axis."""
+    """Where a point's grids come from.
+
+    key: on keyframes, or on every frame without a time axis.
+    residual: on residual frames; None without a time axis.
+    """
 
     key: RangeSource
     residual: RangeSource | None = None
@@ -36,17 +44,22 @@ class PointGrids:
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """The features that predictors read of one value: of itself on keyframes, else of its residual.
+    """The features that predictors read of one value, by their names in `ranges.features.POOL`.
 
-    The residual is the plain difference from the same value on the reference frame; its features are those of
-    its magnitude, since its range is symmetric.
+    key: of the value itself, on keyframes.
+    residual: of the magnitude of its difference from the same value on the reference frame, on residual
+        frames; of the magnitude, since a residual's range is symmetric.
     """
 
     key: tuple[str, ...] = ()
     residual: tuple[str, ...] = ()
 
     def extract(self, x: Tensor, reference: Tensor | None) -> NDArray[np.float64]:
-        """The features of a value on a keyframe, or where a reference is given those of its residual."""
+        """The features of a value, in the order of their names.
+
+        x: the value, N×C×H×W or N×C.
+        reference: None on keyframes; on residual frames the same value on the reference frame.
+        """
         if reference is None:
             return features(as_array(x), self.key)
         return features(as_array((x - reference).abs()), self.residual)
