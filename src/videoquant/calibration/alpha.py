@@ -37,8 +37,8 @@ class AlphaPoint:
 
     alpha: the quantile that ranges are clipped at, 0.5 … 1.
     sqnr_db: of the primary output over all frames, against fp32.
-    agreement: the task's measures against fp32, by name; without those that had nothing to measure, empty where
-        the task is not known.
+    agreement: the task's measures against fp32, by name, without those that had nothing to measure; empty
+        where the task is not known.
     """
 
     alpha: float
