@@ -6,7 +6,6 @@ A plan runs with what `pip install videoquant` brings; anything else needs PyTor
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +34,7 @@ from videoquant.runtime.plan_file import is_plan_file
 from videoquant.runtime.session import check_mode
 from videoquant.runtime.stream import Stream
 from videoquant.schemes import Scheme
+from videoquant.stopwatch import timed
 from videoquant.tasks import Task, task_for
 from videoquant.tasks.drawing import fitted, tint_changed
 
@@ -108,16 +108,14 @@ def command(
     ):
         try:
             for frame in itertools.islice(clip, count):
-                start = time.perf_counter()
-                outputs = stream.run(frame)
-                seconds += time.perf_counter() - start
+                outputs, ms = timed(partial(stream.run, frame))
+                seconds += ms / 1e3
                 with refused_as(NetworkError, f"{file}: its outputs cannot be drawn"):
                     picture = opened.task.draw(frame.pixels, outputs)
-                if isinstance(stream, Stream):
-                    work += stream.work_share
-                    if paint:
-                        size = (frame.pixels.shape[0], frame.pixels.shape[1])
-                        picture = tint_changed(picture, stream.changed, size, stream.plan.preprocessing)
+                work += stream.report.work_share
+                if paint and isinstance(stream, Stream):
+                    size = (frame.pixels.shape[0], frame.pixels.shape[1])
+                    picture = tint_changed(picture, stream.changed, size, stream.plan.preprocessing)
                 # A film has one size: that of the first frame, also where the clip's changes.
                 first = first or (picture.shape[0], picture.shape[1])
                 writer.write(fitted(picture, first), frame.time)

@@ -1,4 +1,7 @@
-"""How far a network's outputs agree with a reference's, by task, summed up over a stream: in PyTorch."""
+"""How far a network's outputs agree with a reference's, by task, summed up over a stream: in PyTorch.
+
+One file, though a long one: a small class per task, and what two of them share.
+"""
 
 from __future__ import annotations
 
