@@ -8,10 +8,10 @@ PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 # With the build's tools from .venv, so that the native module is compiled once for all that is made of it.
 BUILD := $(PIP) --no-build-isolation
 
-.PHONY: help demo dev lint quick test clean
+.PHONY: help demo dev lint quick test measure clean
 
 help: ## say what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.installed .venv/.clip ## compare thirteen schemes on a real clip, write demo/report.html
 	$(BIN)/videoquant compare selfie_segmentation --video "$$(cat .venv/.clip)" --report demo
@@ -28,6 +28,9 @@ quick: .venv/.dev ## run the tests that take a minute together (tests/quick.py)
 
 test: lint .venv-runtime/.installed ## lint, then run every test
 	$(PYTEST)
+
+measure: .venv/.dev ## run every test and write which ones are slow to tests/slow.txt
+	$(PYTEST) --measure
 
 clean: ## remove the environments, build and demo
 	rm -rf .venv .venv-runtime build demo

@@ -1,8 +1,9 @@
 """Which tests are quick: all but the functions that `slow.txt` names.
 
-`pytest --quick` (`make quick`) leaves those out. `pytest --measure` writes them: it takes the CPU seconds of
-every test that it runs, its child processes included, so that what else the machine does hardly matters; a
-function is slow when all its cases together take more than `LIMIT`. A new test is quick until it is measured.
+`pytest --quick` (`make quick`) leaves those out. `pytest --measure`, over all tests (`make measure`), writes
+them: it takes the CPU seconds of each, its child processes included, so that what else the machine does
+hardly matters. The functions whose cases take least are quick, as many as take `BUDGET` together. A new test
+is quick until it is measured.
 """
 
 import os
@@ -11,12 +12,9 @@ from pathlib import Path
 
 import pytest
 
-LIMIT = 0.5
-ROOT = Path(__file__).parents[1]
+BUDGET = 80.0  # CPU seconds: on two cores a minute, with what starting takes
 LIST = Path(__file__).with_name("slow.txt")
-HEADER = (
-    "# By `pytest --measure` (quick.py): CPU seconds of the test functions that `make quick` leaves out.\n"
-)
+HEADER = "# By `make measure` (quick.py): CPU seconds of the functions that `make quick` leaves out.\n"
 
 
 def pytest_addoption(parser):
@@ -27,6 +25,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     if config.getoption("--measure"):
+        if config.getoption("--quick"):
+            raise pytest.UsageError("--measure is for all tests, without --quick")
         config.pluginmanager.register(Measure(writes=not hasattr(config, "workerinput")))
 
 
@@ -60,31 +60,23 @@ class Measure:
 
     def pytest_sessionfinish(self):
         if self.writes:
-            LIST.write_text(updated(read(), self.seconds), encoding="utf-8")
+            LIST.write_text(listed(self.seconds), encoding="utf-8")
 
 
-def updated(slow, measured):
-    """The text of the list after a run.
-
-    slow: what the list said, seconds by function. measured: the same of those that ran.
-    """
-    known = {name: seconds for name, seconds in slow.items() if exists(name)} | dict(measured)
-    rows = sorted((name, seconds) for name, seconds in known.items() if seconds > LIMIT)
-    return HEADER + "".join(f"{seconds:7.1f} {name}\n" for name, seconds in rows)
+def listed(seconds):
+    """The text of the list. seconds: of every test function."""
+    total, slow = 0.0, {}
+    for name in sorted(seconds, key=seconds.__getitem__):
+        total += seconds[name]
+        if total > BUDGET:
+            slow[name] = seconds[name]
+    return HEADER + "".join(f"{slow[name]:7.2f} {name}\n" for name in sorted(slow))
 
 
 def read():
-    """The slow functions, and their seconds."""
+    """The names of the slow functions."""
     lines = LIST.read_text(encoding="utf-8").splitlines() if LIST.exists() else []
-    rows = (line.split(maxsplit=1) for line in lines if not line.startswith("#"))
-    return {name: float(seconds) for seconds, name in rows}
-
-
-def exists(name):
-    """Whether the function is still there."""
-    file, _, test = name.partition("::")
-    path = ROOT / file
-    return path.exists() and f"def {test.rpartition('::')[2]}(" in path.read_text(encoding="utf-8")
+    return {line.split(maxsplit=1)[1] for line in lines if not line.startswith("#")}
 
 
 def function(nodeid):

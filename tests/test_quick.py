@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,8 @@ CONFTEST = """
 from pathlib import Path
 from tests import quick
 from tests.quick import pytest_addoption, pytest_collection_modifyitems, pytest_configure
-quick.ROOT, quick.LIMIT = Path(__file__).parent, 0.1
-quick.LIST = quick.ROOT / "slow.txt"
+quick.BUDGET = 0.1
+quick.LIST = Path(__file__).with_name("slow.txt")
 """
 TESTS = """
 import time
@@ -41,7 +42,7 @@ def project(tmp_path):
 
     def run(*options):
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
-        environment = {**os.environ, "PYTHONPATH": str(quick.ROOT)}
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -65,8 +66,7 @@ def test_processes_of_xdist_measure_for_the_one_that_writes(project):
     assert "test_slow_together" in slow.read_text() and "test_quick" not in slow.read_text()
 
 
-def test_what_did_not_run_keeps_its_place_while_it_is_there():
-    this = "tests/test_quick.py::test_what_did_not_run_keeps_its_place_while_it_is_there"
-    fast = "tests/test_quick.py::test_what_is_measured_as_slow_is_left_out"
-    text = quick.updated({this: 3.0, fast: 2.0, "tests/gone.py::test_gone": 9.0}, {fast: 0.01})
-    assert text == f"{quick.HEADER}    3.0 {this}\n"
+def test_the_cheapest_are_quick_up_to_the_budget(monkeypatch):
+    monkeypatch.setattr(quick, "BUDGET", 1.0)
+    text = quick.listed({"a": 0.5, "d": 3.0, "b": 0.2, "c": 0.3, "e": 0.6})
+    assert text == f"{quick.HEADER}   3.00 d\n   0.60 e\n"  # b, c and a take 1.0 together
