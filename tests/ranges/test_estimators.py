@@ -72,8 +72,11 @@ def _without_torch(name):
     raise ModuleNotFoundError(f"No module named 'torch', which {name} imports", name="torch")
 
 
-def test_grids_estimators_and_predictors_need_no_pytorch():
-    modules = "grid, features, predictor, estimators"
-    code = f"import sys; from videoquant.ranges import {modules}; print('torch' in sys.modules)"
+def test_grids_estimators_sources_and_schemes_need_no_pytorch():
+    modules = "grid, features, predictor, estimators, sources"
+    code = (
+        f"import sys, videoquant.schemes; from videoquant.ranges import {modules}; "
+        "print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

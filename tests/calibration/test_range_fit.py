@@ -1,0 +1,41 @@
+"""What static ranges learn of what a pass saw."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from videoquant.calibration.range_fit import RangeFit, Seen
+from videoquant.quantizers.placement import QuantizationPoint
+from videoquant.ranges.estimators import MinMax
+from videoquant.ranges.grid import Grid
+from videoquant.ranges.sources import DynamicGrid, StaticGrid
+
+POINT = QuantizationPoint("relu", 8, None)
+
+
+def seen(ranges, shown=None, symmetric=False, blank=False):
+    evidence = SimpleNamespace(blank=blank, unseen=[])
+    shown = np.ones(len(ranges), bool) if shown is None else np.array(shown)
+    return Seen(POINT, MinMax(), 8, symmetric, np.array(ranges, float), shown, {}, evidence)
+
+
+def test_the_grid_is_that_of_the_average_range_of_what_is_shown():
+    found = RangeFit().source(seen([[-1, 2], [-3, 4], [-90, 90]], [True, True, False]))
+    assert found == StaticGrid(Grid.affine(-2.0, 3.0, 8))
+
+
+def test_residuals_have_a_symmetric_grid():
+    assert RangeFit().source(seen([[-2, 2], [-4, 4]], symmetric=True)) == StaticGrid(Grid.symmetric(3.0, 8))
+
+
+def test_where_no_frame_shows_a_range_it_is_measured_at_run_time_and_said():
+    for nothing in (seen([[0, 0], [0, 0]]), seen([[0, 1], [0, 2]], blank=True)):
+        assert RangeFit().source(nothing) == DynamicGrid(MinMax(), 8, False)
+        assert nothing.evidence.unseen == [POINT]
+    residual = seen([[0, 0]], symmetric=True)
+    assert RangeFit().source(residual) == DynamicGrid(MinMax(), 8, True)
+    assert residual.evidence.unseen == []  # its keyframe has said so
+
+
+def test_it_watches_nothing_unless_told():
+    assert RangeFit().watched == {} and RangeFit({"x": 1}).watched == {"x": 1}
