@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 CAMERA = Path(os.environ.get("VIDEOQUANT_CAMERA", ROOT / ".venv-runtime" / "bin" / "python"))
 SCHEMES = {
     "w8a8": "exact",
-    "w8a8 dynamic": "frame",
+    "w8a8 dynamic minmax": "frame",
     "w4a8 qpp": "frame",
     "w8a4 ds=1%": "frame",
     "w8a8->w4a4 T=3": "frame",
