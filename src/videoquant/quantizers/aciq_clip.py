@@ -18,8 +18,10 @@ import torch
 
 from videoquant.ranges.estimators.base import Array, around_zero, extremes
 from videoquant.ranges.grid import Range
+from videoquant.torch_settings import plain_math
 
 
+@plain_math()  # an engine's stream calls it under whatever its user has set
 def measure(array: Array, bits: int, symmetric: bool) -> Range:
     """The range of one sample; see `Estimator.measure`."""
     x = torch.from_numpy(array)

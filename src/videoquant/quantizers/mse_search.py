@@ -16,6 +16,7 @@ from torch import Tensor
 
 from videoquant.ranges.estimators.base import Array, extremes
 from videoquant.ranges.grid import Range
+from videoquant.torch_settings import plain_math
 
 BINS = 2048  # of the histogram: 8 bins or more per step of an 8-bit grid
 COARSE = 32  # candidate clips: half by ratio from 1% of the extreme, half evenly above 50%
@@ -23,6 +24,7 @@ FINE = 17  # candidates between the neighbours of the best of them
 SAMPLES = 1 << 19  # the histogram counts at most about this many elements, evenly spaced in the tensor
 
 
+@plain_math()  # an engine's stream calls it under whatever its user has set
 def measure(array: Array, bits: int, symmetric: bool) -> Range:
     """The range of one sample; see `Estimator.measure`."""
     x = torch.from_numpy(array)
