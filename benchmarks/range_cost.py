@@ -25,7 +25,8 @@ import torch
 import videoquant as vq
 from videoquant.bench.ranges import CHANNELS, PAPER
 from videoquant.quantizers.on_grid import codes
-from videoquant.ranges.estimators import MinMax, Quantile, upper_quantile
+from videoquant.ranges.estimators import MinMax, Quantile
+from videoquant.ranges.estimators.quantile import upper_quantile
 from videoquant.ranges.features import DEFAULT, features
 from videoquant.ranges.grid import Grid
 from videoquant.ranges.predictor import Predictor
