@@ -1,4 +1,4 @@
-"""A comparison as a real run gives it: 11 schemes, 60 frames in 5 runs, 54 layers, 3 pictures each."""
+"""A comparison as a real run gives it: 11 schemes, 60 frames in 5 runs, 54 layers, 3 pictures each; a few plans."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import videoquant as vq
+from tests.engine.zoo import Pools, captured
+from tests.networks import moving_frames
 from videoquant.axes import Residual
 from videoquant.comparison import Comparison, Row
+from videoquant.engine import lower
 from videoquant.schemes import Scheme
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
@@ -112,3 +116,9 @@ def _picture(frame: int, rng: np.random.Generator, db: float) -> np.ndarray:
     middle = 30 + frame / 3 + rng.standard_normal() * 60 / max(db, 5)
     pixels[(x - middle) ** 2 + (y - 60) ** 2 < 400] = (240, 170, 40)
     return pixels.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session", params=["w8a8", "w8a8->w4a4 T=3 recurrent", "w8a8 dynamic ds=2%"])
+def plan(request):
+    """A plan of pools, without and with state, range updates and sparse parts."""
+    return lower(vq.quantize(captured(Pools), request.param, moving_frames(8, 12)))
