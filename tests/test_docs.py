@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import typer
 
+import videoquant as vq
 from videoquant.cli import app
 from videoquant.data.writer import VideoWriter
+from videoquant.engine import lower
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -74,14 +76,20 @@ def snippet(page, word):
     return next(text for name, text in blocks("python") if name == page and word in text)
 
 
-def test_the_readme_s_snippet_runs(tmp_path, monkeypatch):
+def test_the_readme_s_snippets_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with VideoWriter("clip.mp4", 25) as writer:
         for value in range(6):
             writer.write(np.full((48, 64, 3), 40 * value, np.uint8))
     names = {}
-    exec(snippet("README.md", "vq.frames"), names)
+    exec(snippet("README.md", "vq.quantize("), names)
     assert tuple(names["mask"].shape) == (1, 1, 256, 256) and Path("selfie.vq").exists()
+
+    network = names["network"]
+    lower(vq.quantize(network, "w8a8", "clip.mp4")).save("pose.plan")  # of another network
+    Path("clip.mp4").rename("street.mp4")
+    exec(snippet("README.md", "vq.load_plan("), names)
+    assert names["outputs"].keys() == network.outputs.keys()
 
 
 def test_the_snippet_about_data_sets_runs(squares):

@@ -1,4 +1,4 @@
-"""A comparison as a real run gives it: 11 schemes, 60 frames in 5 runs, 54 layers, 3 pictures each; a few plans."""
+"""A comparison as a real run gives it: 11 schemes, 60 frames in 5 runs, 54 layers, 3 pictures each; plans."""
 
 from __future__ import annotations
 
