@@ -27,7 +27,8 @@ double macs_in(const Kernels& kernels, double seconds) {
 
 double ceiling(const Kernels& kernels, int threads, double seconds) {
     constexpr int repeats = 50;  // short ones: some pass undisturbed on a machine that others use too
-    Threads pool(threads);
+    Threads pool(threads, kernels.thread);
+    const HoldsState held(kernels.thread);
     std::vector<double> macs(static_cast<size_t>(pool.count()));
     double best = 0;
     for (int repeat = 0; repeat < repeats; repeat++) {

@@ -180,6 +180,8 @@ static inline int32_t order_key(float value) {
 constexpr int feature_lanes = 64;
 constexpr int most_ordered = 256;
 
+struct ThreadState;  // threads.h
+
 // The kernels of one instruction set. Those that all have are filled in kernels/table.h, each by its name.
 struct Kernels {
     const char* name = nullptr;
@@ -220,6 +222,8 @@ struct Kernels {
     void (*winograd)(const Conv&, int64_t first, int64_t last, void* scratch) = nullptr;
     // Runs dot products as fast as the instruction set can; returns how many multiply–accumulates. Not the reference.
     int64_t (*peak)(int64_t rounds) = nullptr;
+    // State that each thread must hold while it runs these kernels, such as a configuration of tiles.
+    const ThreadState* thread = nullptr;
 };
 
 }  // namespace vq

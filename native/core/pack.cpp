@@ -1,14 +1,15 @@
-// Weights into the order in which kernels read them.
-#include <algorithm>
+#include "pack.h"
 
-#include "plan.h"
+#include <algorithm>
 
 namespace vq {
 
-void pack_conv(Part& part, const int8_t* weight, int32_t c_out, int32_t c_in, int32_t groups, int32_t kernel,
-               const std::vector<int32_t>& taps) {
+ConvWeights pack_conv(const int8_t* weight, int32_t c_out, int32_t c_in, int32_t groups, int32_t kernel,
+                      const std::vector<int32_t>& taps) {
+    ConvWeights made;
+    made.taps = int32_t(taps.size());
     const int32_t out_each = c_out / groups, in_each = c_in / groups;
-    part.sums = Memory::of<int32_t>(size_t(c_out) + 128);
+    made.sums = Memory::of<int32_t>(size_t(c_out) + 128);
     for (int32_t g = 0; g < groups; g++) {
         // Channel groups of 4 that hold this group's input channels; the others among them meet weights of 0.
         const int32_t first_in = g * in_each / 4 * 4, end_in = (g + 1) * in_each;
@@ -32,27 +33,28 @@ void pack_conv(Part& part, const int8_t* weight, int32_t c_out, int32_t c_in, in
                             const int32_t in = first_in + 4 * quad + i - g * in_each;
                             if (in < 0 || in >= in_each) continue;
                             out[4 * c + i] = weight[(int64_t(b.first + c) * in_each + in) * kernel + tap];
-                            part.sums.as<int32_t>()[b.first + c] += out[4 * c + i];
+                            made.sums.as<int32_t>()[b.first + c] += out[4 * c + i];
                         }
             b.weight = packed.as<int8_t>();
-            part.blocks.push_back(b);
-            part.weights.push_back(std::move(packed));
+            made.blocks.push_back(b);
+            made.weights.push_back(std::move(packed));
         }
     }
-    part.pairs->weights.resize(part.blocks.size());
-    for (size_t k = 0; k < part.blocks.size(); k++) {
-        part.blocks[k].sums = part.sums.as<int32_t>() + part.blocks[k].first;
-        part.blocks[k].pairs = &part.pairs->weights[k];
+    made.pairs->weights.resize(made.blocks.size());
+    for (size_t k = 0; k < made.blocks.size(); k++) {
+        made.blocks[k].sums = made.sums.as<int32_t>() + made.blocks[k].first;
+        made.blocks[k].pairs = &made.pairs->weights[k];
     }
+    return made;
 }
 
-void pack_pairs(const Part& part) {
-    std::call_once(part.pairs->once, [&] {
-        for (size_t k = 0; k < part.blocks.size(); k++) {
-            const Block& b = part.blocks[k];
-            const int64_t groups = int64_t(part.dy.size()) * b.groups;  // of all taps
-            part.pairs->weights[k] = Memory::of<int16_t>(size_t(64 * groups * b.vectors));
-            int16_t* out = part.pairs->weights[k].as<int16_t>();
+void pack_pairs(const ConvWeights& made) {
+    std::call_once(made.pairs->once, [&] {
+        for (size_t k = 0; k < made.blocks.size(); k++) {
+            const Block& b = made.blocks[k];
+            const int64_t groups = int64_t(made.taps) * b.groups;  // of all taps
+            made.pairs->weights[k] = Memory::of<int16_t>(size_t(64 * groups * b.vectors));
+            int16_t* out = made.pairs->weights[k].as<int16_t>();
             for (int32_t v = 0; v < b.vectors; v++)
                 for (int64_t group = 0; group < groups; group++)
                     for (int32_t pair = 0; pair < 2; pair++)
@@ -63,31 +65,18 @@ void pack_pairs(const Part& part) {
     });
 }
 
-bool takes_winograd(const Op& op) {
-    if (op.kind != Kind::conv || op.groups != 1 || op.parts.size() != 1 || op.stride_y != 1 || op.stride_x != 1)
-        return false;
-    const Part& part = op.parts[0];
-    if (part.dy.size() != 9 || part.step_y != 1 || part.step_x != 1) return false;
-    for (int32_t t = 0; t < 9; t++)
-        if (part.dy[size_t(t)] != part.dy[0] + t / 3 || part.dx[size_t(t)] != part.dx[0] + t % 3) return false;
-    // Whole vectors of input channels; few channels do not repay the transformations; sums of four times a product of
-    // 3 × 3 weights stay below 2³¹.
-    const int32_t inputs = 4 * part.blocks[0].groups;
-    return inputs % 16 == 0 && inputs >= 32 && op.c >= 24 && inputs <= 1536;
-}
-
 // F(2 × 2, 3 × 3): Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A (Lavin and Gray, Fast algorithms for convolutional neural networks,
 // CVPR 2016, Section 4.1). G holds halves; 2G is whole, so all is done in integers, and gives 4Y exactly.
-const int16_t* pack_winograd(const Part& part) {
+const int16_t* pack_winograd(const ConvWeights& made) {
     static constexpr int32_t twice[4][3] = {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 2}};  // 2G
-    std::call_once(part.winograd->once, [&] {
-        const int64_t groups = part.blocks[0].groups;
+    std::call_once(made.winograd->once, [&] {
+        const int64_t groups = made.blocks[0].groups;
         int64_t vectors = 0;
-        for (const Block& b : part.blocks) vectors += b.vectors;
-        part.winograd->weights.push_back(Memory::of<int16_t>(size_t(vectors * 16 * groups * 64)));
-        int16_t* out = part.winograd->weights[0].as<int16_t>();
+        for (const Block& b : made.blocks) vectors += b.vectors;
+        made.winograd->weights.push_back(Memory::of<int16_t>(size_t(vectors * 16 * groups * 64)));
+        int16_t* out = made.winograd->weights[0].as<int16_t>();
         // [vector][place of 4 × 4][2 · group][16 channels][2]
-        for (const Block& b : part.blocks)
+        for (const Block& b : made.blocks)
             for (int32_t v = 0; v < b.vectors; v++)
                 for (int32_t place = 0; place < 16; place++)
                     for (int64_t group = 0; group < groups; group++)
@@ -100,25 +89,28 @@ const int16_t* pack_winograd(const Part& part) {
                             *out++ = int16_t(sum);
                         }
     });
-    return part.winograd->weights[0].as<int16_t>();
+    return made.winograd->weights[0].as<int16_t>();
 }
 
-void pack_depthwise(Part& part, const int8_t* weight, int32_t channels, int32_t kernel) {
+DepthwiseWeights pack_depthwise(const int8_t* weight, int32_t channels, int32_t kernel) {
+    DepthwiseWeights made;
     const int32_t padded = (channels + 63) / 64 * 64, quads = (kernel + 3) / 4;
-    part.flat = Memory::of<int8_t>(size_t(kernel) * size_t(padded));
-    part.interleaved = Memory::of<int8_t>(size_t(quads) * 4 * size_t(padded));
-    part.sums = Memory::of<int32_t>(size_t(padded) + 64);
-    int8_t* flat = part.flat.as<int8_t>();
-    int8_t* interleaved = part.interleaved.as<int8_t>();
+    made.flat = Memory::of<int8_t>(size_t(kernel) * size_t(padded));
+    made.interleaved = Memory::of<int8_t>(size_t(quads) * 4 * size_t(padded));
+    made.sums = Memory::of<int32_t>(size_t(padded) + 64);
+    int8_t* flat = made.flat.as<int8_t>();
+    int8_t* interleaved = made.interleaved.as<int8_t>();
     for (int32_t c = 0; c < channels; c++)
         for (int32_t t = 0; t < kernel; t++) {
             const int8_t w = weight[int64_t(c) * kernel + t];
             flat[t * padded + c] = w;
-            part.sums.as<int32_t>()[c] += w;
-            // Within 64 channels vector j holds channels 4j … 4j + 3 of each block of 16 (see depthwise_u8s8_1x64_avx512.h).
+            made.sums.as<int32_t>()[c] += w;
+            // Within 64 channels vector j holds channels 4j … 4j + 3 of each block of 16 (see
+            // depthwise_u8s8_1x64_avx512.h).
             const int32_t in64 = c % 64, lane = in64 / 16, j = in64 % 16 / 4, i = in64 % 4;
             interleaved[int64_t(c / 64) * 256 * quads + t / 4 * 256 + j * 64 + lane * 16 + i * 4 + t % 4] = w;
         }
+    return made;
 }
 
 }  // namespace vq

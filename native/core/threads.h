@@ -25,10 +25,34 @@ inline unsigned forks() {
     return count.load(std::memory_order_relaxed);
 }
 
+// What an instruction set wants of every thread that runs its kernels: `begin` before the first of them, `end` after the
+// last.
+struct ThreadState {
+    void (*begin)();
+    void (*end)();
+};
+
+// While this lives, its thread holds such a state. Null: none is wanted.
+class HoldsState {
+public:
+    explicit HoldsState(const ThreadState* state) : state_(state) {
+        if (state_) state_->begin();
+    }
+    ~HoldsState() {
+        if (state_) state_->end();
+    }
+    HoldsState(const HoldsState&) = delete;
+    HoldsState& operator=(const HoldsState&) = delete;
+
+private:
+    const ThreadState* state_;
+};
+
 // The calling thread and its workers: as many as wanted, or as the system gives.
 class Crew {
 public:
-    explicit Crew(int wanted) {
+    // state: that workers hold; the calling thread sees to its own.
+    Crew(int wanted, const ThreadState* state) : state_of_threads_(state) {
         try {
             workers_.reserve(size_t(std::max(0, wanted - 1)));
             for (int i = 1; i < wanted; i++) workers_.emplace_back([this] { work(); });
@@ -101,6 +125,7 @@ private:
     }
     void work() {
         const PlainArithmetic plain;
+        const HoldsState held(state_of_threads_);
         uint64_t seen = 0;
         const auto fresh = [&] { return state_.load(std::memory_order_acquire) >> 48 != seen; };
         for (;;) {
@@ -118,6 +143,7 @@ private:
         }
     }
 
+    const ThreadState* state_of_threads_;
     std::vector<std::thread> workers_;
     std::mutex mutex_;
     std::condition_variable wake_;
@@ -136,7 +162,8 @@ private:
 // them.
 class Threads {
 public:
-    explicit Threads(int wanted) : crew_(std::make_unique<Crew>(wanted)), count_(crew_->count()), forks_(forks()) {}
+    explicit Threads(int wanted, const ThreadState* state = nullptr)
+        : state_(state), crew_(std::make_unique<Crew>(wanted, state)), count_(crew_->count()), forks_(forks()) {}
     ~Threads() { forget_other_process(); }
     Threads(const Threads&) = delete;
     Threads& operator=(const Threads&) = delete;
@@ -148,7 +175,7 @@ public:
     template <class Task>
     void run(int64_t count, const Task& task) {
         forget_other_process();
-        if (!crew_) crew_ = std::make_unique<Crew>(count_);
+        if (!crew_) crew_ = std::make_unique<Crew>(count_, state_);
         crew_->run(count, task);
     }
 
@@ -161,6 +188,7 @@ private:
         (void)crew_.release();
     }
 
+    const ThreadState* state_;
     std::unique_ptr<Crew> crew_;
     int count_;
     unsigned forks_;

@@ -16,8 +16,10 @@
 #include "../core/session.h"
 #include "parse.h"
 #include "pictures.h"
+#include "reader.h"
 #include "without_gil.h"
 
+namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace vq {
@@ -54,7 +56,7 @@ void make_session(Session* self, std::shared_ptr<Plan> plan, const std::string& 
         throw std::invalid_argument("mode must be frame, exact or bounded");
     const Kernels* kernels = kernels_named(isa);
     const PlainArithmetic plain;
-    new (self) Session(std::move(plan), kernels, threads, mode != "frame", allowed_by(check));
+    new (self) Session(std::move(plan), *kernels, threads, mode != "frame", allowed_by(check));
     for (const auto& [slot, tau] : taus) set_tau(*self, slot, tau);
 }
 
@@ -132,7 +134,7 @@ nb::object sparse_view(nb::handle self, int64_t index) {
 nb::object moved_view(nb::handle self, int64_t index) {
     const Session& s = nb::cast<const Session&>(self);
     const size_t i = slot_index(s, index);
-    const uint16_t* moved = s.moved(int32_t(i));
+    const uint16_t* moved = s.changed(int32_t(i));
     if (!moved) return nb::none();
     const size_t shape[2] = {size_t(s.plan().slots[i].h), size_t(s.plan().slots[i].w)};
     return nb::cast(nb::ndarray<nb::numpy, const uint16_t>(moved, 2, shape, self));
@@ -160,7 +162,7 @@ NB_MODULE(_native, m) {
     nb::class_<Plan>(m, "Plan", "A validated plan with packed weights; shared by sessions.")
         .def("__init__", [](Plan* self, nb::handle spec, const std::optional<nb::callable>& check) {
             const PlainArithmetic plain;
-            new (self) Plan(parse_plan(spec, allowed_by(check)));
+            new (self) Plan(parse_plan(reader_of(spec, "plan"), allowed_by(check)));
         }, "spec"_a, "check"_a = nb::none());
     nb::class_<Session>(m, "Session", "One stream's buffers and threads.")
         .def("__init__", &make_session, "plan"_a, "isa"_a = "", "threads"_a = 1, "mode"_a = "frame",
@@ -181,17 +183,17 @@ NB_MODULE(_native, m) {
              "From now on codes of this slot take a new value only where it moved by more than tau.")
         .def("always_follow", &Session::always_follow,
              "Follow changes even where it costs more than it saves, to measure what there is to save.")
-        .def("joined", [](const Session& s, const std::string& name) { return s.joined(program(s, name)); },
+        .def("joined", [](const Session& s, const std::string& name) { return s.fused(program(s, name)); },
              "program"_a, "The convolutions that run together with the pool behind them, by number: what lies between is "
                           "stored nowhere.")
         .def("refresh", &Session::refresh, "Compute the next frame in full.")
         .def("layers", [](const Session& s, const std::string& name) {
-            static const char* const how[] = {"dense", "listed", "residual"};
+            static const char* const path[] = {"dense", "listed", "residual"};
             nb::list result;
             const auto& ops = program(s, name).ops;
             const auto& work = s.work(program(s, name));
             for (size_t i = 0; i < ops.size(); i++)
-                result.append(nb::make_tuple(ops[i].name, ops[i].macs, work[i].first, how[size_t(work[i].second)]));
+                result.append(nb::make_tuple(ops[i]->name, ops[i]->macs, work[i].macs, path[size_t(work[i].path)]));
             return result;
         }, "program"_a = "key", "Of the last frame, by operator: name, MACs of all of it, MACs done, how.")
         .def_prop_ro("work", [](const Session& s) { return nb::make_tuple(s.macs_done(), s.macs_dense()); },

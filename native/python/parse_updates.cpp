@@ -1,19 +1,17 @@
 #include "parse_updates.h"
 
-#include <nanobind/stl/tuple.h>
-
 #include <cfloat>
+#include <cmath>
 
 namespace vq {
 
 void UpdateParser::parse(const Reader& r, ProgramPlan& program) {
     const int64_t count = int64_t(program.ops.size());
-    for (const nb::object& item : r.list("updates")) {
-        const Reader reader(item, program.name + " update " + std::to_string(program.updates.size()));
+    for (const Reader& reader : r.list("updates", program.name + " update")) {
         RangeUpdate made = update(reader, program.name == "key");
         if (made.before_op > count || (!program.updates.empty() && made.before_op < program.updates.back().before_op))
-            fail(reader.where() + ": its place");
-        if (made.before_op < count) program.ops[size_t(made.before_op)].after_update = true;
+            reader.fail(": its place");
+        if (made.before_op < count) program.ops[size_t(made.before_op)]->after_update = true;
         program.updates.push_back(std::move(made));
     }
 }
@@ -23,8 +21,8 @@ RangeUpdate UpdateParser::update(const Reader& r, bool is_key) {
     update.before_op = r.integer("before_op", 0, INT32_MAX);
     update.slot = r.integer("slot", 0, int32_t(plan_.slots.size()) - 1);
     const Slot& slot = plan_.slots[size_t(update.slot)];
-    if (slot.codes || slot.sparse) fail(r.where() + ": its slot holds no values");
-    if (r.has("measure") == r.has("predict")) fail(r.where() + " is neither 'measure' nor 'predict'");
+    if (!slot.floats()) r.fail(": its slot holds no values");
+    if (r.has("measure") == r.has("predict")) r.fail(" is neither 'measure' nor 'predict'");
     if (r.has("measure")) update.measured = grid_index(r.dict("measure"));
     else prediction(r.dict("predict"), update, is_key);
     return update;
@@ -32,23 +30,21 @@ RangeUpdate UpdateParser::update(const Reader& r, bool is_key) {
 
 void UpdateParser::prediction(const Reader& r, RangeUpdate& update, bool is_key) {
     Predictions& made = update.predictions;
-    const auto features = r.get<std::vector<std::string>>("features");
+    const auto features = r.texts("features");
     for (const std::string& name : features) made.features.emplace_back(name);
     const auto steps = r.integers("steps", 3, 1, 1 << 20);
     std::copy(steps.begin(), steps.end(), made.steps.begin());
-    for (const nb::object& item : r.list("grids"))
-        made.grids.push_back(
-            grid(Reader(item, r.where() + " grid " + std::to_string(made.grids.size())), features.size()));
-    const auto value = r.get<std::string>("value");
-    update.remembers = r.get<bool>("remember");
+    for (const Reader& item : r.list("grids", r.where() + " grid")) made.grids.push_back(grid(item, features.size()));
+    const auto value = r.text("value");
+    update.remembers = r.boolean("remember");
     update.compares = !is_key && !made.grids.empty();
     const auto found = remembered_.find(value);
     const int64_t count = plan_.slots[size_t(update.slot)].pixels() * plan_.slots[size_t(update.slot)].c;
     if (found != remembered_.end()) {
         update.remembered = found->second;
         if ((update.compares || update.remembers) && plan_.remembered[size_t(found->second)] != count)
-            fail(r.where() + ": its value differs in size from what is remembered");
-    } else if (update.compares) fail(r.where() + ": nothing to compare with");
+            r.fail(": its value differs in size from what is remembered");
+    } else if (update.compares) r.fail(": nothing to compare with");
     else if (update.remembers) {
         update.remembered = remembered_[value] = int32_t(plan_.remembered.size());
         plan_.remembered.push_back(count);
@@ -59,26 +55,25 @@ Predicted UpdateParser::grid(const Reader& r, size_t features) const {
     Predicted made;
     made.index = grid_index(r);
     made.bits = r.integer("bits", 2, 8);
-    made.symmetric = r.get<bool>("symmetric");
-    made.dense = r.get<bool>("dense");
-    for (const auto& [name, end] : {std::pair("low", &made.low), std::pair("high", &made.high)}) {
-        const auto [slopes, intercept, least, most] =
-            r.get<std::tuple<std::vector<double>, double, double, double>>(name);
+    made.symmetric = r.boolean("symmetric");
+    made.dense = r.boolean("dense");
+    for (const auto& [name, end] : {std::pair(std::string("low"), &made.low), std::pair(std::string("high"), &made.high)}) {
+        const auto [slopes, intercept, least, most] = r.line(name.c_str());
         *end = {slopes, intercept, least, most};
-        if (slopes.size() != features) fail(r.where() + ": '" + name + "' needs one slope for each feature");
+        if (slopes.size() != features) r.fail(": '" + name + "' needs one slope for each feature");
         std::vector<double> numbers = slopes;
         numbers.insert(numbers.end(), {intercept, least, most});
         for (const double number : numbers)
-            if (!(std::abs(number) <= double(FLT_MAX) / 2)) fail(r.where() + ": '" + name + "' holds no usable number");
-        if (least > most) fail(r.where() + ": '" + name + "' lies between " + std::to_string(least) + " and less");
+            if (!(std::abs(number) <= double(FLT_MAX) / 2)) r.fail(": '" + name + "' holds no usable number");
+        if (least > most) r.fail(": '" + name + "' lies between " + std::to_string(least) + " and less");
     }
     if (made.low.most > 0 || made.high.least < 0 || (made.low.least == 0 && made.high.most == 0))
-        fail(r.where() + ": a predicted range must reach from zero or below to zero or above");
+        r.fail(": a predicted range must reach from zero or below to zero or above");
     return made;
 }
 
 int32_t UpdateParser::grid_index(const Reader& r) const {
-    if (plan_.grids.empty()) fail(r.where() + ": the plan has no grids");
+    if (plan_.grids.empty()) r.fail(": the plan has no grids");
     return r.integer("grid", 0, int32_t(plan_.grids.size()) - 1);
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "../core/plan.h"
-#include "reader.h"
+#include "../core/reader.h"
 
 namespace vq {
 

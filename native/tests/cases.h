@@ -4,7 +4,7 @@
 
 #include "../core/dispatch.h"
 #include "../core/kernels.h"
-#include "../core/plan.h"
+#include "../core/pack.h"
 #include "world.h"
 
 namespace vq::test {

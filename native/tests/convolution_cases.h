@@ -46,12 +46,12 @@ inline Call float_conv_case(World& world, Random& r) {
 
 // What a convolution of codes of a grid takes besides its weights. room: of `start`; unit: of the scales.
 template <class Args>
-void add_grid(World& world, Args& a, const Part& part, const Grid& grid, int room, float unit, Random& r) {
+void add_grid(World& world, Args& a, const Memory& sums, const Grid& grid, int room, float unit, Random& r) {
     uint8_t* zeros = world.array<uint8_t>("zeros", a.in.stride);
     std::memset(zeros, grid.zero, size_t(a.in.stride));
     a.zeros = zeros;
     int32_t* start = world.array<int32_t>("start", room);
-    for (int c = 0; c < a.out.c; c++) start[c] = -grid.zero * part.sums.as<int32_t>()[c];
+    for (int c = 0; c < a.out.c; c++) start[c] = -grid.zero * sums.as<int32_t>()[c];
     a.start = start;
     float* scale = world.per_channel("scale", a.out.c, r);
     for (int c = 0; c < a.out.c; c++) scale[c] *= unit;
@@ -60,20 +60,17 @@ void add_grid(World& world, Args& a, const Part& part, const Grid& grid, int roo
 }
 
 // Weights that the engine itself packed, and what else a convolution of a.in's codes takes.
-inline Part& add_weights(World& world, Conv& a, int groups, const Grid& grid, Random& r) {
+inline ConvWeights& add_weights(World& world, Conv& a, int groups, const Grid& grid, Random& r) {
     std::vector<int8_t> weight(size_t(a.out.c * (a.in.c / groups) * a.taps));
     for (int8_t& w : weight) w = int8_t(r.between(-128, 127));
     std::vector<int32_t> taps;
     for (int t = 0; t < a.taps; t++) taps.push_back(t);
-    Part& part = world.own<Part>();
-    part.dy.assign(a.dy, a.dy + a.taps);
-    part.dx.assign(a.dx, a.dx + a.taps);
-    pack_conv(part, weight.data(), a.out.c, a.in.c, groups, a.taps, taps);
-    pack_pairs(part);
-    a.blocks = part.blocks.data();
-    a.block_count = int32_t(part.blocks.size());
-    add_grid(world, a, part, grid, a.out.c + 128, 1e-4f, r);
-    return part;
+    auto& packed = world.own(pack_conv(weight.data(), a.out.c, a.in.c, groups, a.taps, taps));
+    pack_pairs(packed);
+    a.blocks = packed.blocks.data();
+    a.block_count = int32_t(packed.blocks.size());
+    add_grid(world, a, packed.sums, grid, a.out.c + 128, 1e-4f, r);
+    return packed;
 }
 
 inline Conv random_conv(World& world, Random& r, int& groups) {
@@ -174,11 +171,10 @@ inline Call depthwise_case(World& world, Random& r) {
     world.shape += size("in", a.in);
     std::vector<int8_t> weight(size_t(a.in.c * a.taps));
     for (int8_t& w : weight) w = int8_t(r.between(-128, 127));
-    Part& part = world.own<Part>();
-    pack_depthwise(part, weight.data(), a.in.c, a.taps);
-    a.weight = part.flat.as<int8_t>();
-    a.interleaved = part.interleaved.as<int8_t>();
-    add_grid(world, a, part, grid, (a.out.c + 63) / 64 * 64, 1e-3f, r);
+    auto& packed = world.own(pack_depthwise(weight.data(), a.in.c, a.taps));
+    a.weight = packed.flat.as<int8_t>();
+    a.interleaved = packed.interleaved.as<int8_t>();
+    add_grid(world, a, packed.sums, grid, (a.out.c + 63) / 64 * 64, 1e-3f, r);
     if (r.chance(40)) add_sparse_taps(world, a, a.in.c, r);
     return finish_case(world, a, r, &Kernels::depthwise);
 }

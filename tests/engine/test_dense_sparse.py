@@ -153,8 +153,12 @@ def test_operators_out_of_order_stay_within_their_memory():
     session = open_session(plan)
     operators = plan.programs["key"].ops
     frame = np.ascontiguousarray(moving_frames(1, 24)[0][0].permute(1, 2, 0).numpy())
-    session.run("key", frame)
+
+    def measure(update, value):
+        return 0.1, 4, 0, 15
+
+    session.run("key", frame, measure)
     for index in range(len(operators)):
-        session.run("key", frame, None, index, index + 1)
+        session.run("key", frame, measure, index, index + 1)
     for index in reversed(range(len(operators))):
-        session.run("key", frame, None, index, index + 1)
+        session.run("key", frame, measure, index, index + 1)

@@ -152,10 +152,12 @@ def test_an_average_pool_with_a_dilation_is_refused() -> None:
     attrs = {"kernel": [2, 2], "stride": [1, 1], "padding": [0] * 4, "dilation": [2, 2]}
     empty = {"inputs": [0], "tensors": {}, "steps": [], "h": 4, "w": 4, "c": 3}
     spec = {
-        "version": 1,
+        "version": 2,
         "slots": [{**size, "type": "f32", "keep": False, "name": "x"}],
         "grids": [],
-        "programs": {"key": [{"kind": "avg_pool", "name": "pool", "attrs": attrs, **empty}]},
+        "programs": {
+            "key": {"ops": [{"kind": "avg_pool", "name": "pool", "attrs": attrs, **empty}], "updates": []}
+        },
         "outputs": {},
     }
     with pytest.raises(ValueError, match="an average pool with a dilation is not supported"):

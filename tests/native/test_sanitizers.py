@@ -23,7 +23,10 @@ DISPATCH = dict.fromkeys(["core/dispatch.cpp", "core/pack.cpp"], "")
 
 def compile_all(command: Sequence[str], sources: dict[str, str], folder: Path) -> list[Path]:
     """The object files of sources, each with its own flags, two at a time; fails in the compiler's words."""
-    waiting = [(NATIVE / source, folder / f"{Path(source).stem}.o", sources[source]) for source in sources]
+    names = {
+        source: "_".join(Path(source).parts[-2:]) for source in sources
+    }  # two folders may have a file of a name
+    waiting = [(NATIVE / source, folder / f"{names[source]}.o", sources[source]) for source in sources]
     objects = [target for _, target, _ in waiting]
     while waiting:
         pair, waiting = waiting[:2], waiting[2:]
@@ -74,7 +77,8 @@ def test_module_under_sanitizers(sanitized_kernels: list[Path], tmp_path: Path) 
     includes = ["-DNDEBUG", *(f"-I{folder}" for folder in headers)]
     rest = [
         f"{file.parent.name}/{file.name}"
-        for file in [*NATIVE.glob("core/*.cpp"), *NATIVE.glob("python/*.cpp")]
+        for folder in ("core", "operators", "python")
+        for file in NATIVE.glob(f"{folder}/*.cpp")
     ]
     sources = {source: "" for source in rest if source not in DISPATCH}
     compiler = [tool("g++"), *EXACT, *SANITIZE, "-fvisibility=hidden", *includes]
