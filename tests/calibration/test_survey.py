@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from videoquant.calibration.range_fit import RangeFit
 from videoquant.calibration.survey import best_placement, place, select
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.ranges.features import DEFAULT, POOL
@@ -88,7 +89,7 @@ def test_positions_do_not_depend_on_the_scale_of_a_quantizers_range(scale):
 
     walk = SimpleNamespace(
         points={"one": one, "other": other},
-        watched={name: FeatureSpec(DEFAULT, DEFAULT) for name in names},
+        fit=RangeFit({name: FeatureSpec(DEFAULT, DEFAULT) for name in names}),
         features={(name, False): values[name] for name in names},
         ranges={(one, False): ranges("b", 10.0, 0.05), (other, False): ranges("c", 5 * scale, 0.1)},
     )
