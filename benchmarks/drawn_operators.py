@@ -3,7 +3,8 @@ that its text allows, and some that it forbids.
 
 `GENERATORS` has one function per operator of `onnx_reader.OPERATORS`. It draws from a `Dice` and returns a
 `Drawn`: attributes, shapes, constants, opset. Numbers are drawn so that small sizes, edges (a size of 1, a
-window as large as the map, an axis counted from the back) and odd mixtures come often.
+window as large as the map, an axis counted from the back) and odd mixtures come often. Long because each of
+some forty operators has its function, and they stand in one table.
 """
 
 from __future__ import annotations

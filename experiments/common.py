@@ -1,6 +1,7 @@
 """What the experiments share: six networks with their data, their measures, and the bootstrap.
 
-Calibration and evaluation data are disjoint: other images, or other stretches of a clip.
+Calibration and evaluation data are disjoint: other images, or other stretches of a clip. Long because the six
+networks each bring their data and their measure, and every experiment reads all of them.
 """
 
 import argparse

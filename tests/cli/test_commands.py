@@ -1,4 +1,7 @@
-"""The commands as a user runs them, on the shipped network and a small clip."""
+"""The commands as a user runs them, on the shipped network and a small clip.
+
+Long because one calibrated network, made once, serves all of them.
+"""
 
 import csv
 import json

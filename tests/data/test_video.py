@@ -1,3 +1,8 @@
+"""Clips: what is read of a video file, whole or damaged.
+
+Long because the written files serve many tests.
+"""
+
 import os
 import struct
 import sys

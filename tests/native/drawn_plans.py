@@ -1,4 +1,7 @@
-"""Hypothesis strategies for plans (docs/plan.md): of one operator and what feeds it, or of a few in a row."""
+"""Hypothesis strategies for plans (docs/plan.md): of one operator and what feeds it, or of a few in a row.
+
+Long because every kind of operator is drawn here, and each in all its forms.
+"""
 
 from __future__ import annotations
 

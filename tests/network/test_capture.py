@@ -1,4 +1,7 @@
-"""Captured modules compute what the module does, under the names its author gave."""
+"""Captured modules compute what the module does, under the names its author gave.
+
+Long because each operator of PyTorch that is understood has its case.
+"""
 
 import warnings
 from collections.abc import Callable

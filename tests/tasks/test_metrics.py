@@ -1,3 +1,8 @@
+"""Each metric against its definition, and against torchmetrics.
+
+Long because each metric has its worked example.
+"""
+
 import math
 import tracemalloc
 

@@ -5,6 +5,8 @@ float64 and rounded to float32 once (sigmoid, silu, gelu, elu, tanh, erf, softma
 bilinear resizing is the engine's. There PyTorch's own bits depend on its version, the CPU's vectors and how a
 tensor lies in memory; these do not.
 
+Long because every operator has its function here, as in `network/operators.py`.
+
 One file, though a long one: it is a table, to be read beside that of PyTorch's operators.
 
 A function's positional arguments are the values that a node reads, its keyword arguments the node's tensors

@@ -1,6 +1,6 @@
 """How far a network's outputs agree with a reference's, by task, summed up over a stream: in PyTorch.
 
-One file, though a long one: a small class per task, and what two of them share.
+Long because every task has its small class here, and what two of them share.
 """
 
 from __future__ import annotations
