@@ -28,7 +28,8 @@ def prepare_tensor(
             x = frame[None] if frame.shape == tuple(input_shape[1:]) else frame
     else:
         given = given_input(frame, input_shape)
-        x = None if given is None else torch.from_numpy(given)
+        if given is not None:  # PyTorch's own first axis, not NumPy's: convolutions are chosen by its step
+            x = torch.from_numpy(given[0])[None] if len(given) == 1 else torch.from_numpy(given)
     if x is None:
         return torch.from_numpy(prepare_picture(frame, preprocessing, input_shape, name))
     check_shape(x.shape, input_shape, name)

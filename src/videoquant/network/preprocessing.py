@@ -129,11 +129,11 @@ class Preprocessing:
         offset = (-np.array(self.mean, np.float64) / std).astype(np.float32)
         if self.color == "Y":
             plane = self._fitted(luma(pixels).astype(np.float32), size, _native.resize_plane)
-            scaled: NDArray[np.float32] = plane * gain + offset
-            return scaled[None, None]
+            scaled: NDArray[np.float32] = (plane * gain + offset)[:, :, None]
+            return _as_input(scaled)
         picture = self._fitted(pixels, size, _native.resize_rgb)
         scaled = _native.scale_rgb(picture, tuple(gain), tuple(offset), self.color == "BGR")
-        return scaled.transpose(2, 0, 1)[None]
+        return _as_input(scaled)
 
     def _fitted(self, picture: NDArray[Any], size: tuple[int, int], resize: Callable[..., Any]) -> Any:
         """A picture, H×W or H×W×3, padded or resized to `size`, in C order."""
@@ -200,6 +200,15 @@ def prepare(
     if check_finite and not np.isfinite(x).all():
         raise not_finite(name)
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+
+
+def _as_input(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pixels H×W×C as an input 1×C×H×W on the same memory.
+
+    The first axis steps over a whole picture, where `[None]` would step by 0: PyTorch chooses its convolution
+    by that, and each rounds in its own way.
+    """
+    return np.ascontiguousarray(pixels).reshape(1, *pixels.shape).transpose(0, 3, 1, 2)
 
 
 def prepare_picture(
