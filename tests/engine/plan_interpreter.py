@@ -1,7 +1,7 @@
 """The twin of the native engine: runs a plan step by step in plain NumPy and PyTorch (docs/plan.md).
 
-It has the session's interface, so that a `Stream` runs on it; and no speed. Long because it is an engine of its
-own.
+It has the session's interface, so that a `Stream` runs on it; and no speed. Long because it is a whole
+engine.
 """
 
 from dataclasses import asdict
