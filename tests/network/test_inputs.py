@@ -29,3 +29,10 @@ def test_an_array_s_steps_are_those_of_the_tensor_that_holds_the_same(shape: tup
     )
     assert of_array.stride() == of_tensor.stride()
     assert torch.equal(of_array, of_tensor)
+
+
+def test_an_array_that_its_owner_writes_into_is_copied() -> None:
+    given = np.zeros((1, 16, 12, 3), np.float32).transpose(0, 3, 1, 2)
+    x = prepare_tensor(given, Preprocessing(), (1, 3, 16, 12))
+    given += 1
+    assert not x.any()

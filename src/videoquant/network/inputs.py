@@ -28,8 +28,10 @@ def prepare_tensor(
             x = frame[None] if frame.shape == tuple(input_shape[1:]) else frame
     else:
         given = given_input(frame, input_shape)
-        if given is not None:  # PyTorch's own first axis, not NumPy's: convolutions are chosen by its step
-            x = torch.from_numpy(given[0])[None] if len(given) == 1 else torch.from_numpy(given)
+        if given is not None:
+            own = given.copy(order="K")  # streams may keep it, and the caller write into his
+            # PyTorch's own first axis, not NumPy's: convolutions are chosen by its step.
+            x = torch.from_numpy(own[0])[None] if len(own) == 1 else torch.from_numpy(own)
     if x is None:
         return torch.from_numpy(prepare_picture(frame, preprocessing, input_shape, name))
     check_shape(x.shape, input_shape, name)

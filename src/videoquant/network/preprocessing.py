@@ -199,7 +199,21 @@ def prepare(
     check_shape(x.shape, input_shape, name)
     if check_finite and not np.isfinite(x).all():
         raise not_finite(name)
-    return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    return _channels_last(x)
+
+
+def _channels_last(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same N×C×H×W, channels last in memory; a copy unless it lies so already.
+
+    Channel by channel: NumPy takes two to three times as long for all of them at once.
+    """
+    batch, channels, height, width = x.shape
+    if x.transpose(0, 2, 3, 1).flags.c_contiguous:
+        return x
+    last = np.empty((batch, height, width, channels), np.float32)
+    for channel in range(channels):
+        last[..., channel] = x[:, channel]
+    return last.transpose(0, 3, 1, 2)
 
 
 def _as_input(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -236,7 +250,7 @@ def given_input(frame: Any, input_shape: Sequence[int]) -> NDArray[np.float32] |
         return None
     if x.ndim != 4 and not is_tensor(frame) and x.shape != tuple(input_shape[1:]):
         return None
-    x = x.astype(np.float32)
+    x = x.astype(np.float32, copy=False)
     return x[None] if x.shape == tuple(input_shape[1:]) else x
 
 
