@@ -48,7 +48,7 @@ private:
 // What operators of this kind read.
 enum class Reads : uint8_t { floats, codes, sparse, nothing };
 
-// An operator's entry in the list of all (operators/all.cpp). parse: reads and checks what it has of its own.
+// An operator's entry in the list of all (operators/list.h). parse: reads and checks what it has of its own.
 struct OpType {
     const char* kind;
     Reads reads;

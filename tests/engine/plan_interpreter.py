@@ -169,7 +169,7 @@ class Interpreter:
                 return pad(inputs[0], sides, attrs["mode"], attrs["value"])
             case "softmax":
                 return torch.softmax(torch.from_numpy(inputs[0]), 2).numpy()
-        raise AssertionError(f"unknown kind {op['kind']}")
+        raise AssertionError(f"unknown kind {op.kind}")
 
     def _convolution(self, op, codes, grid):
         x = nchw(codes.astype(np.float64) - grid["zero"])
