@@ -106,3 +106,9 @@ def test_what_is_refused(given, message):
     with pytest.raises(NetworkError) as error:
         Preprocessing().with_text(given)
     assert str(error.value) == message
+
+
+def test_one_mean_and_one_std_stand_for_every_channel():
+    pixels = np.random.default_rng(2).integers(0, 256, (8, 6, 3), np.uint8)
+    one, each = (Preprocessing(mean=(0.4,) * n, std=(0.25,) * n) for n in (1, 3))
+    assert np.array_equal(one.prepare(pixels, (8, 6)), each.prepare(pixels, (8, 6)))

@@ -149,8 +149,9 @@ def _extent(difference: Difference) -> str:
     """How many values differ, and by how much."""
     slot = difference.slot
     of = f"{difference.count:,} of {slot.elements:,}"
-    if slot.type == "u8":
-        return f"{of} codes, by at most {difference.largest:.0f} steps"
+    if difference.in_steps:
+        what = "codes" if slot.type == "u8" else "values"
+        return f"{of} {what}, by at most {difference.largest:.0f} steps"
     return f"{of} values, by at most {difference.largest:.2g} of the largest"
 
 
@@ -166,5 +167,6 @@ def to_dict(difference: Difference) -> dict[str, Any]:
         "simulation": difference.simulation,
         "count": difference.count,
         "largest": difference.largest,
+        "in_steps": difference.in_steps,
         "grid": None if grid is None else vars(grid),
     }

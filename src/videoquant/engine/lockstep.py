@@ -30,7 +30,7 @@ from videoquant.ranges.predictor import Features
 from videoquant.ranges.sources import RangeSource
 from videoquant.runtime.flow import read_by, stored_by
 from videoquant.runtime.plan import Plan
-from videoquant.runtime.program import Combine, Function, Op, Slot
+from videoquant.runtime.program import Combine, Function, Op, Slot, StoreValues
 from videoquant.runtime.session import Measure, Session, open_session
 from videoquant.runtime.sizes import channels_last
 from videoquant.runtime.stream import Stream
@@ -50,7 +50,8 @@ class Difference:
     place: (row, column, channel) of the first value that differs.
     engine, simulation: the two values there; of codes both are whole numbers.
     count: how many differ.
-    largest: the largest difference: in steps of a code, or as a share of the tensor's largest value.
+    largest: the largest difference: in steps where `in_steps`, or as a share of the tensor's largest value.
+    in_steps: of codes, and of values that stand on a grid (an x̂ that is kept as reference).
     grid: of codes, the simulation's in this frame; a signed grid's codes have 128 added in a plan.
     """
 
@@ -63,6 +64,7 @@ class Difference:
     simulation: float
     count: int
     largest: float
+    in_steps: bool
     grid: Grid | None = None
 
 
@@ -175,11 +177,27 @@ class Lockstep:
         if count:
             first = np.unravel_index(int(np.flatnonzero(difference)[0]), wanted.shape)
             row, column, channel = (int(i) for i in first)
-            size = 1.0 if is_codes else max(float(np.abs(wanted).max()), 1e-30)
-            values = float(got[row, column, channel]), float(wanted[row, column, channel])
-            largest = float(difference.max()) / size
-            place, grid = (row, column, channel), grids.get(slot.name) if is_codes else None
-            yield Difference(self._frame, op, slot, free, place, *values, count, largest, grid)
+            stores = any(isinstance(step, StoreValues) and step.slot == index for step in op.steps)
+            point = slot.name.removesuffix(" reference").removesuffix(" values")
+            grid = grids.get(point) if is_codes or stores else None
+            if is_codes:
+                size = 1.0
+            else:
+                size = max(float(np.abs(wanted).max()), 1e-30) if grid is None else grid.scale
+            place, values = (row, column, channel), (float(got[first]), float(wanted[first]))
+            largest, in_steps = float(difference.max()) / size, is_codes or grid is not None
+            yield Difference(
+                self._frame,
+                op,
+                slot,
+                free,
+                place,
+                *values,
+                count,
+                largest,
+                in_steps,
+                grid if is_codes else None,
+            )
 
 
 class Recorder:

@@ -125,8 +125,11 @@ class Preprocessing:
         top, left, height, width = self.window((pixels.shape[0], pixels.shape[1]), size)
         pixels = pixels[top : top + height, left : left + width]
         std = np.array(self.std, np.float64)
-        gain = (self.scale / std).astype(np.float32)
-        offset = (-np.array(self.mean, np.float64) / std).astype(np.float32)
+        # One number stands for every channel.
+        gain, offset = (
+            np.broadcast_to(numbers.astype(np.float32), (self.channels,))
+            for numbers in (self.scale / std, -np.array(self.mean, np.float64) / std)
+        )
         if self.color == "Y":
             plane = self._fitted(luma(pixels).astype(np.float32), size, _native.resize_plane)
             scaled: NDArray[np.float32] = (plane * gain + offset)[:, :, None]
