@@ -54,8 +54,8 @@ def name(requirement: str) -> str:
 
 
 def lowest(requirement: str) -> str:
-    """ "numpy>=2" → "numpy==2.0.*": the lowest minor release of a range, with its mends."""
-    package, floor = requirement.split(">=")
+    """ "numpy>=2,<4" → "numpy==2.0.*": the lowest minor release of a range, with its mends."""
+    package, floor = requirement.partition(",")[0].split(">=")
     return f"{package}=={floor}.*" if "." in floor else f"{package}=={floor}.0.*"
 
 

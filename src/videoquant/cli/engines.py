@@ -59,7 +59,9 @@ def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) ->
         return quantized.stream()
 
 
-def find_thresholds(plan: Plan, clip: Clip, budget: float | None, task: Task, threads: int) -> dict[str, int]:
+def search_thresholds(
+    plan: Plan, clip: Clip, budget: float | None, task: Task, threads: int
+) -> dict[str, int]:
     """The thresholds of mode bounded, found on a few runs of frames all over a clip."""
     frames = clip.runs(calibration_spans(whole(clip, RUN * RUNS), RUN, RUNS))
     with one_thread_of_pytorch(True), progress_bar("finding thresholds", None) as advance:

@@ -25,11 +25,13 @@ from videoquant.cli.options import (
     open_source,
 )
 from videoquant.cli.targets import check_targets
+from videoquant.data.clip import Clip
 from videoquant.data.writer import VideoWriter
 from videoquant.errors import DataError, NetworkError, SchemeError, VideoQuantError, needs_extra, refused_as
 from videoquant.files import check_file
 from videoquant.interrupt import deferred_interrupt
 from videoquant.runtime.integer_network import IntegerNetwork, load_plan
+from videoquant.runtime.plan import Plan
 from videoquant.runtime.plan_file import is_plan_file
 from videoquant.runtime.session import check_mode
 from videoquant.runtime.stream import Stream
@@ -96,8 +98,6 @@ def command(
     failure: VideoQuantError | None = None
     thresholds = None
     if plan is not None and mode == "bounded":
-        with needs_extra("--engine bounded"):
-            from videoquant.cli.engines import find_thresholds
         seen = open_clip(calibrate_on) if calibrate_on else clip
         thresholds = find_thresholds(plan, seen, budget, opened.task, threads)
     stream = opened.simulated() if plan is None else plan.stream(mode, threads, thresholds, refresh)
@@ -134,6 +134,13 @@ def command(
     say(f"{output}: {done} frames, {opened.scheme}, {how}")
     if failure:
         raise DataError(f"{failure}; the {done} frames before it are in {output}")
+
+
+def find_thresholds(plan: Plan, clip: Clip, budget: float | None, task: Task, threads: int) -> dict[str, int]:
+    """The thresholds of mode bounded, whose search needs PyTorch."""
+    with needs_extra("--engine bounded"):
+        from videoquant.cli.engines import search_thresholds
+    return search_thresholds(plan, clip, budget, task, threads)
 
 
 @dataclass(frozen=True)
