@@ -173,31 +173,28 @@ class Lockstep:
         is_codes = slot.type == "u8"
         self.compared["codes" if is_codes else "values"] += wanted.size
         difference = np.abs(got.astype(np.float64) - wanted)
-        count = int(np.count_nonzero(difference))
-        if count:
-            first = np.unravel_index(int(np.flatnonzero(difference)[0]), wanted.shape)
-            row, column, channel = (int(i) for i in first)
-            stores = any(isinstance(step, StoreValues) and step.slot == index for step in op.steps)
-            point = slot.name.removesuffix(" reference").removesuffix(" values")
-            grid = grids.get(point) if is_codes or stores else None
-            if is_codes:
-                size = 1.0
-            else:
-                size = max(float(np.abs(wanted).max()), 1e-30) if grid is None else grid.scale
-            place, values = (row, column, channel), (float(got[first]), float(wanted[first]))
-            largest, in_steps = float(difference.max()) / size, is_codes or grid is not None
-            yield Difference(
-                self._frame,
-                op,
-                slot,
-                free,
-                place,
-                *values,
-                count,
-                largest,
-                in_steps,
-                grid if is_codes else None,
-            )
+        if not difference.any():
+            return
+        row, column, channel = map(int, np.unravel_index(int(np.flatnonzero(difference)[0]), wanted.shape))
+        in_steps, unit = is_codes, 1.0
+        if not is_codes:
+            unit = max(float(np.abs(wanted).max()), 1e-30)
+            kept = grids.get(slot.name.removesuffix(" reference").removesuffix(" values"))
+            if kept is not None and any(isinstance(s, StoreValues) and s.slot == index for s in op.steps):
+                in_steps, unit = True, kept.scale
+        yield Difference(
+            self._frame,
+            op,
+            slot,
+            may_round=free,
+            place=(row, column, channel),
+            engine=float(got[row, column, channel]),
+            simulation=float(wanted[row, column, channel]),
+            count=int(np.count_nonzero(difference)),
+            largest=float(difference.max()) / unit,
+            in_steps=in_steps,
+            grid=grids.get(slot.name) if is_codes else None,
+        )
 
 
 class Recorder:
