@@ -1,21 +1,22 @@
-"""Whether a change of the code costs speed: two installed versions run the same networks, turn by turn.
+"""Whether a change of the code costs speed: two installed versions run the same networks, by turns.
 
     python benchmarks/two_versions.py BEFORE AFTER [--models FOLDER] [--video CLIP] [--rounds N]
 
 BEFORE, AFTER: the Python of an environment each, with a version installed. The networks are PoseNet and
 pose_landmark of FOLDER, DDRNet-23-slim and ResNet-18 with random weights, all at w8a8; each is calibrated
-once, by BEFORE, and both versions run its file. In every round each version runs `frame`, and the first two
-networks `exact` too, one after the other, with two threads; the median of a stream's frames counts. Printed
-is the ratio AFTER / BEFORE of the rounds' medians, and their range: below 1 the change made it faster.
+once, by BEFORE, and both versions run its file, with two threads. Each version is a process of its own, and
+they take turns frame by frame: what else the machine does falls on both alike. Printed is the median of the
+frames' ratios AFTER / BEFORE, its 95% interval (bootstrap over frames), and the ratio of the fastest frames:
+below 1 the change made it faster. In every round both processes begin anew.
 """
 
 import argparse
-import json
-import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import numpy as np
 
 PREPARE = """
 import sys, warnings
@@ -43,7 +44,7 @@ for name, network in networks.items():
 """
 
 RUN = """
-import json, sys, time, warnings
+import sys, time, warnings
 from itertools import islice
 import videoquant as vq
 from videoquant.engine import lower
@@ -52,20 +53,19 @@ file, video, mode, count = sys.argv[1:]
 quantized = vq.load_quantized(file)
 inputs = [quantized.network.prepare(frame) for frame in islice(vq.frames(video), 60, 60 + int(count))]
 stream = lower(quantized).stream(mode, threads=2)
-times = []
 for x in inputs:
+    sys.stdin.readline()
     start = time.perf_counter()
     stream.run(x)
-    times.append(time.perf_counter() - start)
-print(json.dumps(sorted(times[3:])))
+    print(time.perf_counter() - start, flush=True)
 """
 
 # Network → frames of a stream, and its modes.
 NETWORKS = {
     "posenet": (40, ("frame", "exact")),
     "pose_landmark": (60, ("frame", "exact")),
-    "ddrnet23_slim": (14, ("frame",)),
-    "resnet18": (10, ("frame",)),
+    "ddrnet23_slim": (30, ("frame",)),
+    "resnet18": (20, ("frame",)),
 }
 
 
@@ -82,22 +82,47 @@ def main() -> None:
         call(options.before, PREPARE, folder, str(models), video)
         for name, (frames, modes) in NETWORKS.items():
             for mode in modes:
-                pairs = []
-                for _ in range(options.rounds):
-                    file = f"{folder}/{name}.vq"
-                    pairs.append(
-                        [
-                            statistics.median(json.loads(call(python, RUN, file, video, mode, str(frames))))
-                            for python in (options.before, options.after)
-                        ]
-                    )
-                ratios = sorted(after / before for before, after in pairs)
-                before, after = (1000 * statistics.median(times) for times in zip(*pairs, strict=True))
-                print(
-                    f"{name} {mode}: {before:.2f} ms before, {after:.2f} ms after, ratio "
-                    f"{statistics.median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})",
-                    flush=True,
+                file = f"{folder}/{name}.vq"
+                pairs = np.concatenate(
+                    [
+                        by_turns([options.before, options.after], file, video, mode, str(frames))
+                        for _ in range(options.rounds)
+                    ]
                 )
+                print(f"{name} {mode}: {summary(pairs)}", flush=True)
+
+
+def by_turns(pythons: list[Path], *arguments: str) -> np.ndarray:
+    """The seconds of each frame but the first three: frames × versions."""
+    command = ["-c", RUN, *arguments]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": "/"}
+    running = [subprocess.Popen([str(python.absolute()), *command], **pipes) for python in pythons]
+    pairs = []
+    for frame in range(int(arguments[-1])):
+        order = (0, 1) if frame % 2 else (1, 0)
+        times = [0.0, 0.0]
+        for which in order:
+            running[which].stdin.write("\n")
+            running[which].stdin.flush()
+            line = running[which].stdout.readline()
+            if not line:
+                sys.exit(f"{pythons[which]} stopped")
+            times[which] = float(line)
+        pairs.append(times)
+    for process in running:
+        process.wait()
+    return np.array(pairs[3:])
+
+
+def summary(pairs: np.ndarray) -> str:
+    ratios = pairs[:, 1] / pairs[:, 0]
+    drawn = np.random.default_rng(0).choice(ratios, (2000, len(ratios)))
+    low, high = np.percentile(np.median(drawn, axis=1), [2.5, 97.5])
+    before, after = 1000 * pairs.min(axis=0)
+    return (
+        f"ratio {np.median(ratios):.3f} ({low:.3f} to {high:.3f}, {len(ratios)} frames); fastest "
+        f"{before:.2f} ms before, {after:.2f} ms after, ratio {after / before:.3f}"
+    )
 
 
 def call(python: Path, program: str, *arguments: str) -> str:

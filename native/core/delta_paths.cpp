@@ -1,6 +1,7 @@
 // How an operator of which some pixels changed is computed: all of it, by a list, or by the changes alone.
 #include "../operators/convolution.h"
 #include "delta_tracker.h"
+#include "reference.h"
 
 namespace vq {
 namespace {
@@ -105,5 +106,20 @@ Work DeltaTracker::follow_convolution(Convolution& b, Accumulators& sums, Rows r
     b.run(runner_, {merged_.as<int32_t>(), 0, low + high});
     return {op.macs / pixels * (low + high), Path::sparse, double(low + high) / double(pixels)};
 }
+
+// One value at a time: what the kernels are compared with.
+namespace reference {
+
+void split(const uint16_t* map, int32_t begin, int32_t end, uint16_t limit, int32_t* low, int64_t& low_count,
+                  int32_t* high, int64_t& high_count, int64_t& total) {
+    low_count = high_count = total = 0;
+    for (int32_t p = begin; p < end; p++) {
+        if (map[p] == 0) continue;
+        if (map[p] >= limit) high[high_count++] = p;
+        else low[low_count++] = p, total += map[p];
+    }
+}
+
+}  // namespace reference
 
 }  // namespace vq

@@ -1,5 +1,7 @@
 #include "features.h"
 
+#include "reference.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -136,5 +138,35 @@ std::vector<double> Features::take(const Sampled& sampled, const std::vector<Fea
     }
     return result;
 }
+
+// One value at a time: what the kernels are compared with.
+namespace reference {
+
+void lane_sums(const float* values, int64_t count, double from, bool squares, double* lanes) {
+    for (int lane = 0; lane < feature_lanes; lane++) lanes[lane] = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double distance = double(values[i]) - from;
+        lanes[i % feature_lanes] += squares ? distance * distance : distance;
+    }
+}
+
+void between(const float* values, int64_t count, int32_t low, int32_t high, float* found, int64_t& found_count,
+                    int64_t& below) {
+    found_count = below = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (order_key(values[i]) < low) below++;
+        else if (order_key(values[i]) <= high) found[found_count++] = values[i];
+    }
+}
+
+void order(const float* values, int32_t count, float* ordered) {
+    for (int32_t i = 0; i < count; i++) {
+        int32_t at = i;
+        for (; at > 0 && order_key(ordered[at - 1]) > order_key(values[i]); at--) ordered[at] = ordered[at - 1];
+        ordered[at] = values[i];
+    }
+}
+
+}  // namespace reference
 
 }  // namespace vq

@@ -1,6 +1,21 @@
 #include "operator.h"
 
 namespace vq {
+namespace {
+
+// Within a function: the files of operators/ are set up in no order that is known.
+std::vector<const OpType*>& types() {
+    static std::vector<const OpType*> all;
+    return all;
+}
+
+}  // namespace
+
+OpType::OpType(const char* kind, Reads reads, Parse parse) : kind(kind), reads(reads), parse(parse) {
+    types().push_back(this);
+}
+
+const std::vector<const OpType*>& operator_types() { return types(); }
 
 int32_t OpReader::grid_index() const {
     if (plan_.grids.empty()) reader.fail(": the plan has no grids");

@@ -48,13 +48,16 @@ private:
 // What operators of this kind read.
 enum class Reads : uint8_t { floats, codes, sparse, nothing };
 
-// An operator's entry in the list of all (operators/list.h). parse: reads and checks what it has of its own.
+// An operator's entry in the list of all, which it joins as it is made: a constant of the operator's file. parse: reads
+// and checks what it has of its own.
 struct OpType {
+    using Parse = std::unique_ptr<Op> (*)(const OpReader& reader, const OpHead& head);
+    OpType(const char* kind, Reads reads, Parse parse);
     const char* kind;
     Reads reads;
-    std::unique_ptr<Op> (*parse)(const OpReader& reader, const OpHead& head);
+    Parse parse;
 };
-const OpType* find_operator(const std::string& kind);  // null where there is none
+const std::vector<const OpType*>& operator_types();
 
 // Rows first … last − 1 of a map.
 struct Rows {

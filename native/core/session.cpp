@@ -1,5 +1,7 @@
 #include "session.h"
 
+#include "reference.h"
+
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
@@ -160,5 +162,16 @@ void Session::end() {
     const bool counted = measure() == DeltaPolicy::Measure::counted && !policy_.full();
     policy_.add_cost(counted ? cycles_ / full_cycles_ : seconds_, measure());
 }
+
+// One value at a time: what the kernels are compared with.
+namespace reference {
+
+bool finite(const float* values, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        if (!(values[i] - values[i] == 0)) return false;
+    return true;
+}
+
+}  // namespace reference
 
 }  // namespace vq

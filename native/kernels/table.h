@@ -3,7 +3,7 @@
 // runs before a CPU is known to understand it.
 #pragma once
 #include "../core/kernels.h"
-#ifdef VQ_VECTORS  // the scalar reference, which has none, includes its own
+#ifdef VQ_VECTORS  // the scalar reference, which has none, declares its own
 #include "adaptive_pool.h"
 #include "changes.h"
 #include "conv.h"

@@ -1,5 +1,5 @@
 // concat: the channels of its inputs one after another.
-#include "list.h"
+#include "../core/operator.h"
 #include "move.h"
 
 namespace vq {
@@ -40,6 +40,16 @@ std::unique_ptr<Op> parse(const OpReader& r, const OpHead& head) {
 
 }  // namespace
 
-const OpType concat_type = {"concat", Reads::floats, parse};
+const OpType concat_type{"concat", Reads::floats, parse};
+
+namespace reference {
+
+float concat(const Move& a, int32_t y, int32_t x, int32_t c) {
+    int k = 0;
+    for (; c >= a.in[k].c; k++) c -= a.in[k].c;
+    return element(a.in[k], y, x, c);
+}
+
+}  // namespace reference
 
 }  // namespace vq

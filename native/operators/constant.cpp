@@ -1,5 +1,5 @@
 // constant: a tensor of the plan; a concatenation of one.
-#include "list.h"
+#include "../core/operator.h"
 #include "move.h"
 
 namespace vq {
@@ -36,6 +36,6 @@ std::unique_ptr<Op> parse(const OpReader& r, const OpHead& head) {
 
 }  // namespace
 
-const OpType constant_type = {"constant", Reads::nothing, parse};
+const OpType constant_type{"constant", Reads::nothing, parse};
 
 }  // namespace vq

@@ -1,7 +1,8 @@
 #include "convolution.h"
 
+#include "../core/operator.h"
+#include "../core/reference.h"
 #include "depthwise.h"
-#include "list.h"
 
 namespace vq {
 namespace {
@@ -66,10 +67,10 @@ std::vector<const Taps*> taps_of(const ConvOp& op) {
 
 }  // namespace
 
-const OpType conv_type = {"conv", Reads::codes, [](const OpReader& r, const OpHead& head) {
+const OpType conv_type{"conv", Reads::codes, [](const OpReader& r, const OpHead& head) {
                               return parse_conv(r, head, false);
                           }};
-const OpType conv_transpose_type = {"conv_transpose", Reads::codes, [](const OpReader& r, const OpHead& head) {
+const OpType conv_transpose_type{"conv_transpose", Reads::codes, [](const OpReader& r, const OpHead& head) {
                                         return parse_conv(r, head, true);
                                     }};
 
@@ -175,5 +176,47 @@ void Convolution::keep_accumulators(bool on, const int8_t* delta, const uint16_t
 }
 
 int64_t Convolution::groups_read() const { return taps() * ((inputs[0].c / plan.groups + 3) / 4); }
+
+// One value at a time: what the kernels are compared with.
+namespace reference {
+
+// Σ over taps and channels, in the packed weights' own order.
+static int32_t accumulate(const Conv& conv, const Block& b, int32_t y, int32_t x, int c) {
+    int32_t acc = conv.start[b.first + c];
+    for (int t = 0; t < conv.taps; t++) {
+        const int32_t iy = y * conv.stride_y + conv.dy[t], ix = x * conv.stride_x + conv.dx[t];
+        const bool inside = iy >= 0 && iy < conv.in.h && ix >= 0 && ix < conv.in.w;
+        const uint8_t* in = inside ? conv.in.u8() + (int64_t(iy) * conv.in.w + ix) * conv.in.stride : conv.zeros;
+        for (int k = 0; k < 4 * b.groups; k++) {
+            const int64_t row = (int64_t(t) * b.groups + k / 4) * 64 * b.vectors;
+            acc += in[b.in_offset + k] * b.weight[row + 4 * c + k % 4];
+        }
+    }
+    return acc;
+}
+
+// Every accumulator anew, whatever changed: the definition of both kernels.
+void conv(const Conv& conv, Pixels pixels) {
+    for (int64_t i = pixels.begin; i < pixels.end; i++) {
+        const int32_t pixel = pixels.at(i), out_y = pixel / conv.out.w, out_x = pixel % conv.out.w;
+        if (out_y % conv.step_y != conv.phase_y || out_x % conv.step_x != conv.phase_x) continue;
+        const int32_t y = out_y / conv.step_y, x = out_x / conv.step_x;
+        for (int k = 0; k < conv.block_count; k++) {
+            const Block& b = conv.blocks[k];
+            for (int c = 0; c < b.channels; c++) {
+                const int32_t acc = accumulate(conv, b, y, x, c);
+                if (conv.accumulators)
+                    conv.accumulators[int64_t(pixel) * conv.accumulator_stride + b.first + c] = acc;
+                float value = float(acc) * conv.scale[b.first + c] + conv.bias[b.first + c];
+                if (conv.sparse.input.begin)
+                    value = value + sparse_sum(conv.sparse, conv.in, y * conv.stride_y, x * conv.stride_x, b.first + c);
+                run_program(conv.program, value, pixel, b.first + c);
+            }
+        }
+    }
+}
+void conv_residual(const Conv& c, Pixels pixels) { conv(c, pixels); }
+
+}  // namespace reference
 
 }  // namespace vq

@@ -1,6 +1,7 @@
 #include "depthwise.h"
 
 #include "../core/pack.h"
+#include "../core/reference.h"
 
 namespace vq {
 namespace {
@@ -71,5 +72,31 @@ std::unique_ptr<Op> make_depthwise(Memory scale, Memory bias, const Op& read, co
     if (op->sparse >= 0) op->sparse_weights = sparse_weights(read, g, op->taps, numbers[0], weight, 0);
     return op;
 }
+
+// One value at a time: what the kernels are compared with.
+namespace reference {
+
+void depthwise(const Depthwise& conv, Pixels pixels) {
+    const int64_t row = (conv.in.c + 63) / 64 * 64;
+    for (int64_t i = pixels.begin; i < pixels.end; i++) {
+        const int32_t pixel = pixels.at(i), y = pixel / conv.out.w, x = pixel % conv.out.w;
+        for (int c = 0; c < conv.in.c; c++) {
+            int32_t acc = conv.start[c];
+            for (int t = 0; t < conv.taps; t++) {
+                const int32_t iy = y * conv.stride_y + conv.dy[t], ix = x * conv.stride_x + conv.dx[t];
+                const bool inside = iy >= 0 && iy < conv.in.h && ix >= 0 && ix < conv.in.w;
+                const uint8_t* in =
+                    inside ? conv.in.u8() + (int64_t(iy) * conv.in.w + ix) * conv.in.stride : conv.zeros;
+                acc += in[c] * conv.weight[t * row + c];
+            }
+            float value = float(acc) * conv.scale[c] + conv.bias[c];
+            if (conv.sparse.input.begin)
+                value = value + sparse_sum(conv.sparse, conv.in, y * conv.stride_y, x * conv.stride_x, c);
+            run_program(conv.program, value, pixel, c);
+        }
+    }
+}
+
+}  // namespace reference
 
 }  // namespace vq

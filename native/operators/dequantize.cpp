@@ -1,5 +1,6 @@
 // dequantize: what codes stand for; with Dense + Sparse, and what their sparse part adds.
-#include "list.h"
+#include "../core/operator.h"
+#include "../core/reference.h"
 
 namespace vq {
 namespace {
@@ -36,6 +37,25 @@ std::unique_ptr<Op> parse(const OpReader& r, const OpHead& head) {
 
 }  // namespace
 
-const OpType dequantize_type = {"dequantize", Reads::codes, parse};
+const OpType dequantize_type{"dequantize", Reads::codes, parse};
+
+// One value at a time: what the kernels are compared with.
+namespace reference {
+
+void dequantize(const Dequantize& a, Pixels pixels) {
+    for (int64_t i = pixels.begin; i < pixels.end; i++) {
+        const int64_t p = pixels.at(i);
+        for (int c = 0; c < a.in.c; c++) {
+            const int32_t code = a.in.u8()[p * a.in.stride + c];
+            float value = float(code - a.grid.zero) * a.grid.scale;
+            if (a.sparse.begin)
+                for (int32_t e = a.sparse.begin[p]; e < a.sparse.begin[p + 1]; e++)
+                    if (a.sparse.elements[e].channel == c) value = value + a.sparse.elements[e].value;
+            run_program(a.program, value, p, c);
+        }
+    }
+}
+
+}  // namespace reference
 
 }  // namespace vq

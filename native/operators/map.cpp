@@ -1,6 +1,7 @@
 // map: the value as it is; its program does the rest. The first of a network quantizes the input itself, and reads it
 // where the caller has it.
-#include "list.h"
+#include "../core/operator.h"
+#include "../core/reference.h"
 
 namespace vq {
 namespace {
@@ -37,6 +38,26 @@ std::unique_ptr<Op> parse(const OpReader& r, const OpHead& head) {
 
 }  // namespace
 
-const OpType map_type = {"map", Reads::floats, parse};
+const OpType map_type{"map", Reads::floats, parse};
+
+// One value at a time: what the kernels are compared with.
+namespace reference {
+
+void map(const Map& a, Pixels pixels) {
+    for (int64_t i = pixels.begin; i < pixels.end; i++) {
+        const int64_t p = pixels.at(i);
+        for (int c = 0; c < a.in.c; c++) run_program(a.program, a.in.f32()[p * a.in.stride + c], p, c);
+    }
+}
+
+void quantize_input(const Map& map, Pixels pixels) {
+    for (int64_t i = pixels.begin; i < pixels.end; i++) {
+        const int64_t pixel = pixels.at(i);
+        for (int c = 0; c < map.in.c; c++)
+            run_program(map.program, map.in.f32()[pixel * map.in.stride + c], pixel, c);
+    }
+}
+
+}  // namespace reference
 
 }  // namespace vq

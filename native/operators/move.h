@@ -41,4 +41,17 @@ struct MoveOp : Op {
     Move numbers;
 };
 
+// The input element that an output element copies, of each kind: what the kernel is compared with.
+namespace reference {
+
+inline float element(const Tensor& in, int32_t y, int32_t x, int32_t c) {
+    return in.f32()[(int64_t(y) * in.w + x) * in.stride + c];
+}
+float concat(const Move& a, int32_t y, int32_t x, int32_t c);
+float slice(const Move& a, int32_t y, int32_t x, int32_t c);
+float pad(const Move& a, int32_t y, int32_t x, int32_t c);
+float pixel_shuffle(const Move& a, int32_t y, int32_t x, int32_t c);
+
+}  // namespace reference
+
 }  // namespace vq

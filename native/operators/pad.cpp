@@ -1,6 +1,8 @@
 // pad: rows, columns and channels around, of a number, mirrored, or the nearest; negative amounts cut.
-#include "list.h"
+#include "../core/operator.h"
 #include "move.h"
+
+#include <algorithm>
 
 namespace vq {
 namespace {
@@ -46,6 +48,25 @@ std::unique_ptr<Op> parse(const OpReader& r, const OpHead& head) {
 
 }  // namespace
 
-const OpType pad_type = {"pad", Reads::floats, parse};
+const OpType pad_type{"pad", Reads::floats, parse};
+
+namespace reference {
+
+// Index i in the unpadded tensor of the given size: mirrored without its edge, or the nearest.
+static int32_t reflect(int32_t i, int32_t size) { return i < 0 ? -i : i >= size ? 2 * size - 2 - i : i; }
+static int32_t replicate(int32_t i, int32_t size) { return std::clamp(i, 0, size - 1); }
+
+float pad(const Move& a, int32_t y, int32_t x, int32_t c) {
+    const Tensor& in = *a.in;
+    y -= a.top, x -= a.left, c -= a.front;
+    if (a.kind == MoveKind::pad_reflect)
+        return element(in, reflect(y, in.h), reflect(x, in.w), reflect(c, in.c));
+    if (a.kind == MoveKind::pad_replicate)
+        return element(in, replicate(y, in.h), replicate(x, in.w), replicate(c, in.c));
+    const bool inside = y >= 0 && y < in.h && x >= 0 && x < in.w && c >= 0 && c < in.c;
+    return inside ? element(in, y, x, c) : a.value;
+}
+
+}  // namespace reference
 
 }  // namespace vq

@@ -1,5 +1,5 @@
 // pixel_shuffle: channels become pixels (depth to space), in the order of PyTorch (CRD) or of ONNX's other mode (DCR).
-#include "list.h"
+#include "../core/operator.h"
 #include "move.h"
 
 namespace vq {
@@ -35,6 +35,16 @@ std::unique_ptr<Op> parse(const OpReader& r, const OpHead& head) {
 
 }  // namespace
 
-const OpType pixel_shuffle_type = {"pixel_shuffle", Reads::floats, parse};
+const OpType pixel_shuffle_type{"pixel_shuffle", Reads::floats, parse};
+
+namespace reference {
+
+float pixel_shuffle(const Move& a, int32_t y, int32_t x, int32_t c) {
+    const int32_t r = a.factor, part = y % r * r + x % r;
+    const int32_t from = a.kind == MoveKind::shuffle_crd ? c * r * r + part : part * a.out.c + c;
+    return element(*a.in, y / r, x / r, from);
+}
+
+}  // namespace reference
 
 }  // namespace vq

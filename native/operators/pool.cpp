@@ -1,6 +1,9 @@
 #include "pool.h"
 
-#include "list.h"
+#include "../core/operator.h"
+#include "../core/reference.h"
+
+#include <cmath>
 
 namespace vq {
 namespace {
@@ -61,15 +64,45 @@ void PoolBound::run(Runner& runner, Pixels pixels) {
     runner.parallel_for(pixels, 48, [&](Pixels part) { runner.kernels.pool(kernel, part); });
 }
 
-const OpType max_pool_type = {
+const OpType max_pool_type{
     "max_pool", Reads::floats, [](const OpReader& r, const OpHead& head) { return parse(r, head, PoolKind::max); }};
-const OpType avg_pool_type = {
+const OpType avg_pool_type{
     "avg_pool", Reads::floats, [](const OpReader& r, const OpHead& head) { return parse(r, head, PoolKind::average); }};
-const OpType global_pool_type = {"global_pool", Reads::floats, [](const OpReader& r, const OpHead& head) {
+const OpType global_pool_type{"global_pool", Reads::floats, [](const OpReader& r, const OpHead& head) {
                                      return parse_global(r, head, PoolKind::average);
                                  }};
-const OpType global_max_type = {"global_max", Reads::floats, [](const OpReader& r, const OpHead& head) {
+const OpType global_max_type{"global_max", Reads::floats, [](const OpReader& r, const OpHead& head) {
                                     return parse_global(r, head, PoolKind::max);
                                 }};
+
+// One value at a time: what the kernels are compared with.
+namespace reference {
+
+void pool(const Pool& a, Pixels pixels) {
+    for (int64_t i = pixels.begin; i < pixels.end; i++) {
+        const int32_t p = pixels.at(i), y = p / a.out.w, x = p % a.out.w;
+        for (int c = 0; c < a.in.c; c++) {
+            float largest = -INFINITY;
+            double sum = 0;
+            int32_t inside = 0, with_padding = 0;
+            for (int ky = 0; ky < a.kernel_h; ky++)
+                for (int kx = 0; kx < a.kernel_w; kx++) {
+                    const int32_t iy = y * a.stride_y - a.top + ky * a.dilation_y;
+                    const int32_t ix = x * a.stride_x - a.left + kx * a.dilation_x;
+                    if (iy < a.in.h + a.bottom && ix < a.in.w + a.right) with_padding++;
+                    if (iy < 0 || iy >= a.in.h || ix < 0 || ix >= a.in.w) continue;
+                    const float value = a.in.f32()[(int64_t(iy) * a.in.w + ix) * a.in.stride + c];
+                    if (value > largest) largest = value;
+                    sum += double(value);
+                    inside++;
+                }
+            const int32_t count = a.count_padding ? with_padding : inside;
+            const float average = inside ? float(sum / count) : 0;
+            run_program(a.program, a.kind == PoolKind::max ? largest : average, p, c);
+        }
+    }
+}
+
+}  // namespace reference
 
 }  // namespace vq

@@ -1,5 +1,5 @@
 // slice: every n-th row, column or channel from a first one on.
-#include "list.h"
+#include "../core/operator.h"
 #include "move.h"
 
 namespace vq {
@@ -41,6 +41,16 @@ std::unique_ptr<Op> parse(const OpReader& r, const OpHead& head) {
 
 }  // namespace
 
-const OpType slice_type = {"slice", Reads::floats, parse};
+const OpType slice_type{"slice", Reads::floats, parse};
+
+namespace reference {
+
+float slice(const Move& a, int32_t y, int32_t x, int32_t c) {
+    int32_t index[4] = {0, y, x, c};
+    index[a.dim] = a.start + index[a.dim] * a.every;
+    return element(*a.in, index[1], index[2], index[3]);
+}
+
+}  // namespace reference
 
 }  // namespace vq

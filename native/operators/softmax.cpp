@@ -1,5 +1,8 @@
 // softmax: over channels.
-#include "list.h"
+#include "../core/operator.h"
+#include "../core/reference.h"
+
+#include <algorithm>
 
 namespace vq {
 namespace {
@@ -31,6 +34,22 @@ std::unique_ptr<Op> parse(const OpReader& r, const OpHead& head) {
 
 }  // namespace
 
-const OpType softmax_type = {"softmax", Reads::floats, parse};
+const OpType softmax_type{"softmax", Reads::floats, parse};
+
+// One value at a time: what the kernels are compared with.
+namespace reference {
+
+void softmax(const Softmax& a, Pixels pixels) {
+    for (int64_t i = pixels.begin; i < pixels.end; i++) {
+        const int64_t p = pixels.at(i);
+        const float* in = a.in.f32() + p * a.in.stride;
+        const float largest = *std::max_element(in, in + a.in.c);
+        double sum = 0;
+        for (int c = 0; c < a.in.c; c++) sum += double(exponential(in[c] - largest));
+        for (int c = 0; c < a.in.c; c++) run_program(a.program, exponential(in[c] - largest) / float(sum), p, c);
+    }
+}
+
+}  // namespace reference
 
 }  // namespace vq

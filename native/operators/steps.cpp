@@ -1,5 +1,9 @@
 #include "steps.h"
 
+#include "../core/reference.h"
+
+#include <algorithm>
+#include <cmath>
 #include <map>
 
 namespace vq {
@@ -104,5 +108,142 @@ StepPlan parse_step(const OpReader& r, const OpHead& op) {
     found->second.parse(r, op, plan);
     return plan;
 }
+
+// One value at a time: what the kernels are compared with.
+namespace reference {
+
+// e^x = 2ⁿ · e^r with n = round(x / ln 2) and |r| ≤ ln 2 / 2; ln 2 is taken away in two parts so that r is exact, e^r
+// is a polynomial (the coefficients of the Cephes library's expf).
+float exponential(float x) {
+    x = std::fmax(std::fmin(x, 88.0f), -87.0f);
+    const float n = std::nearbyint(x * 1.44269504f);
+    const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+    const float coefficients[] = {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
+                                  4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
+    float p = 0;
+    for (const float c : coefficients) p = p * r + c;
+    return std::ldexp(p * (r * r) + r + 1.0f, int(n));
+}
+
+static float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
+static float tanh(float x) { return 1.0f - 2.0f / (exponential(2.0f * x) + 1.0f); }
+
+static float clamp(float x, float low, float high) {
+    if (!(x > low)) x = low;
+    if (!(x < high)) x = high;
+    return x;
+}
+
+// round(x / scale) between the grid's ends, as steps from the zero point.
+static int32_t to_steps(float x, const Grid& grid) {
+    const float t = clamp(x * grid.inverse, float(grid.low - grid.zero), float(grid.high - grid.zero));
+    return int32_t(std::nearbyint(t));
+}
+
+// The code of channel c meets the one that is held. Channels come in order: a group counts with its first change.
+static void track_code(const Track& track, uint8_t& held, int32_t code, int64_t pixel, int64_t at, int c) {
+    uint16_t& moved = track.moved[pixel];
+    if (c == 0) moved = 0;
+    const int32_t change = code - held;
+    track.delta[at] = 0;
+    if (std::abs(change) <= track.tau) return;
+    bool counted = false;
+    for (int before = c / 4 * 4; before < c; before++) counted |= track.delta[at - c + before] != 0;
+    moved = uint16_t(moved + (counted ? 0 : 1));
+    if (std::abs(change) > 127) moved |= wide;
+    track.delta[at] = int8_t(change);
+    held = uint8_t(code);
+}
+
+// S of a value whose code says `dense`: 0 within the grid's cells.
+static float sparse_part(float x, float dense, const Grid& grid) {
+    const Outside outside(grid);
+    if (!(x > outside.top || x < outside.bottom)) return 0;
+    const float s = clamp(x - dense, -largest_half, largest_half);
+    // 11 significant bits, but no fewer than down to 2⁻²⁴.
+    const int exponent = s == 0 ? 0 : std::max(std::ilogb(s), -14) - 10;
+    return std::ldexp(std::nearbyint(std::ldexp(s, -exponent)), exponent);
+}
+
+// The 16 bits of a value that they can hold.
+static uint32_t half_bits(float s) {
+    const uint32_t sign = std::signbit(s) ? 0x8000 : 0;
+    s = std::fabs(s);
+    if (s < 0x1p-14f) return sign | uint32_t(s * 0x1p24f);
+    const int exponent = std::ilogb(s);
+    return sign | uint32_t(exponent + 15) << 10 | (uint32_t(std::ldexp(s, 10 - exponent)) - 1024);
+}
+
+// Channels come in order.
+static void stage(const Staged& staged, float x, float dense, const Grid& grid, int64_t pixel, int32_t channels,
+                  int c) {
+    uint16_t& count = staged.counts[pixel];
+    if (c == 0) count = 0;
+    const Outside outside(grid);
+    if (!(x > outside.top || x < outside.bottom)) return;
+    uint32_t& element =
+        count < few_elements ? staged.few[pixel * few_elements + count] : staged.more[pixel * channels + count];
+    element = half_bits(sparse_part(x, dense, grid)) << 16 | uint32_t(c);
+    count++;
+}
+
+// The value of channel c of one pixel goes through the steps in order.
+void run_program(const Program& program, float x, int64_t pixel, int c) {
+    for (int i = 0; i < program.count; i++) {
+        const Step& s = program.steps[i];
+        const float other = s.operand ? s.operand[pixel * s.operand_pixel + c * s.operand_channel] : 0;
+        const int64_t at = pixel * s.out.stride + c;
+        switch (s.kind) {
+            case Do::clamp: x = clamp(x, s.a, s.b); break;
+            case Do::leaky_relu: x = x < 0 ? x * s.a : x; break;
+            case Do::prelu: x = x < 0 ? x * s.channel_a[c] : x; break;
+            case Do::hardswish: x = x * clamp(x + 3, 0, 6) / 6; break;
+            case Do::hardsigmoid: x = clamp(x * s.a + s.b, 0, 1); break;
+            case Do::sigmoid: x = sigmoid(x); break;
+            case Do::silu: x = x * sigmoid(x); break;
+            case Do::gelu: x = 0.5f * x * (1.0f + std::erf(x * 0.70710678f)); break;
+            case Do::gelu_tanh: {
+                const float inner = 0.79788456f * (x + 0.044715f * x * x * x);
+                x = 0.5f * x * (2.0f - 2.0f / (exponential(2.0f * inner) + 1.0f));
+                break;
+            }
+            case Do::elu: x = x > 0 ? x : s.a * (exponential(x) - 1.0f); break;
+            case Do::tanh: x = tanh(x); break;
+            case Do::erf: x = std::erf(x); break;
+            case Do::affine: x = x * s.channel_a[c] + s.channel_b[c]; break;
+            case Do::add: x = x + other; break;
+            case Do::sub: x = x - other; break;
+            case Do::rsub: x = other - x; break;
+            case Do::mul: x = x * other; break;
+            case Do::div: x = x / other; break;
+            case Do::rdiv: x = other / x; break;
+            case Do::store: s.out.f32()[at] = x; break;
+            case Do::store_codes: {
+                const int32_t steps = to_steps(x, s.grid), code = steps + s.grid.zero;
+                if (s.staged.counts) stage(s.staged, x, float(steps) * s.grid.scale, s.grid, pixel, s.out.c, c);
+                if (s.track.delta) track_code(s.track, s.out.u8()[at], code, pixel, at, c);
+                else s.out.u8()[at] = uint8_t(code);
+                break;
+            }
+            case Do::store_residual: {
+                float& reference = s.reference.f32()[pixel * s.reference.stride + c];
+                const float residual = x - reference;
+                const int32_t steps = to_steps(residual, s.grid);
+                const float dense = float(steps) * s.grid.scale;
+                s.out.u8()[at] = uint8_t(steps + s.grid.zero);
+                if (s.staged.counts) stage(s.staged, residual, dense, s.grid, pixel, s.out.c, c);
+                if (s.update) reference = reference + (s.sparse ? dense + sparse_part(residual, dense, s.grid) : dense);
+                break;
+            }
+            case Do::store_values: {
+                const float dense = float(to_steps(x, s.grid)) * s.grid.scale;
+                s.out.f32()[at] = s.sparse ? dense + sparse_part(x, dense, s.grid) : dense;
+                break;
+            }
+        }
+    }
+}
+
+}  // namespace reference
 
 }  // namespace vq

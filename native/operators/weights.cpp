@@ -1,5 +1,7 @@
 #include "weights.h"
 
+#include "../core/reference.h"
+
 #include <numeric>
 
 namespace vq {
@@ -104,5 +106,28 @@ SparseTaps sparse_taps(const OpHead& op, const SparseWeights& weights, int32_t i
     s.scale = scale;
     return s;
 }
+
+// One value at a time: what the kernels are compared with.
+namespace reference {
+
+// scale · Σ S · weight for one output channel.
+float sparse_sum(const SparseTaps& s, const Tensor& in, int32_t y, int32_t x, int c) {
+    const int32_t group = c / s.out_each;
+    float sum = 0;
+    for (int t = 0; t < s.taps; t++) {
+        const int32_t iy = y + s.dy[t], ix = x + s.dx[t];
+        if (iy < 0 || iy >= in.h || ix < 0 || ix >= in.w) continue;
+        const int64_t at = int64_t(iy) * in.w + ix;
+        for (int32_t e = s.input.begin[at]; e < s.input.begin[at + 1]; e++) {
+            const int32_t channel = s.input.elements[e].channel;
+            if (channel / s.in_each == group)
+                sum =
+                    sum + s.input.elements[e].value * s.weight[(int64_t(t) * in.c + channel) * s.row + c % s.out_each];
+        }
+    }
+    return s.scale[c] * sum;
+}
+
+}  // namespace reference
 
 }  // namespace vq

@@ -1,5 +1,7 @@
 #include "window.h"
 
+#include "../core/reference.h"
+
 #include <set>
 
 namespace vq {
@@ -69,5 +71,23 @@ void WindowBound::fill_transposed(const uint16_t* changed, uint16_t* mask) const
                 }
             }
 }
+
+// One value at a time: what the kernels are compared with.
+namespace reference {
+
+void window_map(const WindowMap& m) {
+    for (int32_t y = m.out_first; y < m.out_last; y++)
+        for (int32_t x = 0; x < m.out_w; x++) {
+            int64_t sum = 0;
+            for (int32_t r = 0; r < m.row_count; r++)
+                for (int32_t c = 0; c < m.column_count; c++) {
+                    const int32_t iy = y * m.stride_y + m.rows[r], ix = x * m.stride_x + m.columns[c];
+                    if (iy >= 0 && iy < m.in_h && ix >= 0 && ix < m.in_w) sum += m.in[int64_t(iy) * m.in_w + ix];
+                }
+            m.out[int64_t(y) * m.out_w + x] = uint16_t(sum < 0xFFFF ? sum : 0xFFFF);
+        }
+}
+
+}  // namespace reference
 
 }  // namespace vq

@@ -1,4 +1,5 @@
 // The Python module videoquant._native: plans and sessions.
+#include <algorithm>
 #include <optional>
 
 #include <nanobind/nanobind.h>
@@ -13,6 +14,7 @@
 #include "../core/arithmetic.h"
 #include "../core/ceiling.h"
 #include "../core/dispatch.h"
+#include "../core/operator.h"
 #include "../core/session.h"
 #include "parse.h"
 #include "pictures.h"
@@ -147,6 +149,12 @@ NB_MODULE(_native, m) {
     using namespace vq;
     m.doc() = "The int8 engine's native part; see videoquant.engine.";
     nb::set_leak_warnings(false);  // what daemon threads hold when the interpreter ends goes with the process
+    m.def("operators", [] {
+        std::vector<std::string> kinds;
+        for (const OpType* type : operator_types()) kinds.emplace_back(type->kind);
+        std::sort(kinds.begin(), kinds.end());
+        return kinds;
+    }, "The kinds of operators that a plan may hold.");
     m.def("isas", [] {
         std::vector<std::string> names;
         for (const Kernels* kernels : available_kernels()) names.emplace_back(kernels->name);

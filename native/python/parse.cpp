@@ -7,6 +7,8 @@
 #include "../operators/steps.h"
 #include "parse_updates.h"
 
+#include <algorithm>
+
 namespace vq {
 namespace {
 
@@ -72,8 +74,10 @@ private:
         const Reader reader = head.name.empty() ? numbered : numbered.at(numbered.where() + ", " + head.name);
         const std::string kind = reader.text("kind");
         const OpReader r(reader, plan_, kind, [this](double bytes) { take(bytes); });
-        const OpType* type = find_operator(kind);
-        if (!type) reader.fail(": unknown kind " + kind);
+        const auto& types = operator_types();
+        const auto found = std::find_if(types.begin(), types.end(), [&](const OpType* type) { return kind == type->kind; });
+        if (found == types.end()) reader.fail(": unknown kind " + kind);
+        const OpType* type = *found;
         head.h = reader.integer("h", 1, largest_side);
         head.w = reader.integer("w", 1, largest_side);
         head.c = reader.integer("c", 1, most_channels);

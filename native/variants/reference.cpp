@@ -1,12 +1,6 @@
 // The scalar references as a table: the whole engine can run on them.
 #define VQ_ISA reference
-#include "../core/kernels.h"
-#include "../reference/program.h"
-#include "../reference/conv.h"
-#include "../reference/others.h"
-#include "../reference/changes.h"
-#include "../reference/features.h"
-#include "../reference/sparse.h"
+#include "../core/reference.h"
 #include "../kernels/table.h"
 
 namespace vq {

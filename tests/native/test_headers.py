@@ -44,7 +44,7 @@ def parse(command: Sequence[str], header: Path) -> str:
 
 
 def cases() -> list[tuple[str, str, str]]:
-    """The variants of those machines; the scalar reference has headers of its own."""
+    """The variants of those machines; the scalar reference includes none of these headers."""
     return [
         (compiler, source, flags)
         for machine, compiler in compilers().items()

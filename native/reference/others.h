@@ -1,9 +1,0 @@
-// The references of all kernels but those of quantized convolution.
-#pragma once
-#include "adaptive_pool.h"
-#include "float_conv.h"
-#include "map.h"
-#include "move.h"
-#include "pool.h"
-#include "resize.h"
-#include "softmax.h"
