@@ -18,7 +18,7 @@ ROOMS = (
     "typed_json tensor_file",
     "ranges axes",
     "schemes scheme_text presets",
-    "data network.frames network.video_frame network.preprocessing network.ycbcr",
+    "regions data network.frames network.video_frame network.preprocessing network.ycbcr",
     "runtime tasks",
     "network",
     "quantizers models",

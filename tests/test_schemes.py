@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoquant.axes import Bits, DenseSparse, Frame, Residual, Uniform
+from videoquant.axes import Bits, DenseSparse, Frame, Regions, Residual, Uniform
 from videoquant.errors import SchemeError
 from videoquant.presets import PRESETS
 from videoquant.ranges.estimators import ACIQ, MSE, MinMax, Quantile
@@ -57,8 +57,21 @@ coded = st.one_of(
 )
 
 
+rules = st.builds(
+    Regions,
+    st.floats(0, 2**31, exclude_min=True),
+    st.integers(1, 255),
+    st.integers(0, 99),
+    st.integers(1, 999),
+    st.integers(1, 999),
+    st.integers(0, 9),
+    st.sampled_from([8, 16, 20, 64]),
+)
+
+
 def scheme_of(bits, ranges, coded, *rest):
-    return Scheme(bits, ranges, *coded, *rest)
+    *rest, regions = rest
+    return Scheme(bits, ranges, *coded, *rest, regions if ranges == Static() else None)
 
 
 def schemes_at(positions):
@@ -73,6 +86,7 @@ def schemes_at(positions):
         st.sampled_from(["per-channel", "per-tensor", "asymmetric"]),
         widths,
         widths,
+        st.one_of(st.none(), st.builds(Regions), rules),
     )
 
 

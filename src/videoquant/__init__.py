@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
     from videoquant.axes import Bits as Bits
     from videoquant.axes import DenseSparse as DenseSparse
     from videoquant.axes import Frame as Frame
+    from videoquant.axes import Regions as Regions
     from videoquant.axes import Residual as Residual
     from videoquant.axes import Uniform as Uniform
     from videoquant.calibration.alpha import AlphaCurve as AlphaCurve
@@ -71,6 +72,7 @@ _HOMES = {
             "Bits",
             "DenseSparse",
             "Frame",
+            "Regions",
             "Residual",
             "Uniform",
         ),

@@ -5,6 +5,7 @@ The third axis, where ranges come from, is `ranges/sources`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from operator import index
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from videoquant.errors import SchemeError
 # Of a layer's weights: a scale for each output channel or one for all, or for each a scale and a zero point.
 Granularity = Literal["per-channel", "per-tensor", "asymmetric"]
 
+MOST = 2**20  # of frames, blocks and pixels that a rule of regions counts
 FLOAT = 32  # the bit-width that means "left in floating point"
 
 
@@ -112,3 +114,47 @@ class Residual:
             raise SchemeError(
                 "recurrent has no unquantized reference: it differs from its own reconstruction"
             )
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Only what changes is computed anew, as a gate at the network's input sees it (docs/regions.md).
+
+    trigger: how far the mean of a cell of 4×4 pixels must move from what is held for its block to be computed
+        anew, as a multiple of the stream's noise at that brightness.
+    floor: the least such change, in levels of 255.
+    margin: blocks around a triggered one that are computed with it.
+    memory: frames for which a block goes on being computed after it was last triggered.
+    refresh: every block is computed at least once in so many frames, a band of rows after the other.
+    grow: pixels that the region grows by in every map.
+    block: height and width of a block of the input, in pixels.
+    """
+
+    trigger: float = 6.0
+    floor: int = 12
+    margin: int = 2
+    memory: int = 20
+    refresh: int = 128
+    grow: int = 0
+    block: int = 16
+
+    def __post_init__(self) -> None:
+        numbers = ("floor", "margin", "memory", "refresh", "grow", "block")
+        set_whole(self, **{name: name for name in numbers})
+        try:
+            object.__setattr__(self, "trigger", float(self.trigger))
+        except (TypeError, ValueError):
+            raise SchemeError(f"trigger={self.trigger!r}: it must be a number") from None
+        if not (math.isfinite(self.trigger) and self.trigger > 0):
+            raise SchemeError(f"trigger={self.trigger:g}: it is a multiple of the noise, finite and above 0")
+        for name, least, unit in (
+            ("floor", 1, "levels, from 1 to 255"),
+            ("margin", 0, "blocks, 0 or more"),
+            ("memory", 1, "frames, 1 or more"),
+            ("refresh", 1, "frames, 1 or more"),
+            ("grow", 0, "pixels, 0 or more"),
+        ):
+            if not least <= getattr(self, name) <= (255 if name == "floor" else MOST):
+                raise SchemeError(f"{name}={getattr(self, name)}: it is a number of {unit}")
+        if self.block % 4 or not 8 <= self.block <= 64:
+            raise SchemeError(f"block={self.block}: it must be a multiple of 4 pixels, from 8 to 64")

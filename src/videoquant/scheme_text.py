@@ -13,6 +13,8 @@ at=first-relu     where qpp looks: first-relu (default), input, auto:N, or layer
 mse, minmax, aciq, quantile[=ALPHA]       how a range is measured (default mse): `ranges/estimators`
 ds=1%             Dense + Sparse with that density
 per-channel, per-tensor, asymmetric       the weights' grids (default per-channel)
+regions           only what changes is computed anew, by a rule of trigger=, floor=, margin=, memory=,
+                  refresh=, grow= and block= (defaults: `axes.Regions`)
 head=8, tail=fp   least bit-width of the first and last layers (default 8; fp leaves them in floating point)
 
 Or the name of a preset (presets.py), then words that replace its own: "qpp-resnet-imagenet dynamic".
@@ -24,6 +26,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields as fields_of
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -31,6 +34,7 @@ from videoquant.axes import (
     FLOAT,
     Bits,
     DenseSparse,
+    Regions,
     Residual,
 )
 from videoquant.errors import SchemeError
@@ -48,9 +52,11 @@ _PLAIN: dict[str, tuple[str, Any]] = {
     "recurrent": ("recurrent", True),
     "adaptive": ("adaptive", True),
     "float-reference": ("quantized_reference", False),
+    "regions": ("regions", True),
 }
 _QUOTED = r'"(?:[^"\\]|\\.)*"'  # the name of a layer, in which nothing separates words, names or schemes
 _RESIDUAL = ("period", "recurrent", "adaptive", "tolerance", "quantized_reference")
+_REGIONS = {rule.name: rule.default for rule in fields_of(Regions)}
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -73,6 +79,13 @@ def parse(text: str) -> dict[str, Any]:
         if not isinstance(found.get("ranges"), Predicted):
             raise SchemeError(f"{text!r}: at= says where qpp looks; it needs the word qpp")
         found["ranges"] = Predicted(found["ranges"].features, positions)
+    rule = {name: found.pop(name) for name in _REGIONS if name in found}
+    if "regions" in found:
+        found["regions"] = Regions(**rule)
+    elif rule:
+        raise SchemeError(
+            f"{text!r}: {next(iter(rule))}= is of the rule of regions; it needs the word regions"
+        )
     if residual or residual_bits is not None:
         found["time"] = Residual(residual_bits or key, **residual)
     return {"bits": key, **found}
@@ -127,6 +140,13 @@ def write(fields: Mapping[str, Any]) -> str:
     for edge in ("head", "tail"):
         if fields[edge] != 8:
             words.append(f"{edge}={'fp' if fields[edge] == FLOAT else fields[edge]}")
+    regions = fields["regions"]
+    if regions is not None:
+        words.append("regions")
+        changed = {
+            name: getattr(regions, name) for name in _REGIONS if getattr(regions, name) != _REGIONS[name]
+        }
+        words += [f"{name}={_number(value)}" for name, value in changed.items()]
     return " ".join(words)
 
 
@@ -199,6 +219,11 @@ def _percent(share: float) -> str:
     return f"{Decimal(repr(share)).scaleb(2).normalize():f}%"
 
 
+def _number(value: float) -> str:
+    """A number as it is read back, without the end that whole ones have: 6 for 6.0."""
+    return repr(value).removesuffix(".0")
+
+
 def _edge(text: str) -> int:
     return FLOAT if text in ("fp", "fp32") else int(text)
 
@@ -211,6 +236,7 @@ _VALUED: dict[str, tuple[str, Callable[[str], Any]]] = {
     "ds": ("representation", lambda text: DenseSparse(_share(text))),
     "head": ("head", _edge),
     "tail": ("tail", _edge),
+    **{name: (name, type(default)) for name, default in _REGIONS.items()},
 }
 _EXPECTED = {
     "t": "whole number of frames",
@@ -220,4 +246,6 @@ _EXPECTED = {
     "ds": "share, e.g. 1%",
     "head": "bit-width (2 to 8, or fp)",
     "tail": "bit-width (2 to 8, or fp)",
+    **dict.fromkeys(_REGIONS, "whole number"),
+    "trigger": "number",
 }

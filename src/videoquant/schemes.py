@@ -16,6 +16,7 @@ from videoquant.axes import (
     DenseSparse,
     Frame,
     Granularity,
+    Regions,
     Residual,
     Uniform,
     set_whole,
@@ -48,6 +49,7 @@ class Scheme:
     weights: "per-channel" and "per-tensor" are symmetric, "asymmetric" is min–max per tensor (QPP A.3).
     head, tail: the first and the last layers have at least so many bits: 8 by default, 32 leaves them in
         floating point, 2 treats them as every other layer.
+    regions: the part of a frame that is computed anew; None for all of it.
 
     Raises `SchemeError` for values out of range and for combinations that mean nothing.
     """
@@ -60,6 +62,7 @@ class Scheme:
     weights: Granularity = "per-channel"
     head: int = 8
     tail: int = 8
+    regions: Regions | None = None
 
     def __post_init__(self) -> None:
         set_whole(self, head="head", tail="tail")
@@ -72,6 +75,11 @@ class Scheme:
         if isinstance(self.representation, DenseSparse) and getattr(self.time, "adaptive", False):
             raise SchemeError(
                 "adaptive widths and ds= exclude each other: both decide what large values cost"
+            )
+        if self.regions is not None and not isinstance(self.ranges, Static):
+            raise SchemeError(
+                f"regions and {self.ranges.word} exclude each other: what is held stands on the grid it had, "
+                "so that ranges must stay"
             )
 
     @classmethod
@@ -110,6 +118,7 @@ class Scheme:
             "weights": self.weights,
             "head": self.head,
             "tail": self.tail,
+            "regions": None if self.regions is None else asdict(self.regions),
         }
 
     @classmethod
@@ -119,6 +128,8 @@ class Scheme:
             raise SchemeError(f"scheme of version {data.get('version')!r}; this release reads {VERSION}")
         found: dict[str, Any] = {}
         for name, (annotation, _) in fields_of(cls).items():
+            if name == "regions" and name not in data:
+                continue  # older files have none
             stored = member(data, name, "scheme", SchemeError)
             if name in _KINDS:
                 word = member(stored, "kind", f"scheme: {name}", SchemeError)

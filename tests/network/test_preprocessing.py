@@ -112,3 +112,39 @@ def test_one_mean_and_one_std_stand_for_every_channel():
     pixels = np.random.default_rng(2).integers(0, 256, (8, 6, 3), np.uint8)
     one, each = (Preprocessing(mean=(0.4,) * n, std=(0.25,) * n) for n in (1, 3))
     assert np.array_equal(one.prepare(pixels, (8, 6)), each.prepare(pixels, (8, 6)))
+
+
+@pytest.mark.parametrize(
+    "preprocessing",
+    [
+        Preprocessing(),
+        Preprocessing(scale=1.0),
+        Preprocessing((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        Preprocessing((103.53, 116.28, 123.675), (57.375, 57.12, 58.395), 1.0, "BGR"),
+        Preprocessing((0.5,) * 3, (-0.5,) * 3),
+        Preprocessing((127.5,), (128.0,), 1.0),
+    ],
+)
+def test_levels_are_the_bytes_that_the_input_was_made_of(preprocessing):
+    every = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, 2)
+    every[..., 1], every[..., 2] = every[..., 0].T, every[::-1, :, 0]
+    levels = preprocessing.levels(preprocessing.prepare(every, (16, 16)))
+    assert np.array_equal(levels[0], preprocessing.picture(every, (16, 16)))
+    assert np.array_equal(levels[0], every[..., ::-1] if preprocessing.color == "BGR" else every)
+
+
+@given(
+    arrays(np.uint8, (7, 6, 3)), st.sampled_from(["RGB", "BGR", "Y"]), st.sampled_from(["stretch", "crop"])
+)
+def test_the_picture_of_a_frame_is_what_its_input_stands_for(pixels, color, fit):
+    numbers = (0.4,) * (1 if color == "Y" else 3)
+    preprocessing = Preprocessing(numbers, numbers, color=color, fit=fit)
+    picture = preprocessing.picture(pixels, (5, 9))
+    assert picture.shape == (5, 9, preprocessing.channels) and picture.dtype == np.uint8
+    assert np.array_equal(preprocessing.levels(preprocessing.prepare(pixels, (5, 9)))[0], picture)
+
+
+def test_levels_of_inputs_made_by_hand():
+    x = np.array([-1e30, -0.1, 0.0, 0.4, 1.0, 7.0], np.float32).reshape(1, 1, 1, 6)
+    assert Preprocessing().levels(x).ravel().tolist() == [0, 0, 0, 102, 255, 255]
+    assert Preprocessing().levels(x.repeat(5, 1)).shape == (1, 1, 6, 5)

@@ -1,4 +1,7 @@
-"""From a camera's pixels to a network's input: resize, scale, normalise, order the channels."""
+"""From a camera's pixels to a network's input: resize, scale, normalise, order the channels.
+
+Long because bytes, the numbers that networks take and the way back are one formula, in one place.
+"""
 
 from __future__ import annotations
 
@@ -118,18 +121,7 @@ class Preprocessing:
         Returns float32 1×3×height×width, 1×1×height×width for luma, channels last in memory.
         Raises `DataError` for anything else, and for a frame larger than the input where `fit` is "pad".
         """
-        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
-            raise DataError(f"a frame must be uint8 of shape H×W×3 (RGB); got {pixels.dtype} {pixels.shape}")
-        if pixels.size == 0:
-            raise DataError(f"a frame of {pixels.shape[0]}×{pixels.shape[1]} has no pixels")
-        top, left, height, width = self.window((pixels.shape[0], pixels.shape[1]), size)
-        pixels = pixels[top : top + height, left : left + width]
-        std = np.array(self.std, np.float64)
-        # One number stands for every channel.
-        gain, offset = (
-            np.broadcast_to(numbers.astype(np.float32), (self.channels,))
-            for numbers in (self.scale / std, -np.array(self.mean, np.float64) / std)
-        )
+        pixels, (gain, offset) = self._seen(pixels, size), self._line()
         if self.color == "Y":
             plane = self._fitted(luma(pixels).astype(np.float32), size, _native.resize_plane)
             scaled: NDArray[np.float32] = (plane * gain + offset)[:, :, None]
@@ -137,6 +129,49 @@ class Preprocessing:
         picture = self._fitted(pixels, size, _native.resize_rgb)
         scaled = _native.scale_rgb(picture, tuple(gain), tuple(offset), self.color == "BGR")
         return _as_input(scaled)
+
+    def picture(self, pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+        """The bytes that `prepare` makes its input of, uint8 height×width×C, channels in the input's order.
+
+        Takes and refuses what `prepare` does. Luma, which is not whole there, is rounded.
+        """
+        if self.color == "Y":
+            of_luma: NDArray[np.uint8] = self.levels(self.prepare(pixels, size))[0]
+            return of_luma
+        picture: NDArray[np.uint8] = self._fitted(self._seen(pixels, size), size, _native.resize_rgb)
+        return np.ascontiguousarray(picture[..., :: -1 if self.color == "BGR" else 1])
+
+    def levels(self, x: NDArray[np.floating]) -> NDArray[np.uint8]:
+        """The bytes that inputs stand for: clip(round((x − offset) / gain), 0, 255), uint8 N×H×W×C.
+
+        x: N×C×H×W, as `prepare` gives it or made by hand. Where it has other channels than a picture, the
+        numbers of the first channel stand for all.
+        """
+        gain, offset = (
+            numbers[:1] if x.shape[1] != self.channels else numbers
+            for numbers in (numbers.astype(np.float64) for numbers in self._line())
+        )
+        levels: NDArray[np.float64] = (x.transpose(0, 2, 3, 1).astype(np.float64) - offset) / gain
+        return np.ascontiguousarray(np.rint(levels).clip(0, 255), np.uint8)
+
+    def _line(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The gain and the offset of each channel: input = pixel · gain + offset."""
+        std = np.array(self.std, np.float64)
+        # One number stands for every channel.
+        gain, offset = (
+            np.broadcast_to(numbers.astype(np.float32), (self.channels,))
+            for numbers in (self.scale / std, -np.array(self.mean, np.float64) / std)
+        )
+        return gain, offset
+
+    def _seen(self, pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+        """The part of a frame that the network sees, in the frame's pixels."""
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+            raise DataError(f"a frame must be uint8 of shape H×W×3 (RGB); got {pixels.dtype} {pixels.shape}")
+        if pixels.size == 0:
+            raise DataError(f"a frame of {pixels.shape[0]}×{pixels.shape[1]} has no pixels")
+        top, left, height, width = self.window((pixels.shape[0], pixels.shape[1]), size)
+        return pixels[top : top + height, left : left + width]
 
     def _fitted(self, picture: NDArray[Any], size: tuple[int, int], resize: Callable[..., Any]) -> Any:
         """A picture, H×W or H×W×3, padded or resized to `size`, in C order."""

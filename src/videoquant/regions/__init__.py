@@ -1,0 +1,6 @@
+"""Which part of a frame is computed anew: a gate at the network's input, with memory (docs/regions.md)."""
+
+from videoquant.regions.gate import Gate, GateState
+from videoquant.regions.region import Region
+
+__all__ = ["Gate", "GateState", "Region"]
