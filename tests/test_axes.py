@@ -33,6 +33,7 @@ def test_text_means(text, scheme):
         ("w8a8 regions floor=2.5", "holds no whole number"),
         ("w8a8 regions margin=-1", "margin=-1"),
         ("w8a8 regions memory=0", "memory=0: it is a number of frames, 1 or more"),
+        ("w8a8 regions rest=-1", "rest=-1: it is a number of frames, 0 or more"),
         ("w8a8 regions refresh=0", "refresh=0"),
         ("w8a8 regions grow=-1", "grow=-1"),
         ("w8a8 regions block=18", "block=18: it must be a multiple of 4 pixels, from 8 to 64"),

@@ -63,6 +63,7 @@ rules = st.builds(
     st.integers(1, 255),
     st.integers(0, 99),
     st.integers(1, 999),
+    st.integers(0, 99),
     st.integers(1, 999),
     st.integers(0, 9),
     st.sampled_from([8, 16, 20, 64]),

@@ -124,7 +124,9 @@ class Regions:
         anew, as a multiple of the stream's noise at that brightness.
     floor: the least such change, in levels of 255.
     margin: blocks around a triggered one that are computed with it.
-    memory: frames for which a block goes on being computed after it was last triggered.
+    memory: frames for which a block that was triggered is watched closely: it is computed on as long as it
+        stirs, by a quarter of what triggers (where noise decides that, by two thirds).
+    rest: frames for which such a block goes on being computed after it was last triggered or stirred.
     refresh: every block is computed at least once in so many frames, a band of rows after the other.
     grow: pixels that the region grows by in every map.
     block: height and width of a block of the input, in pixels.
@@ -133,13 +135,14 @@ class Regions:
     trigger: float = 6.0
     floor: int = 12
     margin: int = 2
-    memory: int = 20
+    memory: int = 40
+    rest: int = 4
     refresh: int = 128
     grow: int = 0
     block: int = 16
 
     def __post_init__(self) -> None:
-        numbers = ("floor", "margin", "memory", "refresh", "grow", "block")
+        numbers = ("floor", "margin", "memory", "rest", "refresh", "grow", "block")
         set_whole(self, **{name: name for name in numbers})
         try:
             object.__setattr__(self, "trigger", float(self.trigger))
@@ -151,6 +154,7 @@ class Regions:
             ("floor", 1, "levels, from 1 to 255"),
             ("margin", 0, "blocks, 0 or more"),
             ("memory", 1, "frames, 1 or more"),
+            ("rest", 0, "frames, 0 or more"),
             ("refresh", 1, "frames, 1 or more"),
             ("grow", 0, "pixels, 0 or more"),
         ):

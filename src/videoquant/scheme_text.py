@@ -14,7 +14,7 @@ mse, minmax, aciq, quantile[=ALPHA]       how a range is measured (default mse):
 ds=1%             Dense + Sparse with that density
 per-channel, per-tensor, asymmetric       the weights' grids (default per-channel)
 regions           only what changes is computed anew, by a rule of trigger=, floor=, margin=, memory=,
-                  refresh=, grow= and block= (defaults: `axes.Regions`)
+                  rest=, refresh=, grow= and block= (defaults: `axes.Regions`)
 head=8, tail=fp   least bit-width of the first and last layers (default 8; fp leaves them in floating point)
 
 Or the name of a preset (presets.py), then words that replace its own: "qpp-resnet-imagenet dynamic".

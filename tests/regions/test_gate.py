@@ -33,8 +33,8 @@ def test_a_still_picture_is_computed_once():
     assert not any(region.whole or region.blocks.any() for region in regions[1:])
 
 
-def test_what_moves_is_refreshed_with_its_margin_for_as_long_as_memory_lasts():
-    rule = Regions(margin=1, memory=3, refresh=NEVER)
+def test_what_moves_is_refreshed_with_its_margin_and_then_rests():
+    rule = Regions(margin=1, rest=3, refresh=NEVER)
     moved = grey(160, 160)
     moved[80:84, 80:84] = 160
     regions = play(Gate(rule, (160, 160), 3), [grey(160, 160), *[moved] * 6])
@@ -44,10 +44,39 @@ def test_what_moves_is_refreshed_with_its_margin_for_as_long_as_memory_lasts():
     assert not regions[5].blocks.any()
 
 
+def test_what_stirs_is_refreshed_for_as_long_as_memory_lasts():
+    rule = Regions(margin=0, memory=9, rest=1, refresh=NEVER)
+    clip = [grey(64, 64) for _ in range(30)]
+    for index, frame in enumerate(clip[1:]):
+        frame[16:32, 16:32] = 160 if index == 0 else 160 + 5 * (index % 2)
+    stirred = [bool(region.blocks[1, 1]) for region in play(Gate(rule, (64, 64), 3), clip)]
+    assert stirred == [True] * 11 + [False] * 19
+    still = [clip[0], *[clip[1]] * 9]
+    assert [bool(region.blocks[1, 1]) for region in play(Gate(rule, (64, 64), 3), still)] == [True] * 3 + [
+        False
+    ] * 7
+
+
+def test_what_is_faint_is_seen_where_it_is_large():
+    rule = Regions(margin=0, refresh=NEVER)
+    for side, seen in ((16, True), (8, False)):
+        clip = [grey(96, 96) for _ in range(3)]
+        clip[2][32 : 32 + side, 48 : 48 + side] += np.uint8(8)
+        region = play(Gate(rule, (96, 96), 3), clip)[2]
+        assert region.blocks[2, 3] == seen and region.blocks.sum() == seen
+
+
+def test_light_that_changes_everywhere_by_less_is_not_faint():
+    clip = [grey(96, 96), grey(96, 96, 108), grey(96, 96, 112)]
+    assert not any(
+        region.blocks.any() for region in play(Gate(Regions(refresh=NEVER), (96, 96), 3), clip)[1:]
+    )
+
+
 def test_a_slow_change_adds_up_until_it_is_seen():
     frames = [grey(160, 160) for _ in range(30)]
     for level, frame in enumerate(frames):
-        frame[:16, :16] += np.uint8(level)
+        frame[:8, :8] += np.uint8(level)
     regions = play(Gate(Regions(margin=0, refresh=NEVER), (160, 160), 3), frames)
     seen = [index for index, region in enumerate(regions[1:], 1) if region.blocks.any()]
     assert seen[0] == 13  # the first change of more than 12 levels
@@ -83,14 +112,14 @@ def test_a_moving_camera_is_a_stretch_of_whole_frames():
 def test_steps_change_neither_picture_nor_state():
     random = np.random.default_rng(1)
     pictures = random.integers(0, 256, (6, 40, 56, 3), np.uint8)
-    gate = Gate(Regions(memory=2), (40, 56), 3)
+    gate = Gate(Regions(memory=2, rest=1), (40, 56), 3)
     states = [gate.first()]
     for picture in pictures:
         picture.flags.writeable = False
         states.append(gate.step(states[-1], picture)[1])
     again = gate.step(states[3], pictures[3])[1]
     assert np.array_equal(again.held, states[4].held) and np.array_equal(again.since, states[4].since)
-    assert np.array_equal(again.variance, states[4].variance)
+    assert np.array_equal(again.deviation, states[4].deviation)
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3))))

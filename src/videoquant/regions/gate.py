@@ -1,7 +1,7 @@
 """The gate at the network's input: which blocks of a frame are computed anew. Equations: docs/regions.md.
 
-A pure function of the frame and of the state that the frames before left, in whole numbers, and float64 in
-the order that is written here.
+A pure function of the frame and of the state that the frames before left: whole numbers, and float64 in the
+order that is written here. `native/core/gate.cpp` is its twin.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from videoquant.errors import DataError
 from videoquant.regions import noise
 from videoquant.regions.region import Region
 
-CELL = 4  # pixels; the gate compares means of cells of 4×4
-OLD = 2**30  # frames since a block was triggered that never was
-CUT = 0.75  # share of blocks from which on the frame is computed whole
+CELL = 4  # height and width of a cell in pixels, and of a patch in cells
+OLD = 2**30  # frames since something that never was, or is forgotten
+CUT = 0.75  # share of blocks, triggered or near one, from which on a frame is computed whole
 CALM = 0.5  # share below which a stretch of whole frames ends
+MOST = 4  # the noise raises what triggers to so many times the floor at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,8 @@ class GateState:
     held: of the pixels that are held, the sum of each cell: int64 h×w×C. None before the first frame.
     before: the same of the frame before.
     since: frames since a block, or one near it, was triggered: int64 Hb×Wb.
-    variance: of a cell's sum from frame to frame where nothing moves, by brightness: float64; −1 if unknown.
+    still: frames since a block was triggered or stirred: int64 Hb×Wb.
+    deviation: of a cell's sum from frame to frame, by brightness: `noise.updated`.
     last: what the frame before was.
     """
 
@@ -39,7 +41,8 @@ class GateState:
     held: NDArray[np.int64] | None
     before: NDArray[np.int64] | None
     since: NDArray[np.int64]
-    variance: NDArray[np.float64]
+    still: NDArray[np.int64]
+    deviation: NDArray[np.float64]
     last: Literal["region", "whole", "moving"]
 
 
@@ -55,8 +58,8 @@ class Gate:
 
     def first(self) -> GateState:
         """The state before the first frame of a stream, and after a reset."""
-        since = np.full((self.rows, self.columns), OLD)
-        return GateState(0, None, None, since, np.full(noise.BINS, -1.0), "region")
+        old = np.full((self.rows, self.columns), OLD)
+        return GateState(0, None, None, old, old, np.full(noise.BINS, noise.UNKNOWN), "region")
 
     def step(self, state: GateState, picture: NDArray[np.uint8]) -> tuple[Region, GateState]:
         """The region of a frame, and the state after it. Neither argument is changed.
@@ -69,30 +72,54 @@ class Gate:
             raise DataError(f"the gate takes uint8 {want}; got {picture.dtype} {got}")
         sums = cell_sums(picture)
         if state.held is None or state.before is None:
-            return self._region(None, False), GateState(1, sums, sums, state.since, state.variance, "whole")
-        bright = noise.bins(state.held, 256 * CELL * CELL)
-        moved = np.abs(sums - state.held).max(2)
-        far = moved > self._limits(state.variance)[bright]
-        triggered = dilated(self._of_blocks(far), self.regions.margin)
+            begun = GateState(1, sums, sums, state.since, state.still, state.deviation, "whole")
+            return self._region(None, False), begun
+
+        bright = state.held[:, :, self.channels // 2]
+        patch_bins = _patches(bright).sum((1, 3)) >> 13
+        limits, near = self._limits(state.deviation)
+        change: NDArray[np.int64] = np.max(np.abs(sums - state.held), 2)
+        far = self._of_blocks(change > limits[bright >> 9])
+        faint = self._faint(sums - state.held, limits[patch_bins])
+        triggered = dilated(far | faint, self.regions.margin)
+        stirs = triggered | self._of_blocks(change > near[bright >> 9])
         since = np.where(triggered, 0, np.minimum(state.since + 1, OLD))
-        blocks = (since <= self.regions.memory) | self._due(state.frames)[:, None]
+        still = np.where(stirs, 0, np.minimum(state.still + 1, OLD))
+
         # A stretch of whole frames ends with one that is whole too, though little has moved in it.
         much = bool(triggered.mean() >= (CUT if state.last == "region" else CALM))
         whole = much or state.last == "moving"
         moving = much and state.last != "region"
         if much:  # a cut says nothing of what will move next
             since = np.full_like(since, OLD)
-        fresh = self._of_cells(blocks | whole)[:, :, None]
-        held = np.where(fresh, sums, state.held)
-        variance = self._noise(state.before, sums, bright, far, state.variance)
+        active = (since <= self.regions.memory) & (still <= self.regions.rest)
+        blocks = active | self._due(state.frames)[:, None]
+        held = np.where(self._of_cells(blocks | whole)[:, :, None], sums, state.held)
+        moved = _patches(np.abs(sums - state.before).sum(2)).sum((1, 3))
+        most = MOST * self.regions.floor * CELL**2 / self.regions.trigger
+        deviation = noise.updated(state.deviation, moved, patch_bins, CELL**2 * self.channels, most)
         last: Literal["region", "whole", "moving"] = "moving" if moving else "whole" if whole else "region"
-        after = GateState(state.frames + 1, held, sums, since, variance, last)
+        after = GateState(state.frames + 1, held, sums, since, still, deviation, last)
         return self._region(None if whole else blocks, moving), after
 
-    def _limits(self, variance: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The change of a cell's sum that triggers, above which it does, by brightness."""
-        wanted = np.floor(self.regions.trigger * np.sqrt(np.maximum(variance, 0.0))).astype(np.int64)
-        return np.maximum(wanted, self.regions.floor * CELL * CELL)
+    def _limits(self, deviation: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The changes of a cell's sum above which it triggers, and above which it stirs, by brightness."""
+        floor = self.regions.floor * CELL**2
+        wanted = np.floor(np.minimum(self.regions.trigger * noise.filled(deviation), float(MOST * floor)))
+        by_noise = wanted.astype(np.int64)
+        return np.maximum(by_noise, floor), np.maximum(by_noise * 2 // 3, floor // 4)
+
+    def _faint(self, change: NDArray[np.int64], limits: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Blocks that meet a patch whose mean has moved by half of what triggers, beside what most have."""
+        patches = _patches(change).sum((1, 3))
+        if not patches.size:
+            return np.zeros((self.rows, self.columns), bool)
+        flat = np.sort(patches.reshape(-1, self.channels), 0)
+        beside: NDArray[np.int64] = np.max(np.abs(patches - flat[(len(flat) - 1) // 2]), 2)
+        cells = np.zeros(change.shape[:2], bool)
+        faint = (2 * beside > CELL**2 * limits).repeat(CELL, 0).repeat(CELL, 1)
+        cells[: faint.shape[0], : faint.shape[1]] = faint
+        return self._of_blocks(cells)
 
     def _due(self, frame: int) -> NDArray[np.bool_]:
         """The rows of blocks whose turn it is: each has one in every `refresh` frames."""
@@ -100,21 +127,6 @@ class Gate:
         due = np.zeros(self.rows, bool)
         due[np.arange(first, min(last, first + self.rows)) % self.rows] = True
         return due
-
-    def _noise(
-        self,
-        before: NDArray[np.int64],
-        sums: NDArray[np.int64],
-        bright: NDArray[np.int64],
-        far: NDArray[np.bool_],
-        variance: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
-        """The noise after a frame: of the cells that moved, but not far. Copied ones say nothing of it."""
-        change = np.abs(sums - before).max(2)
-        counted = (change > 0) & ~far
-        squares = np.zeros(noise.BINS, np.int64)
-        np.add.at(squares, bright[counted], change[counted] ** 2)
-        return noise.updated(variance, squares, np.bincount(bright[counted], minlength=noise.BINS))
 
     def _of_blocks(self, cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether any cell of a block is True."""
@@ -157,3 +169,9 @@ def dilated(blocks: NDArray[np.bool_], margin: int) -> NDArray[np.bool_]:
         lines = np.moveaxis(near, axis, 0)[places.clip(0, length - 1)] & inside[:, :, None]
         near = np.moveaxis(np.any(lines, 1), 0, axis)
     return near
+
+
+def _patches(cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Cells h×w×… as whole patches of 4×4: h/4 × 4 × w/4 × 4 × …; what is left over at the edge is not in."""
+    rows, columns = cells.shape[0] // CELL, cells.shape[1] // CELL
+    return cells[: rows * CELL, : columns * CELL].reshape(rows, CELL, columns, CELL, *cells.shape[2:])
