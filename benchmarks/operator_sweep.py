@@ -2,11 +2,12 @@
 
     python -m benchmarks.operator_sweep [--count N] [--seed N] [--only Conv,Resize] [--keep FOLDER]
 
-`--count` operators of each kind are drawn (`drawn_operators`, `drawn_moves`). Each is tried as users' files
+`--count` operators of each kind are drawn (by the files of `tests/operators`). Each is tried as users' files
 have it: read from a file and run on an input; and with constants alone, which the reader computes itself.
 A file that ONNX Runtime takes must give its numbers or be refused in one line that names the node; one that
-it refuses may be read or refused, but ends in no other error, at loading or on a frame. `--keep` writes the
-files that fail. Exits 1 if there are any.
+it refuses may be read or refused, but ends in no other error, at loading or on a frame. What is right is
+written again, and both must give its numbers for that file, too. `--keep` writes the files that fail. Exits 1
+if there are any.
 """
 
 from __future__ import annotations
@@ -25,15 +26,17 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.drawn_moves import GENERATORS
-from benchmarks.drawn_operators import Dice, Drawn
+from tests.operators import GENERATORS
+from tests.operators.onnx_dice import Dice, Drawn
 from videoquant.errors import NetworkError
+from videoquant.network.graph import Network
 from videoquant.network.onnx_reader import read_onnx
+from videoquant.network.onnx_writer import write_onnx
 
 NODE = "the node"
 FLOAT = TensorProto.FLOAT
 PROVIDER = "CPUExecutionProvider"
-FAILURES = ("other numbers", "other shape", "not one line", "raised")
+FAILURES = ("other numbers", "other shape", "not one line", "raised", "written wrong")
 Right = dict[str, np.ndarray] | None
 
 
@@ -96,8 +99,10 @@ def runtime(proto: onnx.ModelProto, image: np.ndarray) -> Right:
         return None
 
 
-def outcome(proto: onnx.ModelProto, image: np.ndarray, right: Right, path: Path) -> tuple[str, str]:
-    """(what happened, in which words) when `videoquant` reads and runs the file."""
+def outcome(
+    proto: onnx.ModelProto, image: np.ndarray, right: Right, path: Path
+) -> tuple[str, str, Network | None]:
+    """(what happened, in which words, what was read) when `videoquant` reads, runs and writes the file."""
     onnx.save(_with_shapes(proto, right), path)
     try:
         network = read_onnx(path)
@@ -106,20 +111,48 @@ def outcome(proto: onnx.ModelProto, image: np.ndarray, right: Right, path: Path)
     except NetworkError as error:
         words = str(error)
         named = any(place in words for place in (": node '", " layer '", ": input '", " output '"))
-        return ("refused", words) if "\n" not in words and named else ("not one line", words)
+        return "refused" if "\n" not in words and named else "not one line", words, None
     except Exception as error:  # the very thing that is looked for
-        return "raised", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return "raised", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}", None
     if right is None:
-        return "read, ONNX Runtime refuses", ""
+        return "read, ONNX Runtime refuses", "", network
     for name, expected in right.items():
         mine = got[name].numpy()
         one = network.shapes[network.outputs[name]]  # of one frame, where there are several
         if mine.shape != expected.shape or (mine.shape != one and len(image) == 1):
-            return "other shape", f"{name}: {mine.shape}, right is {expected.shape}"
-        if not np.allclose(mine, expected, rtol=1e-3, atol=1e-4, equal_nan=True):
-            with np.errstate(invalid="ignore"):
-                return "other numbers", f"{name}: largest difference {np.nanmax(np.abs(mine - expected)):.3g}"
-    return "same", ""
+            return "other shape", f"{name}: {mine.shape}, right is {expected.shape}", network
+        if words := _difference(mine, expected):
+            return "other numbers", f"{name}: {words}", network
+    words = _written(network, image[:1], path)
+    return "written wrong" if words else "same", words, network
+
+
+def _difference(mine: np.ndarray, expected: np.ndarray) -> str:
+    if np.allclose(mine, expected, rtol=1e-3, atol=1e-4, equal_nan=True):
+        return ""
+    with np.errstate(invalid="ignore"):
+        return f"largest difference {np.nanmax(np.abs(mine - expected)):.3g}"
+
+
+def _written(network: Network, image: np.ndarray, path: Path) -> str:
+    """What is wrong with the network as it is written; nothing where ONNX cannot say it."""
+    try:
+        write_onnx(network, path)
+    except NetworkError:
+        return ""
+    right = runtime(onnx.load(path), image)
+    if right is None:
+        return "ONNX Runtime does not run the file"
+    with torch.no_grad():
+        outputs = network.run(torch.from_numpy(image))
+        again = read_onnx(path).run(torch.from_numpy(image))
+    differences = [
+        f"{name}: {words}"
+        for name, y in outputs.items()
+        for words in (_difference(right[name], y.numpy()), _difference(again[name].numpy(), y.numpy()))
+        if words
+    ]
+    return "; ".join(differences)
 
 
 def _with_shapes(proto: onnx.ModelProto, right: Right) -> onnx.ModelProto:
@@ -131,18 +164,20 @@ def _with_shapes(proto: onnx.ModelProto, right: Right) -> onnx.ModelProto:
     return proto
 
 
-def sweep(op: str, count: int, seed: int, folder: Path) -> Iterator[tuple[str, str, Drawn, onnx.ModelProto]]:
-    """Draw `count` of one operator; yields what happened, the words, what was drawn and its file."""
+def sweep(
+    op: str, count: int, seed: int, folder: Path
+) -> Iterator[tuple[str, str, Drawn, onnx.ModelProto, Network | None]]:
+    """Draws `count` of one operator: what happened, the words, what was drawn, its file, what was read."""
     for number in range(count):
         dice = Dice([seed, number, *op.encode()])
-        drawn = GENERATORS[op](dice)
+        drawn = GENERATORS[op](dice, op)
         x = dice.floats(*drawn.shape) * 2
         folded = dice.chance(0.25)
         proto = model(drawn, x, folded)
         image = dice.floats(1, 1, 1, 1) if folded else x.reshape(x.shape if x.ndim == 4 else (1, 1, 1, -1))
         right = runtime(proto, image)
-        what, words = outcome(proto, image, right, folder / "drawn.onnx")
-        yield what, f"{'constants: ' if folded else ''}{words}", drawn, proto
+        what, words, network = outcome(proto, image, right, folder / "drawn.onnx")
+        yield what, f"{'constants: ' if folded else ''}{words}", drawn, proto, network
 
 
 def main() -> int:
@@ -160,7 +195,7 @@ def main() -> int:
         counts: Counter[str] = Counter()
         refusals: Counter[str] = Counter()
         with tempfile.TemporaryDirectory() as folder:
-            for what, words, drawn, proto in sweep(op, options.count, options.seed, Path(folder)):
+            for what, words, drawn, proto, _ in sweep(op, options.count, options.seed, Path(folder)):
                 counts[what] += 1
                 if what == "refused":
                     if options.refused and options.refused in words:

@@ -1,16 +1,17 @@
 """The twin of the native engine: runs a plan step by step in plain NumPy and PyTorch (docs/plan.md).
 
-It has the session's interface, so that a `Stream` runs on it; and no speed. Long because it is a whole
-engine.
+It has the session's interface, so that a `Stream` runs on it; and no speed. What each operator and step
+computes stands in `tests/operators`.
 """
 
 from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
+from tests.operators import MEANINGS
+from tests.operators.elementwise import activation, binary
+from tests.operators.layout import nchw
 from videoquant.errors import NetworkError
 from videoquant.ranges.features import features
 from videoquant.ranges.grid import Grid
@@ -27,14 +28,6 @@ from videoquant.runtime.program import (
 )
 from videoquant.runtime.ranges import unsigned
 from videoquant.typed_json import read
-
-
-def nchw(x):
-    return torch.from_numpy(np.ascontiguousarray(x)).permute(2, 0, 1)[None]
-
-
-def nhwc(x):
-    return np.ascontiguousarray(x[0].permute(1, 2, 0).numpy())
 
 
 class Interpreter:
@@ -128,60 +121,12 @@ class Interpreter:
         self.written.add(index)
 
     def _operator(self, op):
-        inputs = [self.read(i) for i in op.inputs]
-        attrs, tensors = op.attrs, op.tensors
-        match op.kind:
-            case "conv" | "conv_transpose":
-                return self._convolution(op, inputs[0], self.grids[op.grid])
-            case "fconv" | "fconv_transpose":
-                x, weight = nchw(inputs[0]), torch.from_numpy(tensors["weight"])
-                return nhwc(convolve(op, x, weight)) + tensors["bias"]
-            case "map":
-                return inputs[0].copy()
-            case "dequantize":
-                grid = self.grids[op.grid]
-                x = (inputs[0].astype(np.float32) - np.float32(grid["zero"])) * np.float32(grid["scale"])
-                return x + self.read(op.sparse) if op.sparse is not None else x
-            case "sparse":
-                return inputs[0]
-            case "constant":
-                return tensors["value"].copy()
-            case "max_pool" | "avg_pool":
-                return pool(op, inputs[0])
-            case "global_pool":
-                return inputs[0].mean((0, 1), keepdims=True, dtype=np.float64).astype(np.float32)
-            case "global_max":
-                return inputs[0].max((0, 1), keepdims=True)
-            case "adaptive_avg_pool":
-                return nhwc(F.adaptive_avg_pool2d(nchw(inputs[0]), tuple(attrs["size"])))
-            case "resize":
-                return resize(op, inputs[0])
-            case "pixel_shuffle":
-                return pixel_shuffle(inputs[0], attrs["factor"], attrs["order"])
-            case "concat":
-                return np.concatenate(inputs, 2)
-            case "slice":
-                ends = {1: op.h, 2: op.w, 3: op.c}
-                dim, start, step = attrs["dim"], attrs["start"], attrs["step"]
-                return inputs[0].take(start + step * np.arange(ends[dim]), dim - 1)
-            case "pad":
-                sides = [(attrs["t"], attrs["b"]), (attrs["l"], attrs["r"]), (attrs["front"], attrs["back"])]
-                return pad(inputs[0], sides, attrs["mode"], attrs["value"])
-            case "softmax":
-                return torch.softmax(torch.from_numpy(inputs[0]), 2).numpy()
-        raise AssertionError(f"unknown kind {op.kind}")
-
-    def _convolution(self, op, codes, grid):
-        x = nchw(codes.astype(np.float64) - grid["zero"])
-        weight = torch.from_numpy(op.tensors["weight"]).double() - op.attrs["weight_zero"]
-        sums = nhwc(convolve(op, x, weight))  # whole numbers: float64 holds them exactly
-        assert np.array_equal(sums, np.rint(sums)) and np.abs(sums).max() < 2**31
-        scale = np.float32(grid["scale"]) * op.tensors["scale"]
-        y = sums.astype(np.float32) * scale + op.tensors["bias"]
+        known = {}
+        if op.grid is not None:
+            known["grid"] = self.grids[op.grid]
         if op.sparse is not None:
-            weight = weight.float() * torch.from_numpy(op.tensors["scale"])[:, None, None, None]
-            y = y + nhwc(convolve(op, nchw(self.read(op.sparse)), weight))
-        return y
+            known["sparse"] = self.read(op.sparse)
+        return MEANINGS[op.kind](op, *(self.read(i) for i in op.inputs), **known)
 
     def _step(self, step, x):
         match step:
@@ -235,57 +180,6 @@ class Interpreter:
         return (codes.astype(np.float32) - np.float32(grid["zero"])) * np.float32(grid["scale"])
 
 
-def binary(do, x, operand):
-    match do:
-        case "add":
-            return x + operand
-        case "sub":
-            return x - operand
-        case "rsub":
-            return operand - x
-        case "mul":
-            return x * operand
-        case "div":
-            return x / operand
-        case "rdiv":
-            return operand / x
-
-
-def activation(step, x):
-    attrs = step.attrs
-    match step.do:
-        case "clamp":
-            return np.clip(x, np.float32(attrs["lo"]), np.float32(attrs["hi"]))
-        case "affine":
-            return x * attrs["weight"] + attrs["bias"]
-        case "prelu":
-            return np.where(x < 0, x * attrs["slope"], x)
-    return of_pytorch(step.do, attrs, torch.from_numpy(x)).numpy()
-
-
-def of_pytorch(do, attrs, x):
-    match do:
-        case "leaky_relu":
-            return F.leaky_relu(x, attrs["slope"])
-        case "hardswish":
-            return F.hardswish(x)
-        case "hardsigmoid":
-            return (x * attrs["alpha"] + attrs["beta"]).clamp(0, 1)
-        case "sigmoid":
-            return torch.sigmoid(x)
-        case "silu":
-            return F.silu(x)
-        case "gelu":
-            return F.gelu(x, approximate=attrs["approximate"])
-        case "elu":
-            return F.elu(x, attrs["alpha"])
-        case "tanh":
-            return torch.tanh(x)
-        case "erf":
-            return torch.erf(x)
-    raise AssertionError(f"unknown step {do}")
-
-
 def sampled_features(x, update):
     """The features that predictions read, of a value h×w×c."""
     rows, columns, each = update.steps
@@ -311,84 +205,3 @@ def sum_in_order(slopes, values):
     for slope, value in zip(slopes, values, strict=True):
         total += slope * value
     return total
-
-
-def convolve(op, x, weight):
-    """The sums of a convolution, without bias. weight: C_out × C_in/groups × k_h × k_w."""
-    attrs = op.attrs
-    assert list(weight.shape[2:]) == list(attrs["kernel"]) and weight.shape[0] == op.c
-    groups, stride, dilation = attrs["groups"], attrs["stride"], attrs["dilation"]
-    top, left, bottom, right = attrs["padding"]
-    if not op.kind.endswith("transpose"):
-        return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, None, stride, 0, dilation, groups)
-    # PyTorch wants C_in × C_out/groups.
-    each = weight.view(groups, -1, *weight.shape[1:]).transpose(1, 2)
-    weight = each.reshape(-1, *each.shape[2:])
-    y = F.conv_transpose2d(x, weight, None, stride, 0, attrs["output_padding"], groups, dilation)
-    return y[:, :, top : y.shape[2] - bottom, left : y.shape[3] - right]
-
-
-def pool(op, x):
-    """The maximum or the average of a window, tap by tap."""
-    attrs, average = op.attrs, op.kind == "avg_pool"
-    height, width, _ = x.shape
-    top, left, bottom, right = attrs["padding"]
-    dilation = attrs.get("dilation", [1, 1])
-    total = np.full((op.h, op.w, op.c), 0 if average else -np.inf, np.float64)
-    count = np.zeros((op.h, op.w, 1))
-    for i in range(attrs["kernel"][0]):
-        for j in range(attrs["kernel"][1]):
-            rows = np.arange(op.h) * attrs["stride"][0] - top + i * dilation[0]
-            columns = np.arange(op.w) * attrs["stride"][1] - left + j * dilation[1]
-            inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
-            tap = x[rows.clip(0, height - 1)][:, columns.clip(0, width - 1)]
-            if average:
-                total += np.where(inside[..., None], tap, 0)
-                padded = (rows < height + bottom)[:, None] & (columns < width + right)
-                count += (padded if attrs["count_padding"] else inside)[..., None]
-            else:
-                total = np.where(inside[..., None], np.maximum(total, tap), total)
-    return (total / count if average else total).astype(np.float32)
-
-
-def resize(op, x):
-    attrs = op.attrs
-    rows = source_places(op.h, x.shape[0], attrs["scale_h"], attrs)
-    columns = source_places(op.w, x.shape[1], attrs["scale_w"], attrs)
-    if attrs["mode"] == "nearest":
-        return x[rows][:, columns]
-    (top, bottom, down), (left, right, across) = rows, columns
-    down, across = down[:, None, None], across[None, :, None]
-    above = x[top][:, left] * (1 - across) + x[top][:, right] * across
-    below = x[bottom][:, left] * (1 - across) + x[bottom][:, right] * across
-    return above * (1 - down) + below * down
-
-
-def source_places(count, size, scale, attrs):
-    """Where the pixels of one axis come from: an index each, or two and the share of the second."""
-    scale, i = np.float32(scale), np.arange(count, dtype=np.float32)
-    if attrs["mode"] == "nearest":
-        return np.minimum(np.floor(i * scale).astype(int), size - 1)
-    half = np.float32(0.5)
-    place = i * scale if attrs["align_corners"] else np.maximum(scale * (i + half) - half, np.float32(0))
-    first = np.minimum(place.astype(int), size - 1)
-    return first, np.minimum(first + 1, size - 1), (place - first.astype(np.float32)).clip(0, 1)
-
-
-def pixel_shuffle(x, factor, order):
-    height, width, channels = x.shape
-    each = channels // factor**2
-    if order == "CRD":
-        x = x.reshape(height, width, each, factor, factor).transpose(0, 3, 1, 4, 2)
-    else:
-        x = x.reshape(height, width, factor, factor, each).transpose(0, 2, 1, 3, 4)
-    return np.ascontiguousarray(x.reshape(height * factor, width * factor, each))
-
-
-def pad(x, sides, mode, value):
-    names = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
-    for axis, (before, after) in enumerate(sides):  # negative amounts cut
-        x = x.take(range(max(0, -before), x.shape[axis] - max(0, -after)), axis)
-    amounts = [(max(0, before), max(0, after)) for before, after in sides]
-    fill = {"constant_values": value} if mode == "constant" else {}
-    return np.pad(x, amounts, names[mode], **fill)

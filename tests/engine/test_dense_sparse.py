@@ -7,8 +7,8 @@ from torch import nn
 
 import videoquant as vq
 from tests.engine.agreement import Agreement, check_outputs
-from tests.engine.zoo import captured
 from tests.networks import moving_frames, small_network
+from tests.operators import captured
 from videoquant import _native
 from videoquant.engine.lower import lower
 from videoquant.runtime.session import open_session

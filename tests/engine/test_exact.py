@@ -18,8 +18,8 @@ from tests.engine.agreement import Agreement
 from tests.engine.plan_interpreter import Interpreter
 from tests.engine.random_networks import Builder, networks
 from tests.engine.same_bits import check, first_difference
-from tests.engine.zoo import ZOO, captured
 from tests.networks import moving_frames
+from tests.operators import ZOO, captured
 from videoquant import _native
 from videoquant.models.loading import capture_model
 from videoquant.network.graph import Network

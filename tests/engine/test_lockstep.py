@@ -7,8 +7,10 @@ import pytest
 
 import videoquant as vq
 from tests.engine.plan_interpreter import Interpreter
-from tests.engine.zoo import Layers, Pools, captured
 from tests.networks import moving_frames
+from tests.operators import captured
+from tests.operators.convolutions import Layers
+from tests.operators.pools import Pools
 from videoquant.engine import lower
 from videoquant.engine.lockstep import Lockstep, may_round
 from videoquant.runtime.program import Combine, Function, Op, Store

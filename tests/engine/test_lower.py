@@ -8,8 +8,10 @@ import videoquant as vq
 from tests.engine.agreement import Agreement, check_outputs
 from tests.engine.plan_interpreter import Interpreter
 from tests.engine.random_networks import Builder
-from tests.engine.zoo import ZOO, Ends, captured
 from tests.networks import moving_frames, small_network
+from tests.operators import ZOO, captured
+from tests.operators.softmax import Ends
+from videoquant import _native
 from videoquant.engine.lower import lower
 from videoquant.network.graph import Network
 from videoquant.runtime.stream import Stream
@@ -47,6 +49,16 @@ def test_every_scheme_is_what_the_simulation_makes_of_it(network, frames, text):
     forced.check()
     check_outputs(quantized, forced.plan, frames[24:], 1e-4, exact=not forced.differences)
     assert forced.compared["codes"] > 0 or "32" in text
+
+
+def test_every_operator_is_in_the_zoo():
+    met = {"dequantize", "sparse"}  # of quantizers, in some of `SCHEMES` and in test_dense_sparse.py
+    for module in ZOO:
+        for text in ("w8a8", "fp32"):
+            plan = lower(vq.quantize(captured(module), text, moving_frames(2, 12)))
+            met |= {op.kind for op in plan.programs["key"].ops}
+    for kind in _native.operators():
+        assert kind in met, f"no module in tests/operators uses the operator {kind!r} (@in_zoo)"
 
 
 @pytest.mark.parametrize("text", ["w8a8", "w8a8->w4a4 T=3", "fp32"])

@@ -7,8 +7,8 @@ import torch
 
 import videoquant as vq
 from tests.engine.plan_interpreter import Interpreter
-from tests.engine.zoo import ZOO, captured
 from tests.networks import moving_frames, small_network
+from tests.operators import ZOO, captured
 from videoquant import _native
 from videoquant.engine.lower import lower
 from videoquant.runtime.program import Program

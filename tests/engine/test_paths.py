@@ -14,8 +14,8 @@ from torch import nn
 
 import videoquant as vq
 from tests.engine.agreement import is_early
-from tests.engine.zoo import captured
 from tests.networks import moving_frames
+from tests.operators import captured
 from videoquant.axes import DenseSparse, Residual
 from videoquant.engine import lower
 from videoquant.engine.lockstep import may_round

@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.plan_interpreter import Interpreter
-from tests.native.drawn_plans import KINDS, STEPS, Drawn, Spec, chains, plans, step_plans
+from tests.native.drawn_plans import KINDS, Drawn, chains, plans, step_plans
+from tests.operators import MEANINGS
+from tests.operators.elementwise import STEPS
+from tests.operators.plan_draft import Spec
 from videoquant import _native
 
 OTHERS = [isa for isa in _native.isas() if isa != "reference"]
@@ -57,10 +60,18 @@ def assert_identical(
             )
             pytest.fail(
                 f"{who}: frame {frame}, slot {i} of {op['kind']} {op['attrs']} "
-                f"on {spec['slots'][op['inputs'][0]]} gives {a[y, x, c]} instead of {b[y, x, c]} "
+                f"on {[spec['slots'][i] for i in op['inputs']]} gives {a[y, x, c]} instead of {b[y, x, c]} "
                 f"in row {y}, column {x}, channel {c} of {a.shape}; "
                 f"steps {[step['do'] for step in op['steps']]}"
             )
+
+
+def test_every_operator_has_its_file() -> None:
+    for kind in _native.operators():
+        where = f"no file in tests/operators says of the operator {kind!r}"
+        assert kind in MEANINGS, f"{where} what it computes (@meaning)"
+        # A sparse part is followed in no mode; tests/engine/test_dense_sparse.py has it.
+        assert kind in KINDS or kind == "sparse", f"{where} how it is drawn for random plans (@drawn)"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -111,7 +111,7 @@ else: raise SystemExit("it had enough")
 
 def test_denormals_do_not_depend_on_the_caller() -> None:
     script("""
-from tests.native.drawn_plans import Draft
+from tests.operators.plan_draft import Draft
 from videoquant import _native
 draft = Draft(np.random.default_rng(0))
 source = draft.slot(64, 64, 8)

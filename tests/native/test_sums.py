@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.native.drawn_plans import Draft
+from tests.operators.plan_draft import Draft
 from videoquant import _native
 
 ULP = 2.0**-24  # half the distance of 1 to the next float32: what one rounding may cost

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import videoquant as vq
-from tests.engine.zoo import Pools, captured
 from tests.networks import moving_frames
+from tests.operators import captured
+from tests.operators.pools import Pools
 from videoquant.axes import Residual
 from videoquant.comparison import Comparison, Row
 from videoquant.engine import lower

@@ -3,8 +3,9 @@
 import re
 
 import videoquant as vq
-from tests.engine.zoo import Pools, captured
 from tests.networks import moving_frames
+from tests.operators import captured
+from tests.operators.pools import Pools
 from videoquant.engine import lower
 from videoquant.report.plan_text import plan_lines
 

@@ -10,8 +10,9 @@ from safetensors.numpy import save_file
 
 import videoquant as vq
 from tests.engine.plan_interpreter import Interpreter
-from tests.engine.zoo import Ends, captured
 from tests.networks import moving_frames, small_network
+from tests.operators import captured
+from tests.operators.softmax import Ends
 from videoquant.engine.lower import lower
 from videoquant.runtime.integer_network import load_plan
 from videoquant.runtime.stream import Stream

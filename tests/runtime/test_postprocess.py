@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import videoquant as vq
-from tests.engine.zoo import Ends, captured
 from tests.networks import moving_frames
+from tests.operators import captured
+from tests.operators.softmax import Ends
 from videoquant.engine import lower
 from videoquant.network import operators
 from videoquant.runtime import postprocess

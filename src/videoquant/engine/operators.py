@@ -15,7 +15,7 @@ Shape = Sequence[int]
 # NCHW dimension → dimension of h×w×c as a plan counts them: 1 rows, 2 columns, 3 channels.
 _PLAN_DIM = {1: 3, 2: 1, 3: 2}
 # Kinds that add float32 values, each in an order of its own: engine and simulation may round otherwise.
-FREE_KINDS = {"avg_pool", "global_pool", "adaptive_avg_pool", "softmax", "fconv", "fconv_transpose"}
+FREE_KINDS = {"fconv", "fconv_transpose"}  # and those below that say so
 
 
 class CannotLower(Exception):
@@ -31,6 +31,10 @@ class Operator:
     tensors: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
+Translation = Callable[[dict[str, Any], Sequence[Shape], Shape], Operator]
+_TRANSLATIONS: dict[str, Translation] = {}
+
+
 def operator(node: Node, inputs: Sequence[Shape], output: Shape) -> Operator:
     """The operator of a node. inputs, output: the shapes of what it reads and gives. Raises `CannotLower`."""
     translate = _TRANSLATIONS.get(node.op)
@@ -39,22 +43,36 @@ def operator(node: Node, inputs: Sequence[Shape], output: Shape) -> Operator:
     return translate(node.attributes, inputs, output)
 
 
+def _of(op: str, free: Sequence[str] = ()) -> Callable[[Translation], Translation]:
+    """Enters a translation of an operator of networks. free: the kinds it gives that add float32 values."""
+
+    def enter(translation: Translation) -> Translation:
+        _TRANSLATIONS[op] = translation
+        FREE_KINDS.update(free)
+        return translation
+
+    return enter
+
+
+@_of("max_pool2d")
 def _max_pool(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
     return Operator("max_pool", {key: attributes[key] for key in ("kernel", "stride", "padding", "dilation")})
 
 
+@_of("avg_pool2d", free=["avg_pool"])
 def _avg_pool(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
     attrs = {key: attributes[key] for key in ("kernel", "stride", "count_padding")}
     return Operator("avg_pool", attrs | {"padding": list(attributes["padding"]) * 2})
 
 
+@_of("adaptive_avg_pool2d", free=["global_pool", "adaptive_avg_pool"])
 def _adaptive_avg_pool(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
     if list(attributes["size"]) == [1, 1]:
         return Operator("global_pool")
     return Operator("adaptive_avg_pool", {"size": list(attributes["size"])})
 
 
-def _over_pixels(kind: str) -> Callable[[dict[str, Any], Sequence[Shape], Shape], Operator]:
+def _over_pixels(kind: str) -> Translation:
     def reduce(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
         if list(attributes["dims"]) != [2, 3]:
             raise CannotLower("a mean or maximum is taken over height and width only")
@@ -63,6 +81,11 @@ def _over_pixels(kind: str) -> Callable[[dict[str, Any], Sequence[Shape], Shape]
     return reduce
 
 
+_of("mean", free=["global_pool"])(_over_pixels("global_pool"))
+_of("amax")(_over_pixels("global_max"))
+
+
+@_of("resize")
 def _resize(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
     corners = bool(attributes.get("align_corners", False))
     scales = attributes.get("scale") or (None, None)
@@ -76,18 +99,21 @@ def _resize(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) 
     )
 
 
+@_of("pixel_shuffle")
 def _pixel_shuffle(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
     return Operator(
         "pixel_shuffle", {"factor": attributes["factor"], "order": attributes.get("order", "CRD")}
     )
 
 
+@_of("concat")
 def _concat(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
     if attributes["dim"] != 1:
         raise CannotLower("only channels can be concatenated")
     return Operator("concat")
 
 
+@_of("slice")
 def _slice(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
     if attributes["dim"] not in _PLAN_DIM:
         raise CannotLower("frames of a batch cannot be sliced")
@@ -95,6 +121,7 @@ def _slice(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -
     return Operator("slice", {"dim": dim, "start": attributes["start"], "step": attributes.get("step", 1)})
 
 
+@_of("pad")
 def _pad(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
     amounts = attributes["padding"]  # from the last dimension to the first
     by_dim = {len(inputs[0]) - 1 - i: amounts[2 * i : 2 * i + 2] for i in range(len(amounts) // 2)}
@@ -105,22 +132,8 @@ def _pad(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> 
     return Operator("pad", {**sides, "mode": attributes["mode"], "value": attributes.get("value", 0.0)})
 
 
+@_of("softmax", free=["softmax"])
 def _softmax(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
     if attributes["dim"] != 1:
         raise CannotLower("softmax runs over channels only")
     return Operator("softmax")
-
-
-_TRANSLATIONS: dict[str, Callable[[dict[str, Any], Sequence[Shape], Shape], Operator]] = {
-    "max_pool2d": _max_pool,
-    "avg_pool2d": _avg_pool,
-    "adaptive_avg_pool2d": _adaptive_avg_pool,
-    "mean": _over_pixels("global_pool"),
-    "amax": _over_pixels("global_max"),
-    "resize": _resize,
-    "pixel_shuffle": _pixel_shuffle,
-    "concat": _concat,
-    "slice": _slice,
-    "pad": _pad,
-    "softmax": _softmax,
-}

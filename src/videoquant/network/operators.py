@@ -1,7 +1,8 @@
 """What each operator of a captured network computes, in PyTorch. One function per operator.
 
 A function's positional arguments are the values the node reads, its keyword arguments the node's tensors
-(`weight`, `bias`, …) and attributes. Attributes are JSON values. Activations are N×C×H×W.
+(`weight`, `bias`, …) and attributes. Attributes are JSON values. Activations are N×C×H×W. Long because
+every operator has its function here.
 """
 
 from __future__ import annotations
@@ -19,12 +20,26 @@ OPERATORS: dict[str, Callable[..., Tensor]] = {}
 LAYERS = ("conv2d", "conv_transpose2d", "linear")
 
 
+# What they compute for one index of the first dimension depends on no other; from so many dimensions on.
+BY_ROW: dict[str, int] = {}
+
+
 def operator(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     OPERATORS[function.__name__] = function
     return function
 
 
-@operator
+def by_row(dimensions: int) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+    """Says of an operator that it treats rows alike; see `BY_ROW`."""
+
+    def enter(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        BY_ROW[function.__name__] = dimensions
+        return operator(function)
+
+    return enter
+
+
+@by_row(4)
 def conv2d(
     x: Tensor,
     *,
@@ -42,7 +57,7 @@ def conv2d(
     return F.conv2d(x, weight, bias, tuple(stride), (top, left), tuple(dilation), groups)
 
 
-@operator
+@by_row(4)
 def conv_transpose2d(
     x: Tensor,
     *,
@@ -64,13 +79,13 @@ def conv_transpose2d(
     return y[:, :, top : y.shape[2] - bottom, left : y.shape[3] - right] if uneven else y
 
 
-@operator
+@by_row(2)
 def linear(x: Tensor, *, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """weight: features_out × features_in, applied to the last dimension."""
     return F.linear(x, weight, bias)
 
 
-@operator
+@by_row(2)
 def affine(x: Tensor, *, weight: Tensor, bias: Tensor) -> Tensor:
     """A batch norm that no convolution could take in: x · weight + bias per channel (dimension 1)."""
     shape = (1, -1) + (1,) * (x.dim() - 2)
@@ -102,66 +117,66 @@ def div(a: Tensor, b: Tensor) -> Tensor:
     return a / b
 
 
-@operator
+@by_row(1)
 def clamp(x: Tensor, *, min: float | None = None, max: float | None = None) -> Tensor:
     """ReLU is clamp(min=0), ReLU6 clamp(0, 6)."""
     return x.clamp(min, max)
 
 
-@operator
+@by_row(1)
 def leaky_relu(x: Tensor, *, slope: float) -> Tensor:
     return F.leaky_relu(x, slope)
 
 
-@operator
+@by_row(2)
 def prelu(x: Tensor, *, weight: Tensor) -> Tensor:
     """weight: one slope, or one per channel."""
     return F.prelu(x, weight)
 
 
-@operator
+@by_row(1)
 def hardswish(x: Tensor) -> Tensor:
     return F.hardswish(x)
 
 
-@operator
+@by_row(1)
 def hardsigmoid(x: Tensor, *, alpha: float = 1 / 6, beta: float = 0.5) -> Tensor:
     """clip(alpha · x + beta, 0, 1)."""
     return (x * alpha + beta).clamp_(0, 1)
 
 
-@operator
+@by_row(1)
 def sigmoid(x: Tensor) -> Tensor:
     return torch.sigmoid(x)
 
 
-@operator
+@by_row(1)
 def silu(x: Tensor) -> Tensor:
     return F.silu(x)
 
 
-@operator
+@by_row(1)
 def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
     return F.gelu(x, approximate=approximate)
 
 
-@operator
+@by_row(1)
 def elu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     return F.elu(x, alpha)
 
 
-@operator
+@by_row(1)
 def tanh(x: Tensor) -> Tensor:
     return torch.tanh(x)
 
 
-@operator
+@by_row(1)
 def erf(x: Tensor) -> Tensor:
     """The error function, which exporters write GELU with."""
     return torch.erf(x)
 
 
-@operator
+@by_row(1)
 def round_to(x: Tensor, *, dtype: str) -> Tensor:
     """The nearest number that `dtype`, float16 or bfloat16, has; beyond its largest, infinity."""
     return x.to({"float16": torch.float16, "bfloat16": torch.bfloat16}[dtype]).to(x.dtype)
@@ -172,7 +187,7 @@ def softmax(x: Tensor, *, dim: int) -> Tensor:
     return torch.softmax(x, dim)
 
 
-@operator
+@by_row(4)
 def max_pool2d(
     x: Tensor,
     *,
@@ -189,7 +204,7 @@ def max_pool2d(
     return F.max_pool2d(x, tuple(kernel), tuple(stride), (top, left), tuple(dilation), ceil)
 
 
-@operator
+@by_row(4)
 def avg_pool2d(
     x: Tensor,
     *,
@@ -203,7 +218,7 @@ def avg_pool2d(
     return F.avg_pool2d(x, tuple(kernel), tuple(stride), tuple(padding), ceil, count_padding)
 
 
-@operator
+@by_row(4)
 def adaptive_avg_pool2d(x: Tensor, *, size: Sequence[int]) -> Tensor:
     """size: (height, width) of the output; (1, 1) is global average pooling."""
     return F.adaptive_avg_pool2d(x, (size[0], size[1]))
@@ -219,7 +234,7 @@ def amax(x: Tensor, *, dims: Sequence[int], keepdim: bool) -> Tensor:
     return x.amax(tuple(dims), keepdim)
 
 
-@operator
+@by_row(4)
 def resize(
     x: Tensor,
     *,
@@ -242,7 +257,7 @@ def resize(
     )
 
 
-@operator
+@by_row(4)
 def pixel_shuffle(x: Tensor, *, factor: int, order: str = "CRD") -> Tensor:
     """C·r² channels to r× height and width; order "CRD" as PyTorch, "DCR" as TensorFlow's depth-to-space."""
     if order == "DCR":

@@ -12,15 +12,8 @@ from dataclasses import replace
 
 from videoquant.errors import NetworkError
 from videoquant.network.graph import Network, Node, unique
+from videoquant.network.operators import BY_ROW
 
-# What they compute for one index of the first dimension depends on no other; from so many dimensions on.
-BY_ROW = {
-    **dict.fromkeys(("conv2d", "conv_transpose2d", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"), 4),
-    **dict.fromkeys(("resize", "pixel_shuffle"), 4),
-    **dict.fromkeys(("linear", "affine", "prelu"), 2),
-    **dict.fromkeys(("clamp", "leaky_relu", "hardswish", "hardsigmoid", "sigmoid", "silu", "gelu", "elu"), 1),
-    **dict.fromkeys(("tanh", "erf", "round_to"), 1),
-}
 BROADCAST = ("add", "sub", "mul", "div")
 
 

@@ -1,0 +1,212 @@
+"""The arithmetic steps that run behind any operator (docs/plan.md), and ONNX's elementwise operators."""
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+from onnx import TensorProto
+from torch import nn
+
+from tests.operators.onnx_dice import SAME_BELOW, Dice, Drawn
+from tests.operators.plan_draft import Draft
+from tests.operators.tables import Zoo, in_zoo, onnx
+
+STEPS = (
+    *("clamp", "leaky_relu", "prelu", "hardswish", "hardsigmoid", "sigmoid", "silu", "gelu", "elu", "tanh"),
+    *("erf", "affine", "add", "sub", "rsub", "mul", "div", "rdiv"),
+)
+
+
+def binary(do, x, operand):
+    match do:
+        case "add":
+            return x + operand
+        case "sub":
+            return x - operand
+        case "rsub":
+            return operand - x
+        case "mul":
+            return x * operand
+        case "div":
+            return x / operand
+        case "rdiv":
+            return operand / x
+
+
+def activation(step, x):
+    attrs = step.attrs
+    match step.do:
+        case "clamp":
+            return np.clip(x, np.float32(attrs["lo"]), np.float32(attrs["hi"]))
+        case "affine":
+            return x * attrs["weight"] + attrs["bias"]
+        case "prelu":
+            return np.where(x < 0, x * attrs["slope"], x)
+    return of_pytorch(step.do, attrs, torch.from_numpy(x)).numpy()
+
+
+def of_pytorch(do, attrs, x):
+    match do:
+        case "leaky_relu":
+            return F.leaky_relu(x, attrs["slope"])
+        case "hardswish":
+            return F.hardswish(x)
+        case "hardsigmoid":
+            return (x * attrs["alpha"] + attrs["beta"]).clamp(0, 1)
+        case "sigmoid":
+            return torch.sigmoid(x)
+        case "silu":
+            return F.silu(x)
+        case "gelu":
+            return F.gelu(x, approximate=attrs["approximate"])
+        case "elu":
+            return F.elu(x, attrs["alpha"])
+        case "tanh":
+            return torch.tanh(x)
+        case "erf":
+            return torch.erf(x)
+    raise AssertionError(f"unknown step {do}")
+
+
+def draw_step(draw: DrawFn, draft: Draft, op: dict[str, Any], do: str) -> dict[str, Any]:
+    h, w, c = op["h"], op["w"], op["c"]
+    match do:
+        case "clamp":
+            low, high = draw(st.sampled_from([0.0, -1.0, -np.inf])), draw(st.sampled_from([6.0, np.inf]))
+            return {"do": do, "lo": low, "hi": high}
+        case "leaky_relu":
+            return {"do": do, "slope": draw(st.sampled_from([0.01, 0.3]))}
+        case "elu":
+            return {"do": do, "alpha": draw(st.sampled_from([1.0, 0.7]))}
+        case "hardsigmoid":
+            return {"do": do, "alpha": draw(st.sampled_from([1 / 6, 0.2])), "beta": 0.5}
+        case "gelu":
+            return {"do": do, "approximate": draw(st.sampled_from(["none", "tanh"]))}
+        case "prelu":
+            return {"do": do, "slope": draft.floats(c)}
+        case "affine":
+            return {"do": do, "weight": draft.floats(c), "bias": draft.floats(c)}
+        case "add" | "sub" | "rsub" | "mul" | "div" | "rdiv":
+            if draw(st.booleans()):
+                return {"do": do, "value": draw(st.sampled_from([0.5, 3.0, 255.0]))}
+            shape = draw(st.sampled_from([(h, w, c), (1, 1, c), (h, w, 1), (1, 1, 1)]))
+            # What computes the operand comes first.
+            draft.ops.pop()
+            slot = draft.constant(*shape, low=0.5 if do == "div" else -2)
+            draft.ops.append(op)
+            return {"do": do, "slot": slot}
+    return {"do": do}
+
+
+@in_zoo
+class Activations(Zoo):
+    def __init__(self):
+        super().__init__()
+        self.prelu, self.one = nn.PReLU(8), nn.PReLU()
+        self.norm = nn.BatchNorm2d(8)
+
+    def middle(self, x):
+        x = F.leaky_relu(self.prelu(x), 0.2) + F.hardswish(x) * F.hardsigmoid(x)
+        x = F.elu(F.gelu(x)) + F.gelu(x, approximate="tanh") - torch.erf(F.silu(self.one(x)))
+        return self.norm(torch.tanh(x) * 2 + torch.sigmoid(x).clamp(0.3, 0.6))
+
+
+@onnx("PRelu")
+def draw_prelu(dice: Dice, op: str) -> Drawn:
+    x = dice.shape()
+    channel = (x[1], *[1] * (len(x) - 2)) if len(x) > 1 else (1,)
+    shapes = [(1,), channel, channel, (1, *channel), x, x[1:], x[-1:], (1,) * len(x), (1,) * (len(x) + 1), ()]
+    return Drawn(op, x, ["x", dice.floats(*dice.one(shapes))], opset=dice.opset())
+
+
+def _limit(dice: Dice) -> float:
+    return float(dice.one([-0.5, 0.0, 0.7, 6.0, -3.4028234663852886e38, 3.4028234663852886e38]))
+
+
+@onnx("Clip")
+def draw_clip(dice: Dice, op: str) -> Drawn:
+    opset = dice.opset()
+    which = dice.one([(1, 1), (1, 0), (0, 1), (0, 0)])
+    low, high = (_limit(dice) if used else None for used in which)
+    if opset < 11:
+        limits = {k: v for k, v in (("min", low), ("max", high)) if v is not None}
+        return Drawn(op, dice.shape(), ["x"], limits, opset=opset)
+    shape = () if dice.chance(0.9) else (1,)
+    inputs = ["x", *(None if v is None else np.full(shape, v, np.float32) for v in (low, high))]
+    return Drawn(op, dice.shape(), inputs, opset=opset)
+
+
+@onnx("HardSigmoid")
+def draw_hard_sigmoid(dice: Dice, op: str) -> Drawn:
+    attributes = {"alpha": dice.one([0.3, 1.0, -0.2]), "beta": dice.one([0.4, 0.0])}
+    if dice.chance(0.5):
+        attributes = {}
+    return Drawn(op, dice.shape(), ["x"], attributes, opset=dice.opset())
+
+
+@onnx("LeakyRelu", "Elu")
+def draw_slope(dice: Dice, op: str) -> Drawn:
+    attributes = {"alpha": dice.one([0.3, 1.0, 0.0, -0.5, 2.0])} if dice.chance(0.7) else {}
+    return Drawn(op, dice.shape(), ["x"], attributes, opset=dice.opset())
+
+
+@onnx("Gelu")
+def draw_gelu(dice: Dice, op: str) -> Drawn:
+    attributes = {"approximate": dice.one(["none", "tanh"])} if dice.chance(0.7) else {}
+    return Drawn(op, dice.shape(), ["x"], attributes, opset=dice.opset(20))
+
+
+@onnx("Cast")
+def draw_cast(dice: Dice, op: str) -> Drawn:
+    kinds = ["FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16", "INT64"]
+    to = TensorProto.DataType.Value(dice.one(kinds))
+    return Drawn(op, dice.shape(), ["x"], {"to": to}, opset=dice.opset())
+
+
+@onnx("Dropout")
+def draw_dropout(dice: Dice, op: str) -> Drawn:
+    opset = dice.opset()
+    if opset < 12:
+        return Drawn(op, dice.shape(), ["x"], {"ratio": 0.3} if dice.chance(0.5) else {}, opset=opset)
+    more = dice.one([[], [np.float32(0.3)], [np.float32(0.3), np.array(False)], [None, np.array(False)],
+                     [np.float32(0.0), np.array(True)]])  # fmt: skip
+    return Drawn(op, dice.shape(), ["x", *map(_array, more)], opset=opset)
+
+
+def _array(value: Any) -> Any:
+    return None if value is None else np.asarray(value)
+
+
+@onnx("Relu", "Sigmoid", "Tanh", "Neg", "Identity", "Erf", "HardSwish")
+def draw_plain(dice: Dice, op: str) -> Drawn:
+    """Of one input and no attributes."""
+    first = {"Erf": 9, "HardSwish": 14}.get(op, SAME_BELOW)
+    return Drawn(op, dice.shape(), ["x"], opset=dice.opset(first))
+
+
+@in_zoo
+class Arithmetic(Zoo):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("per_channel", torch.rand(8, 1, 1) + 0.5)
+        self.register_buffer("per_pixel", torch.rand(1, 1, 12, 12) + 0.5)
+        self.register_buffer("every", torch.rand(1, 8, 12, 12) + 0.5)
+
+    def middle(self, x):
+        x = (1 - x) * self.per_channel / self.per_pixel + self.every
+        y = 2 / (x * x + 1.5) - x / 3
+        gate = y.mean((2, 3), keepdim=True)
+        return (gate - y) * gate + y * y.amax((2, 3), keepdim=True) + y[:, :1] * x
+
+
+@onnx("Add", "Sub", "Mul", "Div")
+def draw_arithmetic(dice: Dice, op: str) -> Drawn:
+    x = dice.shape()
+    other = [n if dice.chance(0.6) else 1 for n in x]
+    other = dice.one([other, other, other[dice.whole(0, len(x)) :], [2, *x], []])
+    constant = np.asarray(dice.floats(*other) + (3 if op == "Div" else 0), np.float32)
+    inputs = dice.one([["x", constant], [constant, "x"], ["x", "x"]])
+    return Drawn(op, x, inputs, opset=dice.opset())
