@@ -146,7 +146,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.op}-{case.attributes}" for case in CASES])
-def test_forms_compute_what_onnx_runtime_does(case: Case, tmp_path: Path) -> None:
+def test_operator_computes_what_onnx_runtime_does(case: Case, tmp_path: Path) -> None:
     check(case.model(), tmp_path)
 
 

@@ -137,3 +137,8 @@ def _softmax(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape)
     if attributes["dim"] != 1:
         raise CannotLower("softmax runs over channels only")
     return Operator("softmax")
+
+
+@_of("instance_norm", free=["instance_norm"])
+def _instance_norm(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
+    return Operator("instance_norm", {"eps": attributes["eps"]})

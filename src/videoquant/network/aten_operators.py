@@ -1,4 +1,7 @@
-"""How PyTorch's aten operators become nodes. One function each, its parameters as in aten's schema."""
+"""How PyTorch's aten operators become nodes. One function each, its parameters as in aten's schema.
+
+Long because these are so many; those that change shapes are in `aten_shapes`.
+"""
 
 from __future__ import annotations
 
@@ -110,6 +113,27 @@ def batch_norm(
     eps: float,
 ) -> Sequence[Value | None]:
     return [site.batch_norm(x, weight, bias, mean, var, eps), None, None]
+
+
+@_aten("instance_norm")
+def instance_norm(
+    site: OperatorContext,
+    x: Value,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    mean: Tensor | None,
+    var: Tensor | None,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+) -> Value:
+    if not use_input_stats and mean is not None and var is not None:
+        return site.batch_norm(x, weight, bias, mean, var, eps)
+    y = site.emit("instance_norm", x, eps=eps)
+    if weight is None or bias is None:
+        return y
+    return site.emit("affine", y, part="affine", tensors={"weight": weight, "bias": bias})
 
 
 def _unary(name: str, op: str | None = None, **attributes: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from onnx import TensorProto
 from torch import Tensor
 
@@ -71,6 +72,13 @@ def affine(sheet: OnnxGraphBuilder, x: str, *, weight: Tensor, bias: Tensor) -> 
     shape = (-1,) + (1,) * (len(sheet.shape) - 2)
     scaled = sheet.step("Mul", x, sheet.tensor(weight.view(shape), "weight"), part="scaled")
     sheet.write("Add", scaled, sheet.tensor(bias.view(shape), "bias"))
+
+
+@form
+def instance_norm(sheet: OnnxGraphBuilder, x: str, *, eps: float) -> None:
+    channels = sheet.shapes[0][1]
+    ones, zeros = sheet.tensor(torch.ones(channels), "ones"), sheet.tensor(torch.zeros(channels), "zeros")
+    sheet.write("InstanceNormalization", x, ones, zeros, epsilon=eps)
 
 
 @form

@@ -1,4 +1,4 @@
-"""How ONNX operators become nodes: what multiplies by weights. See `onnx_operators`."""
+"""How ONNX operators become nodes: layers and norms. See `onnx_operators`."""
 
 from __future__ import annotations
 
@@ -147,3 +147,16 @@ def batch_normalization(
         raise site.refuse("a batch norm in training mode is not supported; export the network in eval mode")
     weight, bias, mean, var = (site.fixed(tensor, "statistics") for tensor in (scale, b, mean, var))
     return site.batch_norm(x, weight, bias, mean, var, epsilon)
+
+
+@_onnx("InstanceNormalization")
+def instance_normalization(
+    site: OperatorContext, x: Value, scale: Argument, b: Argument, *, epsilon: float = 1e-5
+) -> Value:
+    weight, bias = site.fixed(scale, "scales"), site.fixed(b, "biases")
+    y = site.emit("instance_norm", x, eps=epsilon)
+    if any(tuple(tensor.shape) != x.shape[1:2] for tensor in (weight, bias)):
+        raise site.refuse(f"{len(weight)} scales and {len(bias)} biases do not fit {x.shape[1]} channels")
+    if bool((weight == 1).all()) and not bool(bias.any()):
+        return y
+    return site.emit("affine", y, part="affine", tensors={"weight": weight, "bias": bias})

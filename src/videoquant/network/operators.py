@@ -92,6 +92,15 @@ def affine(x: Tensor, *, weight: Tensor, bias: Tensor) -> Tensor:
     return x * weight.view(shape) + bias.view(shape)
 
 
+@by_row(3)
+def instance_norm(x: Tensor, *, eps: float) -> Tensor:
+    """(x − mean) / √(variance + eps), mean and variance of each frame's channel over all its positions."""
+    if x.dim() < 3 or eps < 0:
+        raise RuntimeError(f"an instance norm reads N×C×…, with eps ≥ 0; here: {tuple(x.shape)}, eps {eps}")
+    var, mean = torch.var_mean(x, tuple(range(2, x.dim())), correction=0, keepdim=True)
+    return (x - mean) * torch.rsqrt(var + eps)
+
+
 @operator
 def constant(*, value: Tensor) -> Tensor:
     return value
