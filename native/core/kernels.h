@@ -180,6 +180,14 @@ static inline int32_t order_key(float value) {
 constexpr int feature_lanes = 64;
 constexpr int most_ordered = 256;
 
+// A row of the gate's cells (gate.h): sums of a cell's pixels, with the channels of a cell side by side.
+constexpr int gate_cell = 4;  // height and width of a cell, in pixels
+struct CellRow {
+    const uint16_t *sums = nullptr, *held = nullptr, *before = nullptr;
+    int64_t cells = 0;
+    int32_t channels = 0;
+};
+
 struct ThreadState;  // threads.h
 
 // The kernels of one instruction set. Those that all have are filled in kernels/table.h, each by its name.
@@ -215,6 +223,12 @@ struct Kernels {
                     int64_t& below) = nullptr;
     // Sorts up to `most_ordered` values by order_key.
     void (*order)(const float* values, int32_t count, float* ordered) = nullptr;
+    // The sums of so many cells, of four rows of pixels. scratch: for as many numbers as a row has, and 3 · channels more.
+    void (*cell_sums)(const uint8_t* const* rows, int64_t cells, int32_t channels, uint16_t* sums,
+                      uint16_t* scratch) = nullptr;
+    // largest: of each cell, the largest |sums − held| of a channel. To `change` is added sums − held, to `moved`
+    // |sums − before|.
+    void (*cell_changes)(const CellRow& row, uint16_t* largest, int16_t* change, uint16_t* moved) = nullptr;
 
     // From here on null where an instruction set has none.
     // The same as `conv` on tiles first … last − 1 of 2 × 2 output pixels, for convolutions that have `winograd`;

@@ -33,5 +33,8 @@ void lane_sums(const float* values, int64_t count, double from, bool squares, do
 void between(const float* values, int64_t count, int32_t low, int32_t high, float* found, int64_t& found_count,
              int64_t& below);
 void order(const float* values, int32_t count, float* ordered);
+void cell_sums(const uint8_t* const* rows, int64_t cells, int32_t channels, uint16_t* sums,
+               uint16_t* scratch);  // core/gate.cpp
+void cell_changes(const CellRow& row, uint16_t* largest, int16_t* change, uint16_t* moved);
 
 }  // namespace vq::reference

@@ -10,6 +10,7 @@
 #include "depthwise.h"
 #include "features.h"
 #include "float_conv.h"
+#include "gate.h"
 #include "map.h"
 #include "move.h"
 #include "pool.h"
@@ -42,6 +43,8 @@ constexpr Kernels common_kernels(const char* name) {
     k.lane_sums = lane_sums;
     k.between = between;
     k.order = order;
+    k.cell_sums = cell_sums;
+    k.cell_changes = cell_changes;
     return k;
 }
 

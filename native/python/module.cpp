@@ -16,6 +16,7 @@
 #include "../core/dispatch.h"
 #include "../core/operator.h"
 #include "../core/session.h"
+#include "gate.h"
 #include "parse.h"
 #include "pictures.h"
 #include "reader.h"
@@ -167,6 +168,7 @@ NB_MODULE(_native, m) {
         return ceiling(*available_kernels().front(), threads, seconds);
     }, "threads"_a, "seconds"_a, "int8 multiply-accumulates per second, the best of several measurements.");
     define_pictures(m);
+    define_gate(m);
     nb::class_<Plan>(m, "Plan", "A validated plan with packed weights; shared by sessions.")
         .def("__init__", [](Plan* self, nb::handle spec, const std::optional<nb::callable>& check) {
             const PlainArithmetic plain;

@@ -8,6 +8,7 @@
 
 #include "change_cases.h"
 #include "convolution_cases.h"
+#include "gate_cases.h"
 #include "operator_cases.h"
 
 using namespace vq;
@@ -40,6 +41,8 @@ const Named kernels[] = {
     {"lane_sums", lane_sums_case},
     {"between", between_case},
     {"order", order_case},
+    {"cell_sums", cell_sums_case},
+    {"cell_changes", cell_changes_case},
 };
 
 // Whether both give the same; prints how to see it again where not.

@@ -18,6 +18,26 @@ def scale_rgb(
     reverse: bool,
 ) -> NDArray[np.float32]: ...
 
+class Gate:
+    def __init__(
+        self,
+        trigger: float,
+        floor: int,
+        margin: int,
+        memory: int,
+        rest: int,
+        refresh: int,
+        block: int,
+        height: int,
+        width: int,
+        channels: int,
+        isa: str = "",
+    ) -> None: ...
+    def step(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], bool, bool]: ...
+    def reset(self) -> None: ...
+    @property
+    def bytes(self) -> int: ...
+
 class Plan:
     def __init__(
         self,

@@ -1,0 +1,89 @@
+"""The native gate beside the one in NumPy: every block of every frame, on every instruction set."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from videoquant import _native
+from videoquant.axes import Regions
+from videoquant.regions import Gate
+
+
+def native(rule, size, channels, isa=""):
+    numbers = (rule.trigger, rule.floor, rule.margin, rule.memory, rule.rest, rule.refresh, rule.block)
+    return _native.Gate(*numbers, *size, channels, isa)
+
+
+def clip_of(random, size, channels, frames):
+    """Noise of some strength on steps of brightness, in which things move, and light and camera at times."""
+    height, width = size
+    steps = random.integers(0, 256, (height // 8 + 1, width // 8 + 1, channels)).repeat(8, 0).repeat(8, 1)
+    scene = steps[:height, :width].astype(float)
+    noise, speed = random.choice([0, 1, 5, 15]), random.integers(0, 4)
+    for frame in range(frames):
+        chance = random.random()
+        if chance < 0.1:
+            scene = np.roll(scene, random.integers(1, 9), 1)
+        elif chance < 0.15:
+            scene = scene * random.choice([0.7, 1.1, 1.3])
+        seen = scene.copy()
+        top, left = (random.integers(0, length) for length in size)
+        seen[top : top + 20, left + speed * frame : left + speed * frame + 20] += random.choice([9, 40, -60])
+        copied = random.random() < 0.2  # as codecs do
+        seen += random.normal(0, 0 if copied else noise, seen.shape)
+        yield np.clip(seen, 0, 255).astype(np.uint8)
+
+
+rules = st.builds(
+    Regions,
+    st.sampled_from([0.5, 3.0, 6.0, 7.3, 1e6]),
+    st.sampled_from([1, 5, 12, 255]),
+    st.integers(0, 4),
+    st.integers(1, 6),
+    st.integers(0, 5),
+    st.sampled_from([1, 3, 7, 128]),
+    st.just(0),
+    st.sampled_from([8, 12, 16, 20, 64]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rules,
+    st.tuples(st.integers(1, 150), st.integers(1, 150)),
+    st.sampled_from([3, 1, 2, 4]),
+    st.integers(0, 2**32),
+)
+def test_it_is_the_numpy_gate_to_the_last_bit(rule, size, channels, seed):
+    gate, twins = Gate(rule, size, channels), [native(rule, size, channels, isa) for isa in _native.isas()]
+    state = gate.first()
+    for picture in clip_of(np.random.default_rng(seed), size, channels, 12):
+        region, state = gate.step(state, picture)
+        for twin in twins:
+            blocks, whole, moving = twin.step(picture)
+            assert blocks.dtype == bool and np.array_equal(blocks, region.blocks)
+            assert (whole, moving) == (region.whole, region.moving)
+
+
+def test_a_reset_forgets_all():
+    random = np.random.default_rng(3)
+    clip = list(clip_of(random, (60, 70), 3, 8))
+    gate = native(Regions(), (60, 70), 3)
+    before = [gate.step(picture) for picture in clip]
+    gate.reset()
+    for picture, (blocks, whole, moving) in zip(clip, before, strict=True):
+        again = gate.step(picture)
+        assert np.array_equal(again[0], blocks) and again[1:] == (whole, moving)
+
+
+@pytest.mark.parametrize("change", [{"block": 6}, {"trigger": 0.0}, {"height": 0}, {"isa": "none"}])
+def test_what_is_no_gate_is_refused(change):
+    rule = {"trigger": 6.0, "floor": 12, "margin": 2, "memory": 40, "rest": 4, "refresh": 128, "block": 16}
+    with pytest.raises(ValueError, match=r"out of range|rows and columns|cannot run"):
+        _native.Gate(**(rule | {"height": 32, "width": 32, "channels": 3} | change))
+
+
+def test_a_picture_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="the picture must be 32×40×3"):
+        native(Regions(), (32, 40), 3).step(np.zeros((40, 32, 3), np.uint8))
