@@ -14,61 +14,47 @@ struct GateRule {
     int64_t floor = 0, margin = 0, memory = 0, rest = 0, refresh = 0, block = 0;
 };
 
+constexpr int gate_bins = 8;  // of brightness
+
+// What the gate knows of the frames before.
+struct GateState {
+    enum class Last : uint8_t { region, whole, moving };
+    int64_t frames = 0, cells = 0;  // cells: numbers that `held` and `before` have
+    Last last = Last::region;
+    Memory held, before;                // sums of cells: uint16, h × w × c; empty before the first frame
+    std::vector<int32_t> since, still;  // by block
+    double deviation[gate_bins];        // by brightness
+
+    size_t bytes() const { return held.bytes() + before.bytes() + 4 * (since.size() + still.size()); }
+};
+
+// A rule for pictures h × w × c, with the sizes that follow.
+struct GateSizes {
+    GateRule rule;
+    int64_t h = 0, w = 0;
+    int32_t c = 0;
+    int64_t rows = 0, columns = 0;  // of blocks
+    int64_t cell_rows = 0, cell_columns = 0, patch_rows = 0, patch_columns = 0;
+};
+
+// Has no state of its own: threads may share it.
 class Gate {
 public:
-    // Of pictures h × w × c. Throws std::invalid_argument for a rule or a size that is none.
+    // Throws std::invalid_argument for a rule or a size that is none.
     Gate(const GateRule& rule, int64_t h, int64_t w, int32_t c, const Kernels& kernels);
 
-    // The region of a frame, whose pixels lie side by side; what is known of the frames before moves on.
+    GateState first() const;
     struct Found {
         bool whole, moving;
     };
-    Found step(const uint8_t* picture);
-    // Of the last step: a byte per block, row by row, 1 where it is computed anew.
-    const std::vector<uint8_t>& blocks() const { return blocks_; }
-    void reset();
-
-    int64_t rows() const { return rows_; }
-    int64_t columns() const { return columns_; }
-    int64_t height() const { return h_; }
-    int64_t width() const { return w_; }
-    int32_t channels() const { return c_; }
-    size_t bytes() const;
+    // The region of a frame, whose pixels lie side by side, and the state after it. blocks: rows × columns of them, each 1
+    // where it is computed anew, else 0.
+    Found step(const GateState& state, const uint8_t* picture, GateState& after, uint8_t* blocks) const;
+    const GateSizes& sizes() const { return sizes_; }
 
 private:
-    static constexpr int bins = 8;  // of brightness
-    struct Limits {
-        int64_t far[bins], near[bins];
-    };
-    enum class Last : uint8_t { region, whole, moving };
-
-    void sum_cells(const uint8_t* picture, int64_t row);
-    void compare_row(int64_t row, const Limits& limits);
-    void fold_patches(int64_t row);
-    Limits limits() const;
-    void find_faint(const Limits& limits);
-    void dilate();
-    void learn_noise();
-    void mark_due();
-    void hold();
-
-    const GateRule rule_;
-    const int64_t h_, w_;
-    const int32_t c_;
+    GateSizes sizes_;
     const Kernels& kernels_;
-    const int64_t rows_, columns_, cell_rows_, cell_columns_, patch_rows_, patch_columns_;
-
-    int64_t frames_ = 0;
-    Last last_ = Last::region;
-    Memory sums_, held_, before_;  // of cells: uint16, h × w × c
-    std::vector<int32_t> since_, still_;
-    double deviation_[bins];
-
-    Memory scratch_, largest_, change_, moved_;  // of one row
-    std::vector<int32_t> patch_change_, patch_bright_;
-    std::vector<int64_t> patch_moved_, found_;
-    std::vector<int32_t> order_;
-    std::vector<uint8_t> triggered_, stirs_, line_, blocks_;
 };
 
 }  // namespace vq

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from videoquant import _native
 from videoquant.axes import Regions
-from videoquant.regions import Gate
+from videoquant.errors import DataError
+from videoquant.regions import Gate, NativeGate
 
 
 def native(rule, size, channels, isa=""):
@@ -57,24 +58,28 @@ rules = st.builds(
 )
 def test_it_is_the_numpy_gate_to_the_last_bit(rule, size, channels, seed):
     gate, twins = Gate(rule, size, channels), [native(rule, size, channels, isa) for isa in _native.isas()]
-    state = gate.first()
+    state, native_states = gate.first(), [twin.first() for twin in twins]
     for picture in clip_of(np.random.default_rng(seed), size, channels, 12):
         region, state = gate.step(state, picture)
-        for twin in twins:
-            blocks, whole, moving = twin.step(picture)
+        for k, twin in enumerate(twins):
+            blocks, whole, moving, native_states[k] = twin.step(native_states[k], picture)
             assert blocks.dtype == bool and np.array_equal(blocks, region.blocks)
             assert (whole, moving) == (region.whole, region.moving)
 
 
-def test_a_reset_forgets_all():
-    random = np.random.default_rng(3)
-    clip = list(clip_of(random, (60, 70), 3, 8))
-    gate = native(Regions(), (60, 70), 3)
-    before = [gate.step(picture) for picture in clip]
-    gate.reset()
-    for picture, (blocks, whole, moving) in zip(clip, before, strict=True):
-        again = gate.step(picture)
-        assert np.array_equal(again[0], blocks) and again[1:] == (whole, moving)
+def test_steps_change_neither_picture_nor_state():
+    clip = list(clip_of(np.random.default_rng(3), (60, 70), 3, 8))
+    gate = NativeGate(Regions(), (60, 70), 3)
+    states, regions = [gate.first()], []
+    for picture in clip:
+        picture.flags.writeable = False
+        region, state = gate.step(states[-1], picture)
+        states.append(state)
+        regions.append(region)
+    for state, picture, region in zip(states, clip, regions, strict=False):
+        again, _ = gate.step(state, picture)
+        assert np.array_equal(again.blocks, region.blocks)
+        assert (again.whole, again.moving, again.size) == (region.whole, region.moving, (60, 70))
 
 
 @pytest.mark.parametrize("change", [{"block": 6}, {"trigger": 0.0}, {"height": 0}, {"isa": "none"}])
@@ -86,4 +91,10 @@ def test_what_is_no_gate_is_refused(change):
 
 def test_a_picture_of_another_size_is_refused():
     with pytest.raises(ValueError, match="the picture must be 32×40×3"):
-        native(Regions(), (32, 40), 3).step(np.zeros((40, 32, 3), np.uint8))
+        small = native(Regions(), (32, 40), 3)
+        small.step(small.first(), np.zeros((40, 32, 3), np.uint8))
+    with pytest.raises(ValueError, match="the state is of another gate"):
+        small.step(native(Regions(), (32, 41), 3).first(), np.zeros((32, 40, 3), np.uint8))
+    gate = NativeGate(Regions(), (32, 40), 3)
+    with pytest.raises(DataError, match="the gate takes uint8 32×40×3; got uint8 40×32×3"):
+        gate.step(gate.first(), np.zeros((40, 32, 3), np.uint8))

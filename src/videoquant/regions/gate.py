@@ -67,9 +67,7 @@ class Gate:
         picture: uint8 H×W×C, of the input's size. Raises `DataError` for another shape or type.
         """
         if picture.shape != (*self.size, self.channels) or picture.dtype != np.uint8:
-            want = "×".join(map(str, (*self.size, self.channels)))
-            got = "×".join(map(str, picture.shape))
-            raise DataError(f"the gate takes uint8 {want}; got {picture.dtype} {got}")
+            raise not_a_picture(picture, self.size, self.channels)
         sums = cell_sums(picture)
         if state.held is None or state.before is None:
             begun = GateState(1, sums, sums, state.since, state.still, state.deviation, "whole")
@@ -147,6 +145,12 @@ class Gate:
         return Region(
             whole if blocks is None else blocks, blocks is None, moving, self.size, self.regions.block
         )
+
+
+def not_a_picture(picture: NDArray[Any], size: tuple[int, int], channels: int) -> DataError:
+    """What refuses a picture of another shape or type than the gate's."""
+    want, got = ("×".join(map(str, shape)) for shape in ((*size, channels), picture.shape))
+    return DataError(f"the gate takes uint8 {want}; got {picture.dtype} {got}")
 
 
 def cell_sums(picture: NDArray[np.uint8]) -> NDArray[np.int64]:
