@@ -2,19 +2,9 @@
 // what the last frame left in the executor's buffers.
 #pragma once
 #include "executor.h"
+#include "work.h"
 
 namespace vq {
-
-// How a stream that follows changes ran one operator of the last frame: all of it, some pixels in full, or changed
-// groups of channels on top of the last frame's accumulators.
-enum class Path : uint8_t { dense, sparse, residual };
-
-// What an operator took. share: of a full frame's work.
-struct Work {
-    int64_t macs = 0;
-    Path path = Path::dense;
-    double share = 1;
-};
 
 class DeltaTracker {
 public:
@@ -50,8 +40,7 @@ public:
     size_t bytes() const;
 
 private:
-    // What an operator must compute: everything, or what mask_ names in these rows. (A region of blocks would stand here
-    // beside the rows.)
+    // What an operator must compute: everything, or what mask_ names in these rows.
     struct Changed {
         bool anew = false;  // all, and what the last frame left is not even to be compared with
         bool all = false;

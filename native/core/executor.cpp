@@ -6,13 +6,13 @@
 
 namespace vq {
 
-Executor::Executor(const Plan& plan, Runner& runner, bool tracked, const Allow& allow)
-    : plan_(plan), runner_(runner), buffers_{plan, runner.kernels, tracked}, grids_(plan.grids),
+Executor::Executor(const Plan& plan, Runner& runner, Partly partly, const Allow& allow)
+    : plan_(plan), runner_(runner), buffers_{plan, runner.kernels, partly}, grids_(plan.grids),
       fused_slots_(plan.slots.size(), false), grid_users_(plan.grids.size()) {
     for (const ProgramPlan& program : plan.programs) {
         fused_.emplace_back(program.ops.size(), false);
         for (size_t i = 0; i < program.ops.size(); i++) {
-            if (!fuses_with_pool(plan, program, i, runner.kernels, tracked)) continue;
+            if (!fuses_with_pool(plan, program, i, runner.kernels, partly)) continue;
             fused_.back()[i] = true;
             fused_slots_[size_t(program.ops[i]->steps.back().slot)] = true;
         }
@@ -22,7 +22,8 @@ Executor::Executor(const Plan& plan, Runner& runner, bool tracked, const Allow& 
     for (size_t s = 0; s < plan.slots.size(); s++) {
         const Slot& slot = plan.slots[s];
         if (!slot.sparse) continue;
-        if (tracked) throw std::invalid_argument("a plan of Dense + Sparse runs in mode frame only");
+        if (partly == Partly::changes)
+            throw std::invalid_argument("a plan of Dense + Sparse does not run in modes that follow changes");
         buffers_.lists[s] = SparseList(slot.w, slot.c, slot.pixels());
     }
     for (const ProgramPlan& program : plan.programs) {
@@ -74,7 +75,7 @@ size_t Executor::bytes() const {
     return bytes;
 }
 
-// Buffers of values that are never needed at once share memory; where changes are followed all must stay.
+// Buffers of values that are never needed at once share memory; where frames are computed partly all must stay.
 void Executor::place_slots(const Allow& allow) {
     const size_t count = plan_.slots.size();
     std::vector<int64_t> first(count, -1), last(count, -1);
@@ -113,8 +114,9 @@ void Executor::place_slots(const Allow& allow) {
             time++;
         }
     }
+    if (buffers_.partly == Partly::regions) first[0] = std::max<int64_t>(first[0], 0);  // the input is held
     for (size_t s = 0; s < count; s++)
-        if (plan_.slots[s].keep || (buffers_.tracked && first[s] >= 0)) stays[s] = true;
+        if (plan_.slots[s].keep || (buffers_.partly != Partly::none && first[s] >= 0)) stays[s] = true;
     for (const auto& [name, slot] : plan_.outputs) stays[size_t(slot)] = true;
 
     // Largest first, each at the lowest place that is free while it lives.
@@ -148,13 +150,14 @@ void Executor::place_slots(const Allow& allow) {
     for (size_t s = 0; s < count; s++)
         if (offset[s] < 0 && !fused_slots_[s] && (first[s] >= 0 || stays[s])) apart.push_back(s);
     if (allow) {
+        const bool follows = buffers_.partly == Partly::changes;
         double bytes = double(total);
         // Following changes also keeps the change of each code and what changed, and sums as large as what is computed.
         for (const size_t s : apart)
-            bytes += double(plan_.slots[s].bytes()) + (buffers_.tracked ? double(plan_.slots[s].pixels()) * 2 : 0);
+            bytes += double(plan_.slots[s].bytes()) + (follows ? double(plan_.slots[s].pixels()) * 2 : 0);
         for (const int64_t numbers : plan_.remembered) bytes += double(numbers) * 4;
         for (const ProgramPlan& program : plan_.programs)
-            for (const std::unique_ptr<Op>& op : program.ops) bytes += buffers_.tracked ? op->bytes_followed() : 0;
+            for (const std::unique_ptr<Op>& op : program.ops) bytes += follows ? op->bytes_followed() : 0;
         allow(bytes);
     }
     buffers_.data.assign(count, nullptr);

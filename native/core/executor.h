@@ -7,9 +7,9 @@ namespace vq {
 
 class Executor {
 public:
-    // tracked: buffers keep what an earlier frame left, so that some pixels alone can be computed on top of it. allow: is
-    // told how many bytes the values take, before they are taken, and may throw.
-    Executor(const Plan& plan, Runner& runner, bool tracked, const Allow& allow = nullptr);
+    // partly: unless none, buffers keep what an earlier frame left, so that some pixels alone can be computed on top of
+    // it. allow: is told how many bytes the values take, before they are taken, and may throw.
+    Executor(const Plan& plan, Runner& runner, Partly partly, const Allow& allow = nullptr);
     Executor(const Executor&) = delete;
     Executor& operator=(const Executor&) = delete;
 

@@ -78,6 +78,10 @@ struct InputChanges {
     Runner& runner;
 };
 
+// What a session computes of frames that it does not compute in full, on top of what earlier frames left: nothing (all
+// frames are), what changed, or a region.
+enum class Partly : uint8_t { none, changes, regions };
+
 // Where a session's tensors lie.
 struct Buffers {
     Tensor tensor(int32_t index) const {
@@ -86,7 +90,7 @@ struct Buffers {
     }
     const Plan& plan;
     const Kernels& kernels;
-    bool tracked = false;  // some pixels alone may be asked for, on top of what an earlier frame left
+    Partly partly = Partly::none;
     std::vector<void*> data = {};         // by slot; null where it has no memory
     std::vector<SparseList> lists = {};   // by slot; empty but for sparse ones
 };

@@ -21,6 +21,7 @@ struct Slot {
     int32_t h = 0, w = 0, c = 0;
     bool codes = false, sparse = false;  // else float32
     bool keep = false;   // lives from frame to frame
+    bool residual = false;  // holds a residual, which is 0 outside a stream's region
     bool floats() const { return !codes && !sparse; }
     int64_t stride() const { return codes ? (c + 3) / 4 * 4 : c; }
     size_t bytes() const {
@@ -64,6 +65,7 @@ struct Op : OpHead {
 
     int64_t macs = 0;  // of the whole output
     std::vector<StepPlan> steps;
+    bool placeless = false;  // its pixels do not lie where the input's do: with regions, all are computed
     bool after_update = false;  // values are looked at before this operator: all before it must be stored
 };
 

@@ -2,19 +2,24 @@
 
 #include "reference.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
 
 namespace vq {
 
-Session::Session(std::shared_ptr<const Plan> plan, const Kernels& kernels, int threads, bool incremental,
+Session::Session(std::shared_ptr<const Plan> plan, const Kernels& kernels, int threads, Partly partly,
                  const Allow& allow)
     : plan_(std::move(plan)), runner_(kernels, std::make_shared<Threads>(threads, kernels.thread)),
-      executor_(*plan_, runner_, incremental, allow), features_(&kernels, runner_.threads.get()) {
+      executor_(*plan_, runner_, partly, allow), features_(&kernels, runner_.threads.get()) {
     for (const int64_t count : plan_->remembered) remembered_.push_back(Memory::of<float>(size_t(count)));
     for (const ProgramPlan& program : plan_->programs) work_.emplace_back(program.ops.size());
-    if (incremental) tracker_ = std::make_unique<DeltaTracker>(*plan_, executor_, runner_);
+    if (partly == Partly::changes) tracker_ = std::make_unique<DeltaTracker>(*plan_, executor_, runner_);
+    if (partly != Partly::regions) return;
+    for (const ProgramPlan& program : plan_->programs)
+        if (!program.updates.empty()) throw std::invalid_argument("regions need ranges that stay");
+    regions_ = std::make_unique<RegionRunner>(*plan_, executor_, runner_);
 }
 
 size_t Session::index_of(const ProgramPlan& program) const {
@@ -34,6 +39,7 @@ std::vector<int64_t> Session::fused(const ProgramPlan& program) const {
 size_t Session::memory_bytes() const {
     size_t bytes = executor_.bytes() + runner_.bytes() + features_.bytes();
     if (tracker_) bytes += tracker_->bytes();
+    if (regions_) bytes += regions_->bytes();
     if (compact_) bytes += compact_->bytes();
     for (const Memory& memory : remembered_) bytes += memory.bytes();
     return bytes;
@@ -54,6 +60,19 @@ void Session::set_grid(int32_t index, const Grid& grid) {
     executor_.set_grid(index, grid);
     if (compact_) compact_->set_grid(index, grid);
     if (tracker_) tracker_->grid_changed(index);
+}
+
+void Session::look(const Region& region) {
+    if (!regions_) throw std::invalid_argument("this session has no regions");
+    // State lives in one place: a plan that keeps any is computed there, whatever moves.
+    const bool keeps = std::any_of(plan_->slots.begin(), plan_->slots.end(), [](const Slot& slot) { return slot.keep; });
+    moving_ = region.moving && region.whole && !keeps;
+    regions_->begin(region);
+}
+
+void Session::take_picture(const uint8_t* picture, const float* gain, const float* offset) {
+    if (!regions_) throw std::invalid_argument("this session has no regions");
+    regions_->take(picture, gain, offset);
 }
 
 // Sets the grids that are predicted from a value, and remembers it where later frames need it.
@@ -79,6 +98,10 @@ void Session::run(const ProgramPlan& program, const float* input, int64_t first,
         throw std::invalid_argument("a convolution and the pool behind it run together; do not stop between them");
     const HoldsState held(runner_.kernels.thread);
     input_ = input;
+    if (regions_ && !moving_) {  // operators read what is held
+        input_ = static_cast<const float*>(executor_.data(0));
+        if (first == 0 && input != input_) regions_->take(input);
+    }
     for (size_t u = 0; u < program.updates.size(); u++) {
         const RangeUpdate& update = program.updates[u];
         if (update.before_op < first || (update.before_op >= last && (update.before_op < count || last < count)))
@@ -107,7 +130,7 @@ void Session::begin(size_t program) {
         tracker_->begin(path.fresh);
     }
     Executor& executor = to_run();
-    if (!executor.needs_input(program)) return;
+    if (!executor.needs_input(program) || input_ == executor.data(0)) return;
     if (tracker_ && !is_compact()) tracker_->compare_input(input_);
     executor.copy_input(input_);
 }
@@ -119,14 +142,16 @@ void Session::run_operators(size_t program, int64_t first, int64_t last) {
     for (int64_t i = first; i < last; i++)
         if (run_operator(program, size_t(i))) i++;
     seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (last == int64_t(plan_->programs[program].ops.size()) && tracker_) end();
+    if (last < int64_t(plan_->programs[program].ops.size())) return;
+    if (tracker_) end();
+    if (regions_ && !moving_) regions_->end(plan_->programs[program].name == "residual");
 }
 
 // The buffers of this frame.
 Executor& Session::to_run() {
     if (!is_compact()) return executor_;
     if (!compact_) {
-        compact_ = std::make_unique<Executor>(*plan_, runner_, false);
+        compact_ = std::make_unique<Executor>(*plan_, runner_, Partly::none);
         for (size_t g = 0; g < plan_->grids.size(); g++) compact_->set_grid(int32_t(g), executor_.grid(int32_t(g)));
     }
     return *compact_;
@@ -143,7 +168,8 @@ bool Session::run_operator(size_t program, size_t i) {
         executor.ready(program, i + 1, input_);
         work_[program][i + 1] = {0, Path::dense, 1};
     }
-    if (!tracker_ || is_compact()) executor.run(program, i);
+    if (is_compact() || !(tracker_ || regions_)) executor.run(program, i);
+    else if (regions_) work = regions_->run(program, i);
     else {
         work = fused ? tracker_->run_fused(program, i) : tracker_->run(program, i);
         // Lists are slower than whole rows, followed codes are compared, and finding out what changed has its own cost:

@@ -1,17 +1,18 @@
-// One stream's run of a plan, of three parts: `Executor` computes in full, `DeltaTracker` knows what changed from frame
-// to frame and computes that alone, `DeltaPolicy` decides which of the two a frame is for.
+// One stream's run of a plan, of these parts: `Executor` computes in full, `DeltaTracker` knows what changed from frame to
+// frame and computes that alone, `DeltaPolicy` decides which of the two a frame is for; `RegionRunner` computes a region.
 #pragma once
 #include "delta_policy.h"
 #include "delta_tracker.h"
+#include "region_runner.h"
 
 namespace vq {
 
 class Session {
 public:
-    // incremental: follow changes from frame to frame, so that only what changed is computed; outputs are those of a
-    // session that does not, bit for bit, as long as every tau is 0. allow: is told how many bytes its values take,
-    // before they are taken, and may throw.
-    Session(std::shared_ptr<const Plan> plan, const Kernels& kernels, int threads, bool incremental,
+    // partly: changes: follow them from frame to frame, so that only what changed is computed; outputs are those of a
+    // session that does not, bit for bit, as long as every tau is 0. regions: compute the region that `look` names. allow:
+    // is told how many bytes its values take, before they are taken, and may throw.
+    Session(std::shared_ptr<const Plan> plan, const Kernels& kernels, int threads, Partly partly,
             const Allow& allow = nullptr);
 
     // The grid that the caller measures for an update of a program, by its number.
@@ -20,6 +21,11 @@ public:
     // them; with the last operator, those behind it too.
     void run(const ProgramPlan& program, const float* input, int64_t first, int64_t last,
              const Measure& measure = nullptr);
+
+    // With regions only. The region of the next frame; its run takes the input's pixels in it.
+    void look(const Region& region);
+    // Takes them from bytes, h × w × c: · gain + offset, by channel. The run's input is then slot 0.
+    void take_picture(const uint8_t* picture, const float* gain, const float* offset);
 
     // Whether an input of slot 0's size holds neither NaN nor infinity.
     bool finite(const float* input);
@@ -32,7 +38,7 @@ public:
     void refresh() { policy_.refresh(); }
 
     const Plan& plan() const { return *plan_; }
-    void* data(int32_t slot) const { return current().data(slot); }
+    void* data(int32_t slot) const { return slot == 0 && regions_ ? executor_.data(0) : current().data(slot); }
     const SparseList& sparse(int32_t slot) const { return current().sparse(slot); }
     // By pixel how many groups of 4 channels changed; null where all of it may have.
     const uint16_t* changed(int32_t slot) const {
@@ -44,6 +50,7 @@ public:
     std::vector<int64_t> fused(const ProgramPlan& program) const;  // the convolutions that run with their pools
     size_t memory_bytes() const;
     bool incremental() const { return tracker_ != nullptr; }
+    bool has_regions() const { return regions_ != nullptr; }
 
 private:
     size_t index_of(const ProgramPlan& program) const;
@@ -56,15 +63,18 @@ private:
     void end();
     DeltaPolicy::Measure measure() const;
     // Whether this frame is the work of `compact_`.
-    bool is_compact() const { return tracker_ && policy_.full(); }
+    bool is_compact() const { return tracker_ ? policy_.full() : regions_ && moving_; }
     const Executor& current() const { return compact_ && is_compact() ? *compact_ : executor_; }
 
     std::shared_ptr<const Plan> plan_;
     Runner runner_;
     Executor executor_;
-    // Where changes are followed. Full frames one after the other are the work of `compact_`, made with the first of them.
+    // Where changes are followed, and where regions are computed. Full frames one after the other are the work of
+    // `compact_`, made with the first of them.
     std::unique_ptr<DeltaTracker> tracker_;
+    std::unique_ptr<RegionRunner> regions_;
     std::unique_ptr<Executor> compact_;
+    bool moving_ = false;  // with regions: this frame runs in `compact_`
     DeltaPolicy policy_;
     Features features_;
     std::vector<Memory> remembered_;  // see RangeUpdate

@@ -104,7 +104,7 @@ Convolution::Convolution(const ConvOp& op, Buffers& buffers)
     const bool winograd = op.by_winograd(buffers.kernels);
     bytes_ = scale_.bytes() + zeros_.bytes();
     for (const ConvPart& part : op.parts) {
-        if (buffers.kernels.pairs && (buffers.tracked || !winograd)) pack_pairs(part.weights);
+        if (buffers.kernels.pairs && (buffers.partly != Partly::none || !winograd)) pack_pairs(part.weights);
         starts_.push_back(Memory::of<int32_t>(size_t(op.c) + 128));
         bytes_ += starts_.back().bytes();
         const Taps& taps = part.taps;

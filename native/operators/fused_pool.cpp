@@ -4,12 +4,13 @@ namespace vq {
 
 // Where Winograd's algorithm applies, it saves more, in full frames: a stream that follows changes runs those in a memory
 // of their own, and what it counts must not depend on the instruction set.
-bool fuses_with_pool(const Plan& plan, const ProgramPlan& program, size_t i, const Kernels& kernels, bool tracked) {
-    if (i + 1 >= program.ops.size()) return false;
+bool fuses_with_pool(const Plan& plan, const ProgramPlan& program, size_t i, const Kernels& kernels, Partly partly) {
+    // Windows at a region's edge read what is held of the map between.
+    if (partly == Partly::regions || i + 1 >= program.ops.size()) return false;
     const auto* conv = dynamic_cast<const ConvOp*>(program.ops[i].get());
     const auto* pool = dynamic_cast<const PoolOp*>(program.ops[i + 1].get());
     if (!conv || !pool || conv->parts.size() != 1 || conv->parts[0].taps.step_y != 1 ||
-        (!tracked && conv->by_winograd(kernels)) || pool->window.dilation_y != 1 ||
+        (partly == Partly::none && conv->by_winograd(kernels)) || pool->window.dilation_y != 1 ||
         pool->window.kernel_h > 8 ||  // a window as high as the map would need all of it
         pool->after_update ||         // which may set a grid of the pool's, and look at the whole map
         conv->steps.empty() || conv->steps.back().step.kind != Do::store)

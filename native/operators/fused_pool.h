@@ -6,9 +6,9 @@
 
 namespace vq {
 
-// Whether operator i is a convolution whose result goes to the pool behind it and nowhere else. tracked: in a session
-// that follows changes.
-bool fuses_with_pool(const Plan& plan, const ProgramPlan& program, size_t i, const Kernels& kernels, bool tracked);
+// Whether operator i is a convolution whose result goes to the pool behind it and nowhere else. partly: what is
+// computed of frames that are not computed in full.
+bool fuses_with_pool(const Plan& plan, const ProgramPlan& program, size_t i, const Kernels& kernels, Partly partly);
 
 // Computes the rows of the pool that the spans (first, last + 1) name.
 void run_fused(Convolution& conv, const PoolBound& pool, Runner& runner,

@@ -55,11 +55,12 @@ void make_session(Session* self, std::shared_ptr<Plan> plan, const std::string& 
                   const std::string& mode, const std::map<int64_t, int32_t>& taus,
                   const std::optional<nb::callable>& check) {
     check_threads(threads);
-    if (mode != "frame" && mode != "exact" && mode != "bounded")
-        throw std::invalid_argument("mode must be frame, exact or bounded");
+    if (mode != "frame" && mode != "exact" && mode != "bounded" && mode != "regions")
+        throw std::invalid_argument("mode must be frame, exact, bounded or regions");
     const Kernels* kernels = kernels_named(isa);
     const PlainArithmetic plain;
-    new (self) Session(std::move(plan), *kernels, threads, mode != "frame", allowed_by(check));
+    const Partly partly = mode == "frame" ? Partly::none : mode == "regions" ? Partly::regions : Partly::changes;
+    new (self) Session(std::move(plan), *kernels, threads, partly, allowed_by(check));
     for (const auto& [slot, tau] : taus) set_tau(*self, slot, tau);
 }
 
@@ -118,6 +119,27 @@ void run(nb::handle self, const std::string& name, const Input& input, const std
             nb::cast<std::tuple<double, int32_t, int32_t, int32_t>>((*measure)(update, value));
         return make_grid(scale, zero, low, high);
     });
+}
+
+void look(Session& s, const nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>& blocks,
+          int32_t block, int32_t grow, bool whole, bool moving) {
+    Region region;
+    region.rows = int32_t(blocks.shape(0)), region.columns = int32_t(blocks.shape(1));
+    region.blocks.assign(blocks.data(), blocks.data() + blocks.size());
+    region.block = block, region.grow = grow, region.whole = whole, region.moving = moving;
+    s.look(region);
+}
+
+using Picture = nb::ndarray<const uint8_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+
+void take_picture(Session& s, const Picture& picture, const std::vector<float>& gain, const std::vector<float>& offset) {
+    const Slot& slot = s.plan().slots[0];
+    if (int64_t(picture.shape(0)) != slot.h || int64_t(picture.shape(1)) != slot.w ||
+        int64_t(picture.shape(2)) != slot.c || int64_t(gain.size()) != slot.c || int64_t(offset.size()) != slot.c)
+        throw std::invalid_argument("the picture is not of the input's size");
+    const WithoutGil released;
+    const PlainArithmetic plain;
+    s.take_picture(picture.data(), gain.data(), offset.data());
 }
 
 // The list of a sparse slot: where each pixel's elements begin (h · w + 1), their channels, and values.
@@ -196,6 +218,10 @@ NB_MODULE(_native, m) {
         .def("joined", [](const Session& s, const std::string& name) { return s.fused(program(s, name)); },
              "program"_a, "The convolutions that run together with the pool behind them, by number: what lies between is "
                           "stored nowhere.")
+        .def("look", &look, "blocks"_a, "block"_a, "grow"_a, "whole"_a, "moving"_a,
+             "With regions: what the next frame computes anew; blocks of the input, a byte each.")
+        .def("take_picture", &take_picture, "picture"_a, "gain"_a, "offset"_a,
+             "With regions: the input's pixels, from bytes · gain + offset; the run's input is then slot 0.")
         .def("refresh", &Session::refresh, "Compute the next frame in full.")
         .def("layers", [](const Session& s, const std::string& name) {
             static const char* const path[] = {"dense", "listed", "residual"};

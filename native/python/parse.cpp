@@ -17,7 +17,7 @@ public:
     Builder(const Reader& spec, const Allow& allow) : spec_(spec), allow_(allow) {}
 
     Plan build() {
-        if (spec_.integer("version", 0, 1 << 30) != 2) fail("plan: its version is not one that this release reads");
+        if (spec_.integer("version", 0, 1 << 30) != 3) fail("plan: its version is not one that this release reads");
         slots();
         for (const Reader& r : spec_.list("grids", "grid"))
             plan_.grids.push_back(make_grid(r.number("scale"), r.integer("zero", 0, 255), r.integer("low", 0, 255),
@@ -56,6 +56,7 @@ private:
             slot.sparse = type == "sparse";
             if (slot.sparse && slot.c == most_channels) r.fail(": too many channels for a sparse part");
             slot.keep = r.boolean("keep", false);
+            slot.residual = r.boolean("residual", false);
             elements += int64_t(slot.bytes());
             if (slot.pixels() * slot.stride() >= most_elements || elements > (int64_t(1) << 36)) r.fail(": too large");
             plan_.slots.push_back(slot);
@@ -93,6 +94,7 @@ private:
             head.sparse = r.sparse_slot(in.h, in.w, in.c);
         }
         std::unique_ptr<Op> op = type->parse(r, head);
+        op->placeless = reader.boolean("placeless", false);
         for (const Reader& item : reader.list("steps", reader.where() + " step"))
             op->steps.push_back(parse_step(OpReader(item, plan_, kind, [this](double bytes) { take(bytes); }), *op));
         return op;

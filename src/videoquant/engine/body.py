@@ -37,6 +37,7 @@ class Body:
     postprocess: the nodes that run after the programs, in order.
     given: the values that programs must give, by their names in the network: its outputs, and what the
         postprocess reads.
+    placeless: the nodes whose values are computed in full where a stream has regions (`regions.places`).
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -46,6 +47,7 @@ class Body:
     renamed: dict[str, str] = field(default_factory=dict)
     postprocess: list[PostprocessNode] = field(default_factory=list)
     given: list[str] = field(default_factory=list)
+    placeless: frozenset[str] = frozenset()
 
     def value(self, name: str) -> str:
         """The value that stands for a value of the network."""
@@ -67,7 +69,7 @@ class Body:
 
 def split(network: Network) -> Body:
     """Tell body and postprocess apart. Raises `NetworkError` for a node that neither can run."""
-    body = Body()
+    body = Body(placeless=network.placeless)
     refused: dict[str, str] = {}  # nodes of the postprocess → why the first of them cannot be lowered
     size = size_of(network.input_shape)
     if size is None:
@@ -85,7 +87,9 @@ def split(network: Network) -> Body:
             raise NetworkError(reason)
         refused[node.name] = reason
         tensors = {short: t.detach().numpy() for short, t in network.node_tensors(node).items()}
-        body.postprocess.append(PostprocessNode(node.name, node.op, node.inputs, node.attributes, tensors))
+        placeless = node.name in body.placeless
+        made = PostprocessNode(node.name, node.op, node.inputs, node.attributes, tensors, placeless)
+        body.postprocess.append(made)
     _connect(body, network)
     return body
 
@@ -161,7 +165,7 @@ def _connect(body: Body, network: Network) -> None:
     for value in dict.fromkeys(wanted):
         if value in body.constants:
             tensors = {"value": body.constants[value].detach().numpy()}
-            body.postprocess.insert(0, PostprocessNode(value, "constant", tensors=tensors))
+            body.postprocess.insert(0, PostprocessNode(value, "constant", tensors=tensors, placeless=False))
         elif value not in computed:
             body.given.append(value)
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from videoquant.engine.body import Body
 from videoquant.engine.elementwise import BINARY, is_elementwise
 from videoquant.network.graph import Node
-from videoquant.runtime.sizes import Size
 
 
 @dataclass
@@ -44,11 +43,14 @@ class Group:
 
 
 def fuse(body: Body, input: str) -> list[Group]:
-    """The groups of a body, in the order they run; the first is the map of the network's input."""
+    """The groups of a body, in the order they run; the first is the map of the network's input.
+
+    Values that are placeless and such as are not do not go through one program: regions compute other pixels.
+    """
     groups = [Group(None, input)]
     made = {input: 0}  # value → the group that gives it; a constant is there from the start
     for node in body.nodes:
-        index = _continues(node, groups, made, body.sizes) if is_elementwise(node) else None
+        index = _continues(node, groups, made, body) if is_elementwise(node) else None
         if index is not None:
             groups[index].nodes.append(node)
         elif is_elementwise(node):
@@ -77,15 +79,14 @@ def read_as_float(body: Body, groups: Sequence[Group], layers: Collection[str]) 
     return floats
 
 
-def _continues(
-    node: Node, groups: Sequence[Group], made: dict[str, int], sizes: dict[str, Size]
-) -> int | None:
+def _continues(node: Node, groups: Sequence[Group], made: dict[str, int], body: Body) -> int | None:
     """The group whose program an elementwise node continues: the last that gives an input of it; or None."""
     computed = [value for value in node.inputs if value in made]
     index = max(made[value] for value in computed)
     group = groups[index]
     reached = group.values[-1]
-    return index if reached in computed and sizes[reached] == sizes[node.name] else None
+    same = (reached in body.placeless) == (node.name in body.placeless)
+    return index if reached in computed and same and body.sizes[reached] == body.sizes[node.name] else None
 
 
 def _widest(node: Node, body: Body) -> str:

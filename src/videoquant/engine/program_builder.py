@@ -63,6 +63,12 @@ class ProgramBuilder:
             self.watched.keys() - self.early.keys()
         )
         self.floats |= {q.value for q in self.quantizers.values() if q.late or not q.quantized}
+        if self.time:  # what layers read as it is on keyframes is up to date on all frames
+            self.floats |= {
+                body.value(point.value)
+                for point, grids in quantized.grids.items()
+                if grids.key.first_grid is None
+            }
         self.ops: list[Op] = []
         self.updates: list[RangeUpdate] = []
         self._constants()
@@ -113,6 +119,7 @@ class ProgramBuilder:
     def _emit(
         self,
         name: str,
+        value: str,
         operator: Operator,
         inputs: Sequence[int],
         size: Size,
@@ -120,9 +127,11 @@ class ProgramBuilder:
         grid: int | None = None,
         sparse: int | None = None,
     ) -> None:
+        """value: the one that the operator gives, by the body's name."""
         kind, attrs, tensors = operator.kind, operator.attrs, operator.tensors
+        placeless = value in self.body.placeless
         self.ops.append(
-            Op(kind, name, tuple(inputs), *size, tuple(steps), grid, sparse, attrs=attrs, tensors=tensors)
+            Op(kind, name, tuple(inputs), *size, tuple(steps), grid, sparse, attrs, tensors, placeless)
         )
 
     def _constants(self) -> None:
@@ -131,7 +140,7 @@ class ProgramBuilder:
             if value in self.floats:
                 pixels = channels_last(constant.detach().float().numpy())
                 operator = Operator("constant", tensors={"value": pixels})
-                self._emit(value, operator, [], self.body.size(value), [Store(self._value(value))])
+                self._emit(value, value, operator, [], self.body.size(value), [Store(self._value(value))])
 
     def _group(self, index: int, group: Group) -> None:
         """A group's operator with its program."""
@@ -152,7 +161,7 @@ class ProgramBuilder:
             return
         size = self.body.sizes[group.begin]
         if group.head is None:
-            self._emit(group.begin, Operator("map"), [self._value(group.begin)], size, steps)
+            self._emit(group.begin, group.values[-1], Operator("map"), [self._value(group.begin)], size, steps)
         else:
             self._emit_node(group.begin, group.head, size, steps)
 
@@ -167,7 +176,7 @@ class ProgramBuilder:
         """The operator of a node. sampled: a layer gives every a-th row and b-th column alone."""
         if not node.is_layer:
             inputs = [self._value(value) for value in node.inputs]
-            return self._emit(name, self.body.operators[node.name], inputs, size, steps)
+            return self._emit(name, node.name, self.body.operators[node.name], inputs, size, steps)
         network, point = self.quantized.network, self.quantized.points.get(node.name)
         quantizer = None if point is None else self.quantizers[point]
         weights = None if point is None else layer_weights(self.quantized, node.name, self.kind)
@@ -179,7 +188,7 @@ class ProgramBuilder:
         else:
             layer, slot = float_layer(network, node, whole, weights, bias), self._float_input(node, quantizer)
         layer = layer if sampled is None else sampled_layer(layer, sampled)
-        self._emit(name, layer, [slot], size, steps, grid, sparse)
+        self._emit(name, node.name, layer, [slot], size, steps, grid, sparse)
 
     def _float_input(self, node: Node, quantizer: LoweredQuantizer | None) -> int:
         """The slot that a layer in floating point reads: the value as it is, or what its codes stand for."""
@@ -192,19 +201,19 @@ class ProgramBuilder:
 
     def _before_layers(self, quantizer: LoweredQuantizer) -> None:
         """What a point needs operators of its own for, before the first layer that reads it."""
-        size, name = self.body.sizes[quantizer.value], str(quantizer.point)
+        size, name, value = self.body.sizes[quantizer.value], str(quantizer.point), quantizer.value
         if quantizer.late:
             x = self._value(quantizer.value)
             if quantizer.source.known == "value":
                 self._measure(quantizer, x)
-            self._emit(name, Operator("map"), [x], size, self.emitter.steps(quantizer))
+            self._emit(name, value, Operator("map"), [x], size, self.emitter.steps(quantizer))
         sparse = self.emitter.sparse(quantizer) if quantizer.quantized else None
         if sparse is not None:
-            self._emit(name, Operator("sparse"), [sparse], size, [])
+            self._emit(name, value, Operator("sparse"), [sparse], size, [])
         if self.kind == "residual" and quantizer.quantized and quantizer.floats:
             codes, grid = self.emitter.codes(quantizer), self.emitter.grid(quantizer)
             store = Store(self.emitter.values(quantizer))
-            self._emit(name, Operator("dequantize"), [codes], size, [store], grid, sparse)
+            self._emit(name, value, Operator("dequantize"), [codes], size, [store], grid, sparse)
 
     def _measure(self, quantizer: LoweredQuantizer, x: int) -> None:
         """Measure the range of a value, or of its residual, which is computed for that."""
@@ -212,7 +221,7 @@ class ProgramBuilder:
         if self.kind == "residual":
             residual = self.slots.get("residual", name, size)
             steps: list[Step] = [Combine("sub", self.emitter.reference(quantizer)), Store(residual)]
-            self._emit(name, Operator("map"), [x], size, steps)
+            self._emit(name, quantizer.value, Operator("map"), [x], size, steps)
             x = residual
         grid = self.emitter.grid(quantizer)
         self.updates.append(measured_range(quantizer, len(self.ops), x, grid, self.kind))

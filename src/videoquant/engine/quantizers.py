@@ -115,23 +115,30 @@ class QuantizerEmitter:
     ) -> None:
         self.slots, self.grids, self.sizes, self.time, self.kind = slots, grids, sizes, time, kind
         self.dense_sparse = dense_sparse
+        # What layers read of a residual stands in slots of its own: regions keep what keyframes left in theirs.
+        self.residual = kind == "residual"
 
     def grid(self, quantizer: LoweredQuantizer) -> int:
         return self.grids.get(f"{quantizer.point} {self.kind}", quantizer.grid)
 
     def codes(self, quantizer: LoweredQuantizer) -> int:
         """The codes that integer layers read."""
-        return self.slots.get("codes", str(quantizer.point), self.sizes[quantizer.value], "u8")
+        size, residual = self.sizes[quantizer.value], self.residual
+        role = "residual codes" if residual else "codes"
+        return self.slots.get(role, str(quantizer.point), size, "u8", residual=residual)
 
     def sparse(self, quantizer: LoweredQuantizer) -> int | None:
         """Where S goes beside the codes, and where their readers find it; None without Dense + Sparse."""
         if not self.dense_sparse:
             return None
-        return self.slots.get("sparse", str(quantizer.point), self.sizes[quantizer.value], "sparse")
+        role = "residual sparse" if self.residual else "sparse"
+        return self.slots.get(role, str(quantizer.point), self.sizes[quantizer.value], "sparse")
 
     def values(self, quantizer: LoweredQuantizer) -> int:
         """The float32 values that layers with float weights read: x̂, or the residual."""
-        return self.slots.get("values", str(quantizer.point), self.sizes[quantizer.value])
+        size, residual = self.sizes[quantizer.value], self.residual
+        role = "residual values" if residual else "values"
+        return self.slots.get(role, str(quantizer.point), size, residual=residual)
 
     def reference(self, quantizer: LoweredQuantizer) -> int:
         """The value that residuals are taken from; it stays from frame to frame."""

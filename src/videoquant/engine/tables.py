@@ -28,15 +28,17 @@ class Slots:
         size: Size,
         type: Literal["f32", "u8", "sparse"] = "f32",
         keep: bool = False,
+        residual: bool = False,
     ) -> int:
         """The slot of this role ("value", "codes", "reference", …) for what has this name.
 
-        keep: it is state, which lives from frame to frame.
+        keep: it is state, which lives from frame to frame. residual: it holds a residual.
         """
         if (role, name) not in self._found:
             self._found[role, name] = len(self.entries)
-            label = name if role in ("value", "codes") else f"{name} {role}"
-            self.entries.append(Slot(label, *size, type, keep))
+            role_of_kind = role.removeprefix("residual ")
+            label = name if role_of_kind in ("value", "codes") else f"{name} {role_of_kind}"
+            self.entries.append(Slot(label, *size, type, keep, residual))
         return self._found[role, name]
 
 

@@ -15,6 +15,7 @@ from videoquant.errors import NetworkError, refused_as
 from videoquant.network.inputs import prepare_tensor
 from videoquant.network.operators import LAYERS, OPERATORS
 from videoquant.network.preprocessing import Preprocessing
+from videoquant.regions.places import placeless
 from videoquant.torch_settings import plain_math
 
 
@@ -127,6 +128,16 @@ class Network:
             places = _product(shape[:-1]) if node.op == "linear" else shape[0] * _product(shape[2:])
             counts[node.name] = places * weight.numel()
         return counts
+
+    @cached_property
+    def placeless(self) -> frozenset[str]:
+        """The nodes whose values do not lie where the input does (`regions.places`)."""
+        kernels = {
+            node.name: (shape[2], shape[3])
+            for node in self.layers
+            if len(shape := self.tensors[f"{node.name}.weight"].shape) == 4
+        }
+        return placeless(self.nodes, self.shapes, self.size, kernels)
 
     @cached_property
     def readers(self) -> dict[str, list[Node]]:

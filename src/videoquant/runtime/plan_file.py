@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,7 +59,7 @@ def save_plan(plan: Plan, path: str | Path) -> None:
 def read_plan(path: str | Path, kind: type[PlanType]) -> PlanType:
     """Read what `save_plan` wrote, and check all of it. Raises `NetworkError` for anything else.
 
-    That is cut and damaged files, versions that are unknown (1, of videoquant 0.1, is read), and files that
+    That is cut and damaged files, versions that are unknown (2, which does not say what has no place in a region, and 1, of videoquant 0.1, are read), and files that
     ask for more memory than `limits` allows.
     kind: `Plan`, or a class with the same fields.
     """
@@ -68,9 +69,9 @@ def read_plan(path: str | Path, kind: type[PlanType]) -> PlanType:
     damaged = f"{path}: {refusal}"
     with refused_as(NetworkError, damaged):
         header = json.loads(metadata["plan"])
-        if header["version"] not in (1, VERSION):
+        if header["version"] not in range(1, VERSION + 1):
             raise NetworkError(
-                f"{path}: a plan of version {header['version']!s:.20}; this release reads 1 and {VERSION}"
+                f"{path}: a plan of version {header['version']!s:.20}; this release reads 1 to {VERSION}"
             )
         try:
             whole = _with_arrays(header, tensors)
@@ -104,7 +105,7 @@ def _read_node(data: Any) -> PostprocessNode:
     if not all(isinstance(tensor, np.ndarray) for tensor in tensors.values()):
         raise NetworkError("postprocess: a tensor is no array")
     node: PostprocessNode = read(PostprocessNode, {**data, "tensors": {}}, "postprocess", NetworkError)
-    return PostprocessNode(node.name, node.op, node.inputs, node.attributes, tensors)
+    return replace(node, tensors=tensors)
 
 
 def _without_arrays(value: Any, tensors: dict[str, NDArray[Any]]) -> Any:

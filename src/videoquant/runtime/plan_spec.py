@@ -29,7 +29,7 @@ from videoquant.runtime.program import (
 )
 from videoquant.typed_json import member, read
 
-VERSION = 2  # of the plain form
+VERSION = 3  # of the plain form
 
 STORES: dict[str, type[Store | StoreCodes | StoreValues | StoreResidual]] = {
     "store": Store,

@@ -22,6 +22,7 @@ class Slot:
     h, w, c: rows, columns, channels.
     type: "f32" values; "u8" codes; "sparse" the part S of Dense + Sparse.
     keep: whether it is state, which lives from frame to frame; others may share memory.
+    residual: whether it holds a residual, which is 0 outside a stream's region.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Slot:
     c: int
     type: Literal["f32", "u8", "sparse"] = "f32"
     keep: bool = False
+    residual: bool = False
 
     @property
     def elements(self) -> int:
@@ -139,6 +141,8 @@ class Op:
     grid: of the u8 input, where there is one.
     sparse: the slot of S that a layer reads beside its codes.
     attrs, tensors: the kind's parameters, and arrays such as "weight".
+    placeless: whether its pixels do not lie where the input's do, so that streams with regions compute it in full
+        (`regions.places`); None where that is not known, in files of version 2 and 1.
     """
 
     kind: str
@@ -152,6 +156,7 @@ class Op:
     sparse: int | None = None
     attrs: dict[str, Attribute] = field(default_factory=dict)
     tensors: dict[str, NDArray[Any]] = field(default_factory=dict)
+    placeless: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -243,6 +248,7 @@ class PostprocessNode:
     inputs: the values it reads, by name.
     attributes: JSON values, the operator's keyword arguments.
     tensors: its arrays, float32.
+    placeless: as an operator's.
     """
 
     name: str
@@ -250,3 +256,4 @@ class PostprocessNode:
     inputs: tuple[str, ...] = ()
     attributes: dict[str, Any] = field(default_factory=dict)
     tensors: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    placeless: bool | None = None

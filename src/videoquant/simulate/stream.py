@@ -6,6 +6,10 @@
     recurrent  y_t = y_{t−1} + Q_l(W) ∗ Q_l(x_t − x̂_{t−1}),  x̂_t = x̂_{t−1} + Q_l(x_t − x̂_{t−1})
 
 Everything between layers (non-linearities, additions, pooling, resizing) works on frame t itself.
+
+With regions, of which M are a frame's new pixels at a map's size, the input and what each node gives are
+y_t = M · y + (1 − M) · y_{t−1}. A keyframe's codes x̂_k and outputs y_k are renewed within M alone, and residuals are 0
+outside of it: what layers read there is what the last frame of that kind left. Vectors are computed in full.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -27,12 +32,14 @@ from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.ranges.grid import Grid
 from videoquant.ranges.predictor import Features
 from videoquant.ranges.sources import RangeSource
+from videoquant.regions.gate import Gate, GateState
 from videoquant.runtime.clock import Clock, index_and_size
 from videoquant.runtime.report import FrameReport
 from videoquant.simulate.activations import as_array, quantize_adaptive, represent
 from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import Parameters
-from videoquant.simulate.quantized_tensor import Represented, add_to, values_of
+from videoquant.simulate.quantized_tensor import QuantizedTensor, Represented, add_to, values_of
+from videoquant.simulate.region_masks import Places, RegionMasks
 from videoquant.torch_settings import plain_math
 
 Observer = Callable[[Node, Tensor], None]
@@ -48,11 +55,17 @@ class State:
     reference: the reference input, by point.
     output: what each layer gave for it.
     watched: the values that predictors read, of the frame that residuals are taken from.
+    held: with regions, the values of the frame before, by name.
+    codes: with regions, of a residual scheme, what layers read on the keyframe, by point.
+    gates: with regions, what the gate of each stream knows of the frames before.
     """
 
     reference: dict[QuantizationPoint, Tensor] = field(default_factory=dict)
     output: dict[str, Tensor] = field(default_factory=dict)
     watched: dict[str, Tensor] = field(default_factory=dict)
+    held: dict[str, Tensor] = field(default_factory=dict)
+    codes: dict[QuantizationPoint, Represented] = field(default_factory=dict)
+    gates: tuple[GateState, ...] = ()
 
 
 class Stream:
@@ -67,6 +80,9 @@ class Stream:
         self.quantized = quantized
         self._report = FrameReport()
         self._readers = Counter(quantized.points.values())
+        regions, network = quantized.scheme.regions, quantized.network
+        self.gate = None if regions is None else Gate(regions, network.size, network.input_shape[1])
+        self.places = None if regions is None else Places(network)
         self.reset()
 
     def reset(self) -> None:
@@ -77,8 +93,7 @@ class Stream:
     @property
     def report(self) -> FrameReport:
         """What there is to say of the last frame."""
-        macs = 0 if self._clock.size is None else sum(self.quantized.network.macs.values())
-        return replace(self._report, macs=macs, macs_done=macs)
+        return self._report
 
     @property
     def is_key(self) -> bool:
@@ -131,14 +146,30 @@ class Stream:
 
         index, size: of the frame that it was made from; by them a seek and another frame size are seen.
         """
-        clock = self._clock.tick(index, size or tuple(x.shape))
-        step = _Step(self, x, State() if clock.is_key else self._state, clock.is_key, observe, probe)
-        step.watch(self.quantized.network.input, x)
-        outputs = self.quantized.network.run(x, step.compute)
+        network, clock = self.quantized.network, self._clock.tick(index, size or tuple(x.shape))
+        state = State() if clock.is_full or (clock.is_key and self.gate is None) else self._state
+        masks, gates = self._look(x, state)
+        step = _Step(self, x, state, clock.is_key, observe, probe, masks)
+        x = step.held(network.input, x)
+        step.watch(network.input, x)
+        outputs = network.run(x, step.compute)
         # Only now, with the frame done, does the stream move on.
-        self._state, self._clock = step.next, clock
-        self._report = FrameReport(clock.is_key, bits=step.bits, density=step.density)
+        self._state, self._clock = replace(step.next, gates=gates), clock
+        macs = sum(network.macs.values())
+        self._report = FrameReport(
+            clock.is_key, macs, macs if masks is None else step.macs_done, step.bits, step.density
+        )
         return outputs
+
+    def _look(self, x: Tensor, state: State) -> tuple[RegionMasks | None, tuple[GateState, ...]]:
+        """The regions of a frame of N streams, and what their gates know then."""
+        regions = self.quantized.scheme.regions
+        if self.gate is None or regions is None:
+            return None, ()
+        pictures = self.quantized.network.preprocessing.levels(as_array(x))
+        before = state.gates or [self.gate.first()] * len(pictures)
+        steps = [self.gate.step(gate, picture) for gate, picture in zip(before, pictures, strict=True)]
+        return RegionMasks([region for region, _ in steps], regions.grow), tuple(gate for _, gate in steps)
 
 
 class _Step:
@@ -152,13 +183,18 @@ class _Step:
         is_key: bool,
         observe: Observer | None,
         probe: Probe | None,
+        masks: RegionMasks | None,
     ) -> None:
         self.frame = frame
+        self.masks, self.places = masks, stream.places
         self.quantized = stream.quantized
         time = self.quantized.scheme.time
         self.time = time if isinstance(time, Residual) else None
         self.is_key, self.state, self.observe, self.probe = is_key, state, observe, probe
-        self.next = State(dict(state.reference), dict(state.output), dict(state.watched))
+        self.next = State(
+            *map(dict, (state.reference, state.output, state.watched, state.held, state.codes))
+        )
+        self.macs_done = 0
         self.seen: dict[str, NDArray[np.float64]] = {}
         self.bits: dict[str, dict[int, float]] = {}
         self.density: dict[str, float] = {}
@@ -171,10 +207,34 @@ class _Step:
             y = self.quantized.network.apply(node, inputs)
         else:
             y = self._layer(node, point, inputs[0])
+        y = self.held(node.name, y)
+        self._count(node)
         self.watch(node.name, y)
         if self.observe:
             self.observe(node, y)
         return y
+
+    def held(self, value: str, new: Tensor) -> Tensor:
+        """A value as the frame has it: with regions, what was computed inside, and what is held elsewhere."""
+        if self.masks is None or self.places is None or value not in self.places.held:
+            return new
+        if not self.masks.whole:
+            new = self.masks.choose(self.places.map_size(value), new, self.state.held[value])
+        self.next.held[value] = new
+        return new
+
+    def _count(self, node: Node) -> None:
+        macs = self.quantized.network.macs.get(node.name)
+        if macs is not None and self.masks is not None and self.places is not None:
+            new, pixels = self.masks.count(self.places.map_size(node.name))
+            self.macs_done += macs * new // pixels
+
+    def _choose(self, point: QuantizationPoint, new: Tensor, old: Tensor | None) -> Tensor:
+        """What stands at a point: `new` inside the region, `old` elsewhere, or 0 where that is None."""
+        if self.masks is None or self.places is None or self.masks.whole:
+            return new
+        size = self.places.flat.get(point.value) or self.places.map_size(point.value)
+        return self.masks.choose(size, new, torch.zeros_like(new) if old is None else old)
 
     def watch(self, value: str, x: Tensor) -> None:
         """Take the features of a value that predictors read, and remember it where later frames need it."""
@@ -206,25 +266,49 @@ class _Step:
         if self.is_key:
             y = compute_layer(node, x_hat, weights.key, tensors)
             if self.time and self.time.period > 1:
-                self.next.output[node.name] = y
+                self._keep_output(node, y)
             return y
         y = compute_layer(node, x_hat, weights.residual, tensors, self.state.output[node.name])
         if self.time and self.time.recurrent:
-            self.next.output[node.name] = y
+            self._keep_output(node, y)
         return y
 
+    def _keep_output(self, node: Node, y: Tensor) -> None:
+        """What later frames add W ∗ residual to."""
+        if self.masks is not None and self.places is not None and not self.masks.whole:
+            y = self.masks.choose(self.places.map_size(node.name), y, self.state.output[node.name])
+        self.next.output[node.name] = y
+
     def _quantized_key(self, point: QuantizationPoint, x: Tensor) -> Represented:
-        x_hat = self._represent(point, x, self._grid(point, x, self.quantized.grids[point].key))
-        if self.time and self.time.period > 1:
-            self.next.reference[point] = values_of(x_hat) if self.time.quantized_reference else x
+        grid = self._grid(point, x, self.quantized.grids[point].key)
+        x_hat = self._represent(point, x, grid)
+        if not self.time or self.time.period == 1:
+            return x_hat
+        if self.masks is not None and grid is not None:
+            x_hat = self._held_codes(point, x_hat)
+        new = values_of(x_hat) if self.time.quantized_reference else x
+        self.next.reference[point] = self._choose(point, new, self.state.reference.get(point))
         return x_hat
+
+    def _held_codes(self, point: QuantizationPoint, new: Represented) -> Represented:
+        """A keyframe's codes: outside the region those of the keyframe that it was last part of."""
+        old = self.state.codes.get(point)
+        if isinstance(new, QuantizedTensor) and isinstance(old, QuantizedTensor):
+            sparse = new.sparse
+            if sparse is not None:
+                sparse = self._choose(point, sparse, old.sparse)
+            new = QuantizedTensor(self._choose(point, new.steps, old.steps), new.grid, sparse)
+        elif old is not None:
+            new = self._choose(point, values_of(new), values_of(old))
+        self.next.codes[point] = new
+        return new
 
     def _quantized_residual(self, point: QuantizationPoint, x: Tensor) -> Represented:
         assert self.time is not None
         source = self.quantized.grids[point].residual
         assert source is not None and point.residual is not None
         reference = self.state.reference[point]
-        residual = x - reference
+        residual = self._choose(point, x - reference, None)
         grid = self._grid(point, residual, source)
         x_hat: Represented
         if self.time.adaptive:
