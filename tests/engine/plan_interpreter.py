@@ -15,6 +15,7 @@ from tests.operators.layout import nchw
 from videoquant.errors import NetworkError
 from videoquant.ranges.features import features
 from videoquant.ranges.grid import Grid
+from videoquant.regions.region import Region
 from videoquant.runtime.plan_spec import read_program
 from videoquant.runtime.program import (
     CodeGrid,
@@ -42,6 +43,7 @@ class Interpreter:
         ]
         # What no operator of this frame has written yet may not be read: its memory may be another slot's.
         self.written = set()
+        self.region, self.grow, self.mask = None, 0, None
         self.remembered = {}
         self.work = (0, 0)
         self.memory_bytes = sum(slot.nbytes for slot in self.slots)
@@ -67,14 +69,36 @@ class Interpreter:
     def refresh(self):
         """Every frame is computed in full here."""
 
+    def look(self, blocks, block, grow, whole, moving):
+        """What the next frame computes anew: all is computed, and that is stored."""
+        self.region = Region(blocks.astype(bool), whole, moving, self.slots[0].shape[:2], block)
+        self.grow = grow
+
+    def take_picture(self, picture, gain, offset):
+        self._take(picture.astype(np.float32) * np.float32(gain) + np.float32(offset))
+
+    def _take(self, input):
+        whole = self.region is None or self.region.whole
+        mask = True if whole else self.region.mask(*input.shape[:2], self.grow)[:, :, None]
+        self.slots[0][:] = np.where(mask, input, self.slots[0])
+
+    def _masked(self, op):
+        """The pixels that an operator stores; None for all."""
+        if self.region is None or self.region.whole:
+            return None
+        if op.placeless or op.h * op.w == 1:
+            return np.array(self.region.blocks.any())
+        return self.region.mask(op.h, op.w, self.grow)[:, :, None]
+
     def run(self, program, input, measure=None, first=0, last=-1):
         ops, updates = self.plan.programs[program].ops, self.plan.programs[program].updates
         if first == 0:
-            kept = {i for i, slot in enumerate(self.plan.slots) if slot.keep}
+            held = self.region is not None
+            kept = {i for i, slot in enumerate(self.plan.slots) if slot.keep or held}
             self.written = {0} | (self.written & kept)
             assert input.dtype == np.float32 and input.flags.c_contiguous
             assert input.shape == self.slots[0].shape
-            self.slots[0][:] = input
+            self._take(input)
         last = len(ops) if last < 0 else last
         for i in range(first, last):
             self._update(program, i, updates, measure)
@@ -103,6 +127,7 @@ class Interpreter:
         self.grids[index] |= {"scale": scale, "zero": zero, "low": low, "high": high}
 
     def _run(self, op):
+        self.mask = self._masked(op)
         x = self._operator(op)
         assert x.shape == (op.h, op.w, op.c), op.name
         assert x.dtype == np.float32, op.name
@@ -114,9 +139,12 @@ class Interpreter:
         assert index in self.written, f"slot {self.plan.slots[index].name} is read before it is written"
         return self.slots[index]
 
-    def write(self, index, x):
+    def write(self, index, x, zero=0):
+        """zero: what stands for 0 there."""
         assert index != 0
         assert x.shape == self.slots[index].shape
+        if self.mask is not None:
+            x = np.where(self.mask, x, zero if self.plan.slots[index].residual else self.slots[index])
         self.slots[index][:] = x
         self.written.add(index)
 
@@ -151,7 +179,7 @@ class Interpreter:
             case StoreResidual(slot, grid, reference, update, sparse):
                 before = self.read(reference)
                 codes = self._codes(grid, x - before)
-                self.write(slot, codes)
+                self.write(slot, codes, self.grids[grid]["zero"])
                 change = self._values(grid, codes)
                 if sparse is not None:
                     self.write(sparse, self._sparse(grid, x - before))

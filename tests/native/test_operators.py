@@ -163,7 +163,7 @@ def test_an_average_pool_with_a_dilation_is_refused() -> None:
     attrs = {"kernel": [2, 2], "stride": [1, 1], "padding": [0] * 4, "dilation": [2, 2]}
     empty = {"inputs": [0], "tensors": {}, "steps": [], "h": 4, "w": 4, "c": 3}
     spec = {
-        "version": 2,
+        "version": 3,
         "slots": [{**size, "type": "f32", "keep": False, "name": "x"}],
         "grids": [],
         "programs": {

@@ -161,7 +161,9 @@ class ProgramBuilder:
             return
         size = self.body.sizes[group.begin]
         if group.head is None:
-            self._emit(group.begin, group.values[-1], Operator("map"), [self._value(group.begin)], size, steps)
+            self._emit(
+                group.begin, group.values[-1], Operator("map"), [self._value(group.begin)], size, steps
+            )
         else:
             self._emit_node(group.begin, group.head, size, steps)
 

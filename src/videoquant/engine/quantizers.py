@@ -115,7 +115,7 @@ class QuantizerEmitter:
     ) -> None:
         self.slots, self.grids, self.sizes, self.time, self.kind = slots, grids, sizes, time, kind
         self.dense_sparse = dense_sparse
-        # What layers read of a residual stands in slots of its own: regions keep what keyframes left in theirs.
+        # What layers read of a residual has slots of its own: regions keep what keyframes left in theirs.
         self.residual = kind == "residual"
 
     def grid(self, quantizer: LoweredQuantizer) -> int:
@@ -131,8 +131,9 @@ class QuantizerEmitter:
         """Where S goes beside the codes, and where their readers find it; None without Dense + Sparse."""
         if not self.dense_sparse:
             return None
-        role = "residual sparse" if self.residual else "sparse"
-        return self.slots.get(role, str(quantizer.point), self.sizes[quantizer.value], "sparse")
+        size, residual = self.sizes[quantizer.value], self.residual
+        role = "residual sparse" if residual else "sparse"
+        return self.slots.get(role, str(quantizer.point), size, "sparse", residual=residual)
 
     def values(self, quantizer: LoweredQuantizer) -> int:
         """The float32 values that layers with float weights read: x̂, or the residual."""

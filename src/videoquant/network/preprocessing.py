@@ -121,7 +121,7 @@ class Preprocessing:
         Returns float32 1×3×height×width, 1×1×height×width for luma, channels last in memory.
         Raises `DataError` for anything else, and for a frame larger than the input where `fit` is "pad".
         """
-        pixels, (gain, offset) = self._seen(pixels, size), self._line()
+        pixels, (gain, offset) = self._seen(pixels, size), self.line()
         if self.color == "Y":
             plane = self._fitted(luma(pixels).astype(np.float32), size, _native.resize_plane)
             scaled: NDArray[np.float32] = (plane * gain + offset)[:, :, None]
@@ -149,12 +149,12 @@ class Preprocessing:
         """
         gain, offset = (
             numbers[:1] if x.shape[1] != self.channels else numbers
-            for numbers in (numbers.astype(np.float64) for numbers in self._line())
+            for numbers in (numbers.astype(np.float64) for numbers in self.line())
         )
         levels: NDArray[np.float64] = (x.transpose(0, 2, 3, 1).astype(np.float64) - offset) / gain
         return np.ascontiguousarray(np.rint(levels).clip(0, 255), np.uint8)
 
-    def _line(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def line(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The gain and the offset of each channel: input = pixel · gain + offset."""
         std = np.array(self.std, np.float64)
         # One number stands for every channel.
@@ -267,12 +267,24 @@ def prepare_picture(
     frame: Any, preprocessing: Preprocessing, input_shape: Sequence[int], name: str
 ) -> NDArray[np.float32]:
     """A network's input 1×C×H×W for a picture of any kind; see `prepare`."""
+    _check_channels(preprocessing, input_shape, name)
+    return preprocessing.prepare(as_pixels(frame), (input_shape[2], input_shape[3]))
+
+
+def picture_of(
+    frame: Any, preprocessing: Preprocessing, input_shape: Sequence[int], name: str
+) -> NDArray[np.uint8]:
+    """The bytes that an input is made of, uint8 H×W×C, for a picture of any kind; refuses as `prepare`."""
+    _check_channels(preprocessing, input_shape, name)
+    return preprocessing.picture(as_pixels(frame), (input_shape[2], input_shape[3]))
+
+
+def _check_channels(preprocessing: Preprocessing, input_shape: Sequence[int], name: str) -> None:
     if preprocessing.channels != input_shape[1]:
         raise DataError(
             f"{name}: its input has {input_shape[1]} channels, a picture in {preprocessing.color} "
             f"{preprocessing.channels}; the color of one channel is Y, others need an input made by hand"
         )
-    return preprocessing.prepare(as_pixels(frame), (input_shape[2], input_shape[3]))
 
 
 def given_input(frame: Any, input_shape: Sequence[int]) -> NDArray[np.float32] | None:

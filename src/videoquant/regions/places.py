@@ -1,9 +1,10 @@
 """Which values of a network lie where its input does, so that a region says which of their pixels are new.
 
 A map lies in its place where pixel (y, x) of h×w looks at the input around row (y + ½) · H/h and column
-(x + ½) · W/w, as `Region.mask` takes it. What moves pixels away from there by more than a block, and what orders
-values in another way, is *placeless*, as is all that follows it: it is computed anew in full. Every operator counts
-for itself: windows without padding move a map by a pixel or two each, of which margins make up.
+(x + ½) · W/w, as `Region.mask` takes it. What moves pixels away from there by more than a block, and what
+orders values in another way, is *placeless*, as is all that follows it: it is computed anew in full. Every
+operator counts for itself: windows without padding move a map by a pixel or two each, for which margins make
+up.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Any, Protocol
 
 BLOCK = 16  # input pixels that an operator may move a map by, where that is more than a pixel of the map
 
-# Operators that make each element of those at its place: of maps of one size that are held, they give what would be
-# held of theirs.
+# Operators that make each element of those at its place: of maps of one size that are held, they give what
+# would be held of theirs.
 POINTWISE = frozenset(
     (
         *("constant", "affine", "add", "sub", "mul", "div", "clamp", "leaky_relu", "prelu", "hardswish"),
@@ -103,7 +104,7 @@ def _stays(
     return True
 
 
-# Of an axis (0 rows, 1 columns): output pixel y looks at the input around pixel first + step · y: (step, first).
+# Of an axis (0 rows, 1 columns), (step, first): output pixel y looks at the input around first + step · y.
 
 
 def _window(attributes: dict[str, Any], axis: int, kernel: int) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from videoquant.axes import Regions
 from videoquant.runtime.plan import Plan
 from videoquant.runtime.plan_file import read_plan, save_plan
 from videoquant.runtime.stream import Stream, open_stream
@@ -15,14 +16,15 @@ class IntegerNetwork(Plan):
 
     def stream(
         self,
-        mode: str = "frame",
+        mode: str | None = None,
         threads: int = 2,
         thresholds: Mapping[str, int] | None = None,
         refresh: int | None = None,
         isa: str = "",
+        regions: Regions | None = None,
     ) -> Stream:
         """A new stream of frames; streams share the weights and no state. See `open_stream`."""
-        return open_stream(self, mode, threads, thresholds, refresh, isa)
+        return open_stream(self, mode, threads, thresholds, refresh, isa, regions)
 
     def save(self, path: str | Path) -> None:
         """Write it to one file, which appears whole or not at all. Raises `OutputError`."""

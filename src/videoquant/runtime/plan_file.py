@@ -59,8 +59,8 @@ def save_plan(plan: Plan, path: str | Path) -> None:
 def read_plan(path: str | Path, kind: type[PlanType]) -> PlanType:
     """Read what `save_plan` wrote, and check all of it. Raises `NetworkError` for anything else.
 
-    That is cut and damaged files, versions that are unknown (2, which does not say what has no place in a region, and 1, of videoquant 0.1, are read), and files that
-    ask for more memory than `limits` allows.
+    That is cut and damaged files, unknown versions (1 and 2 are read; they do not say what is placeless, so
+    that their streams have no regions), and files that ask for more memory than `limits` allows.
     kind: `Plan`, or a class with the same fields.
     """
     path = Path(path)

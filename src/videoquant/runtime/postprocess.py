@@ -35,10 +35,12 @@ def run(
     nodes: Sequence[PostprocessNode],
     values: dict[str, Array],
     allow: Callable[[str, int], None] = lambda name, elements: None,
+    hold: Callable[[PostprocessNode, Sequence[Array], Array], Array] = lambda node, inputs, y: y,
 ) -> None:
     """Run nodes in order; each adds its value to `values`, which holds what they read.
 
     allow: raises where a value has more elements than it may; it is asked before one is computed.
+    hold: gives what a node's value is in the end, for what it reads and what was computed.
     """
     for node in nodes:
         inputs = [values[name] for name in node.inputs]
@@ -46,7 +48,8 @@ def run(
         if elements is not None:
             allow(node.name, elements(*inputs, **node.attributes))
         with np.errstate(all="ignore"):  # infinity and NaN go their way, as in PyTorch
-            values[node.name] = np.asarray(OPERATORS[node.op](*inputs, **node.tensors, **node.attributes))
+            y = np.asarray(OPERATORS[node.op](*inputs, **node.tensors, **node.attributes))
+        values[node.name] = hold(node, inputs, y)
 
 
 def operator(function: Callable[..., Array]) -> Callable[..., Array]:

@@ -141,8 +141,8 @@ class Op:
     grid: of the u8 input, where there is one.
     sparse: the slot of S that a layer reads beside its codes.
     attrs, tensors: the kind's parameters, and arrays such as "weight".
-    placeless: whether its pixels do not lie where the input's do, so that streams with regions compute it in full
-        (`regions.places`); None where that is not known, in files of version 2 and 1.
+    placeless: whether its pixels do not lie where the input's do, so that streams with regions compute all of
+        them (`regions.places`); None where that is not known, in files of versions 1 and 2.
     """
 
     kind: str

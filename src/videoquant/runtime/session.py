@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from videoquant.limits import check_size
 from videoquant.runtime.plan import Plan
 from videoquant.schemes import Scheme
 
-MODES = ("frame", "exact", "bounded")
+MODES = ("frame", "exact", "bounded", "regions")
 
 # For one of a program's updates, by its number, and a value h×w×c: the scale, zero, low and high of its grid.
 Measure = Callable[[int, NDArray[np.float32]], tuple[float, int, int, int]]
@@ -69,13 +69,24 @@ class Session(Protocol):
     def refresh(self) -> None:
         """Compute the next frame in full."""
 
+    def look(self, blocks: NDArray[np.uint8], block: int, grow: int, whole: bool, moving: bool) -> None:
+        """In mode regions: what the next frame computes anew. The parts of a `Region`, and its growth."""
+
+    def take_picture(
+        self, picture: NDArray[np.uint8], gain: Sequence[float], offset: Sequence[float]
+    ) -> None:
+        """In mode regions: take the region's pixels of the input, bytes · gain + offset.
+
+        The frame then runs on slot 0.
+        """
+
     def moved(self, index: int) -> NDArray[np.uint16] | None:
         """Of the last frame, h×w: how many groups of 4 channels of a slot changed; None: all may have."""
 
 
 def open_session(
     plan: Plan,
-    mode: str = "frame",
+    mode: str | None = None,
     threads: int = 2,
     thresholds: Mapping[str, int] | None = None,
     isa: str = "",
@@ -83,7 +94,8 @@ def open_session(
     """A session of the native engine.
 
     mode: "frame" computes all of every frame, "exact" only what changed, "bounded" what changed by more than
-        a threshold.
+        a threshold, "regions" what a gate at the input says. None: "regions" where the scheme has them, else
+        "frame".
     threads: 1 to 1024. Results do not depend on it.
     thresholds: by the name of a quantization point (`str(point)`), in steps of its grid; 0 where it is not
         named.
@@ -91,6 +103,7 @@ def open_session(
     Raises `SchemeError` for a mode that is unknown or does not fit the plan, and where there is not enough
     memory; `NetworkError` where the values take more than `limits` allows.
     """
+    mode = mode or default_mode(plan)
     check_mode(plan, mode)
     thresholds = thresholds or {}
     if thresholds and mode != "bounded":
@@ -111,13 +124,35 @@ def _check_values(name: str, size: float) -> None:
     check_size(size, f"{name}: a stream's values", NetworkError)
 
 
+def default_mode(plan: Plan) -> str:
+    """The mode of streams that name none."""
+    return "frame" if plan.scheme.regions is None else "regions"
+
+
 def check_mode(plan: Plan, mode: str) -> None:
     """Raise `SchemeError` for a mode that is unknown or does not fit the plan."""
     if mode not in MODES:
-        raise SchemeError(f"mode={mode!r}: it must be frame, exact or bounded")
+        raise SchemeError(f"mode={mode!r}: it must be frame, exact, bounded or regions")
+    if mode == "regions":
+        return _check_regions(plan)
+    if plan.scheme.regions is not None:
+        raise SchemeError(f"mode={mode}: {plan.scheme} has regions, and runs in mode regions only")
     kind = frame_only(plan.scheme)
     if mode != "frame" and kind:
         raise SchemeError(f"mode={mode}: {plan.scheme} is {kind}, which runs in mode frame only")
+
+
+def _check_regions(plan: Plan) -> None:
+    programs = plan.programs.values()
+    if any(program.updates for program in programs):
+        raise SchemeError(
+            f"mode=regions: {plan.scheme} has ranges that change; what is held needs static ones"
+        )
+    if any(op.placeless is None for program in programs for op in program.ops):
+        raise SchemeError(
+            f"mode=regions: the plan of {plan.name} is of an older release, which does not say what "
+            "lies where in the picture; lower the network again"
+        )
 
 
 def frame_only(scheme: Scheme) -> str:

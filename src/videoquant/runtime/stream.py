@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from videoquant.axes import Regions
 from videoquant.errors import DataError, SchemeError, refused_as
 from videoquant.network.preprocessing import prepare
+from videoquant.regions.region import Region
 from videoquant.runtime import postprocess
 from videoquant.runtime.changed import changed
 from videoquant.runtime.clock import Clock, index_and_size
@@ -18,25 +21,34 @@ from videoquant.runtime.outputs import for_user
 from videoquant.runtime.plan import Plan
 from videoquant.runtime.program import Program
 from videoquant.runtime.ranges import measure_by
+from videoquant.runtime.region_input import RegionInput, RegionState
 from videoquant.runtime.report import FrameReport
-from videoquant.runtime.session import Session, open_session
+from videoquant.runtime.session import Session, default_mode, open_session
 from videoquant.runtime.sizes import channels_first, channels_last
 
 
 def open_stream(
     plan: Plan,
-    mode: str = "frame",
+    mode: str | None = None,
     threads: int = 2,
     thresholds: Mapping[str, int] | None = None,
     refresh: int | None = None,
     isa: str = "",
+    regions: Regions | None = None,
 ) -> Stream:
     """A new stream of frames; streams of a plan share its weights and no state.
 
     mode, threads, thresholds, isa: see `open_session`. refresh: see `Stream`.
+    regions: what the gate of mode "regions" goes by, and that mode; default are those of the scheme, or
+        `Regions()`.
     Raises `SchemeError` where they do not fit the plan.
     """
-    return Stream(plan, open_session(plan, mode, threads, thresholds, isa), refresh)
+    mode = mode or ("regions" if regions else default_mode(plan))
+    if mode == "regions":
+        regions = regions or plan.scheme.regions or Regions()
+    elif regions is not None:
+        raise SchemeError(f"mode={mode} takes no regions; mode regions does")
+    return Stream(plan, open_session(plan, mode, threads, thresholds, isa), refresh, regions)
 
 
 class Stream:
@@ -48,12 +60,15 @@ class Stream:
     refused.
 
     plan, session: what is run, and what runs it.
-    refresh: every so many frames one is computed in full, so that what mode bounded has passed over is made
-        good; None is never.
+    refresh: every so many frames one is computed in full, so that what mode bounded or a gate has passed over
+        is made good; None is never.
+    regions: what the gate goes by, of a session in mode regions; default are those of the scheme.
     is_key: whether the last frame was a keyframe (every frame is, without a time axis).
     """
 
-    def __init__(self, plan: Plan, session: Session, refresh: int | None = None) -> None:
+    def __init__(
+        self, plan: Plan, session: Session, refresh: int | None = None, regions: Regions | None = None
+    ) -> None:
         if refresh is not None and refresh < 1:
             raise SchemeError(f"refresh={refresh}: a full frame comes every 1 or more frames")
         self.plan = plan
@@ -64,12 +79,15 @@ class Stream:
             name: measure_by(plan.scheme.range_estimator, program.updates)
             for name, program in plan.programs.items()
         }
+        regions = regions or plan.scheme.regions
+        self.input = None if regions is None else RegionInput(plan, regions)
         self._lock = Lock()
         self.reset()
 
     def reset(self) -> None:
         """Forget everything: the next frame is a keyframe."""
         self._clock = Clock(self.plan.scheme.period, self.refresh)
+        self._regions: RegionState | None = None
 
     @property
     def report(self) -> FrameReport:
@@ -108,7 +126,14 @@ class Stream:
     @property
     def changed(self) -> NDArray[np.float32]:
         """Where the last frame's work was done: H×W of the network's input, 0 … 1. See `changed.py`."""
+        if self.region is not None:
+            return self.region.mask(*self.plan.input_shape[2:]).astype(np.float32)
         return changed(self._session, self.layers(), self._program.ops, self.plan.input_shape[2:])
+
+    @property
+    def region(self) -> Region | None:
+        """What the last frame computed anew, of a stream with regions; None before the first."""
+        return None if self._regions is None else self._regions.region
 
     @property
     def densities(self) -> dict[str, float]:
@@ -153,7 +178,8 @@ class Stream:
         finally:
             self._lock.release()
 
-    def _run(self, frame: Any) -> dict[str, NDArray[np.float32]]:
+    def _pixels(self, frame: Any) -> NDArray[np.float32]:
+        """The network's input for a frame, h×w×c."""
         plan = self.plan
         x = prepare(frame, plan.preprocessing, plan.input_shape, plan.name, check_finite=False)
         if x.shape[0] != 1:
@@ -161,25 +187,41 @@ class Stream:
         pixels = channels_last(x)
         if not self._session.finite(pixels):
             raise DataError(f"{plan.name}: the input holds NaN or infinity")
-        clock = self._clock.tick(*index_and_size(frame, x.shape))
+        return pixels
+
+    def _run(self, frame: Any) -> dict[str, NDArray[np.float32]]:
+        picture = self.input.picture(frame) if self.input else None
+        pixels = self._pixels(frame) if picture is None else None
+        clock = self._clock.tick(*index_and_size(frame, self.plan.input_shape))
+        before = after = None if clock.is_full else self._regions
         self.reset()  # a frame that is broken off half-way leaves nothing to go on from
         if clock.is_full:
             self._session.refresh()
+        if self.input:
+            before = before or self.input.first()
+            after, pixels = self.input.look(before, picture, pixels, self._session)
+        assert pixels is not None
         kind = "key" if clock.is_key else "residual"
         self._session.run(kind, pixels, self._measures[kind])
-        outputs = self._outputs(pixels)
-        self._clock, self.is_key = clock, clock.is_key
+        outputs = self._outputs(pixels, before, after)
+        self._clock, self.is_key, self._regions = clock, clock.is_key, after
         return outputs
 
-    def _outputs(self, pixels: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    def _outputs(
+        self, pixels: NDArray[np.float32], before: RegionState | None, after: RegionState | None
+    ) -> dict[str, NDArray[np.float32]]:
         """The network's outputs: copies of what the session holds, after the postprocess."""
         plan = self.plan
+        whole = after is None or after.region is None or after.region.whole
         # Copied by NumPy, on one thread: PyTorch's would still be waiting busily when the engine's begin.
         values = {
             name: channels_first(
-                (self._session.slot(given.slot) if given.slot else pixels).copy(), given.shape
+                (self._session.slot(given.slot) if given.slot or not whole else pixels).copy(), given.shape
             )
             for name, given in plan.given.items()
         }
-        postprocess.run(plan.postprocess, values)
+        if self.input is None or before is None or after is None:
+            postprocess.run(plan.postprocess, values)
+        else:
+            postprocess.run(plan.postprocess, values, hold=partial(self.input.hold, before, after))
         return {name: values[value] for name, value in plan.outputs.items()}

@@ -26,9 +26,11 @@ class Places:
         self._shapes = shapes = network.shapes
         self.placeless = network.placeless
         self.flat = {
-            node.name: shapes[node.inputs[0]][2:]
+            node.name: size
             for node in network.nodes
-            if node.op == "reshape" and len(shapes[node.name]) == 2 and self.map_size(node.inputs[0])
+            if node.op == "reshape"
+            and len(shapes[node.name]) == 2
+            and (size := self.map_size(node.inputs[0])) is not None
         }
         self.held = {network.input} | {node.name for node in network.nodes if not self._follows(node)}
 
@@ -69,9 +71,9 @@ class RegionMasks:
         return int(mask.sum()), mask.numel()
 
     def choose(self, size: tuple[int, int] | None, new: Tensor, old: Tensor) -> Tensor:
-        """The new values inside the region, the old ones elsewhere. size: of the map; None where there is none.
+        """The new values inside the region, the old ones elsewhere.
 
-        A map may lie flattened in a vector.
+        size: of the map, which may lie flattened in a vector; None where there is none.
         """
         if size is None:
             mask = self._any.reshape(-1, *[1] * (new.dim() - 1))

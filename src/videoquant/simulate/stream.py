@@ -8,8 +8,8 @@
 Everything between layers (non-linearities, additions, pooling, resizing) works on frame t itself.
 
 With regions, of which M are a frame's new pixels at a map's size, the input and what each node gives are
-y_t = M · y + (1 − M) · y_{t−1}. A keyframe's codes x̂_k and outputs y_k are renewed within M alone, and residuals are 0
-outside of it: what layers read there is what the last frame of that kind left. Vectors are computed in full.
+y_t = M · y + (1 − M) · y_{t−1}. A keyframe's codes x̂_k and outputs y_k are renewed within M alone, and
+residuals are 0 outside of it. Vectors are computed in full.
 """
 
 from __future__ import annotations
@@ -191,9 +191,8 @@ class _Step:
         time = self.quantized.scheme.time
         self.time = time if isinstance(time, Residual) else None
         self.is_key, self.state, self.observe, self.probe = is_key, state, observe, probe
-        self.next = State(
-            *map(dict, (state.reference, state.output, state.watched, state.held, state.codes))
-        )
+        kept = (dict(state.reference), dict(state.output), dict(state.watched), dict(state.held))
+        self.next = State(*kept, dict(state.codes))
         self.macs_done = 0
         self.seen: dict[str, NDArray[np.float64]] = {}
         self.bits: dict[str, dict[int, float]] = {}
