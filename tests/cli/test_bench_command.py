@@ -94,8 +94,14 @@ BAD = {
     "two sources": (["--dataset", "camvid:x"], "give one of"),
     "output": (["--output", "again/disc.mp4"], "is a file; a folder is needed here"),
     "scheme": (["--scheme", "w8a9"], "9"),
-    "unknown mode": (["--modes", "frame,fast"], "fast: no such mode; there are frame, exact, bounded"),
-    "mode of other schemes": (["--modes", "exact", "--scheme", "w8a8 ds=1%"], "runs in mode frame only"),
+    "unknown mode": (
+        ["--modes", "frame,fast"],
+        "fast: no such mode; there are frame, exact, bounded, regions",
+    ),
+    "mode of other schemes": (
+        ["--modes", "exact", "--scheme", "w8a8 ds=1%"],
+        "runs in mode frame and",
+    ),
 }
 
 

@@ -134,8 +134,16 @@ def test_what_the_engine_cannot_run_is_simulated_unless_asked_for(run, refused):
 
 
 BAD = {
-    "engine": ("frame", ["--engine", "fast"], "--engine fast: it must be simulate, frame, exact or bounded"),
-    "exact": ("residual", ["--engine", "exact"], "residual scheme, which runs in mode frame only"),
+    "engine": (
+        "frame",
+        ["--engine", "fast"],
+        "--engine fast: it must be simulate, frame, exact, bounded or regions",
+    ),
+    "exact": (
+        "residual",
+        ["--engine", "exact"],
+        "runs in modes frame and regions only",
+    ),
     "bounded": ("residual", ["--engine", "bounded"], "residual scheme"),
     "budget": ("frame", ["--budget", "0.1"], "--budget is for --engine bounded"),
     "calibrate": ("frame", ["--calibrate-on", "x.mp4", "--engine", "exact"], "--calibrate-on is for"),

@@ -143,7 +143,7 @@ def test_values_of_16_bits_are_rounded_to_the_nearest_even(isa, share, channels)
 
 @pytest.mark.parametrize("mode", ["exact", "bounded"])
 def test_modes_that_follow_codes_refuse(mode):
-    with pytest.raises(vq.SchemeError, match=r"is Dense \+ Sparse, which runs in mode frame only"):
+    with pytest.raises(vq.SchemeError, match=r"is Dense \+ Sparse, which runs in modes frame and"):
         lower(quantized("w8a8 ds=1%")).stream(mode)
 
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from videoquant.errors import DataError, NetworkError
-from videoquant.network.preprocessing import Preprocessing, prepare
+from videoquant.network.input_arrays import prepare
+from videoquant.network.preprocessing import Preprocessing
 from videoquant.network.ycbcr import luma
 
 LUMA = Preprocessing((0.0,), (1.0,), color="Y", fit="pad")

@@ -43,7 +43,8 @@ def test_a_file_gives_an_integer_network(network, frames, tmp_path):
 def test_its_spec_is_plain(network):
     slots = network.spec["slots"]
     assert [slot["name"] for slot in slots] == [slot.name for slot in network.slots]
-    assert slots[0] == {"name": network.slots[0].name, "h": 16, "w": 16, "c": 3, "type": "f32", "keep": False}
+    marks = {"keep": False, "residual": False}
+    assert slots[0] == {"name": network.slots[0].name, "h": 16, "w": 16, "c": 3, "type": "f32", **marks}
     points = [slot["name"] for slot in slots if slot["type"] == "u8"]
     assert points == list(network.points) and network.spec is network.spec
 

@@ -81,7 +81,7 @@ def test_a_file_that_is_something_else_is_refused(network, saved, tmp_path):
 
 def test_another_version_is_refused(saved):
     change(saved, lambda header: header.update(version=99))
-    refused(saved, "a plan of version 99; this release reads 1 and 2")
+    refused(saved, "a plan of version 99; this release reads 1 to 3")
 
 
 @pytest.mark.parametrize("key", ["slots", "programs", "given", "outputs", "scheme", "postprocess"])

@@ -184,8 +184,8 @@ def test_after_a_frame_that_was_broken_off_comes_a_keyframe(plan, frames):
 def test_modes_and_thresholds_are_checked(plan, frames):
     by_frame = lower(vq.quantize(small_network(), "w8a8", frames[:2]))
     cases = [
-        (by_frame, "fast", {}, "it must be frame, exact or bounded"),
-        (plan, "exact", {}, "residual scheme, which runs in mode frame only"),
+        (by_frame, "fast", {}, "it must be frame, exact, bounded or regions"),
+        (plan, "exact", {}, "residual scheme, which runs in modes frame and regions only"),
         (plan, "bounded", {}, "residual scheme"),
         (by_frame, "exact", {"relu:a8": 1}, "takes no thresholds"),
         (by_frame, "bounded", {"nothing:a8": 1}, "has no such quantizer point"),

@@ -15,7 +15,7 @@ from videoquant.engine import IntegerNetwork, load_plan, lower
 from videoquant.errors import SchemeError
 from videoquant.network.graph import Network
 from videoquant.runtime.report import FrameReport
-from videoquant.runtime.session import MODES, frame_only
+from videoquant.runtime.session import MODES, modes_of
 from videoquant.schemes import Scheme
 
 
@@ -24,7 +24,7 @@ def choose_modes(scheme: Scheme, wanted: Sequence[str] | None) -> tuple[str, ...
 
     Raises `SchemeError` for an unknown mode and where none is left.
     """
-    runs = ("frame",) if frame_only(scheme) else MODES
+    runs = modes_of(scheme)
     if wanted is None:
         return runs
     for mode in wanted:

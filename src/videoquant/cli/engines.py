@@ -14,7 +14,7 @@ from videoquant.comparison import AnyStream
 from videoquant.data.video import Clip
 from videoquant.engine import IntegerNetwork, Plan, calibrate_thresholds, lower
 from videoquant.errors import NetworkError, SchemeError
-from videoquant.runtime.session import check_mode, frame_only
+from videoquant.runtime.session import check_mode, modes_of
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import Task
 
@@ -24,8 +24,8 @@ RUN, RUNS = 10, 3  # frames that thresholds are found on, in about a minute
 def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str, IntegerNetwork | None]:
     """The engine that runs a network, and its plan, None in simulation.
 
-    wanted: by --engine. Where that is not given, mode exact; mode frame where the scheme runs in no
-    other (`frame_only`); and simulation where the network cannot be lowered.
+    wanted: by --engine. Where that is not given, the scheme's default (`default_mode`), and simulation where
+    the network cannot be lowered.
     Raises `NetworkError` or `SchemeError` where the engine wanted cannot run the network.
     """
     if wanted == SIMULATE or (wanted is None and quantized.scheme.is_float):
@@ -45,7 +45,7 @@ def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str,
 def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) -> AnyStream:
     """What runs a scheme of a comparison: the engine, or simulation where the engine does not, with a note.
 
-    A scheme that runs in mode frame only runs in that. Floating point is simulated, as the others are
+    A scheme that does not run in that mode runs in its own. Floating point is simulated, as the others are
     measured against it. So are adaptive widths: their cost is counted from the shares that simulation sees.
     """
     scheme = quantized.scheme
@@ -53,7 +53,8 @@ def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) ->
         return quantized.stream()
     try:
         plan = lower(quantized)
-        return plan.stream("frame" if frame_only(plan.scheme) else engine, threads)
+        modes = modes_of(scheme)
+        return plan.stream(engine if engine in modes else modes[0], threads)
     except (NetworkError, SchemeError) as error:
         note(f"simulated: {scheme}: {error}")
         return quantized.stream()

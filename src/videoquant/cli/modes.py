@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from videoquant.errors import SchemeError
-from videoquant.runtime.session import MODES, frame_only
+from videoquant.runtime.session import MODES, modes_of
 from videoquant.schemes import Scheme
 
 SIMULATE = "simulate"
@@ -26,5 +26,6 @@ def check_engine(name: str | None) -> None:
 
 
 def default_mode(scheme: Scheme) -> str:
-    """The mode of the engine where --engine names none: exact, or frame where the scheme runs in no other."""
-    return "frame" if frame_only(scheme) else "exact"
+    """The mode of the engine where --engine names none: exact, or the first that the scheme runs in."""
+    modes = modes_of(scheme)
+    return "exact" if "exact" in modes else modes[0]

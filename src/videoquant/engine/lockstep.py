@@ -36,7 +36,7 @@ from videoquant.runtime.sizes import channels_last
 from videoquant.runtime.stream import Stream
 from videoquant.simulate.activations import as_array
 from videoquant.simulate.quantized import QuantizedNetwork
-from videoquant.simulate.stream import State
+from videoquant.simulate.step import State
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from videoquant.data.video import Frame
 from videoquant.errors import CalibrationWarning, DataError
-from videoquant.network.preprocessing import prepare
+from videoquant.network.input_arrays import prepare
 from videoquant.runtime.clock import follows
 from videoquant.runtime.plan import Plan
 from videoquant.runtime.program import Op, StoreCodes

@@ -8,19 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from videoquant.network.preprocessing import (
-    Preprocessing,
-    check_shape,
-    given_input,
-    not_finite,
-    prepare_picture,
-)
+from videoquant.network.input_arrays import check_shape, given_input, not_finite, prepare_picture
+from videoquant.network.preprocessing import Preprocessing
 
 
 def prepare_tensor(
     frame: Any, preprocessing: Preprocessing, input_shape: Sequence[int], name: str = "network"
 ) -> Tensor:
-    """A network's input for a frame, N×C×H×W, channels last in memory; see `preprocessing.prepare`."""
+    """A network's input for a frame, N×C×H×W, channels last in memory; see `input_arrays.prepare`."""
     frame = getattr(frame, "pixels", frame)
     x: Tensor | None = None
     if isinstance(frame, Tensor):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videoquant.axes import Regions
-from videoquant.network.preprocessing import given_input, picture_of
+from videoquant.network.input_arrays import given_input, picture_of
 from videoquant.regions.gate import Gate, GateState
 from videoquant.regions.places import POINTWISE, has_map
 from videoquant.regions.region import Region

@@ -13,6 +13,7 @@ from videoquant import _native
 from videoquant.axes import DenseSparse
 from videoquant.errors import NetworkError, SchemeError, refused_as
 from videoquant.limits import check_size
+from videoquant.ranges.sources import Static
 from videoquant.runtime.plan import Plan
 from videoquant.schemes import Scheme
 
@@ -129,6 +130,14 @@ def default_mode(plan: Plan) -> str:
     return "frame" if plan.scheme.regions is None else "regions"
 
 
+def modes_of(scheme: Scheme) -> tuple[str, ...]:
+    """The modes that a scheme runs in."""
+    if scheme.regions is not None:
+        return ("regions",)
+    modes = ("frame",) if frame_only(scheme) else ("frame", "exact", "bounded")
+    return (*modes, "regions") if isinstance(scheme.ranges, Static) else modes
+
+
 def check_mode(plan: Plan, mode: str) -> None:
     """Raise `SchemeError` for a mode that is unknown or does not fit the plan."""
     if mode not in MODES:
@@ -139,7 +148,7 @@ def check_mode(plan: Plan, mode: str) -> None:
         raise SchemeError(f"mode={mode}: {plan.scheme} has regions, and runs in mode regions only")
     kind = frame_only(plan.scheme)
     if mode != "frame" and kind:
-        raise SchemeError(f"mode={mode}: {plan.scheme} is {kind}, which runs in mode frame only")
+        raise SchemeError(f"mode={mode}: {plan.scheme} is {kind}, which runs in modes frame and regions only")
 
 
 def _check_regions(plan: Plan) -> None:
@@ -156,9 +165,9 @@ def _check_regions(plan: Plan) -> None:
 
 
 def frame_only(scheme: Scheme) -> str:
-    """Why a scheme runs in mode frame only: "a residual scheme" or "Dense + Sparse"; "" where it does not.
+    """Why a scheme does not run in modes exact and bounded: "a residual scheme" or "Dense + Sparse"; or "".
 
-    The other modes follow changes of codes. The codes of a residual scheme are changes already; and with
+    Those follow changes of codes. The codes of a residual scheme are changes already; and with
     Dense + Sparse equal codes do not mean equal values, since values outside the grid are kept beside them.
     """
     if scheme.period > 1:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from videoquant.axes import Regions
 from videoquant.errors import DataError, SchemeError, refused_as
-from videoquant.network.preprocessing import prepare
+from videoquant.network.input_arrays import prepare
 from videoquant.regions.region import Region
 from videoquant.runtime import postprocess
 from videoquant.runtime.changed import changed

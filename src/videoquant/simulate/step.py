@@ -1,0 +1,212 @@
+"""One frame of a stream: reads the state that the frames before left, and builds the next one beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from videoquant.axes import Residual
+from videoquant.errors import NetworkError, refused_as
+from videoquant.network.finite import require_finite
+from videoquant.network.graph import Node
+from videoquant.quantizers.placement import QuantizationPoint
+from videoquant.ranges.grid import Grid
+from videoquant.ranges.predictor import Features
+from videoquant.ranges.sources import RangeSource
+from videoquant.regions.gate import GateState
+from videoquant.simulate.activations import as_array, quantize_adaptive, represent
+from videoquant.simulate.layer import compute_layer
+from videoquant.simulate.parameters import Parameters
+from videoquant.simulate.quantized_tensor import QuantizedTensor, Represented, add_to, values_of
+from videoquant.simulate.region_masks import Places, RegionMasks
+
+Observer = Callable[[Node, Tensor], None]
+# Sees each quantizer: what it gets (the activation or its residual), where its grid comes from, and the
+# features that predictors have seen of this frame.
+Probe = Callable[[QuantizationPoint, Tensor, RangeSource, Features], None]
+
+
+@dataclass
+class State:
+    """What a stream remembers between frames.
+
+    reference: the reference input, by point.
+    output: what each layer gave for it.
+    watched: the values that predictors read, of the frame that residuals are taken from.
+    held: with regions, the values of the frame before, by name.
+    codes: with regions, of a residual scheme, what layers read on the keyframe, by point.
+    gates: with regions, what the gate of each stream knows of the frames before.
+    """
+
+    reference: dict[QuantizationPoint, Tensor] = field(default_factory=dict)
+    output: dict[str, Tensor] = field(default_factory=dict)
+    watched: dict[str, Tensor] = field(default_factory=dict)
+    held: dict[str, Tensor] = field(default_factory=dict)
+    codes: dict[QuantizationPoint, Represented] = field(default_factory=dict)
+    gates: tuple[GateState, ...] = ()
+
+
+class Step:
+    """One frame, node by node; the equations are in `stream.py`."""
+
+    def __init__(
+        self,
+        quantized: Parameters,
+        frame: Tensor,
+        state: State,
+        is_key: bool,
+        observe: Observer | None,
+        probe: Probe | None,
+        masks: RegionMasks | None,
+        places: Places | None,
+    ) -> None:
+        self.frame = frame
+        self.masks, self.places = masks, places
+        self.quantized = quantized
+        time = self.quantized.scheme.time
+        self.time = time if isinstance(time, Residual) else None
+        self.is_key, self.state, self.observe, self.probe = is_key, state, observe, probe
+        kept = (dict(state.reference), dict(state.output), dict(state.watched), dict(state.held))
+        self.next = State(*kept, dict(state.codes))
+        self.macs_done = 0
+        self.seen: dict[str, NDArray[np.float64]] = {}
+        self.bits: dict[str, dict[int, float]] = {}
+        self.density: dict[str, float] = {}
+        self._inputs: dict[QuantizationPoint, Represented] = {}
+        self._waiting = Counter(quantized.points.values())
+
+    def compute(self, node: Node, inputs: list[Tensor]) -> Tensor:
+        point = self.quantized.points.get(node.name)
+        if point is None:
+            y = self.quantized.network.apply(node, inputs)
+        else:
+            y = self._layer(node, point, inputs[0])
+        y = self.held(node.name, y)
+        self._count(node)
+        self.watch(node.name, y)
+        if self.observe:
+            self.observe(node, y)
+        return y
+
+    def held(self, value: str, new: Tensor) -> Tensor:
+        """A value as the frame has it: with regions, what was computed inside, and what is held elsewhere."""
+        if self.masks is None or self.places is None or value not in self.places.held:
+            return new
+        if not self.masks.whole:
+            new = self.masks.choose(self.places.map_size(value), new, self.state.held[value])
+        self.next.held[value] = new
+        return new
+
+    def _count(self, node: Node) -> None:
+        macs = self.quantized.network.macs.get(node.name)
+        if macs is not None and self.masks is not None and self.places is not None:
+            new, pixels = self.masks.count(self.places.map_size(node.name))
+            self.macs_done += macs * new // pixels
+
+    def _choose(self, point: QuantizationPoint, new: Tensor, old: Tensor | None) -> Tensor:
+        """What stands at a point: `new` inside the region, `old` elsewhere, or 0 where that is None."""
+        if self.masks is None or self.places is None or self.masks.whole:
+            return new
+        size = self.places.flat.get(point.value) or self.places.map_size(point.value)
+        return self.masks.choose(size, new, torch.zeros_like(new) if old is None else old)
+
+    def watch(self, value: str, x: Tensor) -> None:
+        """Take the features of a value that predictors read, and remember it where later frames need it."""
+        watched = self.quantized.watched.get(value)
+        if watched is None:
+            return
+        self.seen[value] = watched.extract(x, None if self.is_key else self.state.watched[value])
+        if self.time and (self.is_key or self.time.recurrent):
+            self.next.watched[value] = x
+
+    def _layer(self, node: Node, point: QuantizationPoint, x: Tensor) -> Tensor:
+        quantize = self._quantized_key if self.is_key else self._quantized_residual
+        if point not in self._inputs:
+            if not x.requires_grad:  # training looks at its loss
+                require_finite(x, self.quantized.network, point.value, self.frame)
+            self._inputs[point] = quantize(point, x)
+        x_hat = self._inputs[point]
+        self._waiting[point] -= 1
+        if not self._waiting[point]:  # the last layer that shares this point
+            del self._inputs[point]
+
+        network = self.quantized.network
+        with refused_as(NetworkError, f"{network.name}: node {node.name!r}, {node.op}, cannot run"):
+            return self._compute(node, x_hat)
+
+    def _compute(self, node: Node, x_hat: Represented) -> Tensor:
+        tensors = self.quantized.network.node_tensors(node)
+        weights = self.quantized.weights[node.name]
+        if self.is_key:
+            y = compute_layer(node, x_hat, weights.key, tensors)
+            if self.time and self.time.period > 1:
+                self._keep_output(node, y)
+            return y
+        y = compute_layer(node, x_hat, weights.residual, tensors, self.state.output[node.name])
+        if self.time and self.time.recurrent:
+            self._keep_output(node, y)
+        return y
+
+    def _keep_output(self, node: Node, y: Tensor) -> None:
+        """What later frames add W ∗ residual to."""
+        if self.masks is not None and self.places is not None and not self.masks.whole:
+            y = self.masks.choose(self.places.map_size(node.name), y, self.state.output[node.name])
+        self.next.output[node.name] = y
+
+    def _quantized_key(self, point: QuantizationPoint, x: Tensor) -> Represented:
+        grid = self._grid(point, x, self.quantized.grids[point].key)
+        x_hat = self._represent(point, x, grid)
+        if not self.time or self.time.period == 1:
+            return x_hat
+        if self.masks is not None and grid is not None:
+            x_hat = self._held_codes(point, x_hat)
+        new = values_of(x_hat) if self.time.quantized_reference else x
+        self.next.reference[point] = self._choose(point, new, self.state.reference.get(point))
+        return x_hat
+
+    def _held_codes(self, point: QuantizationPoint, new: Represented) -> Represented:
+        """A keyframe's codes: outside the region those of the keyframe that it was last part of."""
+        old = self.state.codes.get(point)
+        if isinstance(new, QuantizedTensor) and isinstance(old, QuantizedTensor):
+            sparse = new.sparse
+            if sparse is not None:
+                sparse = self._choose(point, sparse, old.sparse)
+            new = QuantizedTensor(self._choose(point, new.steps, old.steps), new.grid, sparse)
+        elif old is not None:
+            new = self._choose(point, values_of(new), values_of(old))
+        self.next.codes[point] = new
+        return new
+
+    def _quantized_residual(self, point: QuantizationPoint, x: Tensor) -> Represented:
+        assert self.time is not None
+        source = self.quantized.grids[point].residual
+        assert source is not None and point.residual is not None
+        reference = self.state.reference[point]
+        residual = self._choose(point, x - reference, None)
+        grid = self._grid(point, residual, source)
+        x_hat: Represented
+        if self.time.adaptive:
+            adaptive = quantize_adaptive(residual, grid, point.residual, self.time.tolerance)
+            x_hat, self.bits[str(point)] = adaptive
+        else:
+            x_hat = self._represent(point, residual, grid)
+        if self.time.recurrent:
+            self.next.reference[point] = add_to(reference, x_hat)
+        return x_hat
+
+    def _grid(self, point: QuantizationPoint, x: Tensor, source: RangeSource) -> Grid | None:
+        if self.probe:
+            self.probe(point, x, source, self.seen)
+        return source.grid(lambda: as_array(x), self.seen)
+
+    def _represent(self, point: QuantizationPoint, x: Tensor, grid: Grid | None) -> Represented:
+        x_hat, density = represent(x, grid, self.quantized.scheme.representation)
+        if density is not None and grid is not None:
+            self.density[str(point)] = density
+        return x_hat
