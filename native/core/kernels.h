@@ -231,9 +231,9 @@ struct Kernels {
     void (*cell_changes)(const CellRow& row, uint16_t* largest, int16_t* change, uint16_t* moved) = nullptr;
 
     // From here on null where an instruction set has none.
-    // The same as `conv` on tiles first … last − 1 of 2 × 2 output pixels, for convolutions that have `winograd`;
-    // needs winograd_bytes of scratch.
-    void (*winograd)(const Conv&, int64_t first, int64_t last, void* scratch) = nullptr;
+    // The same as `conv` on tiles of 2 × 2 output pixels, numbered by rows, for convolutions that have `winograd`; needs
+    // winograd_bytes of scratch.
+    void (*winograd)(const Conv&, Pixels tiles, void* scratch) = nullptr;
     // Runs dot products as fast as the instruction set can; returns how many multiply–accumulates. Not the reference.
     int64_t (*peak)(int64_t rounds) = nullptr;
     // State that each thread must hold while it runs these kernels, such as a configuration of tiles.

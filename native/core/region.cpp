@@ -47,7 +47,7 @@ const RegionRows::Runs& RegionRows::row(int32_t y) {
 
 void RegionLists::begin(const Region& region) {
     region_ = region;
-    for (Lists* lists : {&pixels_, &left_})
+    for (Lists* lists : {&pixels_, &left_, &tiles_, &beside_})
         for (auto& [size, list] : *lists) list.made = false;
 }
 
@@ -89,9 +89,43 @@ const std::vector<int32_t>& RegionLists::left(int32_t h, int32_t w) {
     return list.pixels;
 }
 
+const std::vector<int32_t>& RegionLists::tiles(int32_t h, int32_t w) {
+    if (!tiles_[{h, w}].made) cut_tiles(h, w);
+    return tiles_[{h, w}].pixels;
+}
+
+const std::vector<int32_t>& RegionLists::beside_tiles(int32_t h, int32_t w) {
+    if (!tiles_[{h, w}].made) cut_tiles(h, w);
+    return beside_[{h, w}].pixels;
+}
+
+void RegionLists::cut_tiles(int32_t h, int32_t w) {
+    List &tiles = tiles_[{h, w}], &beside = beside_[{h, w}];
+    tiles.made = beside.made = true;
+    tiles.pixels.clear(), beside.pixels.clear();
+    const int32_t across = (w + 1) / 2;
+    std::vector<uint8_t> seen(2 * size_t(across), uint8_t(0)), count(size_t(across), uint8_t(0));  // of two rows of pixels
+    RegionRows rows(region_, input_h_, input_w_, h, w);
+    for (int32_t y = 0; y < h; y += 2) {
+        const int32_t height = std::min(2, h - y);
+        std::fill(seen.begin(), seen.end(), uint8_t(0));
+        std::fill(count.begin(), count.end(), uint8_t(0));
+        for (int32_t k = 0; k < height; k++)
+            for (const auto& [first, last] : rows.row(y + k))
+                for (int32_t x = first; x < last; x++) seen[size_t(x)] |= uint8_t(1 << k), count[size_t(x / 2)]++;
+        for (int32_t x = 0; x < w; x++) {
+            const int32_t whole = height * std::min(2, w - x / 2 * 2);
+            if (count[size_t(x / 2)] == whole && x % 2 == 0) tiles.pixels.push_back(y / 2 * across + x / 2);
+            else if (count[size_t(x / 2)] < whole)
+                for (int32_t k = 0; k < height; k++)
+                    if (seen[size_t(x)] >> k & 1) beside.pixels.push_back((y + k) * w + x);
+        }
+    }
+}
+
 size_t RegionLists::bytes() const {
     size_t bytes = 0;
-    for (const Lists* lists : {&pixels_, &left_})
+    for (const Lists* lists : {&pixels_, &left_, &tiles_, &beside_})
         for (const auto& [size, list] : *lists) bytes += list.pixels.capacity() * sizeof(int32_t);
     return bytes;
 }

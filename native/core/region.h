@@ -57,9 +57,14 @@ public:
     const std::vector<int32_t>& pixels(int32_t h, int32_t w);
     // Those that residuals were last stored in and that are not new.
     const std::vector<int32_t>& left(int32_t h, int32_t w);
+    // The tiles of 2 × 2 pixels that are new as a whole, numbered by rows, and the new pixels outside of them.
+    const std::vector<int32_t>& tiles(int32_t h, int32_t w);
+    const std::vector<int32_t>& beside_tiles(int32_t h, int32_t w);
     size_t bytes() const;
 
 private:
+    void cut_tiles(int32_t h, int32_t w);
+
     struct List {
         bool made = false;
         std::vector<int32_t> pixels;
@@ -68,7 +73,7 @@ private:
 
     const int32_t input_h_, input_w_;
     Region region_, residual_;
-    Lists pixels_, left_;
+    Lists pixels_, left_, tiles_, beside_;
 };
 
 }  // namespace vq

@@ -1,5 +1,7 @@
 #include "region_runner.h"
 
+#include "../operators/convolution.h"
+
 #include <stdexcept>
 
 namespace vq {
@@ -60,7 +62,11 @@ Work RegionRunner::run(size_t program, size_t i) {
     const std::vector<int32_t>& list = lists_.pixels(op.h, op.w);
     const int64_t count = int64_t(list.size());
     if (count == pixels) b.run(runner_, {nullptr, 0, pixels});
-    else b.run(runner_, {list.data(), 0, count});
+    else if (Convolution* conv = b.convolution(); conv && conv->has_winograd()) {
+        const std::vector<int32_t>&tiles = lists_.tiles(op.h, op.w), &beside = lists_.beside_tiles(op.h, op.w);
+        conv->run_tiles(runner_, {tiles.data(), 0, int64_t(tiles.size())});
+        conv->run_direct(runner_, {beside.data(), 0, int64_t(beside.size())});
+    } else b.run(runner_, {list.data(), 0, count});
     clear_left(b);
     return {op.macs * count / pixels, Path::sparse, double(count) / double(pixels)};
 }

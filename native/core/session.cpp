@@ -32,7 +32,7 @@ std::vector<int64_t> Session::fused(const ProgramPlan& program) const {
     std::vector<int64_t> found;
     const size_t which = index_of(program);
     for (size_t i = 0; i < program.ops.size(); i++)
-        if (executor_.is_fused(which, i)) found.push_back(int64_t(i));
+        if (fuses(which, i)) found.push_back(int64_t(i));
     return found;
 }
 
@@ -67,6 +67,7 @@ void Session::look(const Region& region) {
     // State lives in one place: a plan that keeps any is computed there, whatever moves.
     const bool keeps = std::any_of(plan_->slots.begin(), plan_->slots.end(), [](const Slot& slot) { return slot.keep; });
     moving_ = region.moving && region.whole && !keeps;
+    if (moving_) to_run();  // from here on it is asked which operators run together
     regions_->begin(region);
 }
 
@@ -93,7 +94,7 @@ void Session::update_ranges(const RangeUpdate& update) {
 void Session::run(const ProgramPlan& program, const float* input, int64_t first, int64_t last, const Measure& measure) {
     const size_t which = index_of(program);
     const int64_t count = int64_t(program.ops.size());
-    const auto splits = [&](int64_t at) { return at > 0 && executor_.is_fused(which, size_t(at) - 1); };
+    const auto splits = [&](int64_t at) { return at > 0 && fuses(which, size_t(at) - 1); };
     if (splits(first) || (last > first && splits(last)))
         throw std::invalid_argument("a convolution and the pool behind it run together; do not stop between them");
     const HoldsState held(runner_.kernels.thread);

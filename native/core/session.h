@@ -54,6 +54,7 @@ public:
 
 private:
     size_t index_of(const ProgramPlan& program) const;
+    bool fuses(size_t program, size_t i) const { return (regions_ ? current() : executor_).is_fused(program, i); }
     void begin(size_t program);
     void run_operators(size_t program, int64_t first, int64_t last);
     Executor& to_run();

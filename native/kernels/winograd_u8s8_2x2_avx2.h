@@ -75,10 +75,10 @@ inline void multiply_tiles(int m, const int16_t* rows, int64_t pitch, const int1
     }
 }
 
-// One block of output channels of `count` transformed tiles from `first` on.
+// One block of output channels of `count` transformed tiles, with their numbers.
 template <int V>
-inline void winograd_block(const Conv& conv, const Taps& taps, const Block& b, const int16_t* inputs, int64_t first,
-                           int count, int32_t* products) {
+inline void winograd_block(const Conv& conv, const Taps& taps, const Block& b, const int16_t* inputs,
+                           const int32_t* numbers, int count, int32_t* products) {
     const int64_t channels = 4 * int64_t(b.groups), panel = 16 * channels;
     for (int place = 0; place < 16; place++)
         for (int v = 0; v < V; v++) {
@@ -97,9 +97,9 @@ inline void winograd_block(const Conv& conv, const Taps& taps, const Block& b, c
     int begin[2][winograd_batch + 1] = {};
     for (int k = 0; k < count; k++)
         for (int row = 0; row < 2; row++) {
-            const int32_t y = int32_t((first + k) / tiles) * 2 + row;
+            const int32_t y = int32_t(numbers[k] / tiles) * 2 + row;
             int m = begin[row][k];
-            for (int32_t x = int32_t((first + k) % tiles) * 2, end = x + 2; x < end; x++) {
+            for (int32_t x = int32_t(numbers[k] % tiles) * 2, end = x + 2; x < end; x++) {
                 if (y >= conv.out.h || x >= conv.out.w) continue;
                 pixels[row][m] = y * conv.out.w + x;
                 ys[row][m] = y, xs[row][m++] = x;
@@ -131,16 +131,18 @@ inline void winograd_block(const Conv& conv, const Taps& taps, const Block& b, c
     }
 }
 
-static void winograd(const Conv& conv, int64_t first, int64_t last, void* scratch) {
+static void winograd(const Conv& conv, Pixels tiles, void* scratch) {
     const Taps taps(conv);
     const int64_t channels = 4 * int64_t(conv.blocks[0].groups);
     const int64_t across = (conv.out.w + 1) / 2, next = winograd_batch * channels;
     int16_t* inputs = static_cast<int16_t*>(scratch);
     int32_t* products = reinterpret_cast<int32_t*>(inputs + 16 * next);
-    for (int64_t from = first; from < last; from += winograd_batch) {
-        const int count = int(last - from < winograd_batch ? last - from : winograd_batch);
+    for (int64_t from = tiles.begin; from < tiles.end; from += winograd_batch) {
+        const int count = int(tiles.end - from < winograd_batch ? tiles.end - from : winograd_batch);
+        int32_t numbers[winograd_batch];
         for (int k = 0; k < count; k++) {
-            const int64_t y = (from + k) / across * 2 + conv.dy[0], x = (from + k) % across * 2 + conv.dx[0];
+            numbers[k] = tiles.at(from + k);
+            const int64_t y = numbers[k] / across * 2 + conv.dy[0], x = numbers[k] % across * 2 + conv.dx[0];
             const uint8_t* d[16];
             for (int i = 0; i < 16; i++) {
                 const int64_t iy = y + i / 4, ix = x + i % 4;
@@ -152,10 +154,10 @@ static void winograd(const Conv& conv, int64_t first, int64_t last, void* scratc
         for (int k = 0; k < conv.block_count; k++) {
             const Block& b = conv.blocks[k];
             switch (b.vectors) {
-                case 1: winograd_block<1>(conv, taps, b, inputs, from, count, products); break;
-                case 2: winograd_block<2>(conv, taps, b, inputs, from, count, products); break;
-                case 3: winograd_block<3>(conv, taps, b, inputs, from, count, products); break;
-                default: winograd_block<4>(conv, taps, b, inputs, from, count, products);
+                case 1: winograd_block<1>(conv, taps, b, inputs, numbers, count, products); break;
+                case 2: winograd_block<2>(conv, taps, b, inputs, numbers, count, products); break;
+                case 3: winograd_block<3>(conv, taps, b, inputs, numbers, count, products); break;
+                default: winograd_block<4>(conv, taps, b, inputs, numbers, count, products);
             }
         }
     }

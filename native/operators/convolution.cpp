@@ -138,8 +138,8 @@ void Convolution::take_sparse() {
 }
 
 void Convolution::run(Runner& runner, Pixels pixels) {
-    if (!pixels.list && has_winograd()) return run_winograd(runner);
-    run_direct(runner, pixels);
+    if (pixels.list || !has_winograd()) return run_direct(runner, pixels);
+    run_tiles(runner, {nullptr, 0, int64_t((op.h + 1) / 2) * ((op.w + 1) / 2)});
 }
 
 void Convolution::run_direct(Runner& runner, Pixels pixels) {
@@ -148,15 +148,13 @@ void Convolution::run_direct(Runner& runner, Pixels pixels) {
         runner.parallel_for(pixels, plan.least_pixels(), [&](Pixels part) { runner.kernels.conv(conv, part); });
 }
 
-// All pixels, by tiles of 2 × 2.
-void Convolution::run_winograd(Runner& runner) {
+void Convolution::run_tiles(Runner& runner, Pixels tiles) {
     take_sparse();
     const Conv& conv = convs[0];
     runner.reserve(winograd_bytes(conv));
-    const int64_t tiles = int64_t((conv.out.h + 1) / 2) * ((conv.out.w + 1) / 2);
-    runner.parallel_for({nullptr, 0, tiles}, winograd_batch, [&](Pixels part) {
+    runner.parallel_for(tiles, winograd_batch, [&](Pixels part) {
         const Scratch::Loan loan(runner.scratch);
-        runner.kernels.winograd(conv, part.begin, part.end, loan.as<void>());
+        runner.kernels.winograd(conv, part, loan.as<void>());
     });
 }
 

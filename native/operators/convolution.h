@@ -37,6 +37,8 @@ public:
 
     // Computes these pixels directly, never by Winograd's algorithm.
     void run_direct(Runner& runner, Pixels pixels);
+    // Computes these tiles of 2 × 2 pixels by Winograd's algorithm, numbered by rows. Only where it has that.
+    void run_tiles(Runner& runner, Pixels tiles);
     void run_changes(Runner& runner, Pixels pixels);
     // From now on accumulators are kept (or not), of an input whose changes are these.
     void keep_accumulators(bool on, const int8_t* delta, const uint16_t* changed);
@@ -54,8 +56,6 @@ protected:
     void take_input_grid(const Grid& grid) override;
 
 private:
-    void run_winograd(Runner& runner);
-
     Buffers& buffers_;
     std::vector<Memory> starts_;
     Memory scale_, zeros_, accumulators_;

@@ -132,8 +132,11 @@ inline Call winograd_case(World& world, Random& r) {
     return [=](const Kernels& kernels) {
         if (!kernels.winograd) return kernels.conv(a, {nullptr, 0, a.out.pixels()});
         const Memory scratch(winograd_bytes(a));
-        kernels.winograd(a, 0, split, scratch.as<void>());
-        kernels.winograd(a, split, tiles, scratch.as<void>());
+        // Some of them one after the other, the others by a list.
+        kernels.winograd(a, {nullptr, 0, split}, scratch.as<void>());
+        std::vector<int32_t> list;
+        for (int64_t tile = split; tile < tiles; tile++) list.push_back(int32_t(tile));
+        kernels.winograd(a, {list.data(), 0, int64_t(list.size())}, scratch.as<void>());
     };
 }
 

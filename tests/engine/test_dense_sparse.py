@@ -103,7 +103,7 @@ def one_point(values, grid, isa):
         {**empty, "kind": "sparse", "inputs": [2], "steps": []},
     ]
     programs = {"key": {"ops": ops, "updates": []}}
-    spec = {"version": 2, "slots": slots, "grids": [grid], "programs": programs, "outputs": {}}
+    spec = {"version": 3, "slots": slots, "grids": [grid], "programs": programs, "outputs": {}}
     session = _native.Session(_native.Plan(spec), isa, 2)
     session.run("key", values)
     return session.sparse(2)

@@ -29,7 +29,7 @@ def spec_of(shape, names, updates, programs=("key",)):
     op["steps"] = [{"do": "store_values", "slot": i + 1, "grid": i} for i in range(count)]
     grid = {"scale": 1.0, "zero": 128, "low": 127, "high": 129, "name": "g"}
     made = {name: {"ops": [op], "updates": [updates[name]] if name in updates else []} for name in programs}
-    return {"version": 2, "slots": slots, "grids": [grid] * count, "programs": made, "outputs": {}}
+    return {"version": 3, "slots": slots, "grids": [grid] * count, "programs": made, "outputs": {}}
 
 
 def prediction(shape, names, grids, remember=False):
@@ -148,7 +148,7 @@ def stored(count, update):
     op = {"kind": "map", "name": "x", "inputs": [0], "attrs": {}, "tensors": {}, "steps": steps, **size}
     grid = {"scale": 1.0, "zero": 0, "low": 0, "high": 255, "name": "g"}
     programs = {"key": {"ops": [op], "updates": [update]}}
-    return {"version": 2, "slots": slots, "grids": [grid] * count, "programs": programs, "outputs": {}}
+    return {"version": 3, "slots": slots, "grids": [grid] * count, "programs": programs, "outputs": {}}
 
 
 GRID = {"grid": 0, "bits": 8, "symmetric": False, "dense": False}
