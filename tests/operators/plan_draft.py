@@ -71,7 +71,7 @@ class Draft:
         outputs = {slot["name"]: i for i, slot in enumerate(self.slots) if slot["type"] == "f32" and i > 0}
         programs = {"key": {"ops": self.ops, "updates": []}}
         return {
-            "version": 2, "slots": self.slots, "grids": self.grids, "programs": programs, "outputs": outputs
+            "version": 3, "slots": self.slots, "grids": self.grids, "programs": programs, "outputs": outputs
         }  # fmt: skip
 
 

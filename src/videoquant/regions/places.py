@@ -24,7 +24,7 @@ POINTWISE = frozenset(
     )
 )
 # Operators whose output pixels lie where their input's do, whatever their attributes.
-_STAYING = POINTWISE | {"adaptive_avg_pool2d", "resize", "pixel_shuffle"}
+_STAYING = POINTWISE | {"adaptive_avg_pool2d", "resize", "pixel_shuffle", "instance_norm"}
 
 
 class Operation(Protocol):
