@@ -9,8 +9,8 @@ from tests.engine.drawn_regions import DrawnGate
 from tests.engine.plan_interpreter import Interpreter
 from tests.engine.random_networks import Builder
 from tests.engine.region_bits import check, first_difference
-from tests.engine.zoo import ZOO, captured
 from tests.networks import moving_frames, small_network
+from tests.operators import ZOO, captured
 from videoquant import _native
 from videoquant.axes import Regions
 from videoquant.engine.lower import lower
