@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from videoquant import _native
 from videoquant.axes import Regions
 from videoquant.network.input_arrays import given_input, picture_of
-from videoquant.regions.gate import Gate, GateState
+from videoquant.regions.native_gate import NativeGate
 from videoquant.regions.places import POINTWISE, has_map
 from videoquant.regions.region import Region
 from videoquant.runtime.plan import Plan
@@ -29,7 +30,7 @@ class RegionState:
     region: of the last frame; None before the first.
     """
 
-    gate: GateState
+    gate: _native.GateState
     held: dict[str, Array] = field(default_factory=dict)
     region: Region | None = None
 
@@ -42,7 +43,7 @@ class RegionInput:
 
     def __init__(self, plan: Plan, regions: Regions) -> None:
         self.plan, self.regions = plan, regions
-        self.gate = Gate(regions, (plan.input_shape[2], plan.input_shape[3]), plan.input_shape[1])
+        self.gate = NativeGate(regions, (plan.input_shape[2], plan.input_shape[3]), plan.input_shape[1])
 
     def first(self) -> RegionState:
         """The state before the first frame."""
