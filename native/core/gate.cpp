@@ -1,3 +1,4 @@
+// Long because one step is one thing: what its passes count, and what is decided by it.
 #include "gate.h"
 
 #include "reference.h"
@@ -86,7 +87,8 @@ Gate::Found GateStep::run(const uint8_t* picture, uint8_t* blocks) {
     for (size_t i = 0; i < count; i++) {
         int32_t &since = after_.since[i], &still = after_.still[i];
         since = much ? old : triggered_[i] ? 0 : std::min(since + 1, old);
-        still = triggered_[i] | stirs_[i] ? 0 : std::min(still + 1, old);
+        // What rests is not woken by what stirs.
+        still = triggered_[i] || (stirs_[i] && still <= rule.rest) ? 0 : std::min(still + 1, old);
         if (!whole) blocks[i] = (since <= rule.memory) & (still <= rule.rest);
     }
     if (!whole) mark_due(blocks);
@@ -170,7 +172,7 @@ void GateStep::fold_patches(int64_t row) {
     }
 }
 
-// Triggers blocks that meet a patch whose mean has moved by half of what triggers, beside what most have.
+// Triggers blocks that meet a patch whose mean has moved by a third of what triggers, beside what most have.
 void GateStep::find_faint(const Limits& limits) {
     const size_t count = patch_bright_.size(), channels = size_t(c);
     if (!count) return;
@@ -189,7 +191,7 @@ void GateStep::find_faint(const Limits& limits) {
             int64_t beside = 0;
             for (size_t k = 0; k < channels; k++)
                 beside = std::max<int64_t>(beside, std::abs(int64_t(patch_change_[i * channels + k]) - middle[k]));
-            if (2 * beside <= patch * patch * limits.far[patch_bright_[i] >> 13]) continue;
+            if (3 * beside <= patch * patch * limits.far[patch_bright_[i] >> 13]) continue;
             // The last patch may reach past the picture, as its cells do.
             const int64_t last_row = std::min(((p + 1) * side - 1) / rule.block, rows - 1);
             const int64_t last_column = std::min(((q + 1) * side - 1) / rule.block, columns - 1);

@@ -126,14 +126,15 @@ class Regions:
     margin: blocks around a triggered one that are computed with it.
     memory: frames for which a block that was triggered is watched closely: it is computed on as long as it
         stirs, by a quarter of what triggers (where noise decides that, by two thirds).
-    rest: frames for which such a block goes on being computed after it was last triggered or stirred.
+    rest: frames for which such a block goes on being computed after it was last triggered or stirred; then it
+        is left until it is triggered again.
     refresh: every block is computed at least once in so many frames, a band of rows after the other.
     grow: pixels that the region grows by in every map.
     block: height and width of a block of the input, in pixels.
     """
 
     trigger: float = 6.0
-    floor: int = 12
+    floor: int = 16
     margin: int = 2
     memory: int = 40
     rest: int = 4

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]
 Clip = Iterator[tuple[Pixels, Pixels]]
 
-SIZE = (240, 320)
-PERSON = (96, 32)  # height and width
+SIZE = (160, 224)
+PERSON = (64, 22)  # height and width
 
 
 def background(random: np.random.Generator, low: float, high: float, wide: int = 0) -> NDArray[np.float64]:
@@ -32,7 +32,7 @@ def with_person(
 ) -> NDArray[np.float64]:
     """The scene with someone of so many levels more (or less), whose legs are a little darker."""
     height, width = size
-    top, first = SIZE[0] - 40 - height, round(left)
+    top, first = SIZE[0] - 24 - height, round(left)
     seen = scene.copy()
     base = scene[top : top + height].mean()
     inside = slice(max(first, 0), max(first + width, 0))
@@ -70,7 +70,7 @@ def _lit(light: Callable[[int], float], noise: float = 2.0, frames: int = 160, w
     def made(seed: int) -> Clip:
         random = np.random.default_rng(seed)
         scene = background(random, 70, 130)
-        left = (lambda frame: 2 * frame % 400 - 40) if walk else (lambda frame: -99)
+        left = (lambda frame: 2 * frame % 280 - 30) if walk else (lambda frame: -99)
         return film(lambda frame: with_person(scene, left(frame), 50) * light(frame), frames, noise, random)
 
     return made
@@ -102,10 +102,10 @@ def _left_behind(seed: int) -> Clip:
     random = np.random.default_rng(seed)
     scene = background(random, 80, 140)
     bag = scene.copy()
-    bag[170:194, 140:164] -= 25
+    bag[SIZE[0] - 48 : SIZE[0] - 24, 100:124] -= 25
 
     def at(frame: int) -> NDArray[np.float64]:
-        return with_person(bag if 20 + 3 * frame > 140 else scene, 20 + 3 * frame, -40)
+        return with_person(bag if 20 + 3 * frame > 100 else scene, 20 + 3 * frame, -40)
 
     return film(at, 160, 3, random)
 
@@ -117,7 +117,7 @@ def _rain(seed: int) -> Clip:
     for picture, truth in frames:
         wet = picture.astype(np.int16)
         for top, left in zip(
-            random.integers(0, SIZE[0] - 12, 250), random.integers(0, SIZE[1], 250), strict=True
+            random.integers(0, SIZE[0] - 12, 120), random.integers(0, SIZE[1], 120), strict=True
         ):
             wet[top : top + 12, left] += 35
         yield np.clip(wet, 0, 255).astype(np.uint8), truth
@@ -126,12 +126,12 @@ def _rain(seed: int) -> Clip:
 def _leaves(seed: int) -> Clip:
     random = np.random.default_rng(seed)
     scene = background(random, 60, 140)
-    tree = random.random((SIZE[0] // 2 // 4, 30)).repeat(4, 0).repeat(4, 1)[:, :, None] * 90
+    tree = random.random((SIZE[0] // 2 // 4, 20)).repeat(4, 0).repeat(4, 1)[:, :, None] * 90
 
     def at(frame: int) -> NDArray[np.float64]:
         seen = with_person(scene, 2 * frame - 20, 45)
         sway = round(3 * np.sin(frame / 3))
-        seen[: SIZE[0] // 2, 180:300] = 50 + np.roll(tree, sway, 1)
+        seen[: SIZE[0] // 2, 120:200] = 50 + np.roll(tree, sway, 1)
         return seen
 
     return film(at, 120, 2, random)

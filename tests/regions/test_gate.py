@@ -61,13 +61,13 @@ def test_what_is_faint_is_seen_where_it_is_large():
     rule = Regions(margin=0, refresh=NEVER)
     for side, seen in ((16, True), (8, False)):
         clip = [grey(96, 96) for _ in range(3)]
-        clip[2][32 : 32 + side, 48 : 48 + side] += np.uint8(8)
+        clip[2][32 : 32 + side, 48 : 48 + side] += np.uint8(6)
         region = play(Gate(rule, (96, 96), 3), clip)[2]
         assert region.blocks[2, 3] == seen and region.blocks.sum() == seen
 
 
 def test_light_that_changes_everywhere_by_less_is_not_faint():
-    clip = [grey(96, 96), grey(96, 96, 108), grey(96, 96, 112)]
+    clip = [grey(96, 96), grey(96, 96, 110), grey(96, 96, 116)]
     assert not any(
         region.blocks.any() for region in play(Gate(Regions(refresh=NEVER), (96, 96), 3), clip)[1:]
     )
@@ -79,7 +79,7 @@ def test_a_slow_change_adds_up_until_it_is_seen():
         frame[:8, :8] += np.uint8(level)
     regions = play(Gate(Regions(margin=0, refresh=NEVER), (160, 160), 3), frames)
     seen = [index for index, region in enumerate(regions[1:], 1) if region.blocks.any()]
-    assert seen[0] == 13  # the first change of more than 12 levels
+    assert seen[0] == 17  # the first change of more than 16 levels
 
 
 @pytest.mark.parametrize("refresh", [1, 3, 7, 10, 16])

@@ -32,7 +32,7 @@ class GateState:
     held: of the pixels that are held, the sum of each cell: int64 h×w×C. None before the first frame.
     before: the same of the frame before.
     since: frames since a block, or one near it, was triggered: int64 Hb×Wb.
-    still: frames since a block was triggered or stirred: int64 Hb×Wb.
+    still: frames since a block was triggered, or stirred before it rested: int64 Hb×Wb.
     deviation: of a cell's sum from frame to frame, by brightness: `noise.updated`.
     last: what the frame before was.
     """
@@ -80,7 +80,8 @@ class Gate:
         far = self._of_blocks(change > limits[bright >> 9])
         faint = self._faint(sums - state.held, limits[patch_bins])
         triggered = dilated(far | faint, self.regions.margin)
-        stirs = triggered | self._of_blocks(change > near[bright >> 9])
+        awake = state.still <= self.regions.rest  # what rests is not woken by what stirs
+        stirs = triggered | (awake & self._of_blocks(change > near[bright >> 9]))
         since = np.where(triggered, 0, np.minimum(state.since + 1, OLD))
         still = np.where(stirs, 0, np.minimum(state.still + 1, OLD))
 
@@ -108,14 +109,14 @@ class Gate:
         return np.maximum(by_noise, floor), np.maximum(by_noise * 2 // 3, floor // 4)
 
     def _faint(self, change: NDArray[np.int64], limits: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Blocks that meet a patch whose mean has moved by half of what triggers, beside what most have."""
+        """Blocks that meet a patch whose mean moved by a third of what triggers, beside what most have."""
         patches = _patches(change).sum((1, 3))
         if not patches.size:
             return np.zeros((self.rows, self.columns), bool)
         flat = np.sort(patches.reshape(-1, self.channels), 0)
         beside: NDArray[np.int64] = np.max(np.abs(patches - flat[(len(flat) - 1) // 2]), 2)
         cells = np.zeros(change.shape[:2], bool)
-        faint = (2 * beside > CELL**2 * limits).repeat(CELL, 0).repeat(CELL, 1)
+        faint = (3 * beside > CELL**2 * limits).repeat(CELL, 0).repeat(CELL, 1)
         cells[: faint.shape[0], : faint.shape[1]] = faint
         return self._of_blocks(cells)
 
