@@ -1,6 +1,7 @@
 #include "region_runner.h"
 
 #include "../operators/convolution.h"
+#include "resize_picture.h"
 
 #include <stdexcept>
 
@@ -27,26 +28,35 @@ Pixels RegionRunner::input_pixels() {
     return {list.data(), 0, int64_t(list.size())};
 }
 
-void RegionRunner::take(const float* input) {
-    const int64_t c = plan_.slots[0].c;
-    float* held = static_cast<float*>(executor_.data(0));
+// Calls f(first, count) for runs of neighbouring pixels.
+template <class F>
+void RegionRunner::each_run(const F& f) {
     runner_.parallel_for(input_pixels(), 8192, [&](Pixels part) {
-        for (int64_t i = part.begin; i < part.end; i++) {
-            const int64_t p = part.at(i) * c;
-            for (int64_t k = 0; k < c; k++) held[p + k] = input[p + k];
+        if (!part.list) return f(part.begin, part.end - part.begin);
+        for (int64_t i = part.begin; i < part.end;) {
+            int64_t count = 1;
+            while (i + count < part.end && part.list[i + count] == part.list[i] + count) count++;
+            f(int64_t(part.list[i]), count);
+            i += count;
         }
     });
 }
 
-// As `scale_rgb`: a product and a sum, each rounded.
+void RegionRunner::take(const float* input) {
+    const int64_t c = plan_.slots[0].c;
+    float* held = static_cast<float*>(executor_.data(0));
+    each_run([&](int64_t first, int64_t count) {
+        std::memcpy(held + first * c, input + first * c, size_t(count * c) * sizeof(float));
+    });
+}
+
 void RegionRunner::take(const uint8_t* picture, const float* gain, const float* offset) {
     const int64_t c = plan_.slots[0].c;
     float* held = static_cast<float*>(executor_.data(0));
-    runner_.parallel_for(input_pixels(), 8192, [&](Pixels part) {
-        for (int64_t i = part.begin; i < part.end; i++) {
-            const int64_t p = part.at(i) * c;
-            for (int64_t k = 0; k < c; k++) held[p + k] = float(picture[p + k]) * gain[k] + offset[k];
-        }
+    each_run([&](int64_t first, int64_t count) {
+        if (c == 3) return scale_rgb(picture + first * 3, count, gain, offset, false, held + first * 3);
+        for (int64_t i = first * c; i < (first + count) * c; i++)
+            held[i] = float(picture[i]) * gain[i % c] + offset[i % c];
     });
 }
 
