@@ -10,7 +10,11 @@ float-reference   residuals against the unquantized keyframe
 static, dynamic, qpp[=FEATURES]           where activation ranges come from (default static): `ranges/sources`
 at=first-relu     where qpp looks: first-relu (default), input, auto:N, or layers by name: at=conv1,conv5;
                   a name that would be read otherwise stands in quotes, as in JSON: at=conv1,"head, left"
-mse, minmax, aciq, quantile[=ALPHA]       how a range is measured (default mse): `ranges/estimators`
+by-width, mse, minmax, aciq, lp=P, quantile[=ALPHA]
+                  how a range is measured (default by-width): `ranges/estimators`
+pool=mean, pool=halfway, pool=largest, pool=together
+                  how the ranges of samples become one (by-width: halfway above 6 bits; all others: mean)
+no-bias-correction   leave biases as they are
 ds=1%             Dense + Sparse with that density
 per-channel, per-tensor, asymmetric       the weights' grids (default per-channel)
 regions           only what changes is computed anew, by a rule of trigger=, floor=, margin=, memory=,
@@ -28,7 +32,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields as fields_of
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, get_args
 
 from videoquant.axes import (
     FLOAT,
@@ -39,7 +43,7 @@ from videoquant.axes import (
 )
 from videoquant.errors import SchemeError
 from videoquant.presets import PRESETS
-from videoquant.ranges.estimators import ESTIMATORS
+from videoquant.ranges.estimators import ESTIMATORS, Pooling
 from videoquant.ranges.sources import RANGES, Predicted
 
 # Words that stand alone: the field they set, and its value.
@@ -53,6 +57,9 @@ _PLAIN: dict[str, tuple[str, Any]] = {
     "adaptive": ("adaptive", True),
     "float-reference": ("quantized_reference", False),
     "regions": ("regions", True),
+    "bias-correction": ("bias_correction", True),
+    "no-bias-correction": ("bias_correction", False),
+    **{f"pool={word}": ("pooling", word) for word in get_args(Pooling)},
 }
 _QUOTED = r'"(?:[^"\\]|\\.)*"'  # the name of a layer, in which nothing separates words, names or schemes
 _RESIDUAL = ("period", "recurrent", "adaptive", "tolerance", "quantized_reference")
@@ -135,6 +142,10 @@ def write(fields: Mapping[str, Any]) -> str:
         words.append(f"ds={_percent(representation.density)}")
     if estimator != ESTIMATORS[0]():
         words.append(str(estimator))
+    if fields["pooling"] is not None:
+        words.append(f"pool={fields['pooling']}")
+    if not fields["bias_correction"]:
+        words.append("no-bias-correction")
     if fields["weights"] != "per-channel":
         words.append(fields["weights"])
     for edge in ("head", "tail"):

@@ -22,7 +22,7 @@ from videoquant.axes import (
     set_whole,
 )
 from videoquant.errors import SchemeError
-from videoquant.ranges.estimators import ESTIMATORS, MSE, Estimator, Threshold
+from videoquant.ranges.estimators import ESTIMATORS, ByWidth, Estimator, Pooling, Threshold
 from videoquant.ranges.sources import RANGES, RangeAxis, Static
 from videoquant.typed_json import fields_of, member, read
 
@@ -36,6 +36,9 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "estimator": ESTIMATORS,
 }
 
+# What the JSON form of earlier releases lacks, and what schemes were then.
+_ADDED: dict[str, Any] = {"pooling": None, "bias_correction": False, "regions": None}
+
 
 @dataclass(frozen=True)
 class Scheme:
@@ -43,7 +46,11 @@ class Scheme:
 
     bits: of every frame, or of the keyframes where `time` is Residual.
     ranges: where activation ranges come from.
-    estimator: how one is measured (default: least squared error).
+    estimator: how one is measured (default: what is best at each width, `ByWidth`).
+    pooling: how the ranges of calibration samples become one: "mean", "halfway" from the mean to the largest,
+        "largest", or "together", one range of all samples' elements; None is the estimator's own.
+    bias_correction: whether calibration takes from layers' biases what quantization adds to their outputs on
+        average, where that brings the network's outputs closer to floating point.
     representation: what codes are.
     time: what is quantized in each frame.
     weights: "per-channel" and "per-tensor" are symmetric, "asymmetric" is min–max per tensor (QPP A.3).
@@ -58,7 +65,9 @@ class Scheme:
     ranges: RangeAxis = field(default_factory=Static)
     representation: Uniform | DenseSparse = field(default_factory=Uniform)
     time: Frame | Residual = field(default_factory=Frame)
-    estimator: Estimator = field(default_factory=MSE)
+    estimator: Estimator = field(default_factory=ByWidth)
+    pooling: Pooling | None = None
+    bias_correction: bool = True
     weights: Granularity = "per-channel"
     head: int = 8
     tail: int = 8
@@ -103,6 +112,10 @@ class Scheme:
             return Threshold(self.representation.density)
         return self.estimator
 
+    def pooling_of(self, bits: int) -> Pooling:
+        """How the ranges of samples become one, of grids of so many bits."""
+        return self.pooling or self.range_estimator.pooling(bits)
+
     @property
     def period(self) -> int:
         """Frames from one keyframe to the next; 1 where every frame is quantized by itself."""
@@ -115,6 +128,8 @@ class Scheme:
             value = getattr(self, name)
             axes[name] = {"kind": type(value).__name__, **asdict(value)}
         return {"version": VERSION, "bits": asdict(self.bits), **axes} | {
+            "pooling": self.pooling,
+            "bias_correction": self.bias_correction,
             "weights": self.weights,
             "head": self.head,
             "tail": self.tail,
@@ -128,8 +143,9 @@ class Scheme:
             raise SchemeError(f"scheme of version {data.get('version')!r}; this release reads {VERSION}")
         found: dict[str, Any] = {}
         for name, (annotation, _) in fields_of(cls).items():
-            if name == "regions" and name not in data:
-                continue  # older files have none
+            if name in _ADDED and name not in data:
+                found[name] = _ADDED[name]
+                continue
             stored = member(data, name, "scheme", SchemeError)
             if name in _KINDS:
                 word = member(stored, "kind", f"scheme: {name}", SchemeError)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from videoquant.axes import FLOAT
+from videoquant.calibration.bias_choice import better_biased
 from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.calibration.predicted_fit import PredictedFit
 from videoquant.calibration.range_fit import Progress, RangeFit
@@ -62,6 +63,7 @@ def calibrate(
             network, scheme, weights, fit.prepared(network, scheme, weights, clips, progress)
         )
         walk.run(clips, progress)
+        network = better_biased(network, walk, clips)
     except Exception as error:
         if not ran_out_of_memory(error):
             raise

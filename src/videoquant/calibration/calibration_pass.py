@@ -20,12 +20,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.axes import FLOAT, Residual
+from videoquant.calibration.bias import corrected_bias
 from videoquant.calibration.evidence import Evidence
 from videoquant.calibration.range_fit import Array, Progress, RangeFit, Seen
 from videoquant.calibration.samples import IN_MEMORY, Codes, Samples, Shelf, give_back_freed
 from videoquant.network.finite import require_finite
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
+from videoquant.quantizers.residual_clip import residual_clip
+from videoquant.ranges.estimators.base import values
 from videoquant.ranges.grid import Grid
 from videoquant.ranges.sources import RangeSource, Unquantized
 from videoquant.schemes import Scheme
@@ -33,6 +36,8 @@ from videoquant.simulate.activations import as_array, quantize_adaptive, represe
 from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import LayerWeights, PointGrids
 from videoquant.simulate.quantized_tensor import Represented, add_to, values_of
+
+TOGETHER = 1 << 22  # elements of all samples at most, where they are measured together
 
 
 class CalibrationPass:
@@ -46,6 +51,7 @@ class CalibrationPass:
     After `run`, with samples frame by frame, clip after clip:
 
     grids: by point.
+    biases: of the layers whose biases it corrected, by name.
     features: by (value, on residual frames?), samples × features.
     ranges: by (point, on residual frames?), samples × 2.
     evidence: what the frames did not show.
@@ -72,6 +78,7 @@ class CalibrationPass:
         self._clips: list[range] = []  # which of the samples belong to each clip
         self._seen: list[dict[str, Array]] = []
         self._codes: dict[QuantizationPoint, Codes] = {}
+        self.biases: dict[str, Tensor] = {}
         self._waiting = Counter(self.points.values())
         # How often the samples of a value are still to be read through: by each point and by each other node.
         self._unread = Counter(
@@ -82,6 +89,8 @@ class CalibrationPass:
                 for value in node.inputs
             }
         )
+        # Layers whose biases are corrected compare what they get with what it was before it was quantized.
+        self._unread.update(node.inputs[0] for node in network.layers if self._corrects(node))
 
     def run(self, clips: Sequence[Sequence[Tensor]], progress: Progress | None) -> None:
         """Visit every node once; each clip begins with a keyframe. The graph's values are `Samples`.
@@ -151,12 +160,16 @@ class CalibrationPass:
         if point not in self._codes:
             self._codes[point] = self._learn(point, x)
         codes = self._codes[point]
+        tensors, weights = self.network.node_tensors(node), self.weights[node.name]
+        if self._corrects(node):
+            read_raw = self._reader(point.value, x)
+            firsts = ((read_raw(clip[0]), codes[clip[0]]) for clip in self._clips)
+            tensors["bias"] = self.biases[node.name] = corrected_bias(node, firsts, weights.key, tensors)
         self._waiting[point] -= 1
         read = codes.__getitem__
         if not self._waiting[point]:
             read = codes.take
             del self._codes[point]
-        tensors, weights = self.network.node_tensors(node), self.weights[node.name]
         for clip in self._clips:
             base: Tensor | None = None
             for i in clip:
@@ -166,6 +179,9 @@ class CalibrationPass:
                 if base is None or self.recurrent:
                     base = y
                 yield y
+
+    def _corrects(self, node: Node) -> bool:
+        return self.scheme.bias_correction and node.name in self.points
 
     def _learn(self, point: QuantizationPoint, x: Samples) -> Codes:
         """Find a point's grids; return what they make of x: keyframes quantized, residuals likewise."""
@@ -222,17 +238,29 @@ class CalibrationPass:
         assert bits is not None
         if bits == FLOAT:
             return Unquantized()
-        ranges = self.ranges[point, True] = self._measured(
-            point, self._residuals(x, key), bits, symmetric=True
-        )
+        ranges = self.ranges[point, True] = self._residual_ranges(point, x, key, bits)
         later = [(i, i - 1 if self.recurrent else clip[0]) for clip in self._clips for i in clip[1:]]
         shown = np.array([self.evidence.moves[i] for i, _ in later])
         # A value that is the same in frames that move, such as a clamp's, shows nothing either.
         if not any(moves and not torch.equal(x[i], x[j]) for (i, j), moves in zip(later, shown, strict=True)):
             self.evidence.still.append(point)
             ranges = self._measured(point, ((i, x[i]) for i, _ in later), bits, symmetric=True)
-            return self.fit.average(self._at(point, ranges, shown, bits, symmetric=True), ranges)
+            return self.fit.fixed(self._at(point, ranges, shown, bits, symmetric=True), ranges)
         return self.fit.source(self._at(point, ranges, shown, bits, symmetric=True))
+
+    def _residual_ranges(self, point: QuantizationPoint, x: Samples, key: RangeSource, bits: int) -> Array:
+        """The range of each residual; where the frame has a vote and one will do, the same for all."""
+        if not self.scheme.range_estimator.votes_for_frame:
+            return self._measured(point, self._residuals(x, key), bits, symmetric=True)
+
+        def pairs() -> Iterator[tuple[Tensor, Tensor]]:
+            return ((d, x[i]) for i, d in self._checked(point, self._residuals(x, key)))
+
+        if self.fit.per_sample:
+            clips = np.array([residual_clip(partial(iter, [pair]), bits) for pair in pairs()])
+        else:
+            clips = np.full(sum(len(clip) - 1 for clip in self._clips), residual_clip(pairs, bits))
+        return np.stack([-clips, clips], axis=1)
 
     def _residuals(self, x: Samples, key: RangeSource) -> Iterator[tuple[int, Tensor]]:
         """The residuals that ranges are learnt from, and of which samples."""
@@ -249,16 +277,37 @@ class CalibrationPass:
     ) -> Seen:
         """What the fit is told of a point."""
         features = {value: rows for (value, residual), rows in self.features.items() if residual == symmetric}
+        pooling = self.scheme.pooling_of(bits)
         estimator = self.scheme.range_estimator
-        return Seen(point, estimator, bits, symmetric, ranges, shown, features, self.evidence)
+        return Seen(point, estimator, bits, symmetric, ranges, pooling, shown, features, self.evidence)
 
     def _measured(
         self, point: QuantizationPoint, samples: Iterable[tuple[int, Tensor]], bits: int, symmetric: bool
     ) -> Array:
-        """The range of each sample: samples × 2."""
-        ranges = []
+        """The range of each sample, or for each that of all together: samples × 2."""
+        ranges, together = [], []
+        for _, sample in self._checked(point, samples):
+            array = as_array(sample)
+            ranges.append(self.scheme.range_estimator.measure(array, bits, symmetric))
+            if self.scheme.pooling_of(bits) == "together":
+                together.append(some_of(array, TOGETHER // len(self._frames)))
+        if together:
+            of_all = self.scheme.range_estimator.measure(np.concatenate(together), bits, symmetric)
+            return np.array([of_all] * len(ranges))
+        return np.array(ranges)
+
+    def _checked(
+        self, point: QuantizationPoint, samples: Iterable[tuple[int, Tensor]]
+    ) -> Iterator[tuple[int, Tensor]]:
+        """The same samples. Raises `DataError` at one that holds NaN or infinity."""
         for i, sample in samples:
             which = f"calibration frame {i + 1} of {len(self._frames)}"
             require_finite(sample, self.network, point.value, self._frames[i], which)
-            ranges.append(self.scheme.range_estimator.measure(as_array(sample), bits, symmetric))
-        return np.array(ranges)
+            yield i, sample
+
+
+def some_of(x: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """About so many elements, evenly spaced in memory, both extremes among them."""
+    flat = values(x)
+    spaced = flat[:: max(1, len(flat) // max(1, count)) | 1]
+    return np.concatenate([spaced, [flat.min(), flat.max()]]).astype(np.float32)

@@ -27,7 +27,7 @@ class PredictedFit(RangeFit):
     """
 
     def __init__(self, network: Network, scheme: Scheme, watched: Mapping[str, FeatureSpec]) -> None:
-        super().__init__(watched)
+        super().__init__(watched, per_sample=True)
         self._positions = responsible(network, watched, points(network, layer_bits(network, scheme)))
 
     @classmethod
@@ -64,12 +64,12 @@ class PredictedFit(RangeFit):
     def source(self, seen: Seen) -> RangeSource:
         position, known = self._positions.get(seen.point), seen.ranges[seen.shown]
         if position is None or not known.any() or seen.evidence.blank:
-            return self.average(seen, known)
+            return self.fixed(seen, known)
         watched = self.watched[position]
         names = watched.residual if seen.symmetric else watched.key
         enough = seen.shown.all() or len(known) >= samples_needed(len(names))
         if not enough or (seen.evidence.same and not seen.symmetric):
             seen.evidence.unvaried.append(seen.point)
-            return self.average(seen, known)
+            return self.fixed(seen, known)
         predictor = fit(position, names, seen.features[position][seen.shown], known)
         return PredictedGrid(predictor, seen.estimator, seen.bits, seen.symmetric)

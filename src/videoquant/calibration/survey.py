@@ -53,7 +53,7 @@ def select_predictor_inputs(
         network,
         replace(scheme, ranges=Static()),
         weights,
-        RangeFit(dict.fromkeys(candidates, FeatureSpec(known or POOL, known or POOL))),
+        RangeFit(dict.fromkeys(candidates, FeatureSpec(known or POOL, known or POOL)), per_sample=True),
     )
     walk.run(clips, progress)
     if automatic:

@@ -1,4 +1,4 @@
-"""The clip of least squared error: (a, b) = argmin Σ (Q(x; a, b) − x)², by search on a histogram.
+"""The clip of least error: (a, b) = argmin Σ |Q(x; a, b) − x|^p, by search on a histogram.
 
 The search tries `COARSE` clips, then `FINE` around the best; both ends of a signed tensor's asymmetric range
 are tried together, then refined one after the other. The sums are PyTorch's: NumPy's, in float32 or float64,
@@ -25,37 +25,41 @@ SAMPLES = 1 << 19  # the histogram counts at most about this many elements, even
 
 
 @plain_math()  # an engine's stream calls it under whatever its user has set
-def measure(array: Array, bits: int, symmetric: bool) -> Range:
-    """The range of one sample; see `Estimator.measure`."""
+def measure(array: Array, bits: int, symmetric: bool, power: float = 2.0) -> Range:
+    """The range of one sample; see `Estimator.measure`. power: p, of the error."""
     x = torch.from_numpy(array)
+
+    def errors(lows: Tensor | float, highs: Tensor | float) -> Tensor:
+        return summed_errors(*bins, lows, highs, steps, power)
+
     low, high = extremes(array)
     if low == high == 0:
         return 0.0, 0.0
     if symmetric:
         limit = max(-low, high)
-        bins = _histogram(x.abs(), 0.0, limit)
-        best = limit * _search(lambda r: _squared_errors(*bins, -r * limit, r * limit, 2**bits - 2))
+        bins, steps = histogram(x.abs(), 0.0, limit), 2**bits - 2
+        best = limit * search(lambda r: errors(-r * limit, r * limit))
         return -best, best
     low, high = min(low, 0.0), max(high, 0.0)
-    bins, steps = _histogram(x, low, high), 2**bits - 1
+    bins, steps = histogram(x, low, high), 2**bits - 1
     if low == 0:
-        return 0.0, high * _search(lambda r: _squared_errors(*bins, 0.0, r * high, steps))
+        return 0.0, high * search(lambda r: errors(0.0, r * high))
     if high == 0:
-        return low * _search(lambda r: _squared_errors(*bins, r * low, 0.0, steps)), 0.0
+        return low * search(lambda r: errors(r * low, 0.0)), 0.0
     # Both ends together first: one at a time they hold each other where few codes are left to share.
     shares = _coarse()
     lows = (
         low * torch.cat([torch.zeros(1, dtype=torch.float32, device="cpu"), shares[::2]])
     ).repeat_interleave(len(shares))
     highs = (high * shares).repeat(len(lows) // len(shares))
-    best = int(_squared_errors(*bins, lows, highs, steps).argmin())
+    best = int(errors(lows, highs).argmin())
     a, b = float(lows[best]), float(highs[best])
-    b = high * _refine(lambda r: _squared_errors(*bins, a, r * high, steps), b / high)
-    a = low * _refine(lambda r: _squared_errors(*bins, r * low, b, steps), a / low)
+    b = high * _refine(lambda r: errors(a, r * high), b / high)
+    a = low * _refine(lambda r: errors(r * low, b), a / low)
     return a, b
 
 
-def _search(errors: Callable[[Tensor], Tensor]) -> float:
+def search(errors: Callable[[Tensor], Tensor]) -> float:
     """The share of the extreme with the least error: the best of `COARSE`, then of what lies around it."""
     coarse = _coarse()
     return _refine(errors, float(coarse[errors(coarse).argmin()]))
@@ -81,7 +85,7 @@ def _coarse() -> Tensor:
     return torch.cat([ratios, torch.linspace(0.5, 1, COARSE // 2 + 1, dtype=torch.float32, device="cpu")[1:]])
 
 
-def _histogram(x: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
+def histogram(x: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
     """Centres and counts of the bins, of at most about `SAMPLES` elements in memory order."""
     last = x.permute(0, *range(2, x.dim()), 1) if x.dim() == 4 else x  # channels last, as they lie
     flat = last.flatten()[:: _stride(x.numel())]
@@ -103,10 +107,15 @@ def _stride(count: int) -> int:
     return step
 
 
-def _squared_errors(
-    centres: Tensor, counts: Tensor, lows: Tensor | float, highs: Tensor | float, steps: int
+def summed_errors(
+    centres: Tensor,
+    counts: Tensor,
+    lows: Tensor | float,
+    highs: Tensor | float,
+    steps: int,
+    power: float = 2.0,
 ) -> Tensor:
-    """The squared error over the histogram for each candidate range of `steps` steps, one number each."""
+    """Σ |error|^power over the histogram for each candidate range of `steps` steps, one number each."""
     lows, highs = (
         torch.as_tensor(end, dtype=torch.float32, device="cpu").view(-1, 1) for end in (lows, highs)
     )
@@ -114,5 +123,6 @@ def _squared_errors(
     zero_point = (-lows / step).round_()
     codes = (centres / step).round_()
     torch.minimum(torch.maximum(codes, -zero_point, out=codes), steps - zero_point, out=codes)
-    squares: Tensor = codes.mul_(step).sub_(centres).square_() @ counts
-    return squares
+    errors = codes.mul_(step).sub_(centres).square_()
+    total: Tensor = (errors if power == 2 else errors.pow_(power / 2)) @ counts
+    return total

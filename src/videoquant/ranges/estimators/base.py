@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from videoquant.errors import needs_extra
 from videoquant.ranges.grid import Grid, Range
 
 Array = NDArray[np.float32]
+# How the ranges of several samples become one: their average, the largest, halfway between these two, or the
+# range of all samples' elements together.
+Pooling = Literal["mean", "halfway", "largest", "together"]
 
 
 class Estimator(ABC):
@@ -25,12 +28,15 @@ class Estimator(ABC):
     expects: what stands after "=" there, in words, such as "number between 0.5 and 1"; empty: nothing does.
     is_dense: whether its ranges end where the cells of `Grid.dense` do, not at the last code.
     clips_weights: whether weights, which have no tails that calibration would miss, are clipped as well.
+    votes_for_frame: whether residuals' ranges are found for all samples together, the frame itself having a
+        small vote (`quantizers/residual_clip.py`), in place of sample by sample.
     """
 
     word: ClassVar[str] = ""
     expects: ClassVar[str] = ""
     is_dense: ClassVar[bool] = False
     clips_weights: ClassVar[bool] = False
+    votes_for_frame: ClassVar[bool] = False
 
     @abstractmethod
     def measure(self, x: Array, bits: int, symmetric: bool) -> Range:
@@ -45,6 +51,10 @@ class Estimator(ABC):
     def grid(self, limits: Range, bits: int, symmetric: bool) -> Grid:
         """The grid of a range as `measure` gives it: symmetric for residuals, affine for activations."""
         return Grid.symmetric(limits[1], bits) if symmetric else Grid.affine(*limits, bits)
+
+    def pooling(self, bits: int) -> Pooling:
+        """How samples are pooled where the scheme does not say. bits: of the grid."""
+        return "mean"
 
     def require(self) -> None:
         """Raise `MissingExtraError` where this installation cannot measure with it. NumPy is always there."""
@@ -63,7 +73,7 @@ class Estimator(ABC):
 class Measure(Protocol):
     """`Estimator.measure` as a function."""
 
-    def __call__(self, x: Array, bits: int, symmetric: bool) -> Range: ...
+    def __call__(self, x: Array, bits: int, symmetric: bool, power: float = ...) -> Range: ...
 
 
 class InPyTorch(Estimator):
