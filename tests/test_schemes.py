@@ -1,6 +1,7 @@
 """Schemes as values: text and JSON round-trip, and every mistake gets a line that helps."""
 
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from videoquant.axes import Bits, DenseSparse, Frame, Regions, Residual, Uniform
 from videoquant.errors import SchemeError
 from videoquant.presets import PRESETS
-from videoquant.ranges.estimators import ACIQ, MSE, MinMax, Quantile
+from videoquant.ranges.estimators import ACIQ, MSE, ByWidth, LeastPower, MinMax, Pooling, Quantile
 from videoquant.ranges.sources import Dynamic, Predicted, Static
 from videoquant.scheme_text import split_schemes
 from videoquant.schemes import Scheme
@@ -71,8 +72,9 @@ rules = st.builds(
 
 
 def scheme_of(bits, ranges, coded, *rest):
-    *rest, regions = rest
-    return Scheme(bits, ranges, *coded, *rest, regions if ranges == Static() else None)
+    *rest, regions, pooling, bias_correction = rest
+    regions = regions if ranges == Static() else None
+    return Scheme(bits, ranges, *coded, *rest, regions, pooling, bias_correction)
 
 
 def schemes_at(positions):
@@ -82,12 +84,19 @@ def schemes_at(positions):
         st.one_of(st.builds(Static), st.builds(Dynamic), st.builds(Predicted, st.integers(1, 49), positions)),
         coded,
         st.one_of(
-            st.builds(MSE), st.builds(MinMax), st.builds(ACIQ), st.builds(Quantile, st.floats(0.5001, 1))
+            st.builds(ByWidth),
+            st.builds(MSE),
+            st.builds(MinMax),
+            st.builds(ACIQ),
+            st.builds(LeastPower, st.floats(1, 8)),
+            st.builds(Quantile, st.floats(0.5001, 1)),
         ),
         st.sampled_from(["per-channel", "per-tensor", "asymmetric"]),
         widths,
         widths,
         st.one_of(st.none(), st.builds(Regions), rules),
+        st.sampled_from([None, *get_args(Pooling)]),
+        st.booleans(),
     )
 
 
@@ -183,6 +192,7 @@ def test_names_are_quoted_only_where_they_must_be(name, written):
                 Bits(8, 4),
                 Predicted(5, ("input",)),
                 estimator=Quantile(0.9998),
+                bias_correction=False,
                 weights="asymmetric",
                 head=2,
                 tail=2,
@@ -195,6 +205,7 @@ def test_names_are_quoted_only_where_they_must_be(name, written):
                 Static(),
                 DenseSparse(0.01),
                 estimator=Quantile(0.9991),
+                bias_correction=False,
                 weights="asymmetric",
                 head=32,
                 tail=32,

@@ -5,13 +5,15 @@ layer stay in floating point, except in super-resolution. HRNet has four positio
 start of each transition.
 """
 
-_HRNET = "w8a4 qpp at=first-relu,transition1,transition2,transition3 asymmetric head=fp tail=fp"
+_HRNET = (
+    "w8a4 qpp at=first-relu,transition1,transition2,transition3 asymmetric head=fp tail=fp no-bias-correction"
+)
 
 PRESETS = {
-    "qpp-resnet-imagenet": "w8a4 qpp quantile=0.9997 asymmetric head=fp tail=fp",
+    "qpp-resnet-imagenet": "w8a4 qpp quantile=0.9997 asymmetric head=fp tail=fp no-bias-correction",
     "qpp-hrnet-cityscapes": f"{_HRNET} quantile=0.9993",
     "qpp-hrnet-cofw": f"{_HRNET} quantile=0.9991",
     "qpp-hrnet-wflw": f"{_HRNET} quantile=0.9991",
     "qpp-hrnet-300w": f"{_HRNET} quantile=0.9993",
-    "qpp-espcn": "w8a4 qpp at=input quantile=0.9998 asymmetric head=2 tail=2",
+    "qpp-espcn": "w8a4 qpp at=input quantile=0.9998 asymmetric head=2 tail=2 no-bias-correction",
 }

@@ -47,16 +47,16 @@ class Scheme:
     bits: of every frame, or of the keyframes where `time` is Residual.
     ranges: where activation ranges come from.
     estimator: how one is measured (default: what is best at each width, `ByWidth`).
-    pooling: how the ranges of calibration samples become one: "mean", "halfway" from the mean to the largest,
-        "largest", or "together", one range of all samples' elements; None is the estimator's own.
-    bias_correction: whether calibration takes from layers' biases what quantization adds to their outputs on
-        average, where that brings the network's outputs closer to floating point.
     representation: what codes are.
     time: what is quantized in each frame.
     weights: "per-channel" and "per-tensor" are symmetric, "asymmetric" is min–max per tensor (QPP A.3).
     head, tail: the first and the last layers have at least so many bits: 8 by default, 32 leaves them in
         floating point, 2 treats them as every other layer.
     regions: the part of a frame that is computed anew; None for all of it.
+    pooling: how the ranges of calibration samples become one: "mean", "halfway" from the mean to the largest,
+        "largest", or "together", one range of all samples' elements; None is the estimator's own.
+    bias_correction: whether calibration takes from layers' biases what quantization adds to their outputs on
+        average, where that brings the network's outputs closer to floating point.
 
     Raises `SchemeError` for values out of range and for combinations that mean nothing.
     """
@@ -66,12 +66,12 @@ class Scheme:
     representation: Uniform | DenseSparse = field(default_factory=Uniform)
     time: Frame | Residual = field(default_factory=Frame)
     estimator: Estimator = field(default_factory=ByWidth)
-    pooling: Pooling | None = None
-    bias_correction: bool = True
     weights: Granularity = "per-channel"
     head: int = 8
     tail: int = 8
     regions: Regions | None = None
+    pooling: Pooling | None = None
+    bias_correction: bool = True
 
     def __post_init__(self) -> None:
         set_whole(self, head="head", tail="tail")

@@ -63,7 +63,9 @@ def test_the_best_of_the_curve_is_found_and_nothing_is_measured_twice(network, c
 
 def test_greedy_search_ends_at_the_optimum_of_the_whole_ladder(network):
     greedy, whole = (
-        vq.search_alpha(network, vq.Scheme.parse("w8a3"), clips(1, 6), exhaustive=exhaustive)
+        vq.search_alpha(
+            network, vq.Scheme.parse("w8a3 no-bias-correction"), clips(1, 6), exhaustive=exhaustive
+        )
         for exhaustive in (False, True)
     )
     assert len(greedy.points) < len(whole.points)

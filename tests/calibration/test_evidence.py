@@ -77,7 +77,7 @@ def test_a_still_clip_does_not_freeze_what_moves_later(network, scheme):
 
 def test_the_range_of_frames_stands_in(network):
     still = [scene(i // 3) for i in range(24)]
-    quantized, _ = calibrated(network, "w8a8->w4a4 T=3", still)
+    quantized, _ = calibrated(network, "w8a8->w4a4 T=3 mse", still)
     scheme, point = quantized.scheme, quantized.points["stem"]
     ranges = [
         scheme.estimator.measure(network.prepare(frame).numpy(), point.residual, True) for frame in still

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from videoquant.calibration.range_fit import RangeFit, Seen
 from videoquant.quantizers.placement import QuantizationPoint
@@ -13,15 +14,24 @@ from videoquant.ranges.sources import DynamicGrid, StaticGrid
 POINT = QuantizationPoint("relu", 8, None)
 
 
-def seen(ranges, shown=None, symmetric=False, blank=False):
+def seen(ranges, shown=None, symmetric=False, blank=False, pooling="mean"):
     evidence = SimpleNamespace(blank=blank, unseen=[])
     shown = np.ones(len(ranges), bool) if shown is None else np.array(shown)
-    return Seen(POINT, MinMax(), 8, symmetric, np.array(ranges, float), shown, {}, evidence)
+    return Seen(POINT, MinMax(), 8, symmetric, np.array(ranges, float), pooling, shown, {}, evidence)
 
 
 def test_the_grid_is_that_of_the_average_range_of_what_is_shown():
     found = RangeFit().source(seen([[-1, 2], [-3, 4], [-90, 90]], [True, True, False]))
     assert found == StaticGrid(Grid.affine(-2.0, 3.0, 8))
+
+
+@pytest.mark.parametrize(
+    ("pooling", "wanted"),
+    [("mean", (-2, 3)), ("largest", (-3, 4)), ("halfway", (-2.5, 3.5)), ("together", (-2, 3))],
+)
+def test_samples_are_pooled_as_the_scheme_says(pooling, wanted):
+    found = RangeFit().source(seen([[-1, 2], [-3, 4]], pooling=pooling))
+    assert found == StaticGrid(Grid.affine(*wanted, 8))
 
 
 def test_residuals_have_a_symmetric_grid():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from videoquant.quantizers.mse_search import BINS, _histogram
+from videoquant.quantizers.mse_search import BINS, histogram
 from videoquant.quantizers.on_grid import fake_quantize
 from videoquant.ranges.estimators import MSE
 from videoquant.ranges.grid import Grid
@@ -42,7 +42,7 @@ def test_the_search_sees_every_channel_of_a_large_tensor(channels):
 def test_bins_stand_for_their_middles(channels):
     middles = -1 + (torch.arange(BINS) + 0.5) * (3 / BINS)
     x = middles.repeat_interleave(channels).reshape(1, channels, BINS, 1)
-    centres, counts = _histogram(x, -1.0, 2.0)
+    centres, counts = histogram(x, -1.0, 2.0)
     assert centres.numpy() == pytest.approx(middles.numpy(), abs=1e-6)
     assert counts.tolist() == [channels] * BINS
 

@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videoquant.errors import MissingExtraError
-from videoquant.ranges.estimators import ACIQ, ESTIMATORS, MSE, MinMax, Quantile, Threshold, base
+from videoquant.ranges.estimators import (
+    ACIQ,
+    ESTIMATORS,
+    MSE,
+    ByWidth,
+    LeastPower,
+    MinMax,
+    Quantile,
+    Threshold,
+    base,
+)
 from videoquant.schemes import Scheme
 
 NAMED = [kind() for kind in ESTIMATORS]
@@ -53,12 +63,12 @@ def test_a_scheme_names_it_in_text_and_json(estimator):
 
 
 def test_words_and_the_default_are_those_of_the_documents():
-    assert [kind.word for kind in ESTIMATORS] == ["mse", "minmax", "aciq", "quantile"]
-    assert Scheme().estimator == ESTIMATORS[0]() == MSE()
+    assert [kind.word for kind in ESTIMATORS] == ["by-width", "mse", "minmax", "aciq", "quantile", "lp"]
+    assert Scheme().estimator == ESTIMATORS[0]() == ByWidth()
     assert Scheme.parse("w4a4 ds=2%").range_estimator == Threshold(0.02)
 
 
-@pytest.mark.parametrize("estimator", [MSE(), ACIQ()], ids=str)
+@pytest.mark.parametrize("estimator", [MSE(), ACIQ(), LeastPower(3)], ids=str)
 def test_those_that_need_pytorch_say_so_where_it_is_missing(estimator, monkeypatch):
     estimator.require()
     monkeypatch.setattr(base, "import_module", _without_torch)

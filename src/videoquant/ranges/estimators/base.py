@@ -92,7 +92,7 @@ class InPyTorch(Estimator):
         self._imported()
 
     def _imported(self) -> Measure:
-        with needs_extra(f"measuring ranges by {self.word}"):
+        with needs_extra(f"measuring ranges by {self}"):
             found: Any = import_module(self.module)
         measure: Measure = found.measure
         return measure
