@@ -1,15 +1,17 @@
 """Biases take back what quantization adds on average, where the outputs gain by it."""
 
+import pytest
 import torch
 from torch import nn
 
 import videoquant as vq
 from tests.networks import moving_frames, small_network
-from videoquant.calibration.bias import corrected_bias, with_biases
+from videoquant.calibration.bias import corrected_bias, mean_output, with_biases
 from videoquant.calibration.bias_choice import better_biased
 from videoquant.calibration.calibrate import layer_weights
 from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.calibration.range_fit import RangeFit
+from videoquant.network.operators import OPERATORS
 from videoquant.simulate.layer import compute_layer
 
 
@@ -37,6 +39,26 @@ def test_the_mean_of_every_output_channel_is_that_of_floating_point():
     exact = mean(0, None, tensors)
     assert not torch.allclose(mean(1, codes, tensors), exact, atol=1e-2)
     assert torch.allclose(mean(1, codes, tensors | {"bias": bias}), exact, atol=1e-5)
+
+
+CONVOLUTIONS = (
+    nn.Conv2d(6, 8, 3, padding=1), nn.Conv2d(6, 8, 1, stride=2), nn.Conv2d(6, 6, 5, 2, 2, groups=6),
+    nn.Conv2d(6, 9, (3, 2), (2, 3), (2, 1), (2, 1), 3), nn.Conv2d(6, 4, 3, padding="same"),
+    nn.ConvTranspose2d(6, 4, 3, 2, 1, 1, groups=2),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "module", [*CONVOLUTIONS, nn.Sequential(nn.Flatten(), nn.Linear(6 * 81, 5))], ids=str
+)
+def test_the_mean_of_a_layer_is_the_mean_of_what_it_gives(module):
+    network = vq.capture(module.eval(), (torch.randn(1, 6, 9, 9),))
+    (node,) = network.layers
+    x = torch.randn(network.shapes[node.inputs[0]], generator=torch.Generator().manual_seed(0))
+    weight = network.tensors[f"{node.name}.weight"]
+    y = OPERATORS[node.op](x, weight=weight, **node.attributes).double()
+    wanted = y.mean((0, 2, 3)) if y.dim() == 4 else y.mean(0)
+    assert torch.allclose(mean_output(node, x, weight), wanted, atol=1e-6)
 
 
 def test_a_layer_without_a_bias_gets_one_and_others_stay():

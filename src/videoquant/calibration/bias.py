@@ -15,12 +15,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from videoquant.network.graph import Network, Node
+from videoquant.network.operators import OPERATORS
 from videoquant.quantizers.weights import WeightCodes
-from videoquant.simulate.layer import compute_layer
-from videoquant.simulate.quantized_tensor import Represented
+from videoquant.simulate.quantized_tensor import Represented, values_of
 
 
 def corrected_bias(
@@ -32,19 +33,49 @@ def corrected_bias(
     """A layer's bias, C_out, as it best is with these codes.
 
     samples: of the layer's input, x and x̂.
-    codes: of its weights.
+    codes: of its weights; None where they stay in floating point.
     tensors: its own: "weight" and maybe "bias".
     """
-    shift, count = torch.zeros((), dtype=torch.float64), 0
-    for x, x_hat in samples:
-        difference = compute_layer(node, x, None, tensors) - compute_layer(node, x_hat, codes, tensors)
-        channel = difference.dim() - 1 if node.op == "linear" else 1
-        by_channel = difference.movedim(channel, 0).flatten(1)
-        shift = shift + by_channel.double().sum(1)
-        count += by_channel.shape[1]
+    weight = tensors["weight"]
+    coded = weight if codes is None else codes.values
+    shifts = [mean_output(node, x, weight) - mean_output(node, values_of(y), coded) for x, y in samples]
+    shift = torch.stack(shifts).mean(0).float()
     bias = tensors.get("bias")
-    mean = (shift / count).float()
-    return mean if bias is None else bias + mean
+    return shift if bias is None else bias + shift
+
+
+def mean_output(node: Node, x: Tensor, weight: Tensor) -> Tensor:
+    """The mean of W∗x by output channel, float64: C_out.
+
+    A convolution's is W times the mean of what each of its taps reads, which needs no convolution.
+    """
+    if node.op == "linear":
+        return weight.double() @ x.flatten(0, -2).mean(0, dtype=torch.float64)
+    if node.op == "conv_transpose2d":
+        y = OPERATORS[node.op](x, weight=weight, **node.attributes)
+        return y.mean((0, 2, 3), dtype=torch.float64)
+    top, left, bottom, right = node.attributes["padding"]
+    padded = F.pad(x, (left, right, top, bottom))
+    taps = [_starts(size, padded.shape[2 + axis], node, axis) for axis, size in enumerate(weight.shape[2:])]
+    read = torch.stack(
+        [
+            torch.stack(
+                [padded[:, :, rows, columns].mean((0, 2, 3), dtype=torch.float64) for columns in taps[1]]
+            )
+            for rows in taps[0]
+        ]
+    )  # kernel rows × kernel columns × C_in
+    groups = int(node.attributes["groups"])
+    by_group = read.permute(2, 0, 1).unflatten(0, (groups, -1))
+    kernels = weight.double().unflatten(0, (groups, -1))
+    return torch.einsum("goikl,gikl->go", kernels, by_group).flatten()
+
+
+def _starts(kernel: int, size: int, node: Node, axis: int) -> list[slice]:
+    """Along one axis, what each tap reads of a padded input."""
+    stride, dilation = node.attributes["stride"][axis], node.attributes["dilation"][axis]
+    last = (size - dilation * (kernel - 1) - 1) // stride * stride
+    return [slice(dilation * k, dilation * k + last + 1, stride) for k in range(kernel)]
 
 
 def with_biases(network: Network, biases: Mapping[str, Tensor]) -> Network:
