@@ -64,7 +64,7 @@ def test_frame_quantization_is_pytorch_with_its_own_operators(frames):
     # The whole of w4a5 by hand, on a network of one layer.
     conv = torch.nn.Conv2d(3, 4, 3, padding=1).eval()
     network = vq.capture(conv, (frames[0],))
-    quantized = vq.quantize(network, "w4a5 minmax head=2 tail=2", frames[:4])
+    quantized = vq.quantize(network, "w4a5 minmax head=2 tail=2 no-bias-correction", frames[:4])
     grid = quantized.grids[quantized.points[network.layers[0].name]].key.fixed
     low = sum(min(0.0, float(f.min())) for f in frames[:4]) / 4
     high = sum(float(f.max()) for f in frames[:4]) / 4
@@ -82,7 +82,7 @@ def test_frame_quantization_is_pytorch_with_its_own_operators(frames):
 def test_pairwise_residual_is_the_formula(frames):
     conv = torch.nn.Conv2d(3, 4, 3, padding=1).eval()
     network = vq.capture(conv, (frames[0],))
-    quantized = vq.quantize(network, "w8a8->w4a4 T=3 head=2 tail=2", frames[:9])
+    quantized = vq.quantize(network, "w8a8->w4a4 T=3 head=2 tail=2 no-bias-correction", frames[:9])
     name = network.layers[0].name
     grids, weights = quantized.grids[quantized.points[name]], quantized.weights[name]
     stream = quantized.stream()
@@ -100,7 +100,7 @@ def test_pairwise_residual_is_the_formula(frames):
 def test_recurrent_residual_is_the_formula(frames):
     conv = torch.nn.Conv2d(3, 4, 1).eval()
     network = vq.capture(conv, (frames[0],))
-    quantized = vq.quantize(network, "w8a8->w8a3 T=4 recurrent head=2 tail=2", frames[:8])
+    quantized = vq.quantize(network, "w8a8->w8a3 T=4 recurrent head=2 tail=2 no-bias-correction", frames[:8])
     name = network.layers[0].name
     grids, weights = quantized.grids[quantized.points[name]], quantized.weights[name]
     stream = quantized.stream()

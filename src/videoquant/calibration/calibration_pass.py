@@ -23,12 +23,11 @@ from videoquant.axes import FLOAT, Residual
 from videoquant.calibration.bias import corrected_bias
 from videoquant.calibration.evidence import Evidence
 from videoquant.calibration.range_fit import Array, Progress, RangeFit, Seen
+from videoquant.calibration.sample_ranges import sample_ranges, voted_ranges
 from videoquant.calibration.samples import IN_MEMORY, Codes, Samples, Shelf, give_back_freed
 from videoquant.network.finite import require_finite
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
-from videoquant.quantizers.residual_clip import residual_clip
-from videoquant.ranges.estimators.base import values
 from videoquant.ranges.grid import Grid
 from videoquant.ranges.sources import RangeSource, Unquantized
 from videoquant.schemes import Scheme
@@ -36,8 +35,6 @@ from videoquant.simulate.activations import as_array, quantize_adaptive, represe
 from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import LayerWeights, PointGrids
 from videoquant.simulate.quantized_tensor import Represented, add_to, values_of
-
-TOGETHER = 1 << 22  # elements of all samples at most, where they are measured together
 
 
 class CalibrationPass:
@@ -252,15 +249,10 @@ class CalibrationPass:
         """The range of each residual; where the frame has a vote and one will do, the same for all."""
         if not self.scheme.range_estimator.votes_for_frame:
             return self._measured(point, self._residuals(x, key), bits, symmetric=True)
-
-        def pairs() -> Iterator[tuple[Tensor, Tensor]]:
-            return ((d, x[i]) for i, d in self._checked(point, self._residuals(x, key)))
-
-        if self.fit.per_sample:
-            clips = np.array([residual_clip(partial(iter, [pair]), bits) for pair in pairs()])
-        else:
-            clips = np.full(sum(len(clip) - 1 for clip in self._clips), residual_clip(pairs, bits))
-        return np.stack([-clips, clips], axis=1)
+        checked = partial(self._checked, point)
+        return voted_ranges(
+            lambda: ((d, x[i]) for i, d in checked(self._residuals(x, key))), bits, self.fit.per_sample
+        )
 
     def _residuals(self, x: Samples, key: RangeSource) -> Iterator[tuple[int, Tensor]]:
         """The residuals that ranges are learnt from, and of which samples."""
@@ -285,16 +277,8 @@ class CalibrationPass:
         self, point: QuantizationPoint, samples: Iterable[tuple[int, Tensor]], bits: int, symmetric: bool
     ) -> Array:
         """The range of each sample, or for each that of all together: samples × 2."""
-        ranges, together = [], []
-        for _, sample in self._checked(point, samples):
-            array = as_array(sample)
-            ranges.append(self.scheme.range_estimator.measure(array, bits, symmetric))
-            if self.scheme.pooling_of(bits) == "together":
-                together.append(some_of(array, TOGETHER // len(self._frames)))
-        if together:
-            of_all = self.scheme.range_estimator.measure(np.concatenate(together), bits, symmetric)
-            return np.array([of_all] * len(ranges))
-        return np.array(ranges)
+        arrays = (as_array(sample) for _, sample in self._checked(point, samples))
+        return sample_ranges(arrays, self.scheme, bits, symmetric, len(self._frames))
 
     def _checked(
         self, point: QuantizationPoint, samples: Iterable[tuple[int, Tensor]]
@@ -304,10 +288,3 @@ class CalibrationPass:
             which = f"calibration frame {i + 1} of {len(self._frames)}"
             require_finite(sample, self.network, point.value, self._frames[i], which)
             yield i, sample
-
-
-def some_of(x: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """About so many elements, evenly spaced in memory, both extremes among them."""
-    flat = values(x)
-    spaced = flat[:: max(1, len(flat) // max(1, count)) | 1]
-    return np.concatenate([spaced, [flat.min(), flat.max()]]).astype(np.float32)
