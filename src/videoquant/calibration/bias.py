@@ -66,8 +66,8 @@ def mean_output(node: Node, x: Tensor, weight: Tensor) -> Tensor:
         ]
     )  # kernel rows × kernel columns × C_in
     groups = int(node.attributes["groups"])
-    by_group = read.permute(2, 0, 1).unflatten(0, (groups, -1))
-    kernels = weight.double().unflatten(0, (groups, -1))
+    by_group = read.permute(2, 0, 1).reshape(groups, -1, *weight.shape[2:])
+    kernels = weight.double().reshape(groups, -1, *weight.shape[1:])
     return torch.einsum("goikl,gikl->go", kernels, by_group).flatten()
 
 
