@@ -79,7 +79,7 @@ def test_what_has_been_learnt_is_what_is_saved(scheme, tmp_path):
 
 
 def test_gradients_reach_every_weight_bias_and_scale():
-    model = TrainableNetwork(start("w8a8->w4a4 T=3"))
+    model = TrainableNetwork(start("w8a8->w4a4 T=3 mse"))
     sum(y.square().mean() for y in model(clips_of(2, 3)).values()).backward()
     missing = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
     still = [name for name, p in model.named_parameters() if p.grad is not None and not p.grad.any()]
