@@ -75,7 +75,14 @@ def test_it_learns(pictures, tmp_path, scheme):
 def test_a_teacher_is_approached_without_labels(video, tmp_path):
     net = small_network(32)
     run = trainer(
-        video, tmp_path / "t", "w3a3 head=2 tail=2 no-bias-correction", net, distill=True, epochs=12, learning_rate=2e-3, ema=0.5
+        video,
+        tmp_path / "t",
+        "w3a3 head=2 tail=2 no-bias-correction",
+        net,
+        distill=True,
+        epochs=12,
+        learning_rate=2e-3,
+        ema=0.5,
     )
     validate = stream_validator_of_outputs(net, video)
     before = validate(run.model)
