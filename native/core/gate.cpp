@@ -17,7 +17,7 @@ constexpr int patch = gate_cell;  // cells
 constexpr int32_t old = 1 << 30;
 constexpr double cut = 0.75, calm = 0.5;
 constexpr int64_t most = 4;
-constexpr size_t fewest = 16;
+constexpr size_t fewest = 16, dark = 2;
 constexpr double pace = 32, unknown = -1, mean_to_deviation = 1.2533141373155003;
 
 int64_t up(int64_t length, int64_t by) { return (length + by - 1) / by; }
@@ -168,30 +168,36 @@ void GateStep::fold_patches(int64_t row) {
         for (int64_t k = 0; k < patch * c; k++) sum += moved[k];
         patch_moved_[size_t(first + q)] = sum;
         for (int32_t k = 0; k < c; k++)
-            patch_change_[size_t((first + q) * c + k)] = change[k] + change[c + k] + change[2 * c + k] + change[3 * c + k];
+            patch_change_[size_t((first + q) * c + k)] =
+                change[k] + change[c + k] + change[2 * c + k] + change[3 * c + k];
     }
 }
 
-// Triggers blocks that meet a patch whose mean has moved by a third of what triggers, beside what most have.
+// Triggers blocks that meet a patch whose mean has moved by a part of what triggers, beside most of its brightness.
 void GateStep::find_faint(const Limits& limits) {
-    const size_t count = patch_bright_.size(), channels = size_t(c);
-    if (!count) return;
-    std::vector<int32_t> middle(channels), order;
-    order.reserve(count);
-    for (size_t k = 0; k < channels; k++) {
-        order.clear();
-        for (size_t i = 0; i < count; i++) order.push_back(patch_change_[i * channels + k]);
-        std::nth_element(order.begin(), order.begin() + int64_t((count - 1) / 2), order.end());
-        middle[k] = order[(count - 1) / 2];
-    }
+    const size_t channels = size_t(c);
+    std::vector<int32_t> middle(gate_bins * channels), order;
+    order.reserve(patch_bright_.size());
+    for (int b = 0; b < gate_bins; b++)
+        for (size_t k = 0; k < channels; k++) {
+            order.clear();
+            for (size_t i = 0; i < patch_bright_.size(); i++)
+                if (patch_bright_[i] >> 13 == b) order.push_back(patch_change_[i * channels + k]);
+            if (order.empty()) break;
+            const auto at = order.begin() + int64_t((order.size() - 1) / 2);
+            std::nth_element(order.begin(), at, order.end());
+            middle[size_t(b) * channels + k] = *at;
+        }
     constexpr int64_t side = patch * gate_cell;  // pixels
     for (int64_t p = 0; p < patch_rows; p++)
         for (int64_t q = 0; q < patch_columns; q++) {
-            const size_t i = size_t(p * patch_columns + q);
+            const size_t i = size_t(p * patch_columns + q), bin = size_t(patch_bright_[i] >> 13);
             int64_t beside = 0;
-            for (size_t k = 0; k < channels; k++)
-                beside = std::max<int64_t>(beside, std::abs(int64_t(patch_change_[i * channels + k]) - middle[k]));
-            if (3 * beside <= patch * patch * limits.far[patch_bright_[i] >> 13]) continue;
+            for (size_t k = 0; k < channels; k++) {
+                const int32_t by = patch_change_[i * channels + k] - middle[bin * channels + k];
+                beside = std::max<int64_t>(beside, std::abs(by));
+            }
+            if ((bin < dark ? 3 : 2) * beside <= patch * patch * limits.far[bin]) continue;
             // The last patch may reach past the picture, as its cells do.
             const int64_t last_row = std::min(((p + 1) * side - 1) / rule.block, rows - 1);
             const int64_t last_column = std::min(((q + 1) * side - 1) / rule.block, columns - 1);
@@ -266,10 +272,12 @@ Gate::Gate(const GateRule& rule, int64_t h, int64_t w, int32_t c, const Kernels&
     if (h < 1 || w < 1 || c < 1 || h > 1 << 20 || w > 1 << 20 || c > 1 << 10 || h * w > int64_t(1) << 31)
         throw std::invalid_argument("a gate is for pictures of 1 to 1048576 rows and columns");
     if (!(rule.trigger > 0 && std::isfinite(rule.trigger)) || rule.floor < 1 || rule.floor > 255 || rule.margin < 0 ||
-        rule.memory < 1 || rule.rest < 0 || rule.refresh < 1 || rule.block % gate_cell || rule.block < 8 || rule.block > 64)
+        rule.memory < 1 || rule.rest < 0 || rule.refresh < 1 || rule.block % gate_cell || rule.block < 8 ||
+        rule.block > 64)
         throw std::invalid_argument("a gate's rule is out of range");
     const int64_t cell_rows = up(h, gate_cell), cell_columns = up(w, gate_cell);
-    sizes_ = {rule, h, w, c, up(h, rule.block), up(w, rule.block), cell_rows, cell_columns, cell_rows / patch, cell_columns / patch};
+    sizes_ = {rule, h, w, c, up(h, rule.block), up(w, rule.block), cell_rows, cell_columns,
+              cell_rows / patch, cell_columns / patch};
 }
 
 GateState Gate::first() const {

@@ -61,9 +61,17 @@ def test_what_is_faint_is_seen_where_it_is_large():
     rule = Regions(margin=0, refresh=NEVER)
     for side, seen in ((16, True), (8, False)):
         clip = [grey(96, 96) for _ in range(3)]
-        clip[2][32 : 32 + side, 48 : 48 + side] += np.uint8(6)
+        clip[2][32 : 32 + side, 48 : 48 + side] += np.uint8(9)
         region = play(Gate(rule, (96, 96), 3), clip)[2]
         assert region.blocks[2, 3] == seen and region.blocks.sum() == seen
+
+
+def test_in_the_dark_less_is_seen():
+    rule = Regions(margin=0, refresh=NEVER)
+    for level, seen in ((40, True), (100, False)):
+        clip = [grey(96, 96, level) for _ in range(3)]
+        clip[2][32:48, 48:64] += np.uint8(6)
+        assert play(Gate(rule, (96, 96), 3), clip)[2].blocks.sum() == seen
 
 
 def test_light_that_changes_everywhere_by_less_is_not_faint():

@@ -35,10 +35,10 @@ def test_neither_blind_nor_open_for_ever(name):
     assert found["oldest"] < rule.refresh
 
 
-def test_rain_and_a_moving_camera_cost_no_more_than_whole_frames():
-    for name in ("rain", "fast pan"):
+def test_rain_and_a_moving_camera_are_whole_frames():
+    for name, whole in (("rain", 0.95), ("fast pan", 0.7)):
         found = measure(Regions(), CLIPS[name](1))
-        assert found["whole"] > 0.9 and found["wrong"] < 0.01
+        assert found["whole"] > whole and found["wrong"] < 0.01
 
 
 def test_twenty_thousand_frames_later_it_is_as_it_was():

@@ -21,6 +21,7 @@ CELL = 4  # height and width of a cell in pixels, and of a patch in cells
 OLD = 2**30  # frames since something that never was, or is forgotten
 CUT = 0.75  # share of blocks, triggered or near one, from which on a frame is computed whole
 CALM = 0.5  # share below which a stretch of whole frames ends
+DARK = 2  # bins of brightness that are dark: below 64 levels
 MOST = 4  # the noise raises what triggers to so many times the floor at most
 
 
@@ -78,7 +79,7 @@ class Gate:
         limits, near = self._limits(state.deviation)
         change: NDArray[np.int64] = np.max(np.abs(sums - state.held), 2)
         far = self._of_blocks(change > limits[bright >> 9])
-        faint = self._faint(sums - state.held, limits[patch_bins])
+        faint = self._faint(sums - state.held, patch_bins, limits)
         triggered = dilated(far | faint, self.regions.margin)
         awake = state.still <= self.regions.rest  # what rests is not woken by what stirs
         stirs = triggered | (awake & self._of_blocks(change > near[bright >> 9]))
@@ -108,16 +109,24 @@ class Gate:
         by_noise = wanted.astype(np.int64)
         return np.maximum(by_noise, floor), np.maximum(by_noise * 2 // 3, floor // 4)
 
-    def _faint(self, change: NDArray[np.int64], limits: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Blocks that meet a patch whose mean moved by a third of what triggers, beside what most have."""
+    def _faint(
+        self, change: NDArray[np.int64], bins: NDArray[np.int64], limits: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Blocks that meet a patch whose mean moved by a part of what triggers, beside others as bright.
+
+        So light that changes is not taken for things that move. The part is a half, in the dark a third.
+        """
         patches = _patches(change).sum((1, 3))
-        if not patches.size:
-            return np.zeros((self.rows, self.columns), bool)
-        flat = np.sort(patches.reshape(-1, self.channels), 0)
-        beside: NDArray[np.int64] = np.max(np.abs(patches - flat[(len(flat) - 1) // 2]), 2)
+        faint = np.zeros(bins.shape, bool)
+        for place in range(noise.BINS):
+            found = patches[bins == place]
+            if len(found):
+                middle = np.sort(found, 0)[(len(found) - 1) // 2]
+                beside: NDArray[np.int64] = np.max(np.abs(found - middle), 1)
+                faint[bins == place] = (3 if place < DARK else 2) * beside > CELL**2 * limits[place]
         cells = np.zeros(change.shape[:2], bool)
-        faint = (3 * beside > CELL**2 * limits).repeat(CELL, 0).repeat(CELL, 1)
-        cells[: faint.shape[0], : faint.shape[1]] = faint
+        over = faint.repeat(CELL, 0).repeat(CELL, 1)
+        cells[: over.shape[0], : over.shape[1]] = over
         return self._of_blocks(cells)
 
     def _due(self, frame: int) -> NDArray[np.bool_]:
