@@ -280,4 +280,21 @@ FAST_CLONES void scale_rgb(const uint8_t* in, int64_t pixels, const float gain[3
     for (int64_t j = 0; i + j < pixels * 3; j++) out[i + j] = float(in[i + j]) * gains[j] + offsets[j];
 }
 
+FAST_CLONES void levels(const float* in, int64_t pixels, int64_t channels, const double* gain, const double* offset,
+                        uint8_t* out) {
+    constexpr int64_t group = 24;  // whole pixels of 1 to 4 channels
+    const auto byte = [](double value) {
+        const double level = std::rint(value);
+        return uint8_t(int32_t(level > 0 ? level < 255 ? level : 255 : 0));
+    };
+    int64_t i = 0;
+    if (group % channels == 0) {
+        double gains[group], offsets[group];
+        for (int64_t j = 0; j < group; j++) gains[j] = gain[j % channels], offsets[j] = offset[j % channels];
+        for (; i + group <= pixels * channels; i += group)
+            for (int64_t j = 0; j < group; j++) out[i + j] = byte((double(in[i + j]) - offsets[j]) / gains[j]);
+    }
+    for (; i < pixels * channels; i++) out[i] = byte((double(in[i]) - offset[i % channels]) / gain[i % channels]);
+}
+
 }  // namespace vq

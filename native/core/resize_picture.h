@@ -20,4 +20,8 @@ void resize_plane(const float* in, int64_t h, int64_t w, float* out, int64_t to_
 // reverse, out's channels stand in the opposite order, to which gain and offset belong.
 void scale_rgb(const uint8_t* in, int64_t pixels, const float gain[3], const float offset[3], bool reverse, float* out);
 
+// The bytes that values stand for: out[i] = (in[i] − offset[c]) / gain[c] in float64, rounded half to even, 0 to 255. in,
+// out: so many pixels of so many channels.
+void levels(const float* in, int64_t pixels, int64_t channels, const double* gain, const double* offset, uint8_t* out);
+
 }  // namespace vq

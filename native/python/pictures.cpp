@@ -5,6 +5,7 @@
 
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
+#include <nanobind/stl/vector.h>
 
 #include "../core/arithmetic.h"
 #include "../core/resize_picture.h"
@@ -66,6 +67,19 @@ auto scaled_rgb(const Rgb& in, const std::array<float, 3>& gain, const std::arra
     return result;
 }
 
+auto levels_of(const nb::ndarray<const float, nb::ndim<4>, nb::c_contig, nb::device::cpu>& in,
+               const std::vector<double>& gain, const std::vector<double>& offset) {
+    const size_t channels = in.shape(3);
+    if (gain.size() != channels || offset.size() != channels || channels == 0)
+        throw std::invalid_argument("a gain and an offset for each channel");
+    uint8_t* out = new uint8_t[in.size()];
+    const auto result = owned(out, {in.shape(0), in.shape(1), in.shape(2), channels});
+    const WithoutGil released;
+    const PlainArithmetic plain;
+    levels(in.data(), int64_t(in.size() / channels), int64_t(channels), gain.data(), offset.data(), out);
+    return result;
+}
+
 }  // namespace
 
 void define_pictures(nb::module_& m) {
@@ -73,6 +87,8 @@ void define_pictures(nb::module_& m) {
           "uint8 h×w×3, resized bilinearly with antialiasing, in whole numbers.");
     m.def("resize_plane", &resized_plane, "plane"_a, "height"_a, "width"_a,
           "float32 h×w, resized bilinearly with antialiasing.");
+    m.def("levels", &levels_of, "values"_a, "gain"_a, "offset"_a,
+          "float32 n×h×w×c → uint8: (value − offset) / gain by channel, rounded half to even, 0 to 255.");
     m.def("scale_rgb", &scaled_rgb, "pixels"_a, "gain"_a, "offset"_a, "reverse"_a,
           "uint8 h×w×3 → float32: · gain + offset by channel; reverse: of BGR.");
 }

@@ -17,6 +17,7 @@ def scale_rgb(
     offset: tuple[float, float, float],
     reverse: bool,
 ) -> NDArray[np.float32]: ...
+def levels(values: NDArray[np.float32], gain: list[float], offset: list[float]) -> NDArray[np.uint8]: ...
 
 class GateState:
     @property

@@ -145,6 +145,17 @@ def test_the_picture_of_a_frame_is_what_its_input_stands_for(pixels, color, fit)
     assert np.array_equal(preprocessing.levels(preprocessing.prepare(pixels, (5, 9)))[0], picture)
 
 
+@given(arrays(np.float32, (2, 3, 5, 7), elements=st.floats(-9, 9, width=32)), st.integers(0, 2**32))
+def test_levels_are_divided_and_rounded_in_float64(x, seed):
+    mean, std = np.random.default_rng(seed).uniform(0.1, 0.9, (2, 3))
+    preprocessing = Preprocessing(tuple(mean), tuple(std))
+    gain, offset = (numbers.astype(np.float64) for numbers in preprocessing.line())
+    wanted = np.rint((x.transpose(0, 2, 3, 1) - offset) / gain).clip(0, 255)
+    assert np.array_equal(preprocessing.levels(x), wanted)
+    one = Preprocessing((mean[0],), (std[0],), color="Y").levels(x[:, :1])
+    assert np.array_equal(one, wanted[..., :1])
+
+
 def test_levels_of_inputs_made_by_hand():
     x = np.array([-1e30, -0.1, 0.0, 0.4, 1.0, 7.0], np.float32).reshape(1, 1, 1, 6)
     assert Preprocessing().levels(x).ravel().tolist() == [0, 0, 0, 102, 255, 255]

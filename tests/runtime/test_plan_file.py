@@ -79,6 +79,35 @@ def test_a_file_that_is_something_else_is_refused(network, saved, tmp_path):
     refused(tmp_path / "absent.plan", "no such file")
 
 
+def test_a_file_of_version_2_has_no_regions(saved):
+    frames = moving_frames(3)
+    wanted = [load_plan(saved).stream().run(frame) for frame in frames]
+
+    def older(header):
+        header["version"] = 2
+        for op in [op for program in header["programs"].values() for op in program["ops"]]:
+            del op["placeless"]
+        for slot in header["slots"]:
+            del slot["residual"]
+
+    change(saved, older)
+    plan = load_plan(saved)
+    for frame, outputs in zip(frames, wanted, strict=True):
+        assert all(torch.equal(y, outputs[name]) for name, y in plan.stream().run(frame).items())
+    with pytest.raises(vq.SchemeError, match="lower the network again"):
+        plan.stream("regions")
+
+
+def test_a_file_keeps_what_regions_need(network, tmp_path):
+    frames = moving_frames(12)
+    plan = lower(vq.quantize(network, "w8a8->w4a4 T=3 regions margin=0 block=8", frames[:6]))
+    plan.save(tmp_path / "net.plan")
+    one, other = plan.stream(), load_plan(tmp_path / "net.plan").stream()
+    for frame in frames[6:]:
+        a, b = one.run(frame), other.run(frame)
+        assert all(torch.equal(a[name], b[name]) for name in a)
+
+
 def test_another_version_is_refused(saved):
     change(saved, lambda header: header.update(version=99))
     refused(saved, "a plan of version 99; this release reads 1 to 3")

@@ -151,8 +151,9 @@ class Preprocessing:
             numbers[:1] if x.shape[1] != self.channels else numbers
             for numbers in (numbers.astype(np.float64) for numbers in self.line())
         )
-        levels: NDArray[np.float64] = (x.transpose(0, 2, 3, 1).astype(np.float64) - offset) / gain
-        return np.ascontiguousarray(np.rint(levels).clip(0, 255), np.uint8)
+        gain, offset = (np.broadcast_to(numbers, x.shape[1]).tolist() for numbers in (gain, offset))
+        values = np.ascontiguousarray(x.transpose(0, 2, 3, 1), np.float32)
+        return _native.levels(values, gain, offset)
 
     def line(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The gain and the offset of each channel: input = pixel · gain + offset."""
