@@ -13,6 +13,7 @@ from tests.networks import moving_frames, small_network
 from tests.operators import ZOO, captured
 from videoquant import _native
 from videoquant.axes import Regions
+from videoquant.engine.lockstep import Lockstep
 from videoquant.engine.lower import lower
 from videoquant.errors import DataError, SchemeError
 from videoquant.network.graph import Network
@@ -177,3 +178,16 @@ def test_batches_of_a_simulation_are_streams_of_their_own():
         for i, (stream, x) in enumerate(zip(apart, inputs, strict=True)):
             for name, y in stream.run(x).items():
                 assert torch.equal(outputs[name][i : i + 1], y)
+
+
+@pytest.mark.parametrize("text", ["w8a8", "w8a8->w4a4 T=3", "w8a8->w8a8 T=3 recurrent"])
+def test_lockstep_finds_no_difference(text):
+    frames = list(clip(30, (48, 64)))
+    quantized = vq.quantize(exact_network(), f"{text} regions block=8", frames[:12])
+    both = Lockstep(quantized, lower(quantized))
+    gate = DrawnGate(quantized.scheme.regions, (48, 64), 5)
+    both.simulation.gate = both.stream.input.gate = gate
+    for frame in frames[12:]:
+        found = both.run(frame)
+        assert not found.differences
+        assert torch.equal(found.outputs["y"], found.engine_outputs["y"])

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.native.drawn_plans import KINDS, Drawn, Spec, chains, plans
+from tests.native.drawn_plans import KINDS, Drawn, chains, plans
 from videoquant import _native
 from videoquant.regions.region import Region
 
 FRAMES = 5
+Spec = dict[str, Any]
 
 
 def session(spec: Spec, isa: str, mode: str, threads: int = 1) -> Any:
