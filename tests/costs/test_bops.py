@@ -78,3 +78,11 @@ def test_adaptive_counts_the_mean_width(network):
         frame_bops(network, scheme, False, {str(point): {0: 1.0, 4: 0.0, 8: 0.0} for point in at.values()})
         == 0
     )
+
+
+def test_a_region_counts_what_it_computes_of_each_layer(network):
+    scheme = vq.Scheme.parse("w8a4 head=8 tail=4 regions")
+    macs = network.macs
+    computed = dict.fromkeys(macs, 0.25) | {"stem": 0.5}
+    expected = macs["stem"] * 0.5 * 64 + (sum(macs.values()) - macs["stem"]) * 0.25 * 32
+    assert frame_bops(network, scheme, True, computed=computed) == pytest.approx(expected)

@@ -81,7 +81,9 @@ class Collector:
         else:
             output = self.stream.run(frame)
         report = self.stream.report
-        bops = frame_bops(self.network, self.scheme, report.is_key, report.bits, report.density)
+        bops = frame_bops(
+            self.network, self.scheme, report.is_key, report.bits, report.density, report.computed
+        )
         self._bops[report.is_key].append(bops)
         for layer, point in self.points.items():
             for width, share in report.bits.get(str(point), {}).items():

@@ -4,6 +4,7 @@ layer            MACs · b_w · b_a, a floating-point factor counts 32 bits
 Dense + Sparse   MACs · (b_w · b_a + density · 16 · 16)
 adaptive layer   MACs · b_w · mean of b_a over locations; a location at 0 bits counts 0
 residual scheme  (key + (T − 1) · residual) / T per frame
+regions          of every layer the share that the frame's region took
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ def frame_bops(
     is_key: bool,
     shares: Mapping[str, Mapping[int, float]] | None = None,
     densities: Mapping[str, float] | None = None,
+    computed: Mapping[str, float] | None = None,
 ) -> float:
     """The BOPs of one frame.
 
     is_key: a keyframe, or any frame of a scheme without a time axis.
     shares, densities: the `bits` and `density` of its `FrameReport`; a point that is not in them counts its
         nominal ones.
+    computed: likewise of its report; a layer that is not in it counts as a whole.
     """
     bits = layer_bits(network, scheme)
     at = points(network, bits)
@@ -44,7 +47,8 @@ def frame_bops(
             activations = sum(width * share for width, share in shares[point].items())
         if densities:
             density = densities.get(point, density)
-        total += macs * (widths.weights * activations + density * SPARSE_BITS**2)
+        share = computed.get(name, 1.0) if computed else 1.0
+        total += share * macs * (widths.weights * activations + density * SPARSE_BITS**2)
     return total
 
 

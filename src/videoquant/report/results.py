@@ -105,8 +105,9 @@ def write_csv(comparison: Comparison, path: str | Path) -> None:
             numbers += [row.density.get(name) for name in densities]
             numbers += [row.frames_per_second, row.work_share] if comparison.engine else []
             numbers += [row.measured_mj] if metered else []
-            cost = row.on_chip
-            numbers += [cost.ms, cost.frames_per_second, cost.mj] if cost else []
+            if comparison.chip:
+                cost = row.on_chip
+                numbers += [cost.ms, cost.frames_per_second, cost.mj] if cost else [None] * 3
             writer.writerow(
                 [row.scheme, _no_formula(row.file), *("" if x is None else x for x in plain(numbers))]
             )

@@ -17,6 +17,7 @@ class FrameReport:
         Only simulation counts them.
     density: by quantizer, the share of elements in the sparse part of Dense + Sparse. One that this frame
         left in floating point has no sparse part, and is not named.
+    computed: by layer, the share of its multiply–accumulates that the frame's region took; only with regions.
     memory_bytes: what the stream holds, without the weights, which streams share; None where that is not
         counted, in simulation.
     """
@@ -26,6 +27,7 @@ class FrameReport:
     macs_done: int = 0
     bits: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     density: Mapping[str, float] = field(default_factory=dict)
+    computed: Mapping[str, float] = field(default_factory=dict)
     memory_bytes: int | None = None
 
     @property

@@ -94,7 +94,12 @@ class Stream:
         """What there is to say of the last frame."""
         done, dense = self._session.work
         density = self.densities if dense else {}
-        return FrameReport(self.is_key, dense, done, density=density, memory_bytes=self.memory_bytes)
+        computed = {}
+        if self.input and dense:
+            computed = {name: part / whole for name, whole, part, _ in self.layers() if whole}
+        return FrameReport(
+            self.is_key, dense, done, density=density, computed=computed, memory_bytes=self.memory_bytes
+        )
 
     @property
     def work_share(self) -> float:

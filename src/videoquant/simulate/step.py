@@ -75,6 +75,7 @@ class Step:
         kept = (dict(state.reference), dict(state.output), dict(state.watched), dict(state.held))
         self.next = State(*kept, dict(state.codes))
         self.macs_done = 0
+        self.computed: dict[str, float] = {}
         self.seen: dict[str, NDArray[np.float64]] = {}
         self.bits: dict[str, dict[int, float]] = {}
         self.density: dict[str, float] = {}
@@ -108,6 +109,7 @@ class Step:
         if macs is not None and self.masks is not None and self.places is not None:
             new, pixels = self.masks.count(self.places.map_size(node.name))
             self.macs_done += macs * new // pixels
+            self.computed[node.name] = new / pixels
 
     def _choose(self, point: QuantizationPoint, new: Tensor, old: Tensor | None) -> Tensor:
         """What stands at a point: `new` inside the region, `old` elsewhere, or 0 where that is None."""

@@ -122,7 +122,12 @@ class Stream:
         self._state, self._clock = replace(step.next, gates=gates), clock
         macs = sum(network.macs.values())
         self._report = FrameReport(
-            clock.is_key, macs, macs if masks is None else step.macs_done, step.bits, step.density
+            clock.is_key,
+            macs,
+            macs if masks is None else step.macs_done,
+            step.bits,
+            step.density,
+            step.computed,
         )
         return outputs
 
