@@ -15,7 +15,7 @@ namespace {
 // As in gate.py and noise.py.
 constexpr int patch = gate_cell;  // cells
 constexpr int32_t old = 1 << 30;
-constexpr double cut = 0.75, calm = 0.5;
+constexpr double cut = 0.75, calm = 0.5, nearly = 0.9;
 constexpr int64_t most = 4;
 constexpr size_t fewest = 16, dark = 2;
 constexpr double pace = 32, unknown = -1, mean_to_deviation = 1.2533141373155003;
@@ -92,9 +92,11 @@ Gate::Found GateStep::run(const uint8_t* picture, uint8_t* blocks) {
         if (!whole) blocks[i] = (since <= rule.memory) & (still <= rule.rest);
     }
     if (!whole) mark_due(blocks);
+    const bool all = whole || double(std::count(blocks, blocks + count, uint8_t(1))) / double(count) >= nearly;
+    if (all) std::memset(blocks, 1, count);
     hold(blocks);
     learn_noise();
-    return {whole, moving};
+    return {all, moving};
 }
 
 // A cell that is cut off at the edge repeats the last row and column.

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from videoquant.axes import Regions
 from videoquant.errors import DataError
-from videoquant.regions import Gate
+from videoquant.regions import Gate, NativeGate
 from videoquant.regions.gate import cell_sums, dilated
 
 NEVER = 2**20  # a turn that does not come
@@ -104,6 +104,21 @@ def test_a_cut_is_a_whole_frame_and_the_next_is_still():
     assert [region.whole for region in regions] == [True, False, False, True, False, False]
     assert not any(region.moving for region in regions)
     assert not any(region.blocks.any() for region in regions[4:])
+
+
+def test_nearly_all_of_a_frame_is_the_whole_frame():
+    """Though not much of it was triggered at once, and the next frames are regions again."""
+    clip = [grey(160, 160) for _ in range(4)]
+    for picture in clip[1:]:
+        picture[:, :64] = 200
+    for picture in clip[2:]:
+        picture[:, 64:144] = 200
+    rule = Regions(margin=0, memory=1, rest=1, refresh=NEVER)
+    for gate in (Gate(rule, (160, 160), 3), NativeGate(rule, (160, 160), 3)):
+        regions = play(gate, clip)
+        assert [region.whole for region in regions] == [True, False, True, False]
+        assert regions[1].share == 0.4 and regions[2].blocks.all() and regions[3].share < 0.9
+        assert not any(region.moving for region in regions)
 
 
 def test_a_moving_camera_is_a_stretch_of_whole_frames():

@@ -21,6 +21,7 @@ CELL = 4  # height and width of a cell in pixels, and of a patch in cells
 OLD = 2**30  # frames since something that never was, or is forgotten
 CUT = 0.75  # share of blocks, triggered or near one, from which on a frame is computed whole
 CALM = 0.5  # share below which a stretch of whole frames ends
+NEARLY = 0.9  # share of blocks in the region from which on lists of pixels cost more than the whole frame
 DARK = 2  # bins of brightness that are dark: below 64 levels
 MOST = 4  # the noise raises what triggers to so many times the floor at most
 
@@ -94,13 +95,14 @@ class Gate:
             since = np.full_like(since, OLD)
         active = (since <= self.regions.memory) & (still <= self.regions.rest)
         blocks = active | self._due(state.frames)[:, None]
-        held = np.where(self._of_cells(blocks | whole)[:, :, None], sums, state.held)
+        all_of_it = whole or bool(blocks.mean() >= NEARLY)
+        held = np.where(self._of_cells(blocks | all_of_it)[:, :, None], sums, state.held)
         moved = _patches(np.abs(sums - state.before).sum(2)).sum((1, 3))
         most = MOST * self.regions.floor * CELL**2 / self.regions.trigger
         deviation = noise.updated(state.deviation, moved, patch_bins, CELL**2 * self.channels, most)
         last: Literal["region", "whole", "moving"] = "moving" if moving else "whole" if whole else "region"
         after = GateState(state.frames + 1, held, sums, since, still, deviation, last)
-        return self._region(None if whole else blocks, moving), after
+        return self._region(None if all_of_it else blocks, moving), after
 
     def _limits(self, deviation: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The changes of a cell's sum above which it triggers, and above which it stirs, by brightness."""
