@@ -1,4 +1,4 @@
-"""Whether corrected biases are kept: where they bring the network's outputs closer to floating point.
+"""Whether corrected biases are kept: where they bring the network's outputs clearly closer to floating point.
 
 Each correction lessens the error of its own layer. Together they mostly lessen that of the outputs too, by
 several decibels at 4 bits; but where the shifts of layers had happened to cancel they do not
@@ -18,6 +18,7 @@ from videoquant.network.graph import Network
 from videoquant.simulate.quantized import QuantizedNetwork
 
 FRAMES = 8  # about so many are run, in whole clips spread over all
+GAIN = 0.9  # of the error at most must remain: less is within what other frames would say
 
 
 def better_biased(network: Network, walk: CalibrationPass, clips: Sequence[Sequence[Tensor]]) -> Network:
@@ -25,9 +26,10 @@ def better_biased(network: Network, walk: CalibrationPass, clips: Sequence[Seque
     if not walk.biases:
         return network
     chosen = clips[:: max(1, len(clips) * len(clips[0]) // FRAMES)]
-    candidates = [with_biases(network, walk.biases), network]
+    corrected = with_biases(network, walk.biases)
     with torch.no_grad():
-        return min(candidates, key=lambda biased: _error(network, biased, walk, chosen))
+        error, given = (_error(network, biased, walk, chosen) for biased in (corrected, network))
+    return corrected if error <= GAIN * given else network
 
 
 def _error(
