@@ -10,8 +10,8 @@ float-reference   residuals against the unquantized keyframe
 static, dynamic, qpp[=FEATURES]           where activation ranges come from (default static): `ranges/sources`
 at=first-relu     where qpp looks: first-relu (default), input, auto:N, or layers by name: at=conv1,conv5;
                   a name that would be read otherwise stands in quotes, as in JSON: at=conv1,"head, left"
-by-width, mse, minmax, aciq, lp=P, quantile[=ALPHA]
-                  how a range is measured (default by-width): `ranges/estimators`
+mse, by-width, minmax, aciq, lp=P, quantile[=ALPHA]
+                  how a range is measured (default mse): `ranges/estimators`
 pool=mean, pool=halfway, pool=largest, pool=together
                   how the ranges of samples become one (by-width: halfway above 6 bits; all others: mean)
 no-bias-correction   leave biases as they are

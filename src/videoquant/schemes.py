@@ -22,7 +22,7 @@ from videoquant.axes import (
     set_whole,
 )
 from videoquant.errors import SchemeError
-from videoquant.ranges.estimators import ESTIMATORS, ByWidth, Estimator, Pooling, Threshold
+from videoquant.ranges.estimators import ESTIMATORS, MSE, Estimator, Pooling, Threshold
 from videoquant.ranges.sources import RANGES, RangeAxis, Static
 from videoquant.typed_json import fields_of, member, read
 
@@ -46,7 +46,7 @@ class Scheme:
 
     bits: of every frame, or of the keyframes where `time` is Residual.
     ranges: where activation ranges come from.
-    estimator: how one is measured (default: what is best at each width, `ByWidth`).
+    estimator: how one is measured (default: least squared error).
     representation: what codes are.
     time: what is quantized in each frame.
     weights: "per-channel" and "per-tensor" are symmetric, "asymmetric" is min–max per tensor (QPP A.3).
@@ -65,7 +65,7 @@ class Scheme:
     ranges: RangeAxis = field(default_factory=Static)
     representation: Uniform | DenseSparse = field(default_factory=Uniform)
     time: Frame | Residual = field(default_factory=Frame)
-    estimator: Estimator = field(default_factory=ByWidth)
+    estimator: Estimator = field(default_factory=MSE)
     weights: Granularity = "per-channel"
     head: int = 8
     tail: int = 8

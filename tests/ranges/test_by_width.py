@@ -1,4 +1,4 @@
-"""The default: what was measured best at each width."""
+"""What clips less where there are codes to spare."""
 
 import numpy as np
 import pytest
@@ -14,9 +14,9 @@ def test_it_is_one_of_the_others_at_each_width(bits):
     same, pooling = (LeastPower(3), "halfway") if bits > 6 else (MSE(), "mean")
     for symmetric in (False, True):
         assert ByWidth().measure(X, bits, symmetric) == same.measure(X, bits, symmetric)
-    assert ByWidth().pooling(bits) == Scheme().pooling_of(bits) == pooling
+    assert ByWidth().pooling(bits) == Scheme.parse("w8a8 by-width").pooling_of(bits) == pooling
 
 
 def test_a_schemes_own_pooling_comes_first():
-    assert Scheme.parse("w8a8 pool=largest").pooling_of(8) == "largest"
+    assert Scheme.parse("w8a8 by-width pool=largest").pooling_of(8) == "largest"
     assert Scheme.parse("w8a8 mse").pooling_of(8) == Scheme.parse("w8a8 ds=1%").pooling_of(8) == "mean"

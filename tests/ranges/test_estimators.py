@@ -14,7 +14,6 @@ from videoquant.ranges.estimators import (
     ACIQ,
     ESTIMATORS,
     MSE,
-    ByWidth,
     LeastPower,
     MinMax,
     Quantile,
@@ -63,8 +62,8 @@ def test_a_scheme_names_it_in_text_and_json(estimator):
 
 
 def test_words_and_the_default_are_those_of_the_documents():
-    assert [kind.word for kind in ESTIMATORS] == ["by-width", "mse", "minmax", "aciq", "quantile", "lp"]
-    assert Scheme().estimator == ESTIMATORS[0]() == ByWidth()
+    assert [kind.word for kind in ESTIMATORS] == ["mse", "by-width", "minmax", "aciq", "quantile", "lp"]
+    assert Scheme().estimator == ESTIMATORS[0]() == MSE()
     assert Scheme.parse("w4a4 ds=2%").range_estimator == Threshold(0.02)
 
 

@@ -10,7 +10,7 @@ from videoquant.ranges.estimators.quantile import Quantile
 from videoquant.ranges.estimators.threshold import Threshold
 
 # Those that a scheme can name, by their words. The first is the default.
-ESTIMATORS: tuple[type[Estimator], ...] = (ByWidth, MSE, MinMax, ACIQ, Quantile, LeastPower)
+ESTIMATORS: tuple[type[Estimator], ...] = (MSE, ByWidth, MinMax, ACIQ, Quantile, LeastPower)
 
 __all__ = [
     "ACIQ",

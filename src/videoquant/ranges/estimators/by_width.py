@@ -1,8 +1,8 @@
-"""What is measured best at each bit-width: the default of a scheme.
+"""Less clipping where there are codes to spare: for networks that look for what is rare, such as detectors.
 
-Above 6 bits there are codes to spare, and what is clipped is what is lost: the error counts to the third
-power, and samples are pooled halfway between their average and their largest, since what matters may be in
-few of them. At 6 bits and below rounding decides: least squares, and the average.
+Above 6 bits the error counts to the third power, and samples are pooled halfway between their average and
+their largest, since what matters may be in few of them. At 6 bits and below rounding decides: least squares,
+and the average.
 """
 
 from __future__ import annotations
