@@ -79,6 +79,7 @@ def test_our_own(network, inputs, tmp_path):
         "videoquant int8",
         "videoquant int8 exact",
         "videoquant int8 bounded",
+        "videoquant int8 regions",
     ]
     check(network, configs, inputs)
     whole, exact, bounded = (config.open() for config in configs)

@@ -17,7 +17,7 @@ from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.network.graph import Network
 from videoquant.simulate.quantized import QuantizedNetwork
 
-FRAMES = 8  # about so many are run, in whole clips spread over all
+FRAMES = 8  # about so many keyframes are run, spread over all clips; a bias is theirs alone
 GAIN = 0.9  # of the error at most must remain: less is within what other frames would say
 
 
@@ -25,24 +25,21 @@ def better_biased(network: Network, walk: CalibrationPass, clips: Sequence[Seque
     """The network with the biases that a pass corrected, or as it was given where that comes closer."""
     if not walk.biases:
         return network
-    chosen = clips[:: max(1, len(clips) * len(clips[0]) // FRAMES)]
+    chosen = [clip[0] for clip in clips[:: max(1, len(clips) // FRAMES)]]
     corrected = with_biases(network, walk.biases)
     with torch.no_grad():
         error, given = (_error(network, biased, walk, chosen) for biased in (corrected, network))
     return corrected if error <= GAIN * given else network
 
 
-def _error(
-    network: Network, biased: Network, walk: CalibrationPass, clips: Sequence[Sequence[Tensor]]
-) -> float:
+def _error(network: Network, biased: Network, walk: CalibrationPass, keyframes: Sequence[Tensor]) -> float:
     """The squared error of all outputs, each as a share of its own square, summed over frames."""
     stream = QuantizedNetwork(biased, walk.scheme, dict(walk.weights), walk.grids).stream()
     total = 0.0
-    for clip in clips:
+    for x in keyframes:
         stream.reset()
-        for x in clip:
-            exact, found = network.run(x), stream.feed(x)
-            for name, reference in exact.items():
-                noise = float((found[name] - reference).double().square().sum())
-                total += noise / max(float(reference.double().square().sum()), 1e-30)
+        exact, found = network.run(x), stream.feed(x)
+        for name, reference in exact.items():
+            noise = float((found[name] - reference).double().square().sum())
+            total += noise / max(float(reference.double().square().sum()), 1e-30)
     return total

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
 from videoquant.axes import Frame
 from videoquant.costs.bops import frame_bops
 from videoquant.errors import DataError, SchemeError
+from videoquant.network.graph import Network, Node
 from videoquant.simulate.quantized import QuantizedNetwork
+
+_SAME = ("input_shape", "outputs", "preprocessing")  # of the networks, besides their nodes
 
 
 def check_choices(choices: Sequence[QuantizedNetwork]) -> None:
@@ -27,8 +31,11 @@ def check_choices(choices: Sequence[QuantizedNetwork]) -> None:
         if not isinstance(choice.scheme.time, Frame):
             raise SchemeError(f"{choice.scheme}: a policy chooses among networks quantized frame by frame")
         network = choice.network
-        for what in ("nodes", "input_shape", "outputs", "preprocessing"):
-            if getattr(network, what) != getattr(first, what):
+        for what, its, theirs in (
+            ("nodes", _graph(network), _graph(first)),
+            *((what, getattr(network, what), getattr(first, what)) for what in _SAME),
+        ):
+            if its != theirs:
                 raise DataError(
                     f"a policy chooses among forms of one network; {network.name} at {choice.scheme} has "
                     f"another {what.replace('_', ' ')} than {first.name} at {choices[0].scheme}"
@@ -37,6 +44,11 @@ def check_choices(choices: Sequence[QuantizedNetwork]) -> None:
     twice = next((text for text in texts if texts.count(text) > 1), None)
     if twice is not None:
         raise DataError(f"{twice} is given twice; a policy chooses among different schemes")
+
+
+def _graph(network: Network) -> list[Node]:
+    """The nodes, whatever tensors they own: calibration gives some layers a bias."""
+    return [replace(node, tensors=()) for node in network.nodes]
 
 
 def choice_bops(choices: Sequence[QuantizedNetwork]) -> list[float]:
