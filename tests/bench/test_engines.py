@@ -82,14 +82,16 @@ def test_our_own(network, inputs, tmp_path):
         "videoquant int8 regions",
     ]
     check(network, configs, inputs)
-    whole, exact, bounded = (config.open() for config in configs)
+    whole, exact, bounded, regions = (config.open() for config in configs)
     for x in inputs:
         x = x.contiguous(memory_format=torch.channels_last)
         outputs = whole.run(x)
         assert all(torch.equal(y, outputs[name]) for name, y in exact.run(x).items())
         bounded.run(x)
+        regions.run(x)
     shares = [runner.report.work_share for runner in (bounded, exact, whole)]
     assert 0 < shares[0] <= shares[1] <= shares[2] == 1
+    assert 0 < regions.report.work_share <= 1
     assert whole.report.memory_bytes > 0
 
 
