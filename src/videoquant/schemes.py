@@ -56,7 +56,7 @@ class Scheme:
     pooling: how the ranges of calibration samples become one: "mean", "halfway" from the mean to the largest,
         "largest", or "together", one range of all samples' elements; None is the estimator's own.
     bias_correction: whether calibration takes from layers' biases what quantization adds to their outputs on
-        average, where that brings the network's outputs closer to floating point.
+        average, where that brings the network's outputs closer to floating point; of frame schemes alone.
 
     Raises `SchemeError` for values out of range and for combinations that mean nothing.
     """

@@ -178,7 +178,8 @@ class CalibrationPass:
                 yield y
 
     def _corrects(self, node: Node) -> bool:
-        return self.scheme.bias_correction and node.name in self.points
+        # Residuals are taken from the quantized keyframe and repair its shift: a correction would come on top.
+        return self.scheme.bias_correction and self.time is None and node.name in self.points
 
     def _learn(self, point: QuantizationPoint, x: Samples) -> Codes:
         """Find a point's grids; return what they make of x: keyframes quantized, residuals likewise."""
