@@ -51,7 +51,7 @@ def test_a_floating_point_residual_is_the_floating_point_network(network, frames
 @pytest.mark.parametrize(("pair", "key"), [("w8a8->w4a4", "w8a8"), ("w8a4->w2a3 recurrent", "w8a4")])
 def test_the_keyframe_is_frame_quantization_at_its_bits(network, frames, pair, key, ranges):
     # The same keyframes calibrate both, so that static ranges are the same.
-    by_frame = vq.quantize(network, f"{key} {ranges}", frames[:9:3])
+    by_frame = vq.quantize(network, f"{key} {ranges} no-bias-correction", frames[:9:3])
     residual = vq.quantize(network, f"{pair} T=3 {ranges}", frames[:9])
     stream = residual.stream()
     for frame in frames[9:]:

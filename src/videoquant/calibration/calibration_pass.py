@@ -178,7 +178,7 @@ class CalibrationPass:
                 yield y
 
     def _corrects(self, node: Node) -> bool:
-        # Residuals are taken from the quantized keyframe and repair its shift: a correction would come on top.
+        # Residuals are taken from the quantized keyframe and repair its shift themselves.
         return self.scheme.bias_correction and self.time is None and node.name in self.points
 
     def _learn(self, point: QuantizationPoint, x: Samples) -> Codes:
