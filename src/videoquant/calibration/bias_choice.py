@@ -28,17 +28,23 @@ def better_biased(network: Network, walk: CalibrationPass, clips: Sequence[Seque
     chosen = [clip[0] for clip in clips[:: max(1, len(clips) // FRAMES)]]
     corrected = with_biases(network, walk.biases)
     with torch.no_grad():
-        error, given = (_error(network, biased, walk, chosen) for biased in (corrected, network))
+        pairs = [(x, network.run(x)) for x in chosen]
+        error, given = (_error(biased, walk, pairs) for biased in (corrected, network))
     return corrected if error <= GAIN * given else network
 
 
-def _error(network: Network, biased: Network, walk: CalibrationPass, keyframes: Sequence[Tensor]) -> float:
-    """The squared error of all outputs, each as a share of its own square, summed over frames."""
+def _error(
+    biased: Network, walk: CalibrationPass, pairs: Sequence[tuple[Tensor, dict[str, Tensor]]]
+) -> float:
+    """The squared error of all outputs, each as a share of its own square, summed over frames.
+
+    pairs: of keyframes and the network's floating-point outputs.
+    """
     stream = QuantizedNetwork(biased, walk.scheme, dict(walk.weights), walk.grids).stream()
     total = 0.0
-    for x in keyframes:
+    for x, exact in pairs:
         stream.reset()
-        exact, found = network.run(x), stream.feed(x)
+        found = stream.feed(x)
         for name, reference in exact.items():
             noise = float((found[name] - reference).double().square().sum())
             total += noise / max(float(reference.double().square().sum()), 1e-30)
