@@ -1,4 +1,7 @@
-"""Every header of native/kernels and native/simd compiles alone, for each instruction set that has it."""
+"""Every header of native/kernels and native/simd compiles alone, for an instruction set that has it.
+
+One of each machine: that the same text compiles for the others too, the build of the module shows.
+"""
 
 import platform
 import re
@@ -6,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,14 +57,17 @@ def cases() -> list[tuple[str, str, str]]:
     ]
 
 
-@pytest.mark.parametrize(("compiler", "source", "flags"), cases())
-def test_headers_compile_alone(compiler: str, source: str, flags: str) -> None:
-    command = [compiler, *flags.split(), *choices(source)]
-    headers = sorted(included([compiler, *flags.split()], source))
-    assert headers
-    with ThreadPoolExecutor(2) as pool:
-        for header, errors in zip(headers, pool.map(lambda h: parse(command, h), headers), strict=True):
-            assert errors == "", f"{header.name} for {source}"
+@pytest.mark.parametrize("compiler", compilers().values())
+def test_headers_compile_alone(compiler: str) -> None:
+    seen: set[Path] = set()
+    for _, source, flags in (case for case in cases() if case[0] == compiler):
+        headers = sorted(included([compiler, *flags.split()], source) - seen)
+        seen.update(headers)
+        command = [compiler, *flags.split(), *choices(source)]
+        with ThreadPoolExecutor(2) as pool:
+            for header, errors in zip(headers, pool.map(partial(parse, command), headers), strict=True):
+                assert errors == "", f"{header.name} for {source}"
+    assert seen
 
 
 def test_every_header_belongs_to_an_instruction_set() -> None:
