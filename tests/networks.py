@@ -1,9 +1,12 @@
 """Small networks that the tests quantize."""
 
+import itertools
+
 import torch
 from torch import nn
 
 import videoquant as vq
+from videoquant.calibration import calibration_pass
 
 
 class Block(nn.Module):
@@ -60,3 +63,9 @@ def moving_frames(count: int, size: int = 16, seed: int = 0) -> list[torch.Tenso
         scene[..., : size // 2, :] += 0.1 * torch.randn(1, 3, size // 2, size, generator=generator)
         frames.append(scene)
     return frames
+
+
+def frame_codes_by_turns(monkeypatch) -> None:
+    """Let calibration give every other quantizer the frame's own codes on residual frames."""
+    turns = itertools.cycle([False, True])
+    monkeypatch.setattr(calibration_pass, "frame_codes_are_better", lambda *_: next(turns))

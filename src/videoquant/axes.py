@@ -91,6 +91,8 @@ class Residual:
     tolerance: τ, how many steps of clipping that choice allows.
     quantized_reference: the keyframe the difference is taken from is the quantized one, so that the residual
         repairs its error too.
+    frame_codes: calibration may let a quantizer take the frame's own codes on residual frames, at the same
+        bits, where the layers that read it come clearly closer to floating point so.
     """
 
     bits: Bits = field(default_factory=lambda: Bits(4, 4))
@@ -99,6 +101,7 @@ class Residual:
     adaptive: bool = False
     tolerance: int = 0
     quantized_reference: bool = True
+    frame_codes: bool = True
 
     def __post_init__(self) -> None:
         set_whole(self, period="T", tolerance="tau")

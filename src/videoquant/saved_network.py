@@ -67,9 +67,24 @@ def build(header: Any, tensors: dict[str, Tensor], what: str) -> QuantizedNetwor
     for name, layer_bit in bits.items():
         shape = network.tensors[f"{name}.weight"].shape
         _check_weights(weights.get(name), layer_bit, shape, scheme, f"{what}: weights of {name!r}")
-    return QuantizedNetwork(
-        network, scheme, weights, _read_all_grids(part(dict[str, Any], "grids"), network, scheme, bits, what)
-    )
+    grids = _read_all_grids(part(dict[str, Any], "grids"), network, scheme, bits, what)
+    quantized = QuantizedNetwork(network, scheme, weights, grids)
+    for name, layer in weights.items():
+        if layer.residual_bias is not None:
+            shape, of_frame = network.shapes[name], grids[quantized.points[name]].of_frame
+            _check_residual_bias(layer.residual_bias, shape, layers[name], of_frame, what)
+    return quantized
+
+
+def _check_residual_bias(bias: Tensor, shape: Sequence[int], node: Node, of_frame: bool, what: str) -> None:
+    """Whether a layer has a bias of residual frames where one is added, a finite number for each channel."""
+    channels = shape[-1] if node.op == "linear" else shape[1]
+    if not of_frame:
+        raise NetworkError(f"{what}: {node.name!r} has a bias for residual frames without a use")
+    if bias.dtype != torch.float32 or tuple(bias.shape) != (channels,) or not bool(bias.isfinite().all()):
+        raise NetworkError(
+            f"{what}: {node.name!r}: its bias for residual frames must be {channels} finite float32 numbers"
+        )
 
 
 def _check_preprocessing(preprocessing: Preprocessing, what: str) -> None:
@@ -103,7 +118,8 @@ def _read_weights(node: Node, entry: Any, tensors: dict[str, Tensor], what: str)
         return read_codes
 
     key = codes("key")
-    return LayerWeights(key, key if frames.get("residual") == "key" else codes("residual"))
+    residual = key if frames.get("residual") == "key" else codes("residual")
+    return LayerWeights(key, residual, tensors.get(f"bias/residual/{node.name}"))
 
 
 def _check_codes(node: Node, weights: WeightCodes, what: str) -> None:
@@ -171,10 +187,14 @@ def _read_all_grids(
             place = f"{what}: grids of {str(point)!r}"
             pair = read(tuple[Any, Any], stored[str(point)], place, NetworkError)
             key = _read_grid(pair[0], scheme, point.key, place, symmetric=False)
-            residual = _read_grid(pair[1], scheme, point.residual, place, symmetric=True)
+            of_frame = isinstance(pair[1], dict) and "of_frame" in pair[1]
+            stored_residual = pair[1]["of_frame"] if of_frame else pair[1]
+            residual = _read_grid(stored_residual, scheme, point.residual, place, symmetric=not of_frame)
+            if of_frame and (residual is None or residual.fixed is None):
+                raise NetworkError(f"{place}: the frame's own codes have a static grid")
             if key is None:
                 raise NetworkError(f"{place}: keyframes have none")
-            found[point] = PointGrids(key, residual)
+            found[point] = PointGrids(key, residual, of_frame)
             for grid, symmetric in ((key, False), (residual, True)):
                 if grid is None or grid.predictor is None:
                     continue

@@ -7,6 +7,7 @@ T=3               frames from keyframe to keyframe (default 3); alone, the resid
 recurrent         residuals against the frame before
 adaptive, tau=N   0, 4 or 8 bits per location, with a tolerance of N steps
 float-reference   residuals against the unquantized keyframe
+always-residual   no quantizer takes the frame's own codes on residual frames, where those are better
 static, dynamic, qpp[=FEATURES]           where activation ranges come from (default static): `ranges/sources`
 at=first-relu     where qpp looks: first-relu (default), input, auto:N, or layers by name: at=conv1,conv5;
                   a name that would be read otherwise stands in quotes, as in JSON: at=conv1,"head, left"
@@ -56,13 +57,14 @@ _PLAIN: dict[str, tuple[str, Any]] = {
     "recurrent": ("recurrent", True),
     "adaptive": ("adaptive", True),
     "float-reference": ("quantized_reference", False),
+    "always-residual": ("frame_codes", False),
     "regions": ("regions", True),
     "bias-correction": ("bias_correction", True),
     "no-bias-correction": ("bias_correction", False),
     **{f"pool={word}": ("pooling", word) for word in get_args(Pooling)},
 }
 _QUOTED = r'"(?:[^"\\]|\\.)*"'  # the name of a layer, in which nothing separates words, names or schemes
-_RESIDUAL = ("period", "recurrent", "adaptive", "tolerance", "quantized_reference")
+_RESIDUAL = ("period", "recurrent", "adaptive", "tolerance", "quantized_reference", "frame_codes")
 _REGIONS = {rule.name: rule.default for rule in fields_of(Regions)}
 
 
@@ -134,6 +136,7 @@ def write(fields: Mapping[str, Any]) -> str:
         words += ["recurrent"] * time.recurrent + ["adaptive"] * time.adaptive
         words += [f"tau={time.tolerance}"] if time.tolerance else []
         words += [] if time.quantized_reference else ["float-reference"]
+        words += [] if time.frame_codes else ["always-residual"]
     if ranges != RANGES[0]():
         words.append(str(ranges))
     if isinstance(ranges, Predicted) and ranges.positions != Predicted().positions:

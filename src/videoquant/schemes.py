@@ -38,6 +38,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 # What the JSON form of earlier releases lacks, and what schemes were then.
 _ADDED: dict[str, Any] = {"pooling": None, "bias_correction": False, "regions": None}
+_ADDED_TO_RESIDUAL: dict[str, Any] = {"frame_codes": False}
 
 
 @dataclass(frozen=True)
@@ -153,5 +154,7 @@ class Scheme:
                 if annotation is None:
                     raise SchemeError(f"scheme: {name} is {word!r}, which is unknown")
                 stored = {key: value for key, value in stored.items() if key != "kind"}
+                if annotation is Residual:
+                    stored = _ADDED_TO_RESIDUAL | stored
             found[name] = read(annotation, stored, f"scheme: {name}", SchemeError)
         return cls(**found)

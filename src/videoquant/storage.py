@@ -15,6 +15,7 @@ from torch import Tensor
 
 from videoquant.errors import NetworkError, VideoQuantError, refused_as
 from videoquant.saved_network import build
+from videoquant.simulate.parameters import PointGrids
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tensor_file import has_format
 from videoquant.torch_file import read_tensors, write_tensors
@@ -54,6 +55,8 @@ def save(quantized: QuantizedNetwork, path: str | Path) -> None:
                 }
         if same and layer.key is not None:
             weights[name]["residual"] = "key"
+        if layer.residual_bias is not None:
+            tensors[f"bias/residual/{name}"] = layer.residual_bias
         if layer.key is not None and (layer.residual is not None or quantized.bits[name].residual is None):
             coded.add(f"{name}.weight")
     tensors |= {f"float/{name}": tensor for name, tensor in network.tensors.items() if name not in coded}
@@ -70,12 +73,19 @@ def save(quantized: QuantizedNetwork, path: str | Path) -> None:
         },
         "weights": weights,
         "grids": {
-            str(point): [grids.key.to_json(), None if grids.residual is None else grids.residual.to_json()]
+            str(point): [grids.key.to_json(), _residual_json(grids)]
             for point, grids in quantized.grids.items()
         },
     }
     metadata = {"format": FORMAT, FORMAT: json.dumps(header)}
     write_tensors(Path(path), tensors, metadata)
+
+
+def _residual_json(grids: PointGrids) -> Any:
+    if grids.residual is None:
+        return None
+    source = grids.residual.to_json()
+    return {"of_frame": source} if grids.of_frame else source
 
 
 def load_quantized(path: str | Path) -> QuantizedNetwork:

@@ -6,7 +6,7 @@ from torch import nn
 
 import videoquant as vq
 from tests.networks import moving_frames, small_network
-from videoquant.calibration.bias import corrected_bias, mean_output, with_biases
+from videoquant.calibration.bias import corrected_bias, mean_output
 from videoquant.calibration.bias_choice import better_biased
 from videoquant.calibration.calibrate import layer_weights
 from videoquant.calibration.calibration_pass import CalibrationPass
@@ -65,7 +65,7 @@ def test_a_layer_without_a_bias_gets_one_and_others_stay():
     module = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.Conv2d(4, 2, 1))
     network = vq.capture(module.eval(), (torch.randn(1, 3, 8, 8),))
     first, second = network.layers
-    biased = with_biases(network, {first.name: torch.ones(4)})
+    biased = network.with_tensors({**network.tensors, f"{first.name}.bias": torch.ones(4)})
     x = torch.randn(1, 3, 8, 8)
     values, given = {}, {}
     biased.run(x, lambda node, inputs: values.setdefault(node.name, biased.apply(node, inputs)))
@@ -79,11 +79,11 @@ def test_the_outputs_decide():
     network, frames = small_network(), moving_frames(6)
     walk = passed(network, "w3a4", frames)
     clips = [[network.prepare(frame)] for frame in frames]
-    better = better_biased(network, walk, clips)
-    assert better is not network and torch.equal(better.tensors["up.bias"], walk.biases["up"])
-    worse = {name: bias + 5 for name, bias in walk.biases.items()}
-    walk.biases = worse
-    assert better_biased(network, walk, clips) is network
+    better = better_biased(walk, clips).network
+    assert better is not network and torch.equal(better.tensors["up.bias"], walk.outputs.biases["up"])
+    worse = {name: bias + 5 for name, bias in walk.outputs.biases.items()}
+    walk.outputs.biases = worse
+    assert better_biased(walk, clips).network is network
 
 
 def test_a_word_leaves_them_as_they_are_and_files_keep_them(tmp_path):

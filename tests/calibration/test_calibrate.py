@@ -29,7 +29,7 @@ def test_static_range_is_the_average_of_the_samples(network):
 def test_residual_range_is_the_average_over_offsets(network, order):
     # A scene that brightens by 0.1 a frame: pairwise offsets 0.1 and 0.2, recurrent steps 0.1.
     frames = [moving_frames(1)[0] + 0.1 * t for t in range(3)]
-    quantized = vq.quantize(network, f"fp32->w8a8 T=3 minmax {order}", frames)
+    quantized = vq.quantize(network, f"fp32->w8a8 T=3 minmax always-residual {order}", frames)
     assert fixed(quantized, "stem", "residual").scale * 127 == pytest.approx(0.1 if order else 0.15, rel=1e-3)
 
 

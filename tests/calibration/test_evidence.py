@@ -90,8 +90,8 @@ def test_the_range_of_frames_stands_in(network):
 
 def test_still_cycles_do_not_count_beside_those_that_move(network):
     moving, still = film(3), [scene(7)] * 3
-    alone, _ = calibrated(network, "fp32->w4a4 T=3", moving)
-    among, said = calibrated(network, "fp32->w4a4 T=3", moving + still * 5)
+    alone, _ = calibrated(network, "fp32->w4a4 T=3 always-residual", moving)
+    among, said = calibrated(network, "fp32->w4a4 T=3 always-residual", moving + still * 5)
     assert not said
     point = alone.points["stem"]
     assert among.grids[point].residual == alone.grids[point].residual

@@ -8,7 +8,7 @@ import videoquant as vq
 from tests.engine.agreement import Agreement, check_outputs
 from tests.engine.plan_interpreter import Interpreter
 from tests.engine.random_networks import Builder
-from tests.networks import moving_frames, small_network
+from tests.networks import frame_codes_by_turns, moving_frames, small_network
 from tests.operators import ZOO, captured
 from tests.operators.softmax import Ends
 from videoquant import _native
@@ -49,6 +49,27 @@ def test_every_scheme_is_what_the_simulation_makes_of_it(network, frames, text):
     forced.check()
     check_outputs(quantized, forced.plan, frames[24:], 1e-4, exact=not forced.differences)
     assert forced.compared["codes"] > 0 or "32" in text
+
+
+FRAME_CODES = """
+w8a8->w4a4 T=3 | w8a4->w4a8 T=3 recurrent | w8a8->w4a4 T=3 float-reference | w8a8->w8a8 T=2 adaptive
+w8a8->w32a4 T=3 | w32a8->w4a4 T=2 recurrent | fp32->w8a8 T=2 | w8a8->w4a4 T=3 asymmetric head=fp
+w8a8->w4a4 T=3 ds=5% | w8a8->w32a4 T=3 recurrent ds=5% | w8a8->w4a4 T=3 qpp at=input
+"""
+
+
+@pytest.mark.parametrize(
+    "text", [t.strip() for row in FRAME_CODES.strip().splitlines() for t in row.split("|")]
+)
+def test_residual_frames_may_take_the_frames_own_codes_at_some_points(network, frames, text, monkeypatch):
+    frame_codes_by_turns(monkeypatch)
+    quantized = vq.quantize(network, text, frames[:24])
+    assert len({grids.of_frame for grids in quantized.grids.values()}) == 2
+    forced = Agreement(quantized, forced=True)
+    for frame in frames[24:]:
+        forced.run(frame)
+    forced.check()
+    check_outputs(quantized, forced.plan, frames[24:], 1e-4, exact=not forced.differences)
 
 
 def test_every_operator_is_in_the_zoo():

@@ -9,7 +9,7 @@ from tests.engine.drawn_regions import DrawnGate
 from tests.engine.plan_interpreter import Interpreter
 from tests.engine.random_networks import Builder
 from tests.engine.region_bits import check, first_difference
-from tests.networks import moving_frames, small_network
+from tests.networks import frame_codes_by_turns, moving_frames, small_network
 from tests.operators import ZOO, captured
 from videoquant import _native
 from videoquant.axes import Regions
@@ -26,6 +26,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::videoquant.errors.CalibrationWa
 @pytest.mark.parametrize("seed", range(24))
 def test_drawn_networks(seed):
     """A short form of benchmarks/regions_equal_simulation.py."""
+    case = check(seed)
+    assert case.difference is None, str(case)
+
+
+@pytest.mark.parametrize("seed", range(40, 52))
+def test_drawn_networks_with_the_frames_own_codes_at_some_points(seed, monkeypatch):
+    frame_codes_by_turns(monkeypatch)
     case = check(seed)
     assert case.difference is None, str(case)
 

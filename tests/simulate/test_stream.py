@@ -216,7 +216,7 @@ def test_tolerance_saves_more_and_loses_more(network, frames):
 def test_a_still_scene_costs_nothing_where_it_repeats(network, frames):
     # x_t = x̂_k wherever the network's input is on the grid: a stream of one repeated frame, with tolerance
     # for the keyframe's own rounding.
-    quantized = vq.quantize(network, "w8a8->w8a8 T=2 adaptive tau=127", frames[:8])
+    quantized = vq.quantize(network, "w8a8->w8a8 T=2 adaptive tau=127 always-residual", frames[:8])
     stream = quantized.stream()
     first = stream(frames[0])
     again = stream(frames[0])

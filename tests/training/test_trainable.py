@@ -22,6 +22,7 @@ SCHEMES = [
     "w8a8->w4a4 T=3 qpp=2",
     "w8a8->w4a4 T=3 ds=5%",
     "w8a8->fp32 T=2",
+    "w8a8->w3a4 T=2",  # whose residual frames take their own codes, and biases
 ]
 
 

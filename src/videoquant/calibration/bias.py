@@ -11,14 +11,13 @@ measured to be worse.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from videoquant.network.graph import Network, Node
+from videoquant.network.graph import Node
 from videoquant.network.operators import OPERATORS
 from videoquant.quantizers.weights import WeightCodes
 from videoquant.simulate.quantized_tensor import Represented, values_of
@@ -76,23 +75,3 @@ def _starts(kernel: int, size: int, node: Node, axis: int) -> list[slice]:
     stride, dilation = node.attributes["stride"][axis], node.attributes["dilation"][axis]
     last = (size - dilation * (kernel - 1) - 1) // stride * stride
     return [slice(dilation * k, dilation * k + last + 1, stride) for k in range(kernel)]
-
-
-def with_biases(network: Network, biases: Mapping[str, Tensor]) -> Network:
-    """The network with other biases of these layers; one that had none has one now."""
-    nodes = [
-        replace(node, tensors=(*node.tensors, "bias"))
-        if node.name in biases and "bias" not in node.tensors
-        else node
-        for node in network.nodes
-    ]
-    tensors = network.tensors | {f"{name}.bias": bias for name, bias in biases.items()}
-    return Network(
-        nodes,
-        network.input,
-        network.input_shape,
-        network.outputs,
-        tensors,
-        network.preprocessing,
-        network.name,
-    )

@@ -8,43 +8,50 @@ several decibels at 4 bits; but where the shifts of layers had happened to cance
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from videoquant.calibration.bias import with_biases
 from videoquant.calibration.calibration_pass import CalibrationPass
-from videoquant.network.graph import Network
 from videoquant.simulate.quantized import QuantizedNetwork
 
-FRAMES = 8  # about so many keyframes are run, spread over all clips; a bias is theirs alone
+RUNS = 8  # about so many runs are compared, spread over all clips
 GAIN = 0.9  # of the error at most must remain: less is within what other frames would say
 
+# Consecutive network inputs, and the floating-point outputs of the last of them.
+Run = tuple[Sequence[Tensor], dict[str, Tensor]]
 
-def better_biased(network: Network, walk: CalibrationPass, clips: Sequence[Sequence[Tensor]]) -> Network:
-    """The network with the biases that a pass corrected, or as it was given where that comes closer."""
-    if not walk.biases:
-        return network
-    chosen = [clip[0] for clip in clips[:: max(1, len(clips) // FRAMES)]]
-    corrected = with_biases(network, walk.biases)
+
+def better_biased(walk: CalibrationPass, clips: Sequence[Sequence[Tensor]]) -> QuantizedNetwork:
+    """What a pass learnt, with the biases that it corrected or as they were, whichever comes closer."""
+    weights = dict(walk.weights)
+    given = QuantizedNetwork(walk.network, walk.scheme, weights, walk.grids)
+    if not (walk.outputs.biases or walk.outputs.residual_biases):
+        return given
+    biased = {
+        name: replace(weights[name], residual_bias=bias)
+        for name, bias in walk.outputs.residual_biases.items()
+    }
+    network = walk.network
+    if walk.outputs.biases:
+        own = {f"{name}.bias": bias for name, bias in walk.outputs.biases.items()}
+        network = network.with_tensors(network.tensors | own)
+    corrected = QuantizedNetwork(network, walk.scheme, weights | biased, walk.grids)
+    # A frame scheme's biases show in any frame, a residual scheme's in its residual frames alone.
+    length = 2 if walk.outputs.residual_biases else 1
+    chosen = [clip[:length] for clip in clips[:: max(1, len(clips) // RUNS)]]
     with torch.no_grad():
-        pairs = [(x, network.run(x)) for x in chosen]
-        error, given = (_error(biased, walk, pairs) for biased in (corrected, network))
-    return corrected if error <= GAIN * given else network
+        runs = [(clip, walk.network.run(clip[-1])) for clip in chosen]
+        return corrected if _error(corrected, runs) <= GAIN * _error(given, runs) else given
 
 
-def _error(
-    biased: Network, walk: CalibrationPass, pairs: Sequence[tuple[Tensor, dict[str, Tensor]]]
-) -> float:
-    """The squared error of all outputs, each as a share of its own square, summed over frames.
-
-    pairs: of keyframes and the network's floating-point outputs.
-    """
-    stream = QuantizedNetwork(biased, walk.scheme, dict(walk.weights), walk.grids).stream()
-    total = 0.0
-    for x, exact in pairs:
+def _error(quantized: QuantizedNetwork, runs: Sequence[Run]) -> float:
+    """The squared error of all outputs, each as a share of its own square, summed over runs."""
+    stream, total = quantized.stream(), 0.0
+    for clip, exact in runs:
         stream.reset()
-        found = stream.feed(x)
+        found = [stream.feed(x) for x in clip][-1]
         for name, reference in exact.items():
             noise = float((found[name] - reference).double().square().sum())
             total += noise / max(float(reference.double().square().sum()), 1e-30)

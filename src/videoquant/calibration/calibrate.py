@@ -63,7 +63,7 @@ def calibrate(
             network, scheme, weights, fit.prepared(network, scheme, weights, clips, progress)
         )
         walk.run(clips, progress)
-        network = better_biased(network, walk, clips)
+        quantized = better_biased(walk, clips)
     except Exception as error:
         if not ran_out_of_memory(error):
             raise
@@ -72,7 +72,7 @@ def calibrate(
             "than there is; give fewer frames, or a smaller input"
         ) from None
     walk.evidence.warn(scheme, len(walk.grids))
-    return QuantizedNetwork(network, scheme, weights, walk.grids)
+    return quantized
 
 
 def walks(scheme: Scheme) -> int:

@@ -5,7 +5,8 @@ values quantized so, as it will at run time. A residual is measured the same way
 from its keyframe.
 
 Every sample is read twice at a quantizer: to measure it, and once the grid is known to quantize it. Between
-that samples lie in `Samples`, since those of one value may be gigabytes.
+that samples lie in `Samples`, since those of one value may be gigabytes. Long because all that is learnt of a
+point is learnt of the same samples.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.axes import FLOAT, Residual
-from videoquant.calibration.bias import corrected_bias
 from videoquant.calibration.evidence import Evidence
-from videoquant.calibration.range_fit import Array, Progress, RangeFit, Seen
+from videoquant.calibration.frame_choice import compared_runs, frame_codes_are_better
+from videoquant.calibration.layer_outputs import LayerOutputs
+from videoquant.calibration.range_fit import Array, Progress, RangeFit, Seen, pooled
 from videoquant.calibration.sample_ranges import sample_ranges, voted_ranges
 from videoquant.calibration.samples import IN_MEMORY, Codes, Samples, Shelf, give_back_freed
 from videoquant.network.finite import require_finite
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
 from videoquant.ranges.grid import Grid
-from videoquant.ranges.sources import RangeSource, Unquantized
+from videoquant.ranges.sources import RangeSource, StaticGrid, Unquantized
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import as_array, quantize_adaptive, represent
-from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import LayerWeights, PointGrids
 from videoquant.simulate.quantized_tensor import Represented, add_to, values_of
 
@@ -48,7 +49,7 @@ class CalibrationPass:
     After `run`, with samples frame by frame, clip after clip:
 
     grids: by point.
-    biases: of the layers whose biases it corrected, by name.
+    outputs: with the biases that it corrected.
     features: by (value, on residual frames?), samples × features.
     ranges: by (point, on residual frames?), samples × 2.
     evidence: what the frames did not show.
@@ -75,7 +76,7 @@ class CalibrationPass:
         self._clips: list[range] = []  # which of the samples belong to each clip
         self._seen: list[dict[str, Array]] = []
         self._codes: dict[QuantizationPoint, Codes] = {}
-        self.biases: dict[str, Tensor] = {}
+        self.outputs = LayerOutputs(network, weights, self.recurrent)
         self._waiting = Counter(self.points.values())
         # How often the samples of a value are still to be read through: by each point and by each other node.
         self._unread = Counter(
@@ -156,26 +157,17 @@ class CalibrationPass:
         point = self.points[node.name]
         if point not in self._codes:
             self._codes[point] = self._learn(point, x)
-        codes = self._codes[point]
-        tensors, weights = self.network.node_tensors(node), self.weights[node.name]
+        codes, grids = self._codes[point], self.grids[point]
         if self._corrects(node):
             read_raw = self._reader(point.value, x)
-            firsts = ((read_raw(clip[0]), codes[clip[0]]) for clip in self._clips)
-            tensors["bias"] = self.biases[node.name] = corrected_bias(node, firsts, weights.key, tensors)
+            self.outputs.correct(node, ((read_raw(clip[0]), codes[clip[0]]) for clip in self._clips))
         self._waiting[point] -= 1
         read = codes.__getitem__
         if not self._waiting[point]:
             read = codes.take
             del self._codes[point]
         for clip in self._clips:
-            base: Tensor | None = None
-            for i in clip:
-                y = compute_layer(
-                    node, read(i), weights.key if base is None else weights.residual, tensors, base
-                )
-                if base is None or self.recurrent:
-                    base = y
-                yield y
+            yield from self.outputs.of_clip(node, (read(i) for i in clip), grids.of_frame)
 
     def _corrects(self, node: Node) -> bool:
         # Residuals are taken from the quantized keyframe and repair its shift themselves.
@@ -189,22 +181,63 @@ class CalibrationPass:
         elif max(map(len, self._clips)) == 1:
             self.grids[point] = PointGrids(key, Unquantized())
         else:
-            self.grids[point] = PointGrids(key, self._residual_source(point, x, key))
-        residual = self.grids[point].residual
+            self.grids[point] = self._residual_grids(point, x, key)
         codes, read = Codes(self._shelf), self._reader(point.value, x)
         for clip in self._clips:
-            reference, k = self._reference(read(clip[0]), clip[0], key)
-            codes.append(k)
-            for i in clip[1:]:
-                assert residual is not None
-                difference = read(i) - reference
-                x_hat = self._quantized(
-                    point, difference, residual.grid(partial(as_array, difference), self._seen[i])
-                )
-                if self.recurrent:
-                    reference = add_to(reference, x_hat)
+            for x_hat in self._represented(point, read, self.grids[point], clip):
                 codes.append(x_hat)
         return codes
+
+    def _represented(
+        self, point: QuantizationPoint, read: Callable[[int], Tensor], grids: PointGrids, clip: Sequence[int]
+    ) -> Iterator[Represented]:
+        """What a point's grids make of a keyframe and the frames after it."""
+        reference, k = self._reference(read(clip[0]), clip[0], grids.key)
+        yield k
+        for i in clip[1:]:
+            assert grids.residual is not None
+            value = read(i) if grids.of_frame else read(i) - reference
+            grid = grids.residual.grid(partial(as_array, value), self._seen[i])
+            if grids.of_frame:
+                yield represent(value, grid, self.scheme.representation)[0]
+                continue
+            x_hat = self._quantized(point, value, grid)
+            if self.recurrent:
+                reference = add_to(reference, x_hat)
+            yield x_hat
+
+    def _residual_grids(self, point: QuantizationPoint, x: Samples, key: RangeSource) -> PointGrids:
+        """A point's grids of a residual scheme: of differences, or the frame's own where those are better."""
+        grids = PointGrids(key, self._residual_source(point, x, key))
+        if point.residual == FLOAT or point in self.evidence.still or not self._takes_frame_codes:
+            return grids
+        assert point.residual is not None
+        frames = [i for clip in self._clips for i in clip[1:]]
+        ranges = self._measured(point, ((i, x[i]) for i in frames), point.residual, symmetric=False)
+        limits = pooled(ranges, self.scheme.pooling_of(point.residual))
+        if limits[0] == limits[1]:
+            return grids
+        grid = self.scheme.range_estimator.grid(limits, point.residual, False)
+        own = PointGrids(key, StaticGrid(grid), of_frame=True)
+        runs = compared_runs(self._clips, self.recurrent)
+        layers = [node for node in self.network.layers if self.points.get(node.name) == point]
+        if self.scheme.bias_correction:
+            for node in layers:
+                looked_at = (x[i] for run in runs for i in run[1:])
+                samples = ((y, represent(y, grid, self.scheme.representation)[0]) for y in looked_at)
+                self.outputs.correct(node, samples, residual=True)
+        codes = partial(self._represented, point, x.__getitem__)
+        if frame_codes_are_better(
+            self.outputs, layers, x.__getitem__, runs, partial(codes, grids), partial(codes, own)
+        ):
+            return own
+        for node in layers:
+            self.outputs.residual_biases.pop(node.name, None)
+        return grids
+
+    @property
+    def _takes_frame_codes(self) -> bool:
+        return self.time is not None and self.time.frame_codes and not self.evidence.blank
 
     def _reference(self, first: Tensor, index: int, key: RangeSource) -> tuple[Tensor, Represented]:
         """What residuals are taken from, and the quantized keyframe."""

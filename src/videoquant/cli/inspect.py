@@ -11,6 +11,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from videoquant.axes import Residual
 from videoquant.cli.chips import ChipOption, say_fallbacks
 from videoquant.cli.console import console, say
 from videoquant.cli.inspect_plan import inspect_plan
@@ -104,6 +105,7 @@ def command(
     console.print(narrowed(table, console, SPARE))
     for line in [
         *summary(graph, shown),
+        *(frame_codes(calibrated) if calibrated else []),
         *(prediction(calibrated) if calibrated else describe_predictors(graph, shown)),
     ]:
         console.print(line)
@@ -180,8 +182,20 @@ def roofs(chip: Chip, work: Workload, scheme: Scheme) -> list[Precision]:
 
 def ranges_text(grids: PointGrids) -> str:
     """Where the ranges of keyframes and of residual frames come from; of predicted ones what and how well."""
-    words = [source.describe() for source in (grids.key, grids.residual) if source is not None]
+    residual = "" if grids.residual is None else grids.residual.describe()
+    words = [grids.key.describe(), "the frame's codes" if grids.of_frame else residual]
     return " -> ".join(dict.fromkeys(filter(None, words)))
+
+
+def frame_codes(quantized: Parameters) -> list[str]:
+    """How many quantizers of a residual scheme take the frame's own codes, for people."""
+    time = quantized.scheme.time
+    if not isinstance(time, Residual) or not time.frame_codes:
+        return []
+    count = sum(grids.of_frame for grids in quantized.grids.values())
+    return [
+        f"frame codes    {count} of {len(quantized.grids)} quantizers take the frame's own on residual frames"
+    ]
 
 
 def describe_predictors(network: Network, scheme: Scheme) -> list[str]:

@@ -15,12 +15,14 @@ from videoquant.quantizers.weights import WeightCodes, output_axis, outputs_firs
 from videoquant.runtime.sizes import Size
 
 
-def integer_layer(network: Network, node: Node, size: Size, weights: WeightCodes, bias: bool) -> Operator:
+def integer_layer(
+    network: Network, node: Node, size: Size, weights: WeightCodes, bias: Tensor | None
+) -> Operator:
     """A layer on codes.
 
     size: of its input.
     weights: its codes; unsigned ones become signed by −128, as does their zero point.
-    bias: False leaves it out, as residual frames do.
+    bias: C_out; None where nothing is added, as on residual frames.
     """
     shift = 128 if weights.codes.dtype == torch.uint8 else 0
     codes = (weights.codes.to(torch.int16) - shift).to(torch.int8)
@@ -35,7 +37,7 @@ def integer_layer(network: Network, node: Node, size: Size, weights: WeightCodes
 
 
 def float_layer(
-    network: Network, node: Node, size: Size, weights: WeightCodes | None, bias: bool
+    network: Network, node: Node, size: Size, weights: WeightCodes | None, bias: Tensor | None
 ) -> Operator:
     """A layer on float32 values; weights: the codes whose values it multiplies by, None for its own."""
     weight = network.tensors[f"{node.name}.weight"].detach() if weights is None else weights.values
@@ -69,8 +71,8 @@ def _outputs_first(node: Node, size: Size, weight: Tensor) -> Tensor:
     return outputs_first(weight, output_axis(node), weight_groups(node)).contiguous()
 
 
-def _bias(network: Network, node: Node, wanted: bool) -> NDArray[np.float32]:
-    if wanted and "bias" in node.tensors:
-        bias: NDArray[np.float32] = network.tensors[f"{node.name}.bias"].detach().contiguous().numpy()
-        return bias
-    return np.zeros(output_channels(network, node), np.float32)
+def _bias(network: Network, node: Node, bias: Tensor | None) -> NDArray[np.float32]:
+    if bias is None:
+        return np.zeros(output_channels(network, node), np.float32)
+    array: NDArray[np.float32] = bias.detach().contiguous().numpy()
+    return array

@@ -21,6 +21,7 @@ from torch import Tensor
 from videoquant.engine.body import split
 from videoquant.engine.elementwise import FREE_FUNCTIONS
 from videoquant.engine.operators import FREE_KINDS
+from videoquant.engine.tables import frame_label
 from videoquant.network.graph import Node
 from videoquant.quantizers.on_grid import codes as quantize
 from videoquant.quantizers.placement import QuantizationPoint
@@ -119,8 +120,10 @@ class Lockstep:
         def probe(point: QuantizationPoint, x: Tensor, source: RangeSource, seen: Features) -> None:
             grid = source.grid(lambda: as_array(x), seen)
             if grid is not None:
-                grids[str(point)] = grid
-                codes[str(point)] = (quantize(x, grid) + (128 if grid.low < 0 else 0)).to(torch.uint8)
+                own = self.quantized.grids[point]
+                name = frame_label(str(point)) if own.of_frame and source is own.residual else str(point)
+                grids[name] = grid
+                codes[name] = (quantize(x, grid) + (128 if grid.low < 0 else 0)).to(torch.uint8)
 
         def observe(node: Node, y: Tensor) -> None:
             values.setdefault(self._body.value(node.name), y.detach().clone())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from videoquant.axes import DenseSparse
 from videoquant.engine.body import Body
 from videoquant.engine.elementwise import combine, function
@@ -24,6 +26,7 @@ from videoquant.engine.tables import Grids, Slots
 from videoquant.engine.updates import measured_range, predicted_ranges
 from videoquant.network.graph import Node
 from videoquant.quantizers.placement import QuantizationPoint
+from videoquant.ranges.sources import Static
 from videoquant.runtime.program import Combine, Op, Program, RangeUpdate, Step, Store
 from videoquant.runtime.sizes import Size, channels_last
 from videoquant.simulate.quantized import QuantizedNetwork
@@ -49,6 +52,8 @@ class ProgramBuilder:
         self.time = residual_time(quantized)
         dense_sparse = isinstance(quantized.scheme.representation, DenseSparse)
         self.emitter = QuantizerEmitter(slots, grids, body.sizes, self.time, kind, dense_sparse)
+        # With regions, a residual frame finds its own codes outside of them as the keyframe left them.
+        self.ahead = QuantizerEmitter(slots, grids, body.sizes, self.time, "residual", dense_sparse)
         self.made = made_by(groups)
         # What predictors read, by the body's value; several values of the network may be one there.
         self.watched: dict[str, list[str]] = {}
@@ -59,6 +64,12 @@ class ProgramBuilder:
             quantizer.point: quantizer
             for quantizer in lower_quantizers(quantized, body, groups, kind, self.early)
         }
+        regions = kind == "key" and self.time and isinstance(quantized.scheme.ranges, Static)
+        self.of_frame = [
+            quantizer
+            for quantizer in (lower_quantizers(quantized, body, groups, "residual", ()) if regions else ())
+            if quantizer.of_frame
+        ]
         self.floats = read_as_float(body, groups, quantized.points) | (
             self.watched.keys() - self.early.keys()
         )
@@ -106,7 +117,8 @@ class ProgramBuilder:
 
     def _layer_steps(self, node: Node) -> list[Step]:
         """The first steps of a layer: y = y_k + W ∗ δ, and y kept where later frames begin with it."""
-        if self.time is None or node.name not in self.quantized.points:
+        point = self.quantized.points.get(node.name)
+        if self.time is None or point is None or self.quantized.grids[point].of_frame:
             return []
         before = self.slots.get("output", node.name, self.body.sizes[node.name], keep=True)
         steps: list[Step] = [Combine("add", before)] if self.kind == "residual" else []
@@ -157,6 +169,9 @@ class ProgramBuilder:
             for quantizer in self.quantizers.values():
                 if quantizer.value == value and not quantizer.late:
                     steps += self.emitter.steps(quantizer)
+            for quantizer in self.of_frame:
+                if quantizer.value == value:
+                    steps += self.ahead.steps(quantizer)
         if not steps:  # nothing happens to the network's input before it is read
             return
         size = self.body.sizes[group.begin]
@@ -182,7 +197,7 @@ class ProgramBuilder:
         network, point = self.quantized.network, self.quantized.points.get(node.name)
         quantizer = None if point is None else self.quantizers[point]
         weights = None if point is None else layer_weights(self.quantized, node.name, self.kind)
-        bias, whole = point is None or self.kind == "key", self.body.sizes[node.inputs[0]]
+        bias, whole = self._bias(node, quantizer), self.body.sizes[node.inputs[0]]
         grid = sparse = None
         if quantizer is not None and quantizer.quantized and weights is not None:
             layer, slot = integer_layer(network, node, whole, weights, bias), self.emitter.codes(quantizer)
@@ -191,6 +206,16 @@ class ProgramBuilder:
             layer, slot = float_layer(network, node, whole, weights, bias), self._float_input(node, quantizer)
         layer = layer if sampled is None else sampled_layer(layer, sampled)
         self._emit(name, node.name, layer, [slot], size, steps, grid, sparse)
+
+    def _bias(self, node: Node, quantizer: LoweredQuantizer | None) -> Tensor | None:
+        """What a layer adds to its sums; None where it adds them to the reference frame's output."""
+        if quantizer is not None and self.kind == "residual":
+            if not quantizer.of_frame:
+                return None
+            own = self.quantized.weights[node.name].residual_bias
+            if own is not None:
+                return own
+        return self.quantized.network.node_tensors(node).get("bias")
 
     def _float_input(self, node: Node, quantizer: LoweredQuantizer | None) -> int:
         """The slot that a layer in floating point reads: the value as it is, or what its codes stand for."""
@@ -212,7 +237,7 @@ class ProgramBuilder:
         sparse = self.emitter.sparse(quantizer) if quantizer.quantized else None
         if sparse is not None:
             self._emit(name, value, Operator("sparse"), [sparse], size, [])
-        if self.kind == "residual" and quantizer.quantized and quantizer.floats:
+        if self.kind == "residual" and quantizer.quantized and quantizer.floats and not quantizer.of_frame:
             codes, grid = self.emitter.codes(quantizer), self.emitter.grid(quantizer)
             store = Store(self.emitter.values(quantizer))
             self._emit(name, value, Operator("dequantize"), [codes], size, [store], grid, sparse)

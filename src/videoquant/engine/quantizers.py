@@ -36,6 +36,8 @@ class LoweredQuantizer:
     late: the codes cannot be stored by the program that computes the value, since the grid is not known by
         then: an operator of their own makes them before the first layer that reads them.
     integers, floats: whether layers read its codes; whether layers with float weights read their values.
+    of_frame: in residual frames, whether the frame's own codes stand there (`PointGrids.of_frame`).
+    is_reference: in keyframes, whether residual frames take differences from the value.
     """
 
     point: QuantizationPoint
@@ -44,6 +46,8 @@ class LoweredQuantizer:
     late: bool
     integers: bool
     floats: bool
+    of_frame: bool
+    is_reference: bool
 
     def bits(self, kind: FrameKind) -> int:
         """The bits of its codes, on frames of the kind that it was made for."""
@@ -87,10 +91,10 @@ def lower_quantizers(
             late = made[value] < first
         else:  # a residual in floating point takes an operator that subtracts
             late = source.known == "value" or (kind == "residual" and not quantizes)
+        integers, floats = quantizes and any(integer), not quantizes or not all(integer)
+        of_frame = grids.of_frame and kind == "residual"
         found.append(
-            LoweredQuantizer(
-                point, value, source, late, quantizes and any(integer), not quantizes or not all(integer)
-            )
+            LoweredQuantizer(point, value, source, late, integers, floats, of_frame, not grids.of_frame)
         )
     return found
 
@@ -115,31 +119,32 @@ class QuantizerEmitter:
     ) -> None:
         self.slots, self.grids, self.sizes, self.time, self.kind = slots, grids, sizes, time, kind
         self.dense_sparse = dense_sparse
-        # What layers read of a residual has slots of its own: regions keep what keyframes left in theirs.
-        self.residual = kind == "residual"
 
     def grid(self, quantizer: LoweredQuantizer) -> int:
         return self.grids.get(f"{quantizer.point} {self.kind}", quantizer.grid)
 
     def codes(self, quantizer: LoweredQuantizer) -> int:
         """The codes that integer layers read."""
-        size, residual = self.sizes[quantizer.value], self.residual
-        role = "residual codes" if residual else "codes"
-        return self.slots.get(role, str(quantizer.point), size, "u8", residual=residual)
+        return self._read_by_layers("codes", quantizer, "u8")
 
     def sparse(self, quantizer: LoweredQuantizer) -> int | None:
         """Where S goes beside the codes, and where their readers find it; None without Dense + Sparse."""
         if not self.dense_sparse:
             return None
-        size, residual = self.sizes[quantizer.value], self.residual
-        role = "residual sparse" if residual else "sparse"
-        return self.slots.get(role, str(quantizer.point), size, "sparse", residual=residual)
+        return self._read_by_layers("sparse", quantizer, "sparse")
 
     def values(self, quantizer: LoweredQuantizer) -> int:
         """The float32 values that layers with float weights read: x̂, or the residual."""
-        size, residual = self.sizes[quantizer.value], self.residual
-        role = "residual values" if residual else "values"
-        return self.slots.get(role, str(quantizer.point), size, residual=residual)
+        return self._read_by_layers("values", quantizer)
+
+    def _read_by_layers(
+        self, role: str, quantizer: LoweredQuantizer, type: Literal["f32", "u8", "sparse"] = "f32"
+    ) -> int:
+        """What layers read on residual frames has slots of its own: regions keep what each kind left."""
+        residual = self.kind == "residual" and not quantizer.of_frame
+        prefix = "residual " if residual else "frame " if quantizer.of_frame else ""
+        size = self.sizes[quantizer.value]
+        return self.slots.get(prefix + role, str(quantizer.point), size, type, residual=residual)
 
     def reference(self, quantizer: LoweredQuantizer) -> int:
         """The value that residuals are taken from; it stays from frame to frame."""
@@ -147,11 +152,12 @@ class QuantizerEmitter:
 
     def steps(self, quantizer: LoweredQuantizer) -> list[Step]:
         """What happens to the value at a point. Only where a residual has no grid is it changed by that."""
-        if self.time is None:
+        if self.time is None or quantizer.of_frame:
             return self._codes(quantizer)
-        reference = self.reference(quantizer)
         if self.kind == "key":
-            return [*self._codes(quantizer), self._new_reference(quantizer, reference)]
+            codes, new = self._codes(quantizer), quantizer.is_reference
+            return [*codes, self._new_reference(quantizer, self.reference(quantizer))] if new else codes
+        reference = self.reference(quantizer)
         update = self.time.recurrent
         if quantizer.quantized:
             slots = self.codes(quantizer), self.grid(quantizer), reference

@@ -36,10 +36,16 @@ class Slots:
         """
         if (role, name) not in self._found:
             self._found[role, name] = len(self.entries)
-            role_of_kind = role.removeprefix("residual ")
+            role_of_kind = role.removeprefix("residual ").removeprefix("frame ")
             label = name if role_of_kind in ("value", "codes") else f"{name} {role_of_kind}"
+            label = frame_label(name) if role == "frame codes" else label
             self.entries.append(Slot(label, *size, type, keep, residual))
         return self._found[role, name]
+
+
+def frame_label(point: str) -> str:
+    """What the codes are called that a residual frame has of its own at a point, beside its keyframe's."""
+    return f"{point} of the frame"
 
 
 class Grids:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar, overload
 
@@ -86,9 +86,15 @@ class Network:
         self.last_read = self._last_read()
 
     def with_tensors(self, tensors: dict[str, Tensor]) -> Network:
-        """The same graph with other tensors of the same names."""
+        """The same graph with other tensors, of the same names but for biases that layers did not have."""
+        nodes = [
+            replace(node, tensors=(*node.tensors, "bias"))
+            if node.is_layer and "bias" not in node.tensors and f"{node.name}.bias" in tensors
+            else node
+            for node in self.nodes
+        ]
         return Network(
-            self.nodes, self.input, self.input_shape, self.outputs, tensors, self.preprocessing, self.name
+            nodes, self.input, self.input_shape, self.outputs, tensors, self.preprocessing, self.name
         )
 
     @property

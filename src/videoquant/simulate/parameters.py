@@ -24,10 +24,13 @@ class LayerWeights:
 
     key: on keyframes, or on every frame without a time axis.
     residual: on residual frames; the same object as `key` where both have the same bits.
+    residual_bias: on residual frames, of a layer that reads the frame's own codes there
+        (`PointGrids.of_frame`): its corrected bias, C_out; None is the network's.
     """
 
     key: WeightCodes | None
     residual: WeightCodes | None = None
+    residual_bias: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,13 @@ class PointGrids:
 
     key: on keyframes, or on every frame without a time axis.
     residual: on residual frames; None without a time axis.
+    of_frame: residual frames take the frame's own codes here and no difference: `residual` is a static grid
+        of the value itself, and layers that read it add their bias, as on frames without a time axis.
     """
 
     key: RangeSource
     residual: RangeSource | None = None
+    of_frame: bool = False
 
 
 @dataclass(frozen=True)

@@ -145,11 +145,16 @@ class Step:
     def _compute(self, node: Node, x_hat: Represented) -> Tensor:
         tensors = self.quantized.network.node_tensors(node)
         weights = self.quantized.weights[node.name]
+        of_frame = self.quantized.grids[self.quantized.points[node.name]].of_frame
         if self.is_key:
             y = compute_layer(node, x_hat, weights.key, tensors)
-            if self.time and self.time.period > 1:
+            if self.time and self.time.period > 1 and not of_frame:
                 self._keep_output(node, y)
             return y
+        if of_frame:
+            if weights.residual_bias is not None:
+                tensors["bias"] = weights.residual_bias
+            return compute_layer(node, x_hat, weights.residual, tensors)
         y = compute_layer(node, x_hat, weights.residual, tensors, self.state.output[node.name])
         if self.time and self.time.recurrent:
             self._keep_output(node, y)
@@ -168,6 +173,8 @@ class Step:
             return x_hat
         if self.masks is not None and grid is not None:
             x_hat = self._held_codes(point, x_hat)
+        if self.quantized.grids[point].of_frame:  # nothing is taken from a reference
+            return x_hat
         new = values_of(x_hat) if self.time.quantized_reference else x
         self.next.reference[point] = self._choose(point, new, self.state.reference.get(point))
         return x_hat
@@ -187,8 +194,11 @@ class Step:
 
     def _quantized_residual(self, point: QuantizationPoint, x: Tensor) -> Represented:
         assert self.time is not None
-        source = self.quantized.grids[point].residual
+        grids = self.quantized.grids[point]
+        source = grids.residual
         assert source is not None and point.residual is not None
+        if grids.of_frame:
+            return self._represent(point, x, self._grid(point, x, source))
         reference = self.state.reference[point]
         residual = self._choose(point, x - reference, None)
         grid = self._grid(point, residual, source)

@@ -5,6 +5,9 @@
     pairwise   y_t = y_k + Q_l(W) ∗ Q_l(x_t − x̂_k)
     recurrent  y_t = y_{t−1} + Q_l(W) ∗ Q_l(x_t − x̂_{t−1}),  x̂_t = x̂_{t−1} + Q_l(x_t − x̂_{t−1})
 
+Where calibration found it better a quantizer takes the frame's own codes on residual frames, and the layers
+that read it give y_t = Q_l(W) ∗ Q_l(x_t) + b (`PointGrids.of_frame`).
+
 Everything between layers (non-linearities, additions, pooling, resizing) works on frame t itself.
 
 With regions, of which M are a frame's new pixels at a map's size, the input and what each node gives are

@@ -51,10 +51,13 @@ class TrainableNetwork(nn.Module):
             self.tensors[_key(name)] = tensors[name]
         self.network = network.with_tensors(tensors)
         self.changes = nn.ParameterDict()
+        self.residual_biases = nn.ParameterDict()
         for name, layer in quantized.weights.items():
             for frame, codes in ((KEY, layer.key), (RESIDUAL, layer.residual)):
                 if codes is not None and not (frame == RESIDUAL and codes is layer.key):
                     self._learn(f"{name} {frame} weights", codes.scale)
+            if layer.residual_bias is not None:
+                self.residual_biases[_key(name)] = nn.Parameter(layer.residual_bias.detach().clone())
         for point, pair in quantized.grids.items():
             for frame, grid in ((KEY, pair.key), (RESIDUAL, pair.residual)):
                 if grid is not None and grid.fixed is not None:
@@ -94,12 +97,13 @@ class TrainableNetwork(nn.Module):
                 codes and codes.with_scale(codes.scale.detach().cpu()).requantized(weight)
                 for codes in (layer.key, layer.residual)
             )
-            weights[name] = LayerWeights(key, key if layer.residual is layer.key else residual)
+            bias = None if layer.residual_bias is None else layer.residual_bias.detach().cpu().clone()
+            weights[name] = LayerWeights(key, key if layer.residual is layer.key else residual, bias)
         grids = {}
         for point, pair in self._grids_now().items():
             key_grid = _fixed(pair.key)
             assert key_grid is not None
-            grids[point] = PointGrids(key_grid, _fixed(pair.residual))
+            grids[point] = PointGrids(key_grid, _fixed(pair.residual), pair.of_frame)
         return QuantizedNetwork(network.with_tensors(tensors), self.scheme, weights, grids)
 
     def suspect(self) -> str:
@@ -128,7 +132,9 @@ class TrainableNetwork(nn.Module):
         for name, layer in self._start.weights.items():
             key = now(name, layer.key, KEY)
             same = layer.residual is layer.key
-            weights[name] = LayerWeights(key, key if same else now(name, layer.residual, RESIDUAL))
+            residual = key if same else now(name, layer.residual, RESIDUAL)
+            bias = self.residual_biases[_key(name)] if layer.residual_bias is not None else None
+            weights[name] = LayerWeights(key, residual, bias)
         return weights
 
     def _grids_now(self) -> dict[QuantizationPoint, PointGrids]:
@@ -147,7 +153,7 @@ class TrainableNetwork(nn.Module):
         for point, pair in self._start.grids.items():
             key = now(point, pair.key, KEY)
             assert key is not None
-            grids[point] = PointGrids(key, now(point, pair.residual, RESIDUAL))
+            grids[point] = PointGrids(key, now(point, pair.residual, RESIDUAL), pair.of_frame)
         return grids
 
 
