@@ -71,8 +71,8 @@ def build(header: Any, tensors: dict[str, Tensor], what: str) -> QuantizedNetwor
     quantized = QuantizedNetwork(network, scheme, weights, grids)
     for name, layer in weights.items():
         if layer.residual_bias is not None:
-            shape, of_frame = network.shapes[name], grids[quantized.points[name]].of_frame
-            _check_residual_bias(layer.residual_bias, shape, layers[name], of_frame, what)
+            of_frame = grids[quantized.points[name]].of_frame
+            _check_residual_bias(layer.residual_bias, network.shapes[name], layers[name], of_frame, what)
     return quantized
 
 
