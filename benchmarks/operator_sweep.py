@@ -54,6 +54,9 @@ def model(drawn: Drawn, x: np.ndarray, folded: bool) -> onnx.ModelProto:
         constants["shape of x"] = np.array(x.shape, np.int64)
         nodes.append(helper.make_node("Reshape", ["image", "shape of x"], ["x"], name="as drawn"))
     flows = "x" if folded or x.ndim != 4 else "image"
+    if drawn.takes != FLOAT:
+        nodes.append(helper.make_node("Cast", [flows], ["cast x"], name="as it is taken", to=drawn.takes))
+        flows = "cast x"
     for position, value in enumerate(drawn.inputs):
         if isinstance(value, np.ndarray):
             constants[f"c{position}"] = value
@@ -63,9 +66,9 @@ def model(drawn: Drawn, x: np.ndarray, folded: bool) -> onnx.ModelProto:
     results = [f"r{i}" for i in range(drawn.outputs)]
     outputs = [f"y{i}" for i in range(drawn.outputs)]
     nodes.append(helper.make_node(drawn.op, names, results, name=NODE, **drawn.attributes))
-    to = drawn.attributes.get("to", TensorProto.FLOAT)
-    for i, (result, output) in enumerate(zip(results, outputs, strict=True)):
-        if to != TensorProto.FLOAT:  # a cast: back to the type that networks give
+    gives = drawn.gives or (drawn.attributes.get("to", FLOAT),) * drawn.outputs
+    for i, (result, output, to) in enumerate(zip(results, outputs, gives, strict=True)):
+        if to != FLOAT:  # back to the type that networks give
             nodes.append(helper.make_node("Cast", [result], [f"back{i}"], name=f"back {i}", to=FLOAT))
             result = f"back{i}"
         op, inputs = ("Add", ["image", result]) if folded else ("Identity", [result])

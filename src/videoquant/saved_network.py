@@ -60,6 +60,8 @@ def build(header: Any, tensors: dict[str, Tensor], what: str) -> QuantizedNetwor
         floating,
         part(Preprocessing, "preprocessing", stored),
         part(str, "name", stored),
+        # Files of older releases have none.
+        part(dict[str, str], "metadata", {"metadata": {}} | stored),
     )
     _check_preprocessing(network.preprocessing, what)
     check_frame(network, what)

@@ -69,6 +69,7 @@ def save(quantized: QuantizedNetwork, path: str | Path) -> None:
             "input_shape": network.input_shape,
             "outputs": network.outputs,
             "preprocessing": asdict(network.preprocessing),
+            "metadata": network.metadata,
             "nodes": [asdict(node) for node in network.nodes],
         },
         "weights": weights,

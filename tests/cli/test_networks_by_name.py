@@ -208,7 +208,6 @@ NETWORKS = {
     "another architecture": (["ddrnet39", "--checkpoint", "OWN"], "does not fit DDRNet: "),
     "another family": (["resnet18", "--checkpoint", "OWN"], "does not fit ResNet: "),
     "checkpoint of a file": (["ELEVEN", "--checkpoint", "OWN"], "eleven.onnx: checkpoint is for"),
-    "size of a file": (["ELEVEN", "--size", "32x32"], "eleven.onnx: size is for the networks of"),
     "size in words": ([NAME, "--checkpoint", "OWN", "--size", "big"], "--size big: give height and width"),
     "half a size": ([NAME, "--checkpoint", "OWN", "--size", "360"], "--size 360: give height and width"),
     "size of nothing": ([NAME, "--checkpoint", "OWN", "--size", "0x480"], "--size 0x480: give height"),

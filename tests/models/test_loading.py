@@ -50,8 +50,8 @@ def test_the_number_of_classes_is_the_checkpoint_s(tmp_path: Path) -> None:
         vq.load("resnet18", checkpoint=tmp_path / "r.safetensors", num_classes=8)
 
 
-@pytest.mark.parametrize("option", [{"checkpoint": "a.pth"}, {"size": (8, 8)}, {"num_classes": 3}])
-def test_a_file_has_its_own_weights_and_size(option: dict[str, object]) -> None:
+@pytest.mark.parametrize("option", [{"checkpoint": "a.pth"}, {"num_classes": 3}])
+def test_a_file_has_its_own_weights(option: dict[str, object]) -> None:
     with pytest.raises(vq.NetworkError, match=f"^selfie_segmentation: {next(iter(option))} is for"):
         vq.load("selfie_segmentation", **option)  # type: ignore[arg-type]
 

@@ -15,6 +15,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from videoquant.errors import NetworkError
+from videoquant.network.metadata import class_names
 from videoquant.network.onnx_reader import read_onnx
 
 RANDOM = np.random.default_rng(0)
@@ -275,10 +276,7 @@ def test_what_is_given_replaces_metadata_that_cannot_be_read(tmp_path: Path) -> 
 
 
 REFUSED = {
-    "operator LRN is not supported; supported are Add, AveragePool,": Case("LRN", [], {"size": 3}),
-    "node 'the_node' (Conv, 2 of 2): only two-dimensional": Case(
-        "Conv", [floats(2, 4, 1)], shape=(2, 4, 1, 7), before="Squeeze"
-    ),
+    "operator LRN is not supported; supported are Abs, Add, And,": Case("LRN", [], {"size": 3}),
     "it must be below strides or dilations": Case(
         "ConvTranspose", [floats(4, 2, 2, 2)], {"output_padding": [1, 1]}
     ),
@@ -290,7 +288,7 @@ REFUSED = {
     "cannot have the shape [1, 5, -1]": Case("Reshape", [ints(1, 5, -1)]),
     "sizes [3, 3] do not make up a dimension of 4": Case("Split", [ints(3, 3)], {"axis": 1}, outputs=2),
     "axis 4 does not exist; there are 4": Case("Concat", [floats(1, 4, 6, 7)], {"axis": 4}),
-    "index 4 is outside dimension 1": Case("Gather", [np.array(4)], {"axis": 1}),
+    "its indices [4] are outside dimension 1 of 4": Case("Gather", [np.array(4)], {"axis": 1}),
     "it has 3 biases for 5 channels": Case("Conv", [floats(5, 4, 1, 1), floats(3)]),
     "a batch norm of 3 channels": Case("BatchNormalization", [array[:3] for array in NORM]),
     "its attribute alpha is nan": Case("LeakyRelu", [], {"alpha": float("nan")}),
@@ -303,7 +301,7 @@ REFUSED = {
     "resizing (6, 7) to (6, 14) by linear": Case(  # PyTorch copies a size that stays, ONNX Runtime does not
         "Resize", [None, np.array([1, 1, 1.05, 2], np.float32)], LINEAR
     ),
-    "resizing with mode 'cubic'": Case("Resize", [None, DOUBLE], {"mode": "cubic"}),
+    "cubic resizing with a = -0.5": Case("Resize", [None, DOUBLE], {"mode": "cubic", "cubic_coeff_a": -0.5}),
     "linear / asymmetric / round_prefer_floor is not what": Case(
         "Resize", [None, DOUBLE], {**LINEAR, **ASYMMETRIC}
     ),
@@ -311,8 +309,7 @@ REFUSED = {
     "see nothing but padding": Case("MaxPool", [], {"kernel_shape": [1, 2], "pads": [1, 0, 0, 0]}),
     "step -1": Case("Slice", [ints(5), ints(0), ints(2), ints(-1)]),
     "input 'image' has a dynamic size": Case("Relu", shape=(1, 3, "h", "w")),
-    "is N×H×W×C": Case("Relu", shape=(1, 12, 12, 3)),
-    "must be float N×C×H×W; it is float of 2": Case("Relu", shape=(1, 3)),
+    "must be float or uint8, N×C×H×W or N×H×W×C; it is float of 2": Case("Relu", shape=(1, 3)),
     "asks for": Case("Relu", shape=(1, 2**31, 2**31, 2**20)),
     "weight of layer 'c0' holds NaN": Case("Conv", [np.full((1, 4, 1, 1), np.nan, np.float32)]),
     "not a valid ONNX file": Case("Relu", [], {"no_such_attribute": 1}),
@@ -384,10 +381,15 @@ def test_channels_last_is_seen_by_what_the_network_does(tmp_path: Path) -> None:
     halved = helper.make_node("Mul", ["image", "half"], ["h"])
     conv = helper.make_node("Conv", ["image", "w"], ["y"])
     last = [turned, helper.make_node("Relu", ["a"], ["y"])]
-    refused = [(last, (1, 3, 9, 3)), (last, (1, 12, 12, 3)), ([halved, *last], (1, 5, 5, 1))]
-    for nodes, shape in refused:
-        with pytest.raises(NetworkError, match="is N×H×W×C; export the network with channels first"):
-            read_onnx(save(model(nodes, {"half": scalar(0.5)}, ["y"], shape), tmp_path))
+    turning = [(last, (1, 3, 9, 3)), (last, (1, 12, 12, 3)), ([halved, *last], (1, 5, 5, 1))]
+    for nodes, shape in turning:
+        path = save(model(nodes, {"half": scalar(0.5)}, ["y"], shape), tmp_path)
+        network, x = read_onnx(path), floats(*shape)
+        assert network.input_shape == (1, shape[3], *shape[1:3])
+        given, expected = x.transpose(0, 3, 1, 2), onnx_runtime(path, torch.from_numpy(x))["y"]
+        np.testing.assert_array_equal(network.run(torch.from_numpy(given))["y"].numpy(), expected)
+        # A permutation back to channels first and the one that the file expects are none.
+        assert [node.op for node in network.nodes] == ["clamp"]
     check(model([conv], {"w": floats(2, 64, 3, 3)}, ["y"], (1, 64, 40, 3)), tmp_path)
 
 
@@ -404,3 +406,45 @@ def test_an_output_that_is_a_constant_is_refused(tmp_path: Path) -> None:
     nodes = [helper.make_node("Relu", ["image"], ["y"]), helper.make_node("Relu", ["c"], ["z"])]
     with pytest.raises(NetworkError, match="output 'z' is not computed from the input"):
         read_onnx(save(model(nodes, {"c": floats(3)}, ["y", "z"]), tmp_path))
+
+
+def test_an_if_is_the_branch_that_its_condition_says(tmp_path: Path) -> None:
+    branches = {}
+    for name, op in (("then_branch", "Relu"), ("else_branch", "Neg")):
+        value = helper.make_tensor_value_info(f"{op} out", TensorProto.FLOAT, None)
+        node = helper.make_node(op, ["image"], [f"{op} out"])
+        branches[name] = helper.make_graph([node], name, [], [value])
+    chosen = helper.make_node("If", ["yes"], ["y"], **branches)
+    network = check(model([chosen], {"yes": np.array(True)}, ["y"], (1, 3, 4, 4)), tmp_path)
+    assert [node.op for node in network.nodes] == ["clamp"]
+    sign = [helper.make_node("ReduceMax", ["image"], ["most"], keepdims=0)]
+    sign += [helper.make_node("Greater", ["most", "half"], ["yes"]), chosen]
+    with pytest.raises(NetworkError, match="its condition is computed at run time"):
+        read_onnx(save(model(sign, {"half": scalar(0.5)}, ["y"], (1, 3, 4, 4)), tmp_path))
+
+
+def test_a_dynamic_size_is_asked_for_or_the_metadata_s(tmp_path: Path) -> None:
+    proto = Case("Relu", shape=(1, 3, "h", "w")).model()
+    path = save(proto, tmp_path)
+    assert read_onnx(path, size=(4, 6)).input_shape == (1, 3, 4, 6)
+    helper.set_model_props(proto, {"imgsz": "[32, 64]", "names": "{0: 'cat', 1: 'dog'}", "task": "detect"})
+    network = read_onnx(save(proto, tmp_path))
+    assert network.input_shape == (1, 3, 32, 64)
+    assert class_names(network.metadata) == ("cat", "dog")
+    assert read_onnx(path, size=(8, 9)).size == (8, 9)
+    fixed = save(Case("Relu", shape=(1, 3, 5, 5)).model(), tmp_path)
+    assert read_onnx(fixed, size=(8, 9)).size == (8, 9)
+
+
+def test_bytes_are_taken_as_pixels_are(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Cast", ["image"], ["f"], to=TensorProto.FLOAT)]
+    nodes += [
+        helper.make_node("Transpose", ["f"], ["t"], perm=[0, 3, 1, 2]),
+        helper.make_node("Neg", ["t"], ["y"]),
+    ]
+    proto = model(nodes, {}, ["y"], (1, 9, 9, 3))
+    proto.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    network = read_onnx(save(proto, tmp_path))
+    assert (network.preprocessing.scale, network.input_shape) == (1, (1, 3, 9, 9))
+    pixels = np.arange(9 * 9 * 3, dtype=np.uint8).reshape(9, 9, 3)
+    np.testing.assert_array_equal(network(pixels).numpy()[0], -pixels.transpose(2, 0, 1).astype(np.float32))

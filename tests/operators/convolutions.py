@@ -10,7 +10,7 @@ from hypothesis.strategies import DrawFn
 from torch import nn
 
 from tests.operators.layout import nchw, nhwc
-from tests.operators.onnx_dice import Dice, Drawn
+from tests.operators.onnx_dice import Dice, Drawn, as_line
 from tests.operators.plan_draft import Draft, draw_codes, window
 from tests.operators.tables import Zoo, drawn, in_zoo, meaning, onnx
 
@@ -124,6 +124,11 @@ class Wide(nn.Module):
 
 
 @onnx("Conv")
+def draw_onnx_conv(dice: Dice, op: str) -> Drawn:
+    drawn = draw_conv(dice, op)
+    return as_line(drawn) if dice.chance(0.15) else drawn
+
+
 def draw_conv(dice: Dice, op: str) -> Drawn:
     x = dice.image()
     group = dice.one([1, 1, x[1], 2 if x[1] % 2 == 0 else 1])
@@ -156,7 +161,8 @@ def draw_conv_transpose(dice: Dice, op: str) -> Drawn:
         strides = attributes.get("strides", [1, 1])
         sizes = [n * s + dice.whole(-2, 3) for n, s in zip(x[2:], strides, strict=True)]
         attributes["output_shape"] = [max(1, size) for size in sizes]
-    return Drawn(op, x, inputs, attributes, opset=dice.opset())
+    drawn = Drawn(op, x, inputs, attributes, opset=dice.opset())
+    return as_line(drawn) if dice.chance(0.15) else drawn
 
 
 @onnx("Gemm")
@@ -185,6 +191,9 @@ def draw_matmul(dice: Dice, op: str) -> Drawn:
     x = dice.shape()
     weight = dice.one([(x[-1], dice.whole(1, 5))] * 4 + [(x[-1],), (2, x[-1], 3)])
     inputs = ["x", dice.floats(*weight)]
-    if dice.chance(0.1):
+    if dice.chance(0.2):
         inputs = [dice.floats(dice.whole(1, 4), x[-2] if len(x) > 1 else x[-1]), "x"]
+    if dice.chance(0.1):
+        x = (*x[:-1], x[-2] if len(x) > 1 else x[-1])
+        inputs = ["x", "x"]
     return Drawn(op, x, inputs, opset=dice.opset())

@@ -161,7 +161,7 @@ def draw_gelu(dice: Dice, op: str) -> Drawn:
 
 @onnx("Cast")
 def draw_cast(dice: Dice, op: str) -> Drawn:
-    kinds = ["FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16", "INT64"]
+    kinds = ["FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16", "INT64", "INT32", "BOOL", "STRING"]
     to = TensorProto.DataType.Value(dice.one(kinds))
     return Drawn(op, dice.shape(), ["x"], {"to": to}, opset=dice.opset())
 
@@ -180,10 +180,14 @@ def _array(value: Any) -> Any:
     return None if value is None else np.asarray(value)
 
 
-@onnx("Relu", "Sigmoid", "Tanh", "Neg", "Identity", "Erf", "HardSwish")
+FIRST = {"Erf": 9, "HardSwish": 14, "Sin": 7, "Cos": 7, "Mish": 18, "Sign": 9, "Round": 11}
+
+
+@onnx("Relu", "Sigmoid", "Tanh", "Neg", "Identity", "Erf", "HardSwish", "Exp", "Log", "Sqrt", "Abs", "Sin")
+@onnx("Cos", "Softplus", "Mish", "Sign", "Floor", "Ceil", "Round", "Reciprocal", "Softsign")
 def draw_plain(dice: Dice, op: str) -> Drawn:
     """Of one input and no attributes."""
-    first = {"Erf": 9, "HardSwish": 14}.get(op, SAME_BELOW)
+    first = FIRST.get(op, SAME_BELOW)
     return Drawn(op, dice.shape(), ["x"], opset=dice.opset(first))
 
 
@@ -209,4 +213,8 @@ def draw_arithmetic(dice: Dice, op: str) -> Drawn:
     other = dice.one([other, other, other[dice.whole(0, len(x)) :], [2, *x], []])
     constant = np.asarray(dice.floats(*other) + (3 if op == "Div" else 0), np.float32)
     inputs = dice.one([["x", constant], [constant, "x"], ["x", "x"]])
+    if dice.chance(0.2):
+        whole = np.asarray(dice.numbers.integers(1, 5, constant.shape) * dice.one([1, -1]), np.int64)
+        kind = TensorProto.INT64
+        return Drawn(op, x, ["x", whole], opset=dice.opset(), takes=kind, gives=(kind,))
     return Drawn(op, x, inputs, opset=dice.opset())

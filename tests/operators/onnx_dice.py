@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ class Drawn:
     attributes: dict[str, Any] = field(default_factory=dict)
     outputs: int = 1
     opset: int = 13
+    takes: int = 1  # the type that x has for it (TensorProto): float by default
+    gives: tuple[int, ...] = ()  # the types of its outputs (TensorProto), where they are not all float
 
     def __str__(self) -> str:
         constants = [f"{v.dtype}{v.shape} {v.tolist() if v.size < 10 else '…'}" if isinstance(v, np.ndarray)
@@ -100,3 +102,16 @@ class Dice:
         if how == "pads":
             return {"pads": self.pads(largest)}
         return {"auto_pad": how} if how else {}
+
+
+def as_line(drawn: Drawn) -> Drawn:
+    """A window over N×C×H×W as one over N×C×W: without its rows."""
+    attributes = {
+        name: value[-1:] if isinstance(value, list) and name != "pads" else value
+        for name, value in drawn.attributes.items()
+    }
+    if "pads" in attributes:
+        attributes["pads"] = attributes["pads"][1::2]
+    inputs = [value[:, :, 0] if isinstance(value, np.ndarray) and value.ndim == 4 else value
+              for value in drawn.inputs]  # fmt: skip
+    return replace(drawn, shape=(*drawn.shape[:2], drawn.shape[3]), inputs=inputs, attributes=attributes)

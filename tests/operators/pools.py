@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from tests.operators.layout import nchw, nhwc
-from tests.operators.onnx_dice import Dice, Drawn
+from tests.operators.onnx_dice import Dice, Drawn, as_line
 from tests.operators.plan_draft import Draft, window
 from tests.operators.tables import Zoo, drawn, in_zoo, meaning, onnx
 
@@ -104,7 +104,8 @@ def draw_windows(dice: Dice, op: str) -> Drawn:
         attributes["dilations"] = dice.pair(1, 3)
     if op == "MaxPool" and opset >= 8 and dice.chance(0.2):
         attributes["storage_order"] = dice.whole(0, 1)
-    return Drawn(op, x, ["x"], attributes, opset=opset)
+    drawn = Drawn(op, x, ["x"], attributes, opset=opset)
+    return as_line(drawn) if dice.chance(0.15) else drawn
 
 
 @onnx("GlobalAveragePool", "GlobalMaxPool")
@@ -112,10 +113,11 @@ def draw_onnx_global(dice: Dice, op: str) -> Drawn:
     return Drawn(op, dice.shape(2), ["x"], opset=dice.opset())
 
 
-@onnx("ReduceMean", "ReduceMax")
+@onnx("ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum", "ReduceL1", "ReduceL2", "ReduceSumSquare")
+@onnx("ReduceLogSum")
 def draw_reduction(dice: Dice, op: str) -> Drawn:
     x, opset = dice.shape(), dice.opset()
-    as_input = opset >= 18
+    as_input = opset >= (13 if op == "ReduceSum" else 18)
     attributes: dict[str, Any] = {"keepdims": dice.whole(0, 1)} if dice.chance(0.7) else {}
     inputs: list[Any] = ["x"]
     if as_input and dice.chance(0.4):

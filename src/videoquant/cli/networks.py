@@ -39,8 +39,8 @@ SizeOption = Annotated[
     typer.Option(
         "--size",
         metavar="HxW",
-        help="Input of a network by name, e.g. 360x480; default: that of the frames for segmentation and "
-        "super-resolution, else the published one.",
+        help="The network's input, e.g. 360x480; default: of a file its own, of a network by name that of "
+        "the frames for segmentation and super-resolution, else the published one.",
     ),
 ]
 

@@ -33,10 +33,11 @@ def load(
 ) -> Network:
     """Read a network: from an ONNX file, or by the name of a shipped one (`SHIPPED`) or of `models.names()`.
 
-    Only the networks of `models.names()` take the rest; a file has its own weights and size.
+    Only the networks of `models.names()` take `checkpoint` and `num_classes`; a file has its own.
     checkpoint: their weights (see `models.create`); default those that ship with the package
         (`models.weights`).
-    size: (height, width) of the input, default the published one.
+    size: (height, width) of the input, default the published one, and of a file its own; a file of a dynamic
+        size needs one, unless its metadata says it.
     num_classes: default the checkpoint's.
     preprocessing: replaces what the network says of it, before that is read: texts by their keys, such as
         {"mean": "0.5,0.5,0.5", "color": "BGR"}; see `Preprocessing.with_text`.
@@ -49,7 +50,8 @@ def load(
         network = capture_model(name, create(name, weights, num_classes), size)
         network.preprocessing = network.preprocessing.with_text(preprocessing or {})
         return network
-    given = {"checkpoint": checkpoint, "size": size, "num_classes": num_classes}
+    _check_side(name, size)
+    given = {"checkpoint": checkpoint, "num_classes": num_classes}
     for option, value in given.items():
         if value is not None:
             raise NetworkError(
@@ -57,7 +59,7 @@ def load(
             )
     if name in SHIPPED:
         with resources.as_file(resources.files("videoquant") / "assets" / SHIPPED[name]) as path:
-            network = read_onnx(path, preprocessing)
+            network = read_onnx(path, preprocessing, size)
         network.name = name
         return network
     if not os.path.exists(source):
@@ -65,7 +67,7 @@ def load(
         near = get_close_matches(name.lower().replace("-", "_"), known, cutoff=0.6)
         hint = f"did you mean {', '.join(near)}?" if near else f"networks by name are {', '.join(known)}"
         raise NetworkError(f"{name}: no such file, and no network of this name; {hint}")
-    return read_onnx(source, preprocessing)
+    return read_onnx(source, preprocessing, size)
 
 
 def capture_model(name: str, module: Model, size: tuple[int, int] | None = None) -> Network:
@@ -74,8 +76,15 @@ def capture_model(name: str, module: Model, size: tuple[int, int] | None = None)
     Raises `NetworkError` for a size that it cannot have.
     """
     height, width = size or module.config.size
-    if not (1 <= height <= LONGEST_SIDE and 1 <= width <= LONGEST_SIDE):
-        raise NetworkError(f"{name}: size is {height}×{width}; each side must be 1 to {LONGEST_SIDE} pixels")
+    _check_side(name, size)
     preprocessing = module.config.preprocessing
     example = torch.zeros(1, preprocessing.channels, height, width, dtype=torch.float32, device="cpu")
     return capture(module, example, name=name, preprocessing=preprocessing)
+
+
+def _check_side(name: str, size: tuple[int, int] | None) -> None:
+    """Raise `NetworkError` for a size that no picture has."""
+    if size is not None and not all(1 <= side <= LONGEST_SIDE for side in size):
+        raise NetworkError(
+            f"{name}: size is {size[0]}×{size[1]}; each side must be 1 to {LONGEST_SIDE} pixels"
+        )

@@ -1,11 +1,14 @@
-"""What both readers share: nodes are emitted one by one, and every value's shape is known at once."""
+"""What both readers share: nodes are emitted one by one, and every value's shape is known at once.
+
+Long because a context says nothing without its builder.
+"""
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
@@ -21,10 +24,15 @@ from videoquant.network.preprocessing import Preprocessing
 
 @dataclass(frozen=True)
 class Value:
-    """What a node of the graph under construction computes, or its input: its name and its shape."""
+    """What a node of the graph under construction computes, or its input.
+
+    name: the node's. shape: of what it gives.
+    whole: the source graph has it as integers, though a network has floats alone: division cuts.
+    """
 
     name: str
     shape: tuple[int, ...]
+    whole: bool = False
 
 
 # What an operator of the source graph reads: a value computed at run time, or a constant.
@@ -34,6 +42,15 @@ Argument = Value | Tensor | float
 # operator's own arguments and attributes under their own names.
 Translation = Callable[..., Value | Sequence[Value | None]]
 T = TypeVar("T", bound=Translation)
+
+# Operators that give whole numbers where all that they read are.
+KEEPING = frozenset(
+    (
+        *("add", "sub", "mul", "minimum", "maximum", "fmod", "clamp", "abs", "sum", "amax", "amin", "sign"),
+        *("reshape", "permute", "slice", "concat", "pad", "expand", "tile", "gather", "gather_elements"),
+        *("gather_nd", "topk_values"),
+    )
+)
 
 
 class OperatorRegistry(dict[str, Translation]):
@@ -52,6 +69,7 @@ class Builder:
 
     name: what the network is called.
     input, input_shape: its input's name and N×C×H×W.
+    nodes, tensors: those added so far, by name. known: their values, and the input.
     """
 
     def __init__(self, name: str, input: str, input_shape: Sequence[int]) -> None:
@@ -59,7 +77,7 @@ class Builder:
         self.input = Value(input, tuple(input_shape))
         self.nodes: dict[str, Node] = {}
         self.tensors: dict[str, Tensor] = {}
-        self._taken = {input}
+        self.known = {input: self.input}
 
     def add(
         self,
@@ -80,13 +98,20 @@ class Builder:
         # A batch norm exists only until `build` folds it, so it is no operator of a network.
         y = values[0] if op == "batch_norm" else OPERATORS[op](*values, **meta, **attributes)
         check_size(4 * math.prod(y.shape), f"{self.name}: node {name!r}", NetworkError)
-        name = unique(name, self._taken)
-        self._taken.add(name)
+        name = unique(name, self.known)
         self.nodes[name] = Node(name, op, tuple(value.name for value in inputs), attributes, tuple(tensors))
         self.tensors.update({f"{name}.{short}": tensor for short, tensor in tensors.items()})
-        return Value(name, tuple(y.shape))
+        read = inputs[1:] if op == "where" else inputs[:1] if op.startswith("gather") else inputs
+        whole = op in KEEPING | {"where"} and all(value.whole for value in read)
+        self.known[name] = Value(name, tuple(y.shape), whole)
+        return self.known[name]
 
-    def build(self, outputs: dict[str, Value], preprocessing: Preprocessing | None) -> Network:
+    def build(
+        self,
+        outputs: dict[str, Value],
+        preprocessing: Preprocessing | None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Network:
         """The network of the nodes that the outputs need, batch norm folded.
 
         Raises `NetworkError` where it has no outputs.
@@ -98,7 +123,8 @@ class Builder:
         nodes, tensors, names = fold_batch_norm(nodes, self.tensors, names)
         kept = {f"{node.name}.{short}" for node in nodes for short in node.tensors}
         tensors = {name: tensor for name, tensor in tensors.items() if name in kept}
-        return Network(nodes, self.input.name, self.input.shape, names, tensors, preprocessing, self.name)
+        of = (nodes, self.input.name, self.input.shape, names, tensors, preprocessing, self.name)
+        return Network(*of, metadata)
 
     def compute(self, outputs: Sequence[Value], x: Tensor) -> list[Tensor]:
         """What the nodes give for an input: how a source graph's constants are computed."""
@@ -170,9 +196,14 @@ class OperatorContext:
         """A run-time value as it is, a constant as a `constant` node."""
         if isinstance(argument, Value):
             return argument
-        return self.emit(
-            "constant", part="constant", tensors={"value": torch.as_tensor(argument, device="cpu")}
-        )
+        tensor = torch.as_tensor(argument, device="cpu")
+        value = self.emit("constant", part="constant", tensors={"value": tensor})
+        return value if tensor.is_floating_point() else self.whole(value)
+
+    def whole(self, value: Value) -> Value:
+        """The value as one of integers."""
+        self.builder.known[value.name] = replace(value, whole=True)
+        return self.builder.known[value.name]
 
     def running(self, argument: Argument) -> Value:
         """The argument, which must be computed at run time."""
@@ -213,8 +244,10 @@ class OperatorContext:
         tensors = {"weight": weight}
         if bias is not None:
             tensors["bias"] = self.fixed(bias, "biases").flatten()
-        if op != "linear" and weight.dim() != 4:
-            raise self.refuse(f"only two-dimensional convolutions are supported; this has {len(x.shape) - 2}")
+        if op != "linear" and (weight.dim() != 4 or len(x.shape) != 4):
+            raise self.refuse(
+                f"only convolutions over one or two dimensions are supported; this has {len(x.shape) - 2}"
+            )
         groups = attributes.get("groups", 1)
         if groups < 1 or (op == "conv_transpose2d" and (x.shape[1] != len(weight) or len(weight) % groups)):
             # PyTorch sees this only when it runs.
@@ -242,12 +275,28 @@ class OperatorContext:
             return self.emit("affine", x, tensors={"weight": scale, "bias": shift})
         return self.emit("batch_norm", x, tensors=tensors, eps=eps)
 
+    def scaled(self, x: Value, scale: Argument | None, shift: Argument | None) -> Value:
+        """x · scale + shift, each of which may be left out."""
+        if scale is not None:
+            x = self.emit("mul", x, self.value(scale), part="scale")
+        return x if shift is None else self.emit("add", x, self.value(shift), part="shift")
+
     def reshape(self, x: Value, shape: Sequence[int]) -> Value:
         """x in another shape, every size given; a first size that stays is the batch and is left open."""
+        before = self.builder.nodes.get(x.name)
+        if before is not None and before.op == "reshape":
+            x = self.builder.known[before.inputs[0]]
         if tuple(shape) == x.shape:
             return x
         batch = [0] if shape and x.shape and shape[0] == x.shape[0] else list(shape[:1])
         return self.emit("reshape", x, shape=[*batch, *shape[1:]])
+
+    def permute(self, x: Value, dims: Sequence[int]) -> Value:
+        """x with its dimensions in another order; one permutation of what another gave is a single one."""
+        before = self.builder.nodes.get(x.name)
+        if before is not None and before.op == "permute":
+            x, dims = self.builder.known[before.inputs[0]], [before.attributes["dims"][dim] for dim in dims]
+        return x if list(dims) == sorted(dims) else self.emit("permute", x, dims=list(dims))
 
     def slice(self, x: Value, dim: int, start: int, end: int, step: int = 1) -> Value:
         """Elements of a dimension, with Python's rules for negative and too large indices."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar, overload
@@ -58,6 +58,7 @@ class Network:
     tensors: parameters by node and short name, float32, e.g. "conv1.weight": 64×3×7×7.
     preprocessing: how a frame becomes the input.
     name: what reports call it.
+    metadata: what its ONNX file says beside the graph, by key, as text (`network.metadata`).
     last_read: by a node's name, the values that nobody needs once it has read its inputs.
 
     Raises `NetworkError` for a graph that does not hold together or weights that are not finite.
@@ -74,6 +75,7 @@ class Network:
         tensors: dict[str, Tensor],
         preprocessing: Preprocessing | None = None,
         name: str = "network",
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         self.nodes = tuple(nodes)
         self.input = input
@@ -82,6 +84,7 @@ class Network:
         self.tensors = tensors
         self.preprocessing = preprocessing or Preprocessing()
         self.name = name
+        self.metadata = dict(metadata or {})
         self._check()
         self.last_read = self._last_read()
 
@@ -93,9 +96,14 @@ class Network:
             else node
             for node in self.nodes
         ]
-        return Network(
-            nodes, self.input, self.input_shape, self.outputs, tensors, self.preprocessing, self.name
-        )
+        return self.rewritten(nodes, tensors)
+
+    def rewritten(
+        self, nodes: Sequence[Node], tensors: dict[str, Tensor], input_shape: Sequence[int] | None = None
+    ) -> Network:
+        """A network of other nodes and tensors; the input's name, the outputs and all else are this one's."""
+        of = (nodes, self.input, input_shape or self.input_shape, self.outputs, tensors)
+        return Network(*of, self.preprocessing, self.name, self.metadata)
 
     @property
     def layers(self) -> list[Node]:

@@ -27,6 +27,7 @@ Constant = NDArray[np.generic]
 # Operators whose meaning the evaluator has only in its newest version, or not as ONNX Runtime has it.
 OWN = (
     *("AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "Dropout", "Gelu", "GlobalAveragePool"),
+    *("GroupNormalization", "LayerNormalization", "LpNormalization"),
     *("GlobalMaxPool", "HardSigmoid", "HardSwish", "MaxPool", "PRelu", "Resize", "Softmax", "Upsample"),
 )
 # Operators whose results are never larger than their inputs, though nothing says beforehand how large.

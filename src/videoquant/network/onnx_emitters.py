@@ -189,6 +189,62 @@ def amax(sheet: OnnxGraphBuilder, x: str, *, dims: Sequence[int], keepdim: bool)
     sheet.write("ReduceMax", x, sheet.integers(dims, "dims"), keepdims=int(keepdim))
 
 
+@form
+def amin(sheet: OnnxGraphBuilder, x: str, *, dims: Sequence[int], keepdim: bool) -> None:
+    sheet.write("ReduceMin", x, sheet.integers(dims, "dims"), keepdims=int(keepdim))
+
+
+@form
+def sum(sheet: OnnxGraphBuilder, x: str, *, dims: Sequence[int], keepdim: bool) -> None:
+    sheet.write("ReduceSum", x, sheet.integers(dims, "dims"), keepdims=int(keepdim))
+
+
+@form
+def group_norm(sheet: OnnxGraphBuilder, x: str, *, groups: int, eps: float) -> None:
+    shape = sheet.shapes[0]
+    parts = sheet.step("Reshape", x, sheet.integers([0, groups, -1], "groups"), part="parts")
+    ones, zeros = sheet.tensor(torch.ones(groups), "ones"), sheet.tensor(torch.zeros(groups), "zeros")
+    even = sheet.step("InstanceNormalization", parts, ones, zeros, part="normalized", epsilon=eps)
+    sheet.write("Reshape", even, sheet.integers([0, *shape[1:]], "shape"))
+
+
+@form
+def layer_norm(sheet: OnnxGraphBuilder, x: str, *, dims: int, eps: float) -> None:
+    ones = sheet.tensor(torch.ones(sheet.shape[-dims:]), "ones")
+    sheet.write("LayerNormalization", x, ones, axis=-dims, epsilon=eps)
+
+
+@form
+def trunc(sheet: OnnxGraphBuilder, x: str) -> None:
+    whole = sheet.step("Floor", sheet.step("Abs", x, part="abs"), part="whole")
+    sheet.write("Mul", whole, sheet.step("Sign", x, part="sign"))
+
+
+@form
+def fmod(sheet: OnnxGraphBuilder, a: str, b: str) -> None:
+    sheet.write("Mod", a, b, fmod=1)
+
+
+def _comparison(op: str, onnx: str) -> None:
+    """A truth value, as the number that it is here."""
+
+    def write(sheet: OnnxGraphBuilder, a: str, b: str) -> None:
+        sheet.write("Cast", sheet.step(onnx, a, b, part="truth"), to=TensorProto.FLOAT)
+
+    FORMS[op] = write
+
+
+_comparison("equal", "Equal")
+_comparison("greater", "Greater")
+_comparison("greater_equal", "GreaterOrEqual")
+
+
+@form
+def where(sheet: OnnxGraphBuilder, condition: str, a: str, b: str) -> None:
+    truth = sheet.step("Cast", condition, part="truth", to=TensorProto.BOOL)
+    sheet.write("Where", truth, a, b)
+
+
 def _parameters(sheet: OnnxGraphBuilder, weight: Tensor, bias: Tensor | None) -> list[str]:
     names = [sheet.tensor(weight, "weight")]
     return names if bias is None else [*names, sheet.tensor(bias, "bias")]
@@ -203,6 +259,10 @@ def _same_name(op: str, onnx: str) -> None:
     FORMS[op] = write
 
 
-for _op in ("add", "sub", "mul", "div", "sigmoid", "tanh", "erf"):
+for _op in (
+    *("add", "sub", "mul", "div", "sigmoid", "tanh", "erf", "exp", "log", "sqrt", "abs", "sign", "floor"),
+    *("ceil", "round", "sin", "cos", "softplus", "mish", "pow"),
+):
     _same_name(_op, _op.capitalize())
-_same_name("hardswish", "HardSwish")
+for _op, _onnx in (("hardswish", "HardSwish"), ("minimum", "Min"), ("maximum", "Max"), ("matmul", "MatMul")):
+    _same_name(_op, _onnx)

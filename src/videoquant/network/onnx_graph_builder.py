@@ -69,10 +69,19 @@ class OnnxGraphBuilder:
         """Add the ONNX node that gives the result of the node in hand."""
         self.nodes.append(helper.make_node(op, inputs, [self.result], name=self._node.name, **attributes))
 
-    def step(self, op: str, *inputs: str, part: str, **attributes: Any) -> str:
-        """Add an ONNX node on the way to the result; returns the name of what it gives."""
+    def write_first(self, op: str, *inputs: str, **attributes: Any) -> None:
+        """As `write`, by a node of two outputs, the second of which nobody reads."""
+        outputs = [self.result, self._name("unread")]
+        self.nodes.append(helper.make_node(op, inputs, outputs, name=self._node.name, **attributes))
+
+    def step(self, op: str, *inputs: str, part: str, which: int = 0, **attributes: Any) -> str:
+        """Add an ONNX node on the way to the result; returns the name of what it gives.
+
+        which: the number of the output that is meant, where it has several.
+        """
         name = self._name(part)
-        self.nodes.append(helper.make_node(op, inputs, [name], name=name, **attributes))
+        outputs = [*(self._name("unread") for _ in range(which)), name]
+        self.nodes.append(helper.make_node(op, inputs, outputs, name=name, **attributes))
         return name
 
     def refuse(self, reason: str) -> NetworkError:

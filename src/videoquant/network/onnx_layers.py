@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from videoquant.network.builder import Argument, OperatorContext, OperatorRegistry, Value
-from videoquant.network.onnx_windows import check_window, paddings, shared_out
+from videoquant.network.onnx_windows import check_window, of_lines_too, paddings, shared_out
 
 LAYERS = OperatorRegistry()
 _onnx = LAYERS.register
@@ -20,6 +20,7 @@ def kernel_of(site: OperatorContext, weight: Argument, kernel_shape: Sequence[in
 
 
 @_onnx("Conv")
+@of_lines_too
 def conv(
     site: OperatorContext,
     x: Value,
@@ -40,6 +41,7 @@ def conv(
 
 
 @_onnx("ConvTranspose")
+@of_lines_too
 def conv_transpose(
     site: OperatorContext,
     x: Value,
@@ -123,10 +125,15 @@ def gemm(
 
 @_onnx("MatMul")
 def matmul(site: OperatorContext, a: Argument, b: Argument) -> Value:
-    weight = site.fixed(b, "weights (the second input)")
-    if weight.dim() != 2:
-        raise site.refuse(f"its weights must be a matrix; they have shape {tuple(weight.shape)}")
-    return site.convolve("linear", site.running(a), weight.T, None)
+    """A constant matrix behind makes a linear layer, all else a product of two values."""
+    if (
+        isinstance(a, Value)
+        and not isinstance(b, Value)
+        and site.fixed(b, "weights").dim() == 2 <= len(a.shape)
+    ):
+        return site.convolve("linear", a, site.fixed(b, "weights").T, None)
+    x, y = site.value(a), site.value(b)
+    return site.emit("matmul", x, y)
 
 
 @_onnx("BatchNormalization")
@@ -160,3 +167,39 @@ def instance_normalization(
     if bool((weight == 1).all()) and not bool(bias.any()):
         return y
     return site.emit("affine", y, part="affine", tensors={"weight": weight, "bias": bias})
+
+
+@_onnx("GroupNormalization")
+def group_normalization(
+    site: OperatorContext,
+    x: Value,
+    scale: Argument,
+    b: Argument,
+    *,
+    num_groups: int,
+    epsilon: float = 1e-5,
+    stash_type: int = 1,
+) -> Value:
+    weight, bias = site.fixed(scale, "scales").flatten(), site.fixed(b, "biases").flatten()
+    y = site.emit("group_norm", x, groups=num_groups, eps=epsilon)
+    if len(weight) != x.shape[1] or len(bias) != x.shape[1]:
+        raise site.refuse(f"{len(weight)} scales and {len(bias)} biases do not fit {x.shape[1]} channels")
+    return site.emit("affine", y, part="affine", tensors={"weight": weight, "bias": bias})
+
+
+@_onnx("LayerNormalization")
+def layer_normalization(
+    site: OperatorContext,
+    x: Value,
+    scale: Argument,
+    b: Argument | None = None,
+    *,
+    axis: int = -1,
+    epsilon: float = 1e-5,
+    stash_type: int = 1,
+) -> Value:
+    if site.outputs > 1:
+        raise site.refuse("its mean and deviation as outputs are not supported")
+    dim = site.axis(axis, len(x.shape))
+    y = site.emit("layer_norm", x, dims=len(x.shape) - dim, eps=epsilon, part="normalized")
+    return site.scaled(y, scale, b)

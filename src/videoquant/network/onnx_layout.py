@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
 from videoquant.network.onnx_graph_builder import OnnxEmitters, OnnxGraphBuilder
 
@@ -31,7 +32,10 @@ def resize(
         attributes["coordinate_transformation_mode"] = "asymmetric"
     else:
         place = "align_corners" if align_corners else "half_pixel"
-        attributes = {"mode": "linear", "coordinate_transformation_mode": place}
+        attributes = {
+            "mode": "linear" if mode == "bilinear" else "cubic",
+            "coordinate_transformation_mode": place,
+        }
     if size is not None:
         sizes = sheet.integers([*sheet.shapes[0][:2], *size], "size")
         sheet.write("Resize", x, "", "", sizes, **attributes)
@@ -73,3 +77,56 @@ def reshape(sheet: OnnxGraphBuilder, x: str, *, shape: Sequence[int]) -> None:
 @form
 def permute(sheet: OnnxGraphBuilder, x: str, *, dims: Sequence[int]) -> None:
     sheet.write("Transpose", x, perm=dims)
+
+
+@form
+def expand(sheet: OnnxGraphBuilder, x: str, *, shape: Sequence[int]) -> None:
+    sheet.write("Expand", x, sheet.integers(shape, "shape"))
+
+
+@form
+def tile(sheet: OnnxGraphBuilder, x: str, *, repeats: Sequence[int]) -> None:
+    sheet.write("Tile", x, sheet.integers(repeats, "repeats"))
+
+
+@form
+def argmax(sheet: OnnxGraphBuilder, x: str, *, dim: int, keepdim: bool) -> None:
+    found = sheet.step("ArgMax", x, part="index", axis=dim, keepdims=int(keepdim))
+    sheet.write("Cast", found, to=TensorProto.FLOAT)
+
+
+@form
+def topk_values(sheet: OnnxGraphBuilder, x: str, *, k: int, dim: int, largest: bool) -> None:
+    sheet.write_first("TopK", x, sheet.integers([k], "k"), axis=dim, largest=int(largest))
+
+
+@form
+def topk_indices(sheet: OnnxGraphBuilder, x: str, *, k: int, dim: int, largest: bool) -> None:
+    found = sheet.step(
+        "TopK", x, sheet.integers([k], "k"), part="index", which=1, axis=dim, largest=int(largest)
+    )
+    sheet.write("Cast", found, to=TensorProto.FLOAT)
+
+
+def _picking(op: str, onnx: str, **names: str) -> None:
+    """An operator that reads indices, integers in ONNX. names: of its attributes, here and there."""
+
+    def write(sheet: OnnxGraphBuilder, x: str, index: str, **attributes: Any) -> None:
+        whole = sheet.step("Cast", index, part="whole", to=TensorProto.INT64)
+        sheet.write(onnx, x, whole, **{names[name]: value for name, value in attributes.items()})
+
+    LAYOUT_OPERATORS[op] = write
+
+
+_picking("gather", "Gather", dim="axis")
+_picking("gather_elements", "GatherElements", dim="axis")
+_picking("gather_nd", "GatherND", batch_dims="batch_dims")
+
+
+@form
+def grid_sample(
+    sheet: OnnxGraphBuilder, x: str, grid: str, *, mode: str, padding: str, align_corners: bool
+) -> None:
+    names = {"bilinear": "linear", "bicubic": "cubic"}
+    known = {"mode": names.get(mode, mode), "padding_mode": padding, "align_corners": int(align_corners)}
+    sheet.write("GridSample", x, grid, **known)

@@ -1,13 +1,14 @@
-"""How ONNX operators become nodes: activations, arithmetic and reductions. One function per operator.
+"""How ONNX operators become nodes: activations and casts. One function per operator.
 
 A function's parameters are the operator's inputs, then its attributes with their defaults, by ONNX's own
 names; what may be either, depending on the opset, can be passed both ways. The other operators are in
-`onnx_layers`, `onnx_pools` and `onnx_shapes`.
+`onnx_layers`, `onnx_math`, `onnx_pools`, `onnx_select` and `onnx_shapes`.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,6 +19,8 @@ from videoquant.network.builder import Argument, OperatorContext, OperatorRegist
 ELEMENTWISE = OperatorRegistry()
 _onnx = ELEMENTWISE.register
 
+INTEGERS = (2, 3, 4, 5, 6, 7, 12, 13)  # TensorProto.UINT8, INT8, …, UINT64
+BOOL = 9  # TensorProto.BOOL
 FLOATS = (1, 10, 11, 16)  # TensorProto.FLOAT, FLOAT16, DOUBLE, BFLOAT16
 ROUNDED = {10: "float16", 16: "bfloat16"}  # the types whose numbers are not those of float32
 UNBOUNDED = 3e38  # older files write "no limit" as the largest float32
@@ -91,46 +94,6 @@ def softmax(site: OperatorContext, x: Value, *, axis: int | None = None) -> Valu
     return site.emit("softmax", x, dim=dim)
 
 
-@_onnx("Neg")
-def neg(site: OperatorContext, x: Value) -> Value:
-    return site.emit("mul", x, site.value(-1.0))
-
-
-def _same_name(onnx: str, op: str, arity: int) -> None:
-    """An operator that has no attributes and means the same here."""
-
-    def unary(site: OperatorContext, x: Value) -> Value:
-        return site.emit(op, x)
-
-    def binary(site: OperatorContext, a: Argument, b: Argument) -> Value:
-        return site.emit(op, site.value(a), site.value(b))
-
-    _onnx(onnx)(unary if arity == 1 else binary)
-
-
-for _name in ("HardSwish", "Sigmoid", "Tanh", "Erf"):
-    _same_name(_name, _name.lower(), 1)
-for _name in ("Add", "Sub", "Mul", "Div"):
-    _same_name(_name, _name.lower(), 2)
-
-
-def _reduce(onnx: str, op: str) -> None:
-    def reduce(
-        site: OperatorContext, x: Value, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0
-    ) -> Value:
-        chosen = [] if axes is None else site.integers(axes, "axes")
-        if not chosen and noop_with_empty_axes:
-            return x
-        dims = sorted(site.axes(chosen, len(x.shape))) or list(range(len(x.shape)))
-        return site.emit(op, x, dims=dims, keepdim=bool(keepdims))
-
-    _onnx(onnx)(reduce)
-
-
-_reduce("ReduceMean", "mean")
-_reduce("ReduceMax", "amax")
-
-
 @_onnx("Identity")
 def identity(site: OperatorContext, x: Value) -> Value:
     return x
@@ -147,6 +110,14 @@ def dropout(
 
 @_onnx("Cast")
 def cast(site: OperatorContext, x: Value, *, to: int, saturate: int = 1, round_mode: str = "up") -> Value:
+    """Integers are floats without a fraction, truth values 0 and 1."""
+    if to in INTEGERS:
+        return x if x.whole else site.whole(site.emit("trunc", x))
+    if to == BOOL:
+        none = site.emit("equal", x, site.value(0.0), part="none")
+        return site.emit("sub", site.value(1.0), none)
     if to not in FLOATS:
-        raise site.refuse("a cast of activations to integers is not supported")
-    return site.emit("round_to", x, dtype=ROUNDED[to]) if to in ROUNDED else x
+        raise site.refuse("a cast of activations to this type is not supported")
+    if to in ROUNDED:
+        return site.emit("round_to", x, dtype=ROUNDED[to])
+    return replace(x, whole=False)

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from videoquant.network.builder import OperatorContext, OperatorRegistry, Value
-from videoquant.network.onnx_windows import paddings, refuse_skipping
+from videoquant.network.onnx_windows import of_lines_too, paddings, refuse_skipping
 
 POOLS = OperatorRegistry()
 _onnx = POOLS.register
 
 
 @_onnx("MaxPool")
+@of_lines_too
 def max_pool(
     site: OperatorContext,
     x: Value,
@@ -57,6 +58,7 @@ def max_pool(
 
 
 @_onnx("AveragePool")
+@of_lines_too
 def average_pool(
     site: OperatorContext,
     x: Value,

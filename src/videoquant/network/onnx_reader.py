@@ -13,25 +13,25 @@ import onnx
 from onnx import helper, numpy_helper
 
 from videoquant.errors import NetworkError, refused_as
-from videoquant.limits import check_size
 from videoquant.network.builder import Builder, OperatorContext, Value
 from videoquant.network.graph import Network
+from videoquant.network.metadata import image_size
 from videoquant.network.onnx_constants import Constant, evaluate, tensor
 from videoquant.network.onnx_file import load_model, opset_of
+from videoquant.network.onnx_inputs import image_input
 from videoquant.network.onnx_layers import LAYERS
-from videoquant.network.onnx_operators import ELEMENTWISE, FLOATS
+from videoquant.network.onnx_math import MATH
+from videoquant.network.onnx_operators import ELEMENTWISE
 from videoquant.network.onnx_pools import POOLS
 from videoquant.network.onnx_resize import RESIZING
+from videoquant.network.onnx_select import SELECTIONS
 from videoquant.network.onnx_shapes import SHAPES
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.network.rebatch import one_frame
 from videoquant.text import printable
 
-OPERATORS = {**LAYERS, **POOLS, **ELEMENTWISE, **SHAPES, **RESIZING}
+OPERATORS = {**LAYERS, **POOLS, **ELEMENTWISE, **MATH, **SHAPES, **SELECTIONS, **RESIZING}
 
-CHANNELS = (1, 3, 4)  # of a picture
-SMALLEST_SIDE = 8  # of an input that is taken for a picture by its sizes alone
-POINTWISE = ("Add", "Cast", "Clip", "Div", "Identity", "Mul", "Sub")  # what may come before the first layer
 # The operators whose second input names the layer.
 NAMED_BY_WEIGHT = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 # Names that an exporter made up: "onnx::Conv_123", "123", "val_12", "const_fold_opt__7", "_v_5".
@@ -41,26 +41,34 @@ MADE_UP = re.compile(r"onnx::.*|\d+|val_\d+|_.*|.*const.*", re.IGNORECASE | re.D
 UNLIMITED = {("Clip", "min"), ("Clip", "max"), ("Pad", "value")}
 
 
-def read_onnx(path: str | Path, preprocessing: Mapping[str, str] | None = None) -> Network:
-    """Read a convolutional network from an ONNX file.
+def read_onnx(
+    path: str | Path,
+    preprocessing: Mapping[str, str] | None = None,
+    size: tuple[int, int] | None = None,
+) -> Network:
+    """Read a vision network from an ONNX file.
 
-    path: the file; it has one float input N×C×H×W of fixed size. A dynamic batch is taken as 1,
-    and so is one of several frames, where the network treats them alike (`rebatch`).
+    path: the file; it has one input, float or uint8, N×C×H×W or N×H×W×C. A dynamic batch is taken as 1,
+    and so is one of several frames, where the network treats them alike (`rebatch`). A uint8 input takes
+    pixels as they are: its scale is 1 where nothing says another.
     Layers are called as their weights are in the file, less ".weight"; where an exporter renamed the weights,
     as the file's nodes are. Preprocessing comes from the file's metadata, see `Preprocessing.from_metadata`.
     preprocessing: replaces what the metadata says under these keys, e.g. {"mean": "0.5,0.5,0.5"}.
+    size: (height, width) of the input, in place of the file's; needed where that is dynamic and the metadata
+        (`metadata.image_size`) does not say it.
 
     Raises `NetworkError` for a file that is missing, damaged or asks for more memory than the size limit, and
     for an operator, an input or an output that is not supported.
     """
     path = Path(path)
     with refused_as(NetworkError, f"{path}: not a valid ONNX file, or one that is not supported"):
-        return _read(path, preprocessing or {})
+        return _read(path, preprocessing or {}, size)
 
 
-def _read(path: Path, preprocessing: Mapping[str, str]) -> Network:
+def _read(path: Path, preprocessing: Mapping[str, str], size: tuple[int, int] | None) -> Network:
     model = load_model(path)
-    reader = _Reader(path, model)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    reader = _Reader(path, model, size, image_size(metadata))
     for index, node in enumerate(model.graph.node):
         place = f"node {node.name!r} ({node.op_type}, {index + 1} of {len(model.graph.node)})"
         with refused_as(NetworkError, f"{path}: {place}: malformed, or of a kind that is not supported"):
@@ -71,11 +79,12 @@ def _read(path: Path, preprocessing: Mapping[str, str]) -> Network:
         if not isinstance(value, Value):
             raise NetworkError(f"{path}: output {output.name!r} is not computed from the input")
         outputs[output.name] = value
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
     try:
         own = {key: text for key, text in metadata.items() if key not in preprocessing}
+        if reader.image.bytes:
+            own.setdefault("scale", "1")
         known = Preprocessing.from_metadata(own).with_text(preprocessing)
-        return one_frame(reader.builder.build(outputs, known))
+        return one_frame(reader.builder.build(outputs, known, metadata))
     except NetworkError as error:
         raise NetworkError(f"{path}: {error}") from None
 
@@ -83,13 +92,23 @@ def _read(path: Path, preprocessing: Mapping[str, str]) -> Network:
 class _Reader:
     """Walks through the nodes of a file; `values` holds what each name of the file stands for by then."""
 
-    def __init__(self, path: Path, model: onnx.ModelProto) -> None:
+    def __init__(
+        self,
+        path: Path,
+        model: onnx.ModelProto,
+        size: tuple[int, int] | None,
+        usual: tuple[int, int] | None,
+    ) -> None:
         self.opset = opset_of(model)
         self.opsets = model.opset_import or [helper.make_opsetid("", self.opset)]
         self.weight_names = {tensor.name for tensor in model.graph.initializer}
-        name, shape = _input(path, model.graph, self.weight_names)
-        self.builder = Builder(printable(path.stem), name, shape)
+        self.image = image_input(path, model.graph, self.weight_names, size, usual)
+        name = self.image.name
+        self.builder = Builder(printable(path.stem), name, self.image.shape)
         self.values: dict[str, Value | Constant] = {name: self.builder.input}
+        if self.image.channels_last:
+            site = OperatorContext(self.builder, f"{name}.channels_last", f"{path}: input {name!r}")
+            self.values[name] = site.permute(self.builder.input, (0, 2, 3, 1))
         for constant in model.graph.initializer:
             with refused_as(NetworkError, f"{path}: constant {constant.name!r} cannot be read"):
                 self.values[constant.name] = numpy_helper.to_array(constant)
@@ -103,7 +122,9 @@ class _Reader:
             raise site.refuse(f"reads {missing[0]!r}, which no supported operator gives")
         inputs = [self.values[name] if name else None for name in node.input]
         results: Sequence[Value | Constant | None]
-        if op == "Constant" or (inputs and not any(isinstance(value, Value) for value in inputs)):
+        if op == "If":
+            results = self._branch(site, node, inputs[0], place)
+        elif op == "Constant" or (inputs and not any(isinstance(value, Value) for value in inputs)):
             feeds: dict[str, Any] = {name: self.values[name] for name in node.input if name}
             results = evaluate(site, node, feeds, self.opsets, OPERATORS.get(op), _attributes(site, node))
         elif op in ("Shape", "Size") and isinstance(inputs[0], Value):
@@ -121,51 +142,26 @@ class _Reader:
             if name and value is not None
         }
 
+    def _branch(
+        self, site: OperatorContext, node: onnx.NodeProto, condition: Any, place: str
+    ) -> Sequence[Value | Constant | None]:
+        """The outputs of the branch of an If that is taken, whose nodes are read as if they stood here."""
+        if not isinstance(condition, np.ndarray):
+            raise site.refuse("its condition is computed at run time; it must be constant")
+        wanted = "then_branch" if bool(condition.ravel()[0]) else "else_branch"
+        graph = next(attribute.g for attribute in node.attribute if attribute.name == wanted)
+        for constant in graph.initializer:
+            self.values[constant.name] = numpy_helper.to_array(constant)
+        for inner in graph.node:
+            self.read(inner, f"{place}: node {inner.name!r} ({inner.op_type})")
+        return [self.values.get(output.name) for output in graph.output]
+
     def _name(self, node: onnx.NodeProto) -> str:
         if node.op_type in NAMED_BY_WEIGHT and len(node.input) > 1 and node.input[1] in self.weight_names:
             name = str(node.input[1]).removesuffix(".weight").removesuffix("_weight")
             if name and not MADE_UP.fullmatch(name):
                 return name
         return str(node.name) or f"{node.op_type.lower()}_{len(self.builder.nodes) + 1}"
-
-
-def _input(path: Path, graph: onnx.GraphProto, weights: set[str]) -> tuple[str, list[int]]:
-    """Name and shape of the only input."""
-    inputs = [value for value in graph.input if value.name not in weights]
-    if len(inputs) != 1:
-        names = ", ".join(repr(value.name) for value in inputs)
-        raise NetworkError(
-            f"{path}: it has {len(inputs)} inputs ({names}); a network must have one, the image"
-        )
-    name, kind = inputs[0].name, inputs[0].type.tensor_type
-    shape = [dim.dim_value for dim in kind.shape.dim]
-    if len(shape) != 4 or kind.elem_type not in FLOATS:
-        of = f"{onnx.TensorProto.DataType.Name(kind.elem_type).lower()} of {len(shape)} dimensions"
-        raise NetworkError(f"{path}: input {name!r} must be float N×C×H×W; it is {of}")
-    if min(shape[1:]) < 1:
-        raise NetworkError(f"{path}: input {name!r} has a dynamic size; export the network with a fixed one")
-    if _channels_last(graph, name, shape):
-        raise NetworkError(f"{path}: input {name!r} is N×H×W×C; export the network with channels first")
-    shape[0] = max(shape[0], 1)
-    check_size(4 * math.prod(shape), f"{path}: input {name!r} of {'×'.join(map(str, shape))}", NetworkError)
-    return name, shape
-
-
-def _channels_last(graph: onnx.GraphProto, name: str, shape: Sequence[int]) -> bool:
-    """Whether the input is N×H×W×C: by the first thing that is done with it, or by its sizes."""
-    if shape[3] not in CHANNELS:
-        return False
-    values = {name}
-    for node in graph.node:
-        if not values.isdisjoint(node.input):
-            if node.op_type == "Conv":  # which takes channels first, always
-                return False
-            order = next((list(a.ints) for a in node.attribute if a.name == "perm"), [])
-            if node.op_type == "Transpose" and order == [0, 3, 1, 2]:
-                return True
-            if node.op_type in POINTWISE:
-                values.update(node.output)
-    return shape[1] not in CHANNELS and min(shape[1:3]) >= SMALLEST_SIDE
 
 
 def _attributes(site: OperatorContext, node: onnx.NodeProto) -> dict[str, Any]:

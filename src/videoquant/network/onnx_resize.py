@@ -20,7 +20,7 @@ from videoquant.network.builder import Argument, OperatorContext, OperatorRegist
 RESIZING = OperatorRegistry()
 _onnx = RESIZING.register
 
-MODES = {"nearest": "nearest", "linear": "bilinear"}
+MODES = {"nearest": "nearest", "linear": "bilinear", "cubic": "bicubic"}
 ROUNDINGS = {
     "floor": lambda places: np.floor(places),
     "ceil": lambda places: np.ceil(places),
@@ -60,6 +60,8 @@ def resize(
         scales, coordinate_transformation_mode, nearest_mode = roi, "asymmetric", "simple"
     if mode not in MODES or antialias or keep_aspect_ratio_policy != "stretch" or len(x.shape) != 4:
         raise site.refuse(f"resizing with mode {mode!r}, antialias or a kept aspect ratio is not supported")
+    if mode == "cubic" and (cubic_coeff_a != -0.75 or exclude_outside):
+        raise site.refuse(f"cubic resizing with a = {cubic_coeff_a} or exclude_outside is not PyTorch's")
     height, width = _axes(site, x, scales, sizes, axes)
     shape = (*x.shape[:2], height[1], width[1])
     if min(shape[2:]) < 1:
@@ -70,7 +72,9 @@ def resize(
         wanted = [_rounded(nearest_mode, *pair) for pair in zip(wanted, (height, width), strict=True)]
     for attributes, places in _torch_forms(MODES[mode], height, width):
         pairs = zip(wanted, places, x.shape[2:], strict=True)
-        if all(_same(a.clip(0, n - 1), b.clip(0, n - 1)) for a, b, n in pairs):
+        # Between the outermost pixels and beyond, a cubic reads others than the nearest.
+        margin = 2 if mode == "cubic" else 0
+        if all(_same(*(places.clip(-margin, n - 1 + margin) for places in (a, b))) for a, b, n in pairs):
             return site.emit("resize", x, mode=MODES[mode], **attributes)
     how = f"{mode} / {coordinate_transformation_mode} / {nearest_mode}"
     raise site.refuse(f"resizing {x.shape[2:]} to {(height[1], width[1])} by {how} is not what PyTorch does")

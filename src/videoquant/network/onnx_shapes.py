@@ -59,7 +59,7 @@ def unsqueeze(site: OperatorContext, x: Value, axes: Any) -> Value:
 def transpose(site: OperatorContext, x: Value, *, perm: Sequence[int] | None = None) -> Value:
     rank = len(x.shape)
     order = list(range(rank))[::-1] if perm is None else site.axes(perm, rank)
-    return site.emit("permute", x, dims=order)
+    return site.permute(x, order)
 
 
 @_onnx("Concat")
@@ -98,14 +98,6 @@ def split(
     if num_outputs not in (None, site.outputs):
         raise site.refuse(f"num_outputs is {num_outputs}, but it has {site.outputs} outputs")
     return site.split(x, axis, sizes)
-
-
-@_onnx("Gather")
-def gather(site: OperatorContext, x: Value, indices: Argument, *, axis: int = 0) -> Value:
-    index = site.fixed(indices, "indices")
-    if index.dim() != 0:
-        raise site.refuse("only a gather of one index is supported; export with slices")
-    return site.select(site.running(x), axis, int(index))
 
 
 @_onnx("DepthToSpace")

@@ -1,13 +1,45 @@
-"""Windows that slide over a picture: what convolutions and pools of ONNX share, and what of it is refused."""
+"""Windows that slide over a picture or a line: what convolutions and pools share, and what is refused."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from torch import Tensor
 
 from videoquant.network.builder import OperatorContext, Value
 
 AUTO_PADS = ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
+
+
+T = TypeVar("T", bound=Callable[..., Value])
+
+
+def of_lines_too(translation: T) -> T:
+    """A translation of windows over N×C×H×W that takes lines N×C×L as well, as maps of one row."""
+
+    @wraps(translation)
+    def translate(site: OperatorContext, x: Value, *arguments: Any, **attributes: Any) -> Value:
+        if len(x.shape) != 3:
+            return translation(site, x, *arguments, **attributes)
+        for name, neutral in (("kernel_shape", 1), ("strides", 1), ("dilations", 1), ("output_padding", 0)):
+            if name in attributes:
+                attributes[name] = [neutral, *attributes[name]]
+        if len(attributes.get("pads") or ()) == 2:
+            attributes["pads"] = [0, attributes["pads"][0], 0, attributes["pads"][1]]
+        if attributes.get("output_shape"):
+            attributes["output_shape"] = [1, attributes["output_shape"][-1]]
+        weights = [
+            value.unsqueeze(2) if isinstance(value, Tensor) and value.dim() == 3 else value
+            for value in arguments
+        ]
+        rows = site.reshape(x, (*x.shape[:2], 1, x.shape[2]))
+        y = translation(site, rows, *weights, **attributes)
+        return site.reshape(y, (*y.shape[:2], y.shape[3]))
+
+    return cast(T, translate)
 
 
 def check_window(

@@ -101,6 +101,25 @@ def instance_norm(x: Tensor, *, eps: float) -> Tensor:
     return (x - mean) * torch.rsqrt(var + eps)
 
 
+@by_row(2)
+def group_norm(x: Tensor, *, groups: int, eps: float) -> Tensor:
+    """As `instance_norm`, mean and variance over all positions of a group of neighbouring channels."""
+    if x.dim() < 2 or groups < 1 or x.shape[1] % groups or eps < 0:
+        raise RuntimeError(f"{groups} groups and eps {eps} do not fit a value of shape {tuple(x.shape)}")
+    parts = x.reshape(x.shape[0], groups, -1)
+    var, mean = torch.var_mean(parts, 2, correction=0, keepdim=True)
+    return ((parts - mean) * torch.rsqrt(var + eps)).reshape(x.shape)
+
+
+@operator
+def layer_norm(x: Tensor, *, dims: int, eps: float) -> Tensor:
+    """(x − mean) / √(variance + eps), mean and variance over the last `dims` dimensions of each position."""
+    if not 1 <= dims <= x.dim() or eps < 0:
+        raise RuntimeError(f"a layer norm over {dims} dimensions, eps {eps}, of shape {tuple(x.shape)}")
+    var, mean = torch.var_mean(x, tuple(range(x.dim() - dims, x.dim())), correction=0, keepdim=True)
+    return (x - mean) * torch.rsqrt(var + eps)
+
+
 @operator
 def constant(*, value: Tensor) -> Tensor:
     return value
@@ -124,6 +143,55 @@ def mul(a: Tensor, b: Tensor) -> Tensor:
 @operator
 def div(a: Tensor, b: Tensor) -> Tensor:
     return a / b
+
+
+@operator
+def pow(a: Tensor, b: Tensor) -> Tensor:
+    return torch.pow(a, b)
+
+
+@operator
+def fmod(a: Tensor, b: Tensor) -> Tensor:
+    """What is left of a / b, with the sign of a."""
+    return torch.fmod(a, b)
+
+
+@operator
+def minimum(a: Tensor, b: Tensor) -> Tensor:
+    return torch.minimum(a, b)
+
+
+@operator
+def maximum(a: Tensor, b: Tensor) -> Tensor:
+    return torch.maximum(a, b)
+
+
+@operator
+def equal(a: Tensor, b: Tensor) -> Tensor:
+    """1 where it is so, else 0; as in the other comparisons."""
+    return (a == b).to(a.dtype)
+
+
+@operator
+def greater(a: Tensor, b: Tensor) -> Tensor:
+    return (a > b).to(a.dtype)
+
+
+@operator
+def greater_equal(a: Tensor, b: Tensor) -> Tensor:
+    return (a >= b).to(a.dtype)
+
+
+@operator
+def where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """a where the condition is not 0, else b."""
+    return torch.where(condition != 0, a, b)
+
+
+@operator
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """The product of two activations, …×M×K and …×K×N; attention is made of it."""
+    return torch.matmul(a, b)
 
 
 @by_row(1)
@@ -186,6 +254,75 @@ def erf(x: Tensor) -> Tensor:
 
 
 @by_row(1)
+def exp(x: Tensor) -> Tensor:
+    return torch.exp(x)
+
+
+@by_row(1)
+def log(x: Tensor) -> Tensor:
+    return torch.log(x)
+
+
+@by_row(1)
+def sqrt(x: Tensor) -> Tensor:
+    return torch.sqrt(x)
+
+
+@by_row(1)
+def abs(x: Tensor) -> Tensor:
+    return torch.abs(x)
+
+
+@by_row(1)
+def sign(x: Tensor) -> Tensor:
+    return torch.sign(x)
+
+
+@by_row(1)
+def floor(x: Tensor) -> Tensor:
+    return torch.floor(x)
+
+
+@by_row(1)
+def ceil(x: Tensor) -> Tensor:
+    return torch.ceil(x)
+
+
+@by_row(1)
+def round(x: Tensor) -> Tensor:
+    """Half to even."""
+    return torch.round(x)
+
+
+@by_row(1)
+def trunc(x: Tensor) -> Tensor:
+    """Towards zero, as a conversion to integers does."""
+    return torch.trunc(x)
+
+
+@by_row(1)
+def sin(x: Tensor) -> Tensor:
+    return torch.sin(x)
+
+
+@by_row(1)
+def cos(x: Tensor) -> Tensor:
+    return torch.cos(x)
+
+
+@by_row(1)
+def softplus(x: Tensor) -> Tensor:
+    """log(1 + eˣ)."""
+    return F.softplus(x)
+
+
+@by_row(1)
+def mish(x: Tensor) -> Tensor:
+    """x · tanh(softplus(x))."""
+    return F.mish(x)
+
+
+@by_row(1)
 def round_to(x: Tensor, *, dtype: str) -> Tensor:
     """The nearest number that `dtype`, float16 or bfloat16, has; beyond its largest, infinity."""
     return x.to({"float16": torch.float16, "bfloat16": torch.bfloat16}[dtype]).to(x.dtype)
@@ -243,6 +380,99 @@ def amax(x: Tensor, *, dims: Sequence[int], keepdim: bool) -> Tensor:
     return x.amax(tuple(dims), keepdim)
 
 
+@operator
+def amin(x: Tensor, *, dims: Sequence[int], keepdim: bool) -> Tensor:
+    return x.amin(tuple(dims), keepdim)
+
+
+@operator
+def sum(x: Tensor, *, dims: Sequence[int], keepdim: bool) -> Tensor:
+    return x.sum(tuple(dims), keepdim)
+
+
+@operator
+def argmax(x: Tensor, *, dim: int, keepdim: bool) -> Tensor:
+    """The index of the largest element, the first of them, as a float."""
+    if x.device.type == "meta":
+        return x.amax(dim, keepdim)
+    # PyTorch does not say which of equal ones it gives.
+    return (x == x.amax(dim, True)).to(torch.uint8).argmax(dim, keepdim).to(x.dtype)
+
+
+@operator
+def topk_values(x: Tensor, *, k: int, dim: int, largest: bool) -> Tensor:
+    """The k largest or smallest elements along a dimension, the most extreme first."""
+    return _topk(x, k, dim, largest)[0]
+
+
+@operator
+def topk_indices(x: Tensor, *, k: int, dim: int, largest: bool) -> Tensor:
+    """Where the elements of `topk_values` stood, as floats; of equal ones the first comes first."""
+    return _topk(x, k, dim, largest)[1].to(x.dtype)
+
+
+def _topk(x: Tensor, k: int, dim: int, largest: bool) -> tuple[Tensor, Tensor]:
+    if not 0 < k <= x.shape[dim]:
+        raise RuntimeError(f"the {k} largest of {x.shape[dim]} elements")
+    values, indices = torch.sort(x, dim=dim, descending=largest, stable=True)
+    return values.narrow(dim, 0, k), indices.narrow(dim, 0, k)
+
+
+@operator
+def gather(x: Tensor, index: Tensor, *, dim: int) -> Tensor:
+    """The elements of a dimension that `index` names, a tensor of any shape, which takes its place.
+
+    Indices are whole floats; those below 0 count from the end, as everywhere.
+    """
+    places = _places(index, x.shape[dim])
+    shape = (*x.shape[:dim], *index.shape, *x.shape[dim + 1 :])
+    return x.index_select(dim, places.flatten()).reshape(shape)
+
+
+@operator
+def gather_elements(x: Tensor, index: Tensor, *, dim: int) -> Tensor:
+    """Element by element along a dimension: y[i][j] = x[index[i][j]][j] for dimension 0."""
+    return torch.gather(x, dim, _places(index, x.shape[dim]))
+
+
+@operator
+def gather_nd(x: Tensor, index: Tensor, *, batch_dims: int) -> Tensor:
+    """The parts of x that the last dimension of `index` names by their leading indices."""
+    lead, count = index.shape[:-1], index.shape[-1]
+    if batch_dims + count > x.dim() or x.shape[:batch_dims] != index.shape[:batch_dims]:
+        raise RuntimeError(f"indices of shape {tuple(index.shape)} do not fit {tuple(x.shape)}")
+    whole = torch.stack([_places(index[..., i], x.shape[batch_dims + i]) for i in range(count)], -1)
+    batch = [
+        torch.arange(n, device=x.device).reshape((1,) * i + (-1,) + (1,) * (len(lead) - i - 1)).expand(lead)
+        for i, n in enumerate(x.shape[:batch_dims])
+    ]
+    return x[(*batch, *whole.unbind(-1))]
+
+
+def _places(index: Tensor, size: int) -> Tensor:
+    """Indices as whole numbers; one that is outside, or none, stands for the nearest that exists."""
+    places = torch.where(index < 0, index + size, index).nan_to_num(0)
+    return places.clamp(0, size - 1).long()
+
+
+@operator
+def expand(x: Tensor, *, shape: Sequence[int]) -> Tensor:
+    """Dimensions of size 1 become as large as `shape` says; there may be more of them in front."""
+    return x.expand(tuple(shape)).contiguous()
+
+
+@operator
+def tile(x: Tensor, *, repeats: Sequence[int]) -> Tensor:
+    """The whole value so many times along each dimension."""
+    return x.repeat(tuple(repeats))
+
+
+@operator
+def grid_sample(x: Tensor, grid: Tensor, *, mode: str, padding: str, align_corners: bool) -> Tensor:
+    """x at the places of `grid`, N×h×w×2, (x, y) of −1 to 1; mode: bilinear, nearest or bicubic."""
+    return F.grid_sample(x, grid, mode, padding, align_corners)
+
+
 @by_row(4)
 def resize(
     x: Tensor,
@@ -252,11 +482,13 @@ def resize(
     scale: Sequence[float] | None = None,
     align_corners: bool = False,
 ) -> Tensor:
-    """mode: "nearest" (floor) or "bilinear" (half-pixel centres, or aligned corners); size or scale: (h, w).
+    """mode: "nearest" (floor), "bilinear" or "bicubic" (half-pixel centres, or aligned corners).
+
+    size or scale: (h, w).
 
     A scale gives ⌊height · scale⌋ rows; row i comes from (i + 0.5) / scale − 0.5 even where the floor cuts.
     """
-    corners = align_corners if mode == "bilinear" else None
+    corners = None if mode == "nearest" else align_corners
     return F.interpolate(
         x,
         None if size is None else tuple(size),

@@ -14,7 +14,10 @@ from videoquant.errors import NetworkError
 from videoquant.network.graph import Network, Node, unique
 from videoquant.network.operators import BY_ROW
 
-BROADCAST = ("add", "sub", "mul", "div")
+BROADCAST = (
+    *("add", "sub", "mul", "div", "pow", "fmod", "minimum", "maximum", "equal", "greater", "greater_equal"),
+    "where",
+)
 
 
 def one_frame(network: Network) -> Network:
@@ -55,8 +58,7 @@ class _Rewriting:
                 )
         used = {f"{node.name}.{short}" for node in self.nodes for short in node.tensors}
         tensors = {name: tensor for name, tensor in self.tensors.items() if name in used}
-        shape = (1, *old.input_shape[1:])
-        return Network(self.nodes, old.input, shape, old.outputs, tensors, old.preprocessing, old.name)
+        return old.rewritten(self.nodes, tensors, (1, *old.input_shape[1:]))
 
     def rewritten(self, node: Node) -> Node:
         """The node for one frame."""
@@ -69,9 +71,13 @@ class _Rewriting:
                 return self.with_own_constants(node, len(shape))
             case "concat" if attributes["dim"] != 0:
                 return self.with_own_constants(node, len(shape))
-            case "softmax" | "slice" if attributes["dim"] != 0:
+            case "softmax" | "slice" | "argmax" | "topk_values" | "topk_indices" if attributes["dim"] != 0:
                 return node
-            case "mean" | "amax" if 0 not in attributes["dims"]:
+            case "layer_norm" if attributes["dims"] < len(shape):
+                return node
+            case "matmul" if all(len(one) == len(shape) > 2 for one in given):
+                return self.with_own_constants(node, len(shape))
+            case "mean" | "amax" | "amin" | "sum" if 0 not in attributes["dims"]:
                 return node
             case "pad" if not any(attributes["padding"][2 * len(shape) - 2 :]):
                 return node

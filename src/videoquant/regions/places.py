@@ -20,11 +20,13 @@ BLOCK = 16  # input pixels that an operator may move a map by, where that is mor
 POINTWISE = frozenset(
     (
         *("constant", "affine", "add", "sub", "mul", "div", "clamp", "leaky_relu", "prelu", "hardswish"),
-        *("hardsigmoid", "sigmoid", "silu", "gelu", "elu", "tanh", "erf", "round_to"),
+        *("hardsigmoid", "sigmoid", "silu", "gelu", "elu", "tanh", "erf", "round_to", "exp", "log", "sqrt"),
+        *("abs", "sign", "floor", "ceil", "round", "trunc", "sin", "cos", "softplus", "mish", "pow", "fmod"),
+        *("minimum", "maximum", "equal", "greater", "greater_equal", "where"),
     )
 )
 # Operators whose output pixels lie where their input's do, whatever their attributes.
-_STAYING = POINTWISE | {"adaptive_avg_pool2d", "resize", "pixel_shuffle", "instance_norm"}
+_STAYING = POINTWISE | {"adaptive_avg_pool2d", "resize", "pixel_shuffle", "instance_norm", "group_norm"}
 
 
 class Operation(Protocol):
@@ -90,7 +92,12 @@ def _stays(
     attributes = node.attributes
     if node.op in ("concat", "softmax"):
         return bool(attributes["dim"] == 1)
-    if node.op in ("mean", "amax"):  # over a row or a column, whose windows a mask of one pixel meets
+    if node.op in (
+        "mean",
+        "amax",
+        "amin",
+        "sum",
+    ):  # over a row or a column, whose windows a mask of one pixel meets
         return bool(attributes["keepdim"])
     if node.op not in _LINES:
         return False

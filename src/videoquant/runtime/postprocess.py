@@ -90,6 +90,122 @@ def div(a: Array, b: Array) -> Array:
 
 
 @operator
+def pow(a: Array, b: Array) -> Array:
+    return _single(np.power(a.astype(np.float64), b))
+
+
+@operator
+def fmod(a: Array, b: Array) -> Array:
+    """What is left of a / b, with the sign of a."""
+    return np.asarray(np.fmod(a, b))
+
+
+@operator
+def minimum(a: Array, b: Array) -> Array:
+    return np.asarray(np.minimum(a, b))
+
+
+@operator
+def maximum(a: Array, b: Array) -> Array:
+    return np.maximum(a, b)
+
+
+@operator
+def equal(a: Array, b: Array) -> Array:
+    """1 where it is so, else 0; as in the other comparisons."""
+    return np.asarray(a == b, np.float32)
+
+
+@operator
+def greater(a: Array, b: Array) -> Array:
+    return (a > b).astype(np.float32)
+
+
+@operator
+def greater_equal(a: Array, b: Array) -> Array:
+    return (a >= b).astype(np.float32)
+
+
+@operator
+def where(condition: Array, a: Array, b: Array) -> Array:
+    return np.where(condition != 0, a, b)
+
+
+@operator
+def matmul(a: Array, b: Array) -> Array:
+    return _single(np.matmul(a.astype(np.float64), b.astype(np.float64)))
+
+
+@operator
+def exp(x: Array) -> Array:
+    return _single(np.exp(x.astype(np.float64)))
+
+
+@operator
+def log(x: Array) -> Array:
+    return _single(np.log(x.astype(np.float64)))
+
+
+@operator
+def sqrt(x: Array) -> Array:
+    return np.sqrt(x)
+
+
+@operator
+def abs(x: Array) -> Array:
+    return np.abs(x)
+
+
+@operator
+def sign(x: Array) -> Array:
+    return np.asarray(np.sign(np.nan_to_num(x, nan=0.0)))
+
+
+@operator
+def floor(x: Array) -> Array:
+    return np.floor(x)
+
+
+@operator
+def ceil(x: Array) -> Array:
+    return np.ceil(x)
+
+
+@operator
+def round(x: Array) -> Array:
+    """Half to even."""
+    return np.asarray(np.rint(x))
+
+
+@operator
+def trunc(x: Array) -> Array:
+    return np.asarray(np.trunc(x))
+
+
+@operator
+def sin(x: Array) -> Array:
+    return _single(np.sin(x.astype(np.float64)))
+
+
+@operator
+def cos(x: Array) -> Array:
+    return _single(np.cos(x.astype(np.float64)))
+
+
+@operator
+def softplus(x: Array) -> Array:
+    """log(1 + eˣ)."""
+    return _single(np.logaddexp(0, x.astype(np.float64)))
+
+
+@operator
+def mish(x: Array) -> Array:
+    """x · tanh(softplus(x))."""
+    wide = x.astype(np.float64)
+    return _single(wide * np.tanh(np.logaddexp(0, wide)))
+
+
+@operator
 def clamp(x: Array, *, min: float | None = None, max: float | None = None) -> Array:
     x = x if min is None else np.maximum(x, np.float32(min))
     return x if max is None else np.minimum(x, np.float32(max))
@@ -165,6 +281,28 @@ def round_to(x: Array, *, dtype: str) -> Array:
     # bfloat16 is the upper half of float32; half to even. A carry may lead to infinity, as it should.
     rounded = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)) & np.uint32(0xFFFF0000)
     return np.where(np.isnan(x), np.float32(np.nan), rounded.view(np.float32))
+
+
+@operator
+def instance_norm(x: Array, *, eps: float) -> Array:
+    return _normalized(x, tuple(range(2, x.ndim)), eps)
+
+
+@operator
+def group_norm(x: Array, *, groups: int, eps: float) -> Array:
+    return _normalized(x.reshape(x.shape[0], groups, -1), (2,), eps).reshape(x.shape)
+
+
+@operator
+def layer_norm(x: Array, *, dims: int, eps: float) -> Array:
+    """Over the last `dims` dimensions."""
+    return _normalized(x, tuple(range(x.ndim - dims, x.ndim)), eps)
+
+
+def _normalized(x: Array, axes: tuple[int, ...], eps: float) -> Array:
+    wide = x.astype(np.float64)
+    wide = wide - wide.mean(axes, keepdims=True)
+    return _single(wide / np.sqrt(np.square(wide).mean(axes, keepdims=True) + eps))
 
 
 @operator
@@ -255,6 +393,81 @@ def amax(x: Array, *, dims: Sequence[int], keepdim: bool) -> Array:
 
 
 @operator
+def amin(x: Array, *, dims: Sequence[int], keepdim: bool) -> Array:
+    smallest: Array = x.min(tuple(dims), keepdims=keepdim)
+    return smallest
+
+
+@operator
+def sum(x: Array, *, dims: Sequence[int], keepdim: bool) -> Array:
+    return _single(x.sum(tuple(dims), np.float64, keepdims=keepdim))
+
+
+@operator
+def argmax(x: Array, *, dim: int, keepdim: bool) -> Array:
+    return np.asarray(np.argmax(x, dim, keepdims=keepdim), np.float32)
+
+
+@operator
+def topk_values(x: Array, *, k: int, dim: int, largest: bool) -> Array:
+    return np.take_along_axis(x, _order(x, k, dim, largest), dim)
+
+
+@operator
+def topk_indices(x: Array, *, k: int, dim: int, largest: bool) -> Array:
+    return np.asarray(_order(x, k, dim, largest), np.float32)
+
+
+def _order(x: Array, k: int, dim: int, largest: bool) -> NDArray[np.intp]:
+    """Where the k most extreme elements stand; of equal ones the first comes first."""
+    places: NDArray[np.intp] = np.argsort(-x if largest else x, dim, kind="stable").take(np.arange(k), dim)
+    return places
+
+
+@operator
+def gather(x: Array, index: Array, *, dim: int) -> Array:
+    """The elements of a dimension that `index` names, a tensor of any shape, which takes its place."""
+    return np.asarray(x.take(_places(index, x.shape[dim]), dim))
+
+
+@operator
+def gather_elements(x: Array, index: Array, *, dim: int) -> Array:
+    return np.asarray(np.take_along_axis(_cut(x, index, dim), _places(index, x.shape[dim]), dim))
+
+
+def _cut(x: Array, index: Array, dim: int) -> Array:
+    """x without what indices along `dim` never name, in its other dimensions."""
+    return x[tuple(builtins.slice(None if axis == dim else n) for axis, n in enumerate(index.shape))]
+
+
+@operator
+def gather_nd(x: Array, index: Array, *, batch_dims: int) -> Array:
+    lead = index.shape[:-1]
+    places = [_places(index[..., i], x.shape[batch_dims + i]) for i in range(index.shape[-1])]
+    batch = [
+        np.broadcast_to(np.arange(n).reshape((1,) * i + (-1,) + (1,) * (len(lead) - i - 1)), lead)
+        for i, n in enumerate(x.shape[:batch_dims])
+    ]
+    return np.asarray(x[(*batch, *places)])
+
+
+def _places(index: Array, size: int) -> NDArray[np.intp]:
+    """Indices as whole numbers; one that is outside, or none, stands for the nearest that exists."""
+    places = np.where(index < 0, index + size, np.nan_to_num(index, nan=0.0)).clip(0, size - 1)
+    return np.asarray(places, np.intp)
+
+
+@operator
+def expand(x: Array, *, shape: Sequence[int]) -> Array:
+    return np.ascontiguousarray(np.broadcast_to(x, tuple(shape)))
+
+
+@operator
+def tile(x: Array, *, repeats: Sequence[int]) -> Array:
+    return np.tile(x, tuple(repeats))
+
+
+@operator
 def resize(
     x: Array,
     *,
@@ -263,9 +476,12 @@ def resize(
     scale: Sequence[float] | None = None,
     align_corners: bool = False,
 ) -> Array:
-    """mode: "nearest" (floor) or "bilinear" (half-pixel centres, or aligned corners). size, scale: (h, w)."""
+    """mode: "nearest" (floor), "bilinear" or "bicubic" (half-pixel centres, or aligned corners).
+
+    size, scale: (h, w).
+    """
     after = resized(x.shape, size, scale)
-    corners = align_corners and mode == "bilinear"
+    corners = align_corners and mode != "nearest"
     steps = [
         source_step(x.shape[axis - 2], after[axis], None if scale is None else scale[axis], corners)
         for axis in (0, 1)
@@ -276,6 +492,10 @@ def resize(
             for n, step, before in zip(after, steps, x.shape[-2:], strict=True)
         )
         return x[..., rows[:, None], columns]
+    if mode == "bicubic":
+        for axis in (-1, -2):
+            x = _cubic(x, axis, after[axis], steps[axis], corners)
+        return x
     for axis in (-1, -2):
         first, second, share = _source_places(after[axis], x.shape[axis], steps[axis], corners)
         share = share if axis == -1 else share[:, None]
@@ -358,6 +578,21 @@ def _source_places(count: int, size: int, step: float, corners: bool) -> tuple[A
     return first, np.minimum(first + 1, size - 1), (places - first.astype(np.float32)).clip(0, 1)
 
 
+def _cubic(x: Array, axis: int, count: int, step: float, corners: bool) -> Array:
+    """One axis resized by cubic convolution (Keys 1981, a = −0.75), as PyTorch does."""
+    places, scale = np.arange(count, dtype=np.float32), np.float32(step)
+    places = places * scale if corners else scale * (places + np.float32(0.5)) - np.float32(0.5)
+    first = np.floor(places)
+    share, a = (places - first).astype(np.float64), -0.75
+    near = [((a + 2) * t - (a + 3)) * t * t + 1 for t in (share, 1 - share)]
+    far = [((a * t - 5 * a) * t + 8 * a) * t - 4 * a for t in (share + 1, 2 - share)]
+    result: Any = 0
+    for offset, weight in zip((-1, 0, 1, 2), (far[0], *near, far[1]), strict=True):
+        taken = x.take((first.astype(int) + offset).clip(0, x.shape[axis] - 1), axis)
+        result = result + taken * (weight if axis == -1 else weight[:, None])
+    return _single(result)
+
+
 def _pooled(
     shape: Sequence[int],
     kernel: Sequence[int],
@@ -400,6 +635,11 @@ def _binary_elements(a: Array, b: Array) -> int:
     return math.prod(np.broadcast_shapes(a.shape, b.shape))
 
 
+def _matmul_elements(a: Array, b: Array) -> int:
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    return math.prod((*batch, int(a.shape[-2]), int(b.shape[-1])))
+
+
 def _pad_elements(x: Array, *, padding: Sequence[int], **_: Any) -> int:
     return math.prod(a + n + b for (a, b), n in zip(_sides(x, padding), x.shape, strict=True))
 
@@ -419,8 +659,32 @@ def _pool_elements(x: Array, *, padding: Sequence[int], **_: Any) -> int:
 
 # How many elements those give that may give more than they read.
 _ELEMENTS: Mapping[str, Callable[..., int]] = {
-    **dict.fromkeys(("add", "sub", "mul", "div"), _binary_elements),
-    "concat": lambda *values, dim: sum(value.size for value in values),
+    **dict.fromkeys(
+        (
+            "add",
+            "sub",
+            "mul",
+            "div",
+            "pow",
+            "fmod",
+            "minimum",
+            "maximum",
+            "equal",
+            "greater",
+            "greater_equal",
+        ),
+        _binary_elements,
+    ),
+    "where": lambda c, a, b: math.prod(np.broadcast_shapes(c.shape, a.shape, b.shape)),
+    "matmul": _matmul_elements,
+    "gather": lambda x, index, dim: x.size // max(x.shape[dim], 1) * index.size,
+    "gather_elements": lambda x, index, dim: index.size,
+    "gather_nd": lambda x, index, batch_dims: (
+        math.prod(index.shape[:-1]) * math.prod(x.shape[batch_dims + index.shape[-1] :])
+    ),
+    "expand": lambda x, *, shape: math.prod(shape),
+    "tile": lambda x, *, repeats: x.size * math.prod(repeats),
+    "concat": lambda *values, dim: builtins.sum(int(value.size) for value in values),
     "pad": _pad_elements,
     "resize": _resize_elements,
     "max_pool2d": _pool_elements,

@@ -1,0 +1,93 @@
+"""The input of an ONNX file: the picture, as N×C×H×W or N×H×W×C, of a fixed size or one that is asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from videoquant.errors import NetworkError
+from videoquant.limits import check_size
+from videoquant.network.onnx_operators import FLOATS
+
+UINT8 = onnx.TensorProto.UINT8
+CHANNELS = (1, 3, 4)  # of a picture
+SMALLEST_SIDE = 8  # of an input that is taken for a picture by its sizes alone
+POINTWISE = ("Add", "Cast", "Clip", "Div", "Identity", "Mul", "Sub")  # what may come before the first layer
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """What a file reads.
+
+    name: in the file.
+    shape: N×C×H×W of it, however the file orders it.
+    channels_last: the file has it as N×H×W×C.
+    bytes: the file takes uint8, so pixels as they are.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    channels_last: bool
+    bytes: bool
+
+
+def image_input(
+    path: Path,
+    graph: onnx.GraphProto,
+    weights: set[str],
+    size: tuple[int, int] | None,
+    usual: tuple[int, int] | None,
+) -> ImageInput:
+    """The only input of a graph.
+
+    weights: the inputs that have a value in the file.
+    size: (height, width) that it is to have; usual: that of a dynamic one otherwise.
+    A dynamic batch is one frame, a dynamic number of channels three. Raises `NetworkError`.
+    """
+    inputs = [value for value in graph.input if value.name not in weights]
+    if len(inputs) != 1:
+        names = ", ".join(repr(value.name) for value in inputs)
+        raise NetworkError(
+            f"{path}: it has {len(inputs)} inputs ({names}); a network must have one, the image"
+        )
+    name, kind = inputs[0].name, inputs[0].type.tensor_type
+    shape = [max(dim.dim_value, 0) for dim in kind.shape.dim]
+    if len(shape) != 4 or kind.elem_type not in (*FLOATS, UINT8):
+        of = f"{onnx.TensorProto.DataType.Name(kind.elem_type).lower()} of {len(shape)} dimensions"
+        raise NetworkError(f"{path}: input {name!r} must be float or uint8, N×C×H×W or N×H×W×C; it is {of}")
+    last = _channels_last(graph, name, shape)
+    batch, channels, *sides = [shape[0], shape[3], *shape[1:3]] if last else shape
+    if size is not None:
+        sides = list(size)
+    elif not all(sides):
+        if usual is None:
+            text = "×".join(str(side) if side else "any" for side in sides)
+            raise NetworkError(
+                f"{path}: input {name!r} has a dynamic size ({text}); give one, --size HxW (size= in Python)"
+            )
+        sides = list(usual)
+    whole = (max(batch, 1), channels or 3, *sides)
+    check_size(4 * math.prod(whole), f"{path}: input {name!r} of {'×'.join(map(str, whole))}", NetworkError)
+    return ImageInput(name, whole, last, kind.elem_type == UINT8)
+
+
+def _channels_last(graph: onnx.GraphProto, name: str, shape: Sequence[int]) -> bool:
+    """Whether the input is N×H×W×C: by the first thing that is done with it, or by its sizes."""
+    if shape[3] not in CHANNELS:
+        return False
+    values = {name}
+    for node in graph.node:
+        if not values.isdisjoint(node.input):
+            if node.op_type == "Conv":  # which takes channels first, always
+                return False
+            order = next((list(a.ints) for a in node.attribute if a.name == "perm"), [])
+            if node.op_type == "Transpose" and order == [0, 3, 1, 2]:
+                return True
+            if node.op_type in POINTWISE:
+                values.update(node.output)
+    sides = [side for side in shape[1:3] if side]
+    return shape[1] not in CHANNELS and min(sides, default=SMALLEST_SIDE) >= SMALLEST_SIDE
