@@ -18,7 +18,7 @@ ROOMS = (
     "typed_json tensor_file",
     "ranges axes",
     "schemes scheme_text presets",
-    "regions data network.frames network.video_frame network.ycbcr network.preprocessing",
+    "regions data network.frames network.video_frame network.ycbcr network.box_layout network.preprocessing",
     "network.input_arrays",
     "runtime tasks",
     "network",

@@ -96,7 +96,7 @@ def test_a_picture_of_other_channels_than_the_input_is_refused():
         ({"scale": "[1, 2]"}, "preprocessing: scale holds '[1, 2]'; it must be one number"),
         ({"mean": "[a]"}, "preprocessing: mean holds 'a', which is no number"),
         ({"color": "CMYK"}, "preprocessing: color is 'CMYK'; it must be RGB, BGR or Y"),
-        ({"fit": "wide"}, "preprocessing: fit is 'wide'; it must be stretch, crop or pad"),
+        ({"fit": "wide"}, "preprocessing: fit is 'wide'; it must be stretch, crop, pad or letterbox"),
         (
             {"color": "Y", "mean": "0.1,0.2,0.3", "std": "1,2,3"},
             "preprocessing: mean has 3 values; luma (Y) has one channel",

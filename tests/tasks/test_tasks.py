@@ -13,6 +13,7 @@ from videoquant.network.preprocessing import TASKS, Preprocessing
 from videoquant.tasks import Task, primary_output, task_for
 from videoquant.tasks.agreement import agreement_for
 from videoquant.tasks.classification import Classification
+from videoquant.tasks.detection.yolo import ScoredBoxes
 from videoquant.tasks.landmarks import BodyLandmarks, Landmarks
 from videoquant.tasks.pose import Keypoints
 from videoquant.tasks.segmentation import Segmentation
@@ -82,6 +83,7 @@ EXAMPLES = {
         network("classification", ("softmax", {"dim": 1}), out=(10, 1, 1)), Classification, "out",
         {"top1": (1, 0)},
     ),
+    "detection": (network("detection", boxes=(6, 9)), ScoredBoxes, "boxes", {"box_f1": (1, 0)}),
 }  # fmt: skip
 
 every_task = pytest.mark.parametrize("example", EXAMPLES)
@@ -126,6 +128,7 @@ def test_every_task_has_an_example():
         network("super-resolution", first=(3, 8, 12), second=(1, 32, 48)),
         network("super-resolution", color="Y", first=(1, 8, 12), second=(3, 32, 48)),
         network("classification", first=(1,), second=(4, 4)),
+        network("detection", first=(6, 50)),
     ],
     ids=lambda net: f"{net.preprocessing.task} {net.shapes}",
 )

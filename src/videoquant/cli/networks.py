@@ -16,6 +16,7 @@ from videoquant.errors import NetworkError
 from videoquant.models import ModelConfig, create, names
 from videoquant.models.loading import SHIPPED, capture_model, load
 from videoquant.models.weights import require_weights, shipped_weights
+from videoquant.network.box_layout import FAMILIES
 from videoquant.network.graph import Network
 from videoquant.tasks import task_for
 
@@ -64,7 +65,7 @@ def open_network(
         network.preprocessing = network.preprocessing.with_text(given)
     else:
         network = load(name, checkpoint=checkpoint, size=wanted, preprocessing=given)
-    _check_task(network, given.get("task"))
+    _check_task(network, given)
     values, channels = len(network.preprocessing.mean), network.preprocessing.channels
     if values != channels:
         raise NetworkError(
@@ -74,15 +75,22 @@ def open_network(
     return network
 
 
-def _check_task(network: Network, wanted: str | None) -> None:
-    """Say where the outputs do not fit the task: an error for that of --task, a note for that of the file."""
+def _check_task(network: Network, given: Texts) -> None:
+    """Say where the outputs do not fit the task: an error for what an option says, a note for the file's."""
     named = network.preprocessing.task
     if named is None or task_for(network) is not None:
         return
     shapes = (f"{name} {'×'.join(map(str, network.shapes[v]))}" for name, v in network.outputs.items())
     text = f"its outputs ({', '.join(shapes)}) do not fit the task {named}"
-    if wanted is not None:
-        raise NetworkError(f"--task {wanted}: {network.name}: {text}")
+    if named == "detection":
+        family = network.preprocessing.boxes.family
+        text = text if family is None else f"{text} of the family {family}"
+        text += f"; --boxes names another family: {', '.join(FAMILIES)}"
+    for option in ("boxes", "task"):
+        if option in given:
+            raise NetworkError(f"--{option} {given[option]}: {network.name}: {text}")
+    if named == "detection":
+        raise NetworkError(f"{network.name}: {text}")
     note(f"{network.name}: {text} that its file names; they are compared as numbers only")
 
 

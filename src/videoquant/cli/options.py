@@ -16,7 +16,9 @@ from videoquant.data import catalog
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, frames
 from videoquant.errors import DataError, NetworkError
-from videoquant.network.preprocessing import Preprocessing
+from videoquant.files import reason
+from videoquant.network.box_layout import FAMILIES
+from videoquant.network.preprocessing import TASKS, Preprocessing
 from videoquant.tasks import Measure
 
 VideoOption = Annotated[
@@ -42,9 +44,16 @@ PREPROCESSING: dict[str, str] = {
     "std": "Preprocessing: standard deviation per channel.",
     "scale": "Preprocessing: multiplies the pixels 0..255, e.g. 1/255.",
     "color": "Preprocessing: RGB, BGR, or Y for luma alone.",
-    "fit": "Preprocessing: stretch the frame, crop its centre, or pad it below and right, unresized.",
-    "task": "What the outputs mean: classification, segmentation, pose, landmarks, super-resolution.",
+    "fit": "Preprocessing: stretch the frame, crop its centre, pad it below and right, unresized, or "
+    "letterbox it: with its aspect ratio in the middle.",
+    "task": f"What the outputs mean: {', '.join(TASKS)}.",
+    "boxes": f"The family of a detector, where its shapes do not tell: {', '.join(FAMILIES)}.",
+    "names": "Names of a detector's classes: a,b,c or a file with one a line.",
+    "anchors": "Anchors of a detector whose file lacks them: numbers, or a file of them.",
+    "score": "Boxes below this score are dropped; default: the family's.",
+    "overlap": "Of two boxes of a class that overlap more (IoU), the weaker is dropped.",
 }
+_FROM_FILES = ("names", "anchors")  # may name a file that holds the text
 
 
 def preprocessing_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -60,11 +69,21 @@ def preprocessing_options(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def with_options(**given: Any) -> None:
         texts = {name: given.pop(name) for name in PREPROCESSING}
-        command(preprocessing={name: text for name, text in texts.items() if text is not None}, **given)
+        command(preprocessing={k: _text(k, text) for k, text in texts.items() if text is not None}, **given)
 
     with_options.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return with_options
+
+
+def _text(option: str, text: str) -> str:
+    """What an option says, or what stands in the file that it names."""
+    if option not in _FROM_FILES or not os.path.isfile(text):
+        return text
+    try:
+        return Path(text).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NetworkError(f"--{option} {text}: cannot be read: {reason(error)}") from None
 
 
 def _options() -> list[Parameter]:

@@ -28,6 +28,8 @@ from videoquant.network.onnx_select import SELECTIONS
 from videoquant.network.onnx_shapes import SHAPES
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.network.rebatch import one_frame
+from videoquant.tasks import task_for
+from videoquant.tasks.detection import Detection
 from videoquant.text import printable
 
 OPERATORS = {**LAYERS, **POOLS, **ELEMENTWISE, **MATH, **SHAPES, **SELECTIONS, **RESIZING}
@@ -84,9 +86,17 @@ def _read(path: Path, preprocessing: Mapping[str, str], size: tuple[int, int] | 
         if reader.image.bytes:
             own.setdefault("scale", "1")
         known = Preprocessing.from_metadata(own).with_text(preprocessing)
-        return one_frame(reader.builder.build(outputs, known, metadata))
+        return with_family(one_frame(reader.builder.build(outputs, known, metadata)))
     except NetworkError as error:
         raise NetworkError(f"{path}: {error}") from None
+
+
+def with_family(network: Network) -> Network:
+    """The same; a detector whose file says nothing of its pictures sees them as its family does."""
+    task = task_for(network)
+    if isinstance(task, Detection):
+        network.preprocessing = network.preprocessing.with_text({"boxes": task.family})
+    return network
 
 
 class _Reader:

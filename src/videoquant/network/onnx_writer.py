@@ -69,7 +69,9 @@ def metadata(preprocessing: Preprocessing) -> dict[str, str]:
         "color": preprocessing.color,
         "fit": preprocessing.fit,
     }
-    return texts if preprocessing.task is None else texts | {"task": preprocessing.task}
+    if preprocessing.task is not None:
+        texts["task"] = preprocessing.task
+    return texts | preprocessing.boxes.to_text()
 
 
 def _value_names(network: Network) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 
 from videoquant import _native
 from videoquant.errors import DataError, NetworkError
+from videoquant.network.box_layout import FAMILIES, KEYS, BoxLayout, of_ultralytics
 from videoquant.network.frames import as_array
 from videoquant.network.ycbcr import luma
 
 COLORS = ("RGB", "BGR", "Y")
-FITS = ("stretch", "crop", "pad")
-TASKS = ("classification", "segmentation", "pose", "landmarks", "super-resolution")
+FITS = ("stretch", "crop", "pad", "letterbox")
+TASKS = ("classification", "segmentation", "pose", "landmarks", "super-resolution", "detection")
 CROP_SHARE = 0.875  # centre crop of classification networks: 224 of 256, as trained on ImageNet
+GREY = 114  # what stands beside a letterboxed frame, as YOLO networks are trained
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,19 @@ class Preprocessing:
     color: "RGB" or "BGR", the order of the input's channels; "Y" for one channel, luma of 16..235 (`luma`).
     fit: "stretch" resizes the whole frame; "crop" resizes its centre (share `CROP_SHARE` of the shorter
         side), keeping the aspect ratio, as classification networks are trained; "pad" resizes nothing: the
-        frame stands at the top left of the input and its last row and column are repeated to fill the rest.
+        frame stands at the top left of the input and its last row and column are repeated to fill the rest;
+        "letterbox" resizes the whole frame with its aspect ratio to the middle of the input, grey beside it.
     task: what the outputs mean, one of `TASKS`; None where unknown.
+    boxes: of a detector, what is said of its boxes.
     """
 
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     scale: float = 1 / 255
     color: Literal["RGB", "BGR", "Y"] = "RGB"
-    fit: Literal["stretch", "crop", "pad"] = "stretch"
+    fit: Literal["stretch", "crop", "pad", "letterbox"] = "stretch"
     task: str | None = None
+    boxes: BoxLayout = field(default_factory=BoxLayout)
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std):
@@ -57,7 +62,9 @@ class Preprocessing:
         if self.color == "Y" and len(self.mean) != 1:
             raise NetworkError(f"preprocessing: mean has {len(self.mean)} values; luma (Y) has one channel")
         if self.fit not in FITS:
-            raise NetworkError(f"preprocessing: fit is {self.fit!r}; it must be stretch, crop or pad")
+            raise NetworkError(
+                f"preprocessing: fit is {self.fit!r}; it must be {', '.join(FITS[:-1])} or {FITS[-1]}"
+            )
         if self.task is not None and self.task not in TASKS:
             raise NetworkError(f"preprocessing: task is {self.task!r}; known are {', '.join(TASKS)}")
 
@@ -75,9 +82,12 @@ class Preprocessing:
     def from_metadata(cls, metadata: dict[str, str]) -> Preprocessing:
         """Read the keys mean, std, scale, color, fit and task of an ONNX file; absent keys keep defaults.
 
-        So do those without a value. A task that is not one of `TASKS` counts as unknown: other tools use the
-        key for names of their own. Classification networks see the frame's centre.
+        So do those without a value. Of a detector also those of `BoxLayout` (`box_layout.KEYS`); its family
+        says how frames are prepared, where the file does not. What Ultralytics writes is understood. Another
+        task than one of `TASKS` counts as unknown: other tools use the key for names of their own.
+        Classification networks see the frame's centre.
         """
+        metadata = metadata | of_ultralytics(metadata)
         keys = ("mean", "std", "scale", "color", "fit")
         known: dict[str, str] = {key: metadata[key] for key in keys if metadata.get(key, "").strip()}
         task = metadata.get("task", "").strip().lower()
@@ -85,6 +95,8 @@ class Preprocessing:
             known["task"] = task
         if task == "classification":
             known.setdefault("fit", "crop")
+        if task == "detection":
+            known = {key: metadata[key] for key in KEYS if key in metadata} | known
         return cls().with_text(known)
 
     def with_text(self, given: Mapping[str, str]) -> Preprocessing:
@@ -92,10 +104,21 @@ class Preprocessing:
 
         Numbers may also stand as lists of other tools do, "[0.5, 0.5, 0.5]" or "(0.5 0.5 0.5)". One mean or
         std is that of every channel; where the color becomes Y, one that is the same for each becomes one.
+        A family of boxes makes the task detection, and prepares frames as the family's authors do where
+        nothing else was said.
         """
         values: dict[str, Any] = {}
+        family = given.get("boxes", "").strip().lower()
+        if family in FAMILIES:
+            untold = replace(self, task=None, boxes=BoxLayout()) == Preprocessing()
+            given = (FAMILIES[family] if untold else {}) | {"task": "detection"} | dict(given)
+        layout = {key: text for key, text in given.items() if key in KEYS}
+        if layout:
+            values["boxes"] = self.boxes.with_text(layout)
         for key, text in given.items():
             match key:
+                case _ if key in KEYS:
+                    pass
                 case "mean" | "std":
                     numbers = tuple(_number(part, key) for part in _parts(text))
                     values[key] = numbers * 3 if len(numbers) == 1 else numbers
@@ -171,7 +194,10 @@ class Preprocessing:
             raise DataError(f"a frame must be uint8 of shape H×W×3 (RGB); got {pixels.dtype} {pixels.shape}")
         if pixels.size == 0:
             raise DataError(f"a frame of {pixels.shape[0]}×{pixels.shape[1]} has no pixels")
-        top, left, height, width = self.window((pixels.shape[0], pixels.shape[1]), size)
+        if self.fit == "letterbox":
+            return pixels
+        window = self.window((pixels.shape[0], pixels.shape[1]), size)
+        top, left, height, width = map(int, window)
         return pixels[top : top + height, left : left + width]
 
     def _fitted(self, picture: NDArray[Any], size: tuple[int, int], resize: Callable[..., Any]) -> Any:
@@ -181,13 +207,20 @@ class Preprocessing:
             return np.ascontiguousarray(picture)
         if self.fit == "pad":
             return np.pad(picture, ((0, below), (0, right), (0, 0))[: picture.ndim], mode="edge")
+        if self.fit == "letterbox":
+            top, left, height, width = letterboxed((picture.shape[0], picture.shape[1]), size)
+            boxed = np.full((*size, *picture.shape[2:]), GREY, picture.dtype)
+            inner = resize(np.ascontiguousarray(picture), height, width)
+            boxed[top : top + height, left : left + width] = inner
+            return boxed
         return resize(np.ascontiguousarray(picture), *size)
 
-    def window(self, frame: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
-        """The part of a frame that the network sees: (top, left, height, width) in the frame's pixels.
+    def window(self, frame: tuple[int, int], size: tuple[int, int]) -> tuple[float, float, float, float]:
+        """What the network sees of a frame's plane: (top, left, height, width) in the frame's pixels.
 
-        frame, size: (height, width) of the frame and of the input. All of it, unless `fit` is "crop". Where
-        it is "pad" the part is as large as the input, so it may reach past the frame's bottom and right.
+        frame, size: (height, width) of the frame and of the input. The frame, unless `fit` is "crop". Where
+        it is "pad" the part is as large as the input, so it may reach past the frame's bottom and right;
+        where it is "letterbox", past two opposite sides. Whole numbers, except of the latter.
         Raises `DataError` where the frame would have to be resized to be padded.
         """
         if self.fit == "pad":
@@ -199,6 +232,10 @@ class Preprocessing:
             return 0, 0, *size
         if self.fit == "stretch":
             return 0, 0, *frame
+        if self.fit == "letterbox":
+            top, left, inner_height, inner_width = letterboxed(frame, size)
+            down, across = frame[0] / inner_height, frame[1] / inner_width
+            return -top * down, -left * across, size[0] * down, size[1] * across
         step = min(frame[0] / size[0], frame[1] / size[1]) * CROP_SHARE
         height, width = max(1, round(step * size[0])), max(1, round(step * size[1]))
         return (frame[0] - height) // 2, (frame[1] - width) // 2, height, width
@@ -215,6 +252,16 @@ class Preprocessing:
             pixels = pixels[::-1]
         rounded = pixels.round().clip(0, 255).astype(np.uint8)
         return np.ascontiguousarray(rounded[0] if self.color == "Y" else rounded.transpose(1, 2, 0))
+
+
+def letterboxed(frame: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Where a frame lies in a letterboxed input: (top, left, height, width) in the input's pixels.
+
+    frame, size: (height, width). Rounded as YOLO's own code does.
+    """
+    scale = min(size[0] / frame[0], size[1] / frame[1])
+    height, width = (max(1, round(side * scale)) for side in frame)
+    return round((size[0] - height) / 2 - 0.1), round((size[1] - width) / 2 - 0.1), height, width
 
 
 def _as_input(pixels: NDArray[np.float32]) -> NDArray[np.float32]:

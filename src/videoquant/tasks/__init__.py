@@ -2,6 +2,7 @@
 
 from videoquant.tasks.base import Graph, Measure, Task
 from videoquant.tasks.classification import Classification
+from videoquant.tasks.detection import DETECTORS
 from videoquant.tasks.landmarks import BodyLandmarks, Landmarks
 from videoquant.tasks.pose import Keypoints
 from videoquant.tasks.segmentation import Segmentation
@@ -10,7 +11,15 @@ from videoquant.tasks.super_resolution import SuperResolution
 __all__ = ["TASKS", "Measure", "Task", "primary_output", "task_for"]
 
 # Every kind, in the order they are tried: a pose network with landmarks gives a heatmap as well.
-TASKS = (Classification, Segmentation, BodyLandmarks, Keypoints, Landmarks, SuperResolution)
+TASKS: tuple[type[Task], ...] = (
+    Classification,
+    Segmentation,
+    BodyLandmarks,
+    Keypoints,
+    Landmarks,
+    SuperResolution,
+    *DETECTORS,
+)
 
 
 def task_for(network: Graph) -> Task | None:

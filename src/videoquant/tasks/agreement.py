@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, singledispatch
 
 import numpy as np
@@ -20,6 +20,8 @@ from videoquant.network.preprocessing import Preprocessing
 from videoquant.tasks.base import Task, single
 from videoquant.tasks.classification import TOP1, Classification
 from videoquant.tasks.confusion import class_ious, confusion
+from videoquant.tasks.detection import BOX_F1, Detection
+from videoquant.tasks.detection.matching import match
 from videoquant.tasks.landmarks import LANDMARK_DISTANCE, BodyLandmarks, Landmarks
 from videoquant.tasks.pose import KEYPOINT_F1, Keypoints, peaks
 from videoquant.tasks.segmentation import MASK_IOU, Segmentation
@@ -137,15 +139,24 @@ def _(task: SuperResolution) -> Agreement:
     return PictureAgreement(task.primary, task.preprocessing)
 
 
+@agreement_for.register
+def _(task: Detection) -> Agreement:
+    return BoxAgreement(task)
+
+
 def pair(reference: dict[str, Tensor], output: dict[str, Tensor], name: str) -> tuple[Tensor, Tensor]:
     """One output of both networks, float32 without the dimension N; errors as in `Agreement.update`."""
     a, b = (single(outputs, name)[0].detach().to("cpu", torch.float32) for outputs in (reference, output))
-    if a.shape != b.shape:
-        sizes = " and ".join("×".join(map(str, t.shape)) for t in (a, b))
+    _same_shape(name, a.shape, b.shape)
+    return a, b
+
+
+def _same_shape(name: str, a: Sequence[int], b: Sequence[int]) -> None:
+    if tuple(a) != tuple(b):
+        sizes = " and ".join("×".join(map(str, shape)) for shape in (a, b))
         raise DataError(
             f"output {name!r} differs in shape from its reference ({sizes}); compare equal networks"
         )
-    return a, b
 
 
 def same_class(reference: Tensor, output: Tensor) -> float:
@@ -256,6 +267,42 @@ def matches(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> int:
             cells = tuple(np.array(sorted(used)).T)
             a[cells] = b[cells] = False
     return matched
+
+
+class BoxAgreement(Agreement):
+    """`box_f1`: 2·matched/(boxes of the reference + boxes of the output), pooled over the stream.
+
+    Boxes of one class match where they overlap by half or more, see `matching.match`. A frame without boxes
+    in both has none; one that is not finite in either has 0.0 and counts as one missed box where there is
+    none to miss.
+    """
+
+    def __init__(self, task: Detection) -> None:
+        super().__init__()
+        self._task = task
+        self._matched = self._boxes = 0
+
+    def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
+        finite = True
+        for name, a, b in zip(
+            self._task.outputs, self._task.arrays(reference), self._task.arrays(output), strict=True
+        ):
+            _same_shape(name, a.shape, b.shape)
+            finite &= bool(np.isfinite(a).all() and np.isfinite(b).all())
+        expected, got = (self._task.found(outputs) for outputs in (reference, output))
+        count, matched = len(expected) + len(got), len(match(expected, got))
+        if not finite:
+            count, matched = max(1, count), 0
+        self._matched, self._boxes = self._matched + matched, self._boxes + count
+        return _box_f1(matched, count)
+
+    def _pooled(self) -> dict[str, float]:
+        return _box_f1(self._matched, self._boxes)
+
+
+def _box_f1(matched: int, count: int) -> dict[str, float]:
+    """2·matched/count, where count is the number of boxes on both sides; nothing where there are none."""
+    return {BOX_F1.name: 2 * matched / count} if count else {}
 
 
 def distance_agreement(output: str, values: int) -> Agreement:

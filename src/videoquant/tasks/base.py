@@ -97,6 +97,11 @@ class Task(ABC):
     size: tuple[int, int]
     preprocessing: Preprocessing
 
+    @classmethod
+    @abstractmethod
+    def of(cls, network: Graph) -> Task | None:
+        """The task where the network's outputs are of this kind; None where they are not."""
+
     @property
     @abstractmethod
     def measures(self) -> tuple[Measure, ...]:

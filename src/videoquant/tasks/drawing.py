@@ -25,7 +25,7 @@ _DARK: Color = (16, 20, 24)
 class Window:
     """The part of a frame that a network saw, which maps the network's input to the frame.
 
-    The part may reach past the frame's bottom and right, see `Preprocessing.window`.
+    The part may reach past the frame, see `Preprocessing.window`.
     frame: (height, width) of the frame; size: (height, width) of the input; preprocessing: what lay between.
     """
 
@@ -41,10 +41,12 @@ class Window:
 
     def map(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """A map of the input (h×w, any resolution) resized smoothly to the frame; 0 where it saw nothing."""
-        resized = _native.resize_plane(np.ascontiguousarray(values), self.height, self.width)
+        top, left, height, width = map(round, (self.top, self.left, self.height, self.width))
+        resized = _native.resize_plane(np.ascontiguousarray(values), height, width)
         full = np.zeros(self.frame, dtype=np.float32)
-        part = full[self.top : self.top + self.height, self.left : self.left + self.width]
-        part[:] = resized[: part.shape[0], : part.shape[1]]
+        part = full[max(0, top) : top + height, max(0, left) : left + width]
+        seen = resized[max(0, -top) :, max(0, -left) :]
+        part[:] = seen[: part.shape[0], : part.shape[1]]
         return full
 
 
@@ -101,6 +103,28 @@ class Canvas:
         plate = (margin, top - 0.8 * margin, right + margin, bottom + 0.8 * margin)
         self._draw.rounded_rectangle(plate, radius=margin / 1.5, fill=_DARK)
         self._draw.text((margin * 2, margin * 1.8), text, font=font, fill=(255, 255, 255))
+
+    def box(self, corners: NDArray[np.float32], text: str, color: Color) -> None:
+        """The outline of (left, top, right, bottom), edged dark, and a text on a plate of its colour.
+
+        The plate stands above the box, or within it where there is no room.
+        """
+        if not (self._reachable(corners[:2]) and self._reachable(corners[2:])):
+            return
+        x1, y1, x2, y2 = (float(v) * self._zoom for v in corners)
+        width = max(1, round(self.stroke * self._zoom))
+        edge = max(1, width // 3)
+        outer = (x1 - edge, y1 - edge, max(x1, x2) + edge, max(y1, y2) + edge)
+        self._draw.rectangle(outer, outline=_DARK, width=width + 2 * edge)
+        self._draw.rectangle((x1, y1, max(x1, x2), max(y1, y2)), outline=color, width=width)
+        if text:
+            font = self._font(max(8.0, min(self.height, self.width) / 26) * self._zoom)
+            _, top, right, bottom = font.getbbox(text)
+            margin = (bottom - top) / 3
+            height = bottom - top + 2 * margin
+            low = y1 if y1 >= height else y1 + height
+            self._draw.rectangle((x1, low - height, x1 + right + 2 * margin, low), fill=color)
+            self._draw.text((x1 + margin, low - height + margin - top), text, font=font, fill=_DARK)
 
     def picture(self) -> NDArray[np.uint8]:
         """The finished frame, uint8 RGB H×W×3."""
