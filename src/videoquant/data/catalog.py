@@ -11,16 +11,21 @@ from pathlib import Path
 from videoquant.data.dataset import Dataset
 from videoquant.data.sets.camvid import open_camvid
 from videoquant.data.sets.cityscapes import open_cityscapes, open_cityscapes_sequence
+from videoquant.data.sets.coco import open_coco
 from videoquant.data.sets.faces import open_300w, open_cofw, open_wflw
 from videoquant.data.sets.imagenet import open_imagenet
 from videoquant.data.sets.jhmdb import open_jhmdb
+from videoquant.data.sets.mot import open_mot
 from videoquant.data.sets.super_resolution import open_super_resolution
 from videoquant.data.sets.vimeo90k import open_vimeo90k
+from videoquant.data.sets.yolo import open_yolo
 from videoquant.data.video import Clip, frames
 from videoquant.errors import DataError
 from videoquant.files import reason
 
-# name: (folder, split or None for the default) → the data set
+# Those whose PATH is a file.
+OF_A_FILE = ("yolo",)
+# name: (folder or file, split or None for the default) → the data set
 DATASETS: dict[str, Callable[[Path, str | None], Dataset]] = {
     "camvid": open_camvid,
     "cityscapes": open_cityscapes,
@@ -31,6 +36,9 @@ DATASETS: dict[str, Callable[[Path, str | None], Dataset]] = {
     "wflw": open_wflw,
     "300w": open_300w,
     "vimeo90k": open_vimeo90k,
+    "coco": open_coco,
+    "yolo": open_yolo,
+    "mot": open_mot,
     **{name: partial(open_super_resolution, name) for name in ("set5", "set14", "bsd68")},
 }
 
@@ -53,11 +61,12 @@ def open(source: str | Path) -> Dataset | Clip:
         return frames(source)
     path, split = Path(place), None
     try:
-        if not os.path.isdir(path) and "#" in path.name:
-            folder, _, split = place.rpartition("#")
-            path = Path(folder)
-        if not place or not os.path.isdir(path):
-            raise DataError(f"{source}: {path} is not a folder; give {name}:PATH or {name}:PATH#SPLIT")
+        kind, exists = ("file", os.path.isfile) if name in OF_A_FILE else ("folder", os.path.isdir)
+        if not exists(path) and "#" in path.name:
+            before, _, split = place.rpartition("#")
+            path = Path(before)
+        if not place or not exists(path):
+            raise DataError(f"{source}: {path} is not a {kind}; give {name}:PATH or {name}:PATH#SPLIT")
         return DATASETS[name](path, split)
     except OSError as error:
         raise DataError(f"{error.filename or path}: cannot be read: {reason(error)}") from error

@@ -75,4 +75,20 @@ class Picture:
     scale: int
 
 
-Target = ClassLabel | LabelMap | Landmarks | Joints | Picture
+@dataclass(frozen=True, eq=False)
+class Objects:
+    """The things in a picture.
+
+    corners: float32 N×4, (left, top, right, bottom) in pixels; 0 is the outer edge of the first pixel.
+    classes: int64 N, places in the data set's `labels`.
+    ignored: bool N, crowds and the like: what is found there counts neither way.
+    tracks: int64 N, the number of the thing through the video; () where the data set has none.
+    """
+
+    corners: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    ignored: NDArray[np.bool_]
+    tracks: NDArray[np.int64]
+
+
+Target = ClassLabel | LabelMap | Landmarks | Joints | Picture | Objects

@@ -14,7 +14,7 @@ from videoquant.comparison import Comparison
 from videoquant.report.table import ABSENT
 
 # By task: what a number is, and what it is of.
-_NAMES = {"segmentation": ("IoU", "class"), "pose": ("PCK", "joint")}
+_NAMES = {"segmentation": ("IoU", "class"), "pose": ("PCK", "joint"), "detection": ("AP", "class")}
 MOST_IN_TERMINAL = 30  # classes; data sets with more are left to the report
 SCHEME = 14  # columns that a scheme's text has at least; a longer one folds at a space
 EDGES = 2  # columns beside the table's own

@@ -1,29 +1,36 @@
-"""From outputs to a score: decode what a network says about a frame and hold it against the target."""
+"""From outputs to a score: decode what a network says about a frame and hold it against the target.
+
+Long because every task has its small class here.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from videoquant.data.dataset import Dataset
-from videoquant.data.targets import ClassLabel, Joints, LabelMap, Landmarks, Picture, Target
+from videoquant.data.targets import ClassLabel, Joints, LabelMap, Landmarks, Objects, Picture, Target
 from videoquant.errors import DataError
 from videoquant.tasks import landmarks, pose, segmentation
 from videoquant.tasks.base import Measure, Task, one
 from videoquant.tasks.classification import Classification
+from videoquant.tasks.detection import Detection
+from videoquant.tasks.detection.average_precision import AveragePrecision
 from videoquant.tasks.drawing import Window
 from videoquant.tasks.metrics import NME, PCK, ConfusionMatrix, PsnrY, TopK
 from videoquant.tasks.super_resolution import SuperResolution
 
 _Kind = TypeVar("_Kind")
+LEAST_SCORE = 0.001  # of a box that mAP sees: precision falls slowly towards the weakest
 
 
 class Score(ABC):
-    """The score of a stream of outputs against targets, summed up in constant memory.
+    """The score of a stream of outputs against targets, summed up in constant memory, but for mAP's.
 
     measures: what `update` and `result` give, the most telling first.
     """
@@ -190,7 +197,65 @@ class PictureScore(Score):
         return self._metric.result()
 
 
+class BoxScore(Score):
+    """mAP and mAP50, see `detection.average_precision`, of all boxes of a score of `LEAST_SCORE` or more."""
+
+    def __init__(self, task: Detection, dataset: Dataset) -> None:
+        self._task, self._labels = task, dataset.labels
+        self._places = _class_places(task, dataset)
+        self._metric = AveragePrecision(len(dataset.labels))
+        self.measures = self._metric.measures
+
+    def update(
+        self, pixels: NDArray[np.uint8], outputs: Mapping[str, Any], target: Target
+    ) -> dict[str, float]:
+        found = self._task.boxes((pixels.shape[0], pixels.shape[1]), outputs, LEAST_SCORE)
+        places = np.full(len(found), -1)
+        known = found.classes < len(self._places)
+        places[known] = self._places[found.classes[known]]
+        shared = places >= 0
+        return self._metric.update(
+            replace(found, classes=places)[shared], _shared(_kind(target, Objects), self._places)
+        )
+
+    def result(self) -> dict[str, float]:
+        return self._metric.result()
+
+    def per_label(self) -> dict[str, float | None]:
+        return dict(zip(self._labels, self._metric.per_class(), strict=True))
+
+
+def _class_places(task: Detection, dataset: Dataset) -> NDArray[np.int64]:
+    """Which of the data set's classes each of the network's is, −1 for none: by name, else by number.
+
+    Raises `DataError` where names share nothing, or there are none and the numbers differ.
+    """
+    labels = [label.lower() for label in dataset.labels]
+    if task.names:
+        names = [name.lower() for name in task.names]
+        places = [labels.index(name) if name in labels else -1 for name in names]
+        if max(places) < 0:
+            raise DataError(
+                f"the network finds {', '.join(task.names[:4])} …, {dataset.name} is labelled with "
+                f"{', '.join(dataset.labels[:4])} …; --names gives the network's classes other names"
+            )
+        return np.array(places)
+    if task.classes not in (0, len(labels)):
+        raise DataError(
+            f"the network has {task.classes} classes, {dataset.name} has {len(labels)}; --names says which"
+        )
+    return np.arange(len(labels))
+
+
+def _shared(target: Objects, places: NDArray[np.int64]) -> Objects:
+    """The things of those classes that the network knows."""
+    known = np.isin(target.classes, places)
+    tracks = target.tracks[known] if len(target.tracks) else target.tracks
+    return Objects(target.corners[known], target.classes[known], target.ignored[known], tracks)
+
+
 _SCORES = {
+    Detection: BoxScore,
     Classification: ClassScore,
     segmentation.Segmentation: MapScore,
     pose.Keypoints: JointScore,
