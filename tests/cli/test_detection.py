@@ -76,3 +76,12 @@ def test_what_contradicts_the_outputs_is_one_line(command, spots, clip, tmp_path
     (tmp_path / "anchors.txt").write_text("10, ten")
     code, _, err = command("compare", spots, "--video", clip, *options)
     assert code == 2 and err.count("\n") == 1 and words in err
+
+
+def test_a_file_that_says_nothing_is_prepared_as_its_family_is(tmp_path):
+    path = bright_spots(tmp_path / "spots.onnx", character="face")
+    network = vq.load(path, preprocessing={"task": "detection"})
+    assert network.preprocessing.boxes.family == "centerface" and network.preprocessing.scale == 1
+    assert network.preprocessing.fit == "letterbox" and network.preprocessing.boxes.names == ("face",)
+    told = vq.load(bright_spots(tmp_path / "told.onnx", **SAID))
+    assert told.preprocessing.scale == 1 / 255

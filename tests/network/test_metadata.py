@@ -2,7 +2,7 @@
 
 import pytest
 
-from videoquant.network.metadata import class_names, image_size
+from videoquant.network.metadata import image_size
 
 
 @pytest.mark.parametrize(
@@ -18,20 +18,3 @@ from videoquant.network.metadata import class_names, image_size
 )
 def test_the_size_is_height_and_width(text: str, size: tuple[int, int] | None) -> None:
     assert image_size({"imgsz": text}) == size
-
-
-@pytest.mark.parametrize(
-    ("metadata", "names"),
-    [
-        ({"names": "{0: 'cat', 2: 'dog'}"}, ("cat", "1", "dog")),
-        ({"names": "['cat', 'dog']"}, ("cat", "dog")),
-        ({"names": "cat, dog"}, ("cat", "dog")),
-        ({"names": "{'a': 1}"}, ()),
-        ({"names": "{-1: 'a'}"}, ()),
-        ({"names": "{99999999999: 'a'}"}, ()),
-        ({"character": "text\ntitle"}, ("text", "title")),
-        ({}, ()),
-    ],
-)
-def test_names_come_in_the_order_of_their_classes(metadata: dict[str, str], names: tuple[str, ...]) -> None:
-    assert class_names(metadata) == names

@@ -19,7 +19,10 @@ from videoquant.network.graph import Network
 from videoquant.network.onnx_reader import read_onnx
 
 # Networks that ship with the package, by the name they are loaded by.
-SHIPPED = {"selfie_segmentation": "selfie_segmentation_256.onnx"}
+SHIPPED = {
+    "selfie_segmentation": "selfie_segmentation_256.onnx",
+    "centerface": "centerface_288x352.onnx",
+}
 LONGEST_SIDE = 8192  # pixels of an input; more is a slip of the finger, and would fill the memory
 
 

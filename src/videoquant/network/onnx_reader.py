@@ -92,10 +92,16 @@ def _read(path: Path, preprocessing: Mapping[str, str], size: tuple[int, int] | 
 
 
 def with_family(network: Network) -> Network:
-    """The same; a detector whose file says nothing of its pictures sees them as its family does."""
+    """The same; a detector whose file says nothing of its pictures sees them as its family does.
+
+    PaddlePaddle writes the names of classes as `character`, one a line.
+    """
     task = task_for(network)
     if isinstance(task, Detection):
-        network.preprocessing = network.preprocessing.with_text({"boxes": task.family})
+        said, lines = {"boxes": task.family}, network.metadata.get("character", "")
+        if not task.names and len(lines.splitlines()) == task.classes:
+            said["names"] = lines
+        network.preprocessing = network.preprocessing.with_text(said)
     return network
 
 
