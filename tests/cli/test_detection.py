@@ -38,6 +38,16 @@ def test_run_draws_boxes(command, spots, clip, target):
     assert np.abs(drawn.astype(int) - seen).max() > 100
 
 
+def test_tracks_are_drawn_of_detectors_alone(command, spots, small, clip):
+    for network, name in ((spots, "spots.plan"), (small, "small.plan")):
+        assert command("quantize", network, "--scheme", "w8a8", "--video", clip, "-o", name)[0] == 0
+    code, out, err = command("run", "spots.plan", "--video", clip, "--frames", 4, "-o", "out.mp4", "--track")
+    assert code == 0 and "4 frames" in out + err, err
+    code, _, err = command("run", "small.plan", "--video", clip, "-o", "no.mp4", "--track")
+    assert code == 2 and "--track follows boxes; this network is for segmentation" in err
+    assert not Path("no.mp4").exists()
+
+
 def test_alpha_and_inspect_take_it(command, spots, clip):
     code, out, err = command("alpha", spots, "--video", clip, "--scheme", "w8a4")
     assert code == 0 and "box F1" in out, err

@@ -6,13 +6,15 @@ A plan runs with what `pip install videoquant` brings; anything else needs PyTor
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from videoquant.cli.console import progress_bar, say
 from videoquant.cli.modes import BUDGET, ENGINES, SIMULATE, ThreadsOption, check_engine, default_mode
@@ -38,6 +40,8 @@ from videoquant.runtime.stream import Stream
 from videoquant.schemes import Scheme
 from videoquant.stopwatch import timed
 from videoquant.tasks import Task, task_for
+from videoquant.tasks.detection import Detection
+from videoquant.tasks.detection.tracking import WEAK, Tracker
 from videoquant.tasks.drawing import fitted, tint_changed
 
 
@@ -71,6 +75,9 @@ def command(
         int | None, typer.Option(metavar="N", min=1, help="bounded: compute every N-th frame in full.")
     ] = None,
     paint: Annotated[bool, typer.Option("--paint", help="Tint where the engine computed.")] = False,
+    track: Annotated[
+        bool, typer.Option("--track", help="Of a detector: follow each thing, and draw its number.")
+    ] = False,
 ) -> None:
     """Run a quantized network over a stream and write the annotated video. Ctrl-C keeps what is done.
 
@@ -92,6 +99,7 @@ def command(
     mode, plan = opened.choose(engine)
     if paint and plan is None:
         raise SchemeError("--paint shows where an engine computed; simulation computes everything")
+    draw = _drawing(opened.task, track)
     total = count if clip.is_live else min(len(clip), count or len(clip))
     done, seconds, work = 0, 0.0, 0.0
     first: tuple[int, int] | None = None
@@ -111,7 +119,7 @@ def command(
                 outputs, ms = timed(partial(stream.run, frame))
                 seconds += ms / 1e3
                 with refused_as(NetworkError, f"{file}: its outputs cannot be drawn"):
-                    picture = opened.task.draw(frame.pixels, outputs)
+                    picture = draw(frame.pixels, outputs)
                 work += stream.report.work_share
                 if paint and isinstance(stream, Stream):
                     size = (frame.pixels.shape[0], frame.pixels.shape[1])
@@ -134,6 +142,21 @@ def command(
     say(f"{output}: {done} frames, {opened.scheme}, {how}")
     if failure:
         raise DataError(f"{failure}; the {done} frames before it are in {output}")
+
+
+def _drawing(task: Task, track: bool) -> Callable[[NDArray[np.uint8], Mapping[str, Any]], NDArray[np.uint8]]:
+    """What draws the outputs of one frame after another; with `track`, every box with its track's number."""
+    if not track:
+        return task.draw
+    if not isinstance(task, Detection):
+        raise SchemeError(f"--track follows boxes; this network is for {task.name}")
+    tracker = Tracker(task.score)
+
+    def draw(pixels: NDArray[np.uint8], outputs: Mapping[str, Any]) -> NDArray[np.uint8]:
+        found = task.boxes((pixels.shape[0], pixels.shape[1]), outputs, min(WEAK, task.score))
+        return task.draw_boxes(pixels, tracker.update(found))
+
+    return draw
 
 
 def find_thresholds(plan: Plan, clip: Clip, budget: float | None, task: Task, threads: int) -> dict[str, int]:
