@@ -27,14 +27,14 @@ from videoquant.bench.ranges import CHANNELS, PAPER
 from videoquant.quantizers.on_grid import codes
 from videoquant.ranges.estimators import MinMax, Quantile
 from videoquant.ranges.estimators.quantile import upper_quantile
-from videoquant.ranges.features import DEFAULT, features
+from videoquant.ranges.features import PAPER_FEATURES, features
 from videoquant.ranges.grid import Grid
 from videoquant.ranges.predictor import Predictor
 from videoquant.stopwatch import WARM_UP, timed
 
 ALPHA = Quantile().alpha
 BINS = 1000  # a quantile read off the histogram is at most one bin away, 0.1% of the range
-SCHEMES = ("w8a4 qpp", "w8a4 qpp at=auto:4")
+SCHEMES = ("w8a4 qpp=5 at=first-relu", "w8a4 qpp")
 
 
 def race(title, turns, base, paper=()):
@@ -120,12 +120,12 @@ def layer(size, repeats):
     weight = weight.contiguous(memory_format=torch.channels_last)
     grid = Grid.affine(0.0, float(x.max()), 8)
     quantize = partial(torch.quantize_per_tensor, x, grid.scale, grid.zero_point, torch.quint8)
-    slopes = (0.1,) * len(DEFAULT), (0.2,) * len(DEFAULT)  # any will do: they cost the same
-    predictor = Predictor("x", DEFAULT, slopes, (0.0, 0.0), (-1.0, 0.0), (0.1, 9.0), (0.0, 4.0), 1.0)
+    slopes = (0.1,) * len(PAPER_FEATURES), (0.2,) * len(PAPER_FEATURES)  # any will do: they cost the same
+    predictor = Predictor("x", PAPER_FEATURES, slopes, (0.0, 0.0), (-1.0, 0.0), (0.1, 9.0), (0.0, 4.0), 1.0)
     jobs = {
         "int8 convolution": int8_convolutions(quantize(), weight),
         "fp32 convolution": {"torch": partial(torch.nn.functional.conv2d, x, weight, padding=1)},
-        "QPP": {"features and a prediction": lambda: predictor({"x": features(x.numpy(), DEFAULT)})},
+        "QPP": {"features and a prediction": lambda: predictor({"x": features(x.numpy(), PAPER_FEATURES)})},
         "min/max": {"torch": partial(torch_min_max, x), "numpy": partial(numpy_min_max, x)},
         "quantize": {"torch": quantize, "codes": partial(codes, x, grid)},
         "quantile": {"sorted tail": partial(tail, x)},

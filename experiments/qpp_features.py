@@ -19,7 +19,7 @@ from videoquant.calibration.range_fit import RangeFit
 from videoquant.calibration.survey import select
 from videoquant.quantizers.placement import layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible
-from videoquant.ranges.features import DEFAULT, POOL
+from videoquant.ranges.features import PAPER_FEATURES, POOL
 from videoquant.schemes import Scheme
 from videoquant.simulate.parameters import FeatureSpec
 
@@ -47,7 +47,7 @@ def errors(case) -> dict[str, list[float]]:
         columns = [POOL.index(name) for name in names]
         for kind in result:
             result[kind].append(normalised(features[:, columns], ranges, fit, held, kind))
-    columns = [POOL.index(name) for name in DEFAULT]
+    columns = [POOL.index(name) for name in PAPER_FEATURES]
     result["paper's five"] = [normalised(features[:, columns], ranges, fit, held, "shrunken")]
     return result
 

@@ -38,10 +38,10 @@ def schemes(case: Case, alphas: dict[str, float]) -> dict[str, dict[str, str]]:
         result[name] = {
             "static": fixed,
             "dynamic": f"{following} dynamic",
-            "qpp": f"{following} qpp at={case.at}",
+            "qpp": f"{following} qpp=5 at={case.at}",
         }
         if len(case.network.layers) >= DEEP:
-            result[name]["qpp auto:4"] = f"{following} qpp at=auto:4"
+            result[name]["qpp auto:4"] = f"{following} qpp=5 at=auto:4"
             result[name]["qpp=49 auto:8"] = f"{following} qpp=49 at=auto:8"
     result["uniform"] |= {"min-max": f"w8a4 {case.edges} minmax", "aciq": f"w8a4 {case.edges} aciq"}
     return result

@@ -12,9 +12,9 @@ import videoquant as vq
 from videoquant.calibration.sampling import calibration_runs, calibration_spans, split
 
 BITS = ("w8a8->w4a4", "w8a8->w4a2")
-RANGES = ("static", "dynamic", "qpp")
+RANGES = ("static", "dynamic", "qpp=5 at=first-relu")
 REPRESENTATIONS = ("", "ds=1%")
-COLORS = {"static": "#66717f", "dynamic": "#cf5f1d", "qpp": "#2f6fb5"}
+COLORS = {"static": "#66717f", "dynamic": "#cf5f1d", "qpp=5 at=first-relu": "#2f6fb5"}
 
 
 def main() -> None:

@@ -167,7 +167,7 @@ def test_values_of_other_kinds_are_refused(make, message):
 )
 def test_names_are_quoted_only_where_they_must_be(name, written):
     scheme = Scheme(ranges=Predicted(5, (name, "conv2")))
-    assert str(scheme) == f"w8a8 qpp at={written},conv2"
+    assert str(scheme) == f"w8a8 qpp=5 at={written},conv2"
     assert Scheme.parse(str(scheme)) == scheme
 
 
@@ -184,8 +184,10 @@ def test_names_are_quoted_only_where_they_must_be(name, written):
         ("w8a8->w8a4 recurrent", Scheme(time=Residual(Bits(8, 4), 3, recurrent=True))),
         ("w8a4 dynamic quantile=0.9998", Scheme(Bits(8, 4), Dynamic(), estimator=Quantile(0.9998))),
         ("w8a4 qpp ds=1%", Scheme(Bits(8, 4), Predicted(), DenseSparse(0.01))),
+        ("w8a4 qpp=5", Scheme(Bits(8, 4), Predicted(5, ("auto:8",)))),
+        ("w8a4 at=auto:8 qpp=49", Scheme(Bits(8, 4), Predicted())),
         ("w8a4 qpp=8 at=auto:4", Scheme(Bits(8, 4), Predicted(8, ("auto:4",)))),
-        ("w8a4 qpp AT=Input,Conv_1", Scheme(Bits(8, 4), Predicted(5, ("input", "Conv_1")))),
+        ("w8a4 qpp AT=Input,Conv_1", Scheme(Bits(8, 4), Predicted(49, ("input", "Conv_1")))),
         (
             "qpp-espcn",
             Scheme(

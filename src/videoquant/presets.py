@@ -5,15 +5,19 @@ layer stay in floating point, except in super-resolution. HRNet has four positio
 start of each transition.
 """
 
-_HRNET = (
-    "w8a4 qpp at=first-relu,transition1,transition2,transition3 asymmetric head=fp tail=fp no-bias-correction"
-)
+_TRANSITIONS = "first-relu,transition1,transition2,transition3"
+
+
+def _paper(positions: str, alpha: float, edges: str = "fp") -> str:
+    words = f"w8a4 qpp=5 at={positions} quantile={alpha} asymmetric head={edges} tail={edges}"
+    return f"{words} no-bias-correction"
+
 
 PRESETS = {
-    "qpp-resnet-imagenet": "w8a4 qpp quantile=0.9997 asymmetric head=fp tail=fp no-bias-correction",
-    "qpp-hrnet-cityscapes": f"{_HRNET} quantile=0.9993",
-    "qpp-hrnet-cofw": f"{_HRNET} quantile=0.9991",
-    "qpp-hrnet-wflw": f"{_HRNET} quantile=0.9991",
-    "qpp-hrnet-300w": f"{_HRNET} quantile=0.9993",
-    "qpp-espcn": "w8a4 qpp at=input quantile=0.9998 asymmetric head=2 tail=2 no-bias-correction",
+    "qpp-resnet-imagenet": _paper("first-relu", 0.9997),
+    "qpp-hrnet-cityscapes": _paper(_TRANSITIONS, 0.9993),
+    "qpp-hrnet-cofw": _paper(_TRANSITIONS, 0.9991),
+    "qpp-hrnet-wflw": _paper(_TRANSITIONS, 0.9991),
+    "qpp-hrnet-300w": _paper(_TRANSITIONS, 0.9993),
+    "qpp-espcn": _paper("input", 0.9998, edges="2"),
 }

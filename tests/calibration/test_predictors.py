@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videoquant.calibration.predictors import average_errors, fit, fit_linear
-from videoquant.ranges.features import DEFAULT
+from videoquant.ranges.features import PAPER_FEATURES
 
 
 def random(seed, count=40):
@@ -15,7 +15,7 @@ def random(seed, count=40):
 
 
 def predictor(features, ranges):
-    return fit("x", DEFAULT, features, ranges)
+    return fit("x", PAPER_FEATURES, features, ranges)
 
 
 @given(st.integers(0, 10**6))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from videoquant.calibration.range_fit import RangeFit
 from videoquant.calibration.survey import best_placement, place, select
 from videoquant.quantizers.placement import QuantizationPoint
-from videoquant.ranges.features import DEFAULT, POOL
+from videoquant.ranges.features import PAPER_FEATURES, POOL
 from videoquant.simulate.parameters import FeatureSpec
 
 
@@ -75,7 +75,7 @@ def test_positions_do_not_depend_on_the_scale_of_a_quantizers_range(scale):
     """Of two places for a second predictor, each suits one quantizer: the one that gains more decides."""
     generator = np.random.default_rng(3)
     names = ["a", "b", "c"]
-    values = {name: generator.normal(size=(40, len(DEFAULT))) for name in names}
+    values = {name: generator.normal(size=(40, len(PAPER_FEATURES))) for name in names}
     network = SimpleNamespace(
         input="x", nodes=[SimpleNamespace(name=n) for n in ("a", "b", "c", "one", "other")]
     )
@@ -89,7 +89,7 @@ def test_positions_do_not_depend_on_the_scale_of_a_quantizers_range(scale):
 
     walk = SimpleNamespace(
         points={"one": one, "other": other},
-        fit=RangeFit({name: FeatureSpec(DEFAULT, DEFAULT) for name in names}),
+        fit=RangeFit({name: FeatureSpec(PAPER_FEATURES, PAPER_FEATURES) for name in names}),
         features={(name, False): values[name] for name in names},
         ranges={(one, False): ranges("b", 10.0, 0.05), (other, False): ranges("c", 5 * scale, 0.1)},
     )

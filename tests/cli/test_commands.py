@@ -166,10 +166,7 @@ BAD = {
         ["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a4 qpp at=nowhere"],
         "has no such layer",
     ),
-    "qpp features": (
-        ["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a4 qpp=49"],
-        "49 features needs at least 51 calibration frames; got",
-    ),
+    "qpp features": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a4 qpp=50"], "1 to 49"),
     "density": (["compare", NETWORK, "--video", "CLIP", "--schemes", "w8a4 qpp ds=60%"], "at most 50%"),
     "no schemes": (["compare", NETWORK, "--video", "CLIP", "--schemes", ";"], "--schemes is empty"),
     "output folder": (["quantize", NETWORK, "--scheme", "w8a8", "--video", "CLIP", "-o", "folder"], "folder"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.engine.plan_interpreter import Interpreter
 from videoquant import _native
-from videoquant.ranges.features import DEFAULT, POOL, features, sample_steps
+from videoquant.ranges.features import PAPER_FEATURES, POOL, features, sample_steps
 from videoquant.runtime.sizes import channels_last
 
 
@@ -116,7 +116,12 @@ def test_values_that_are_no_numbers_do_no_harm():
         native_features(x, POOL)
 
 
-@given(st.integers(0, 2**32), st.integers(1, 9), st.sets(st.sampled_from(DEFAULT), min_size=1), st.booleans())
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 9),
+    st.sets(st.sampled_from(PAPER_FEATURES), min_size=1),
+    st.booleans(),
+)
 @settings(deadline=None)
 def test_all_grids_at_once_are_those_one_by_one(seed, count, names, dense):
     random = np.random.default_rng(seed)

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videoquant.errors import SchemeError
-from videoquant.ranges.features import DEFAULT, POOL, SAMPLES, choice, features, sample_steps
+from videoquant.ranges.features import PAPER_FEATURES, POOL, SAMPLES, choice, features, sample_steps
 
 
 def test_the_pool_is_the_papers():
     assert len(POOL) == len(set(POOL)) == 49
     assert sum(name.startswith("q") for name in POOL) == 44
-    assert set(DEFAULT) <= set(POOL) and choice(5) == DEFAULT and choice(6) is None
+    assert set(PAPER_FEATURES) <= set(POOL) and choice(5) == PAPER_FEATURES and choice(6) is None
 
 
 @given(st.integers(0, 10**6), st.sampled_from([(1, 3, 7, 5), (1, 8, 1, 1), (2, 40), (1, 1)]))
@@ -39,12 +39,12 @@ def test_the_order_is_that_of_the_names():
 def test_a_large_activation_is_sampled_evenly():
     # A picture that brightens from left to right: an even sample sees its whole distribution.
     x = torch.linspace(0, 1, 1000).expand(1, 16, 500, 1000).contiguous(memory_format=torch.channels_last)
-    found = dict(zip(DEFAULT, features(x.numpy(), DEFAULT), strict=True))
+    found = dict(zip(PAPER_FEATURES, features(x.numpy(), PAPER_FEATURES), strict=True))
     assert x.numel() > 100 * SAMPLES
     assert found["q0.9"] == pytest.approx(0.9, abs=0.02)
     assert found["mean"] == pytest.approx(0.5, abs=0.02)
-    layout = features(x.contiguous().numpy(), DEFAULT)
-    assert layout == pytest.approx(features(x.numpy(), DEFAULT))  # the memory layout changes nothing
+    layout = features(x.contiguous().numpy(), PAPER_FEATURES)
+    assert layout == pytest.approx(features(x.numpy(), PAPER_FEATURES))  # the memory layout changes nothing
 
 
 def test_a_constant_activation_has_features():

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from videoquant.ranges.estimators import MinMax, Quantile
-from videoquant.ranges.features import DEFAULT, features
+from videoquant.ranges.features import PAPER_FEATURES, features
 from videoquant.ranges.predictor import Predictor
 from videoquant.stopwatch import WARM_UP, timed
 
@@ -72,13 +72,13 @@ def range_jobs(x: Tensor) -> dict[str, Timed]:
     """The jobs that are the same for every engine: measuring and predicting a range; fp32 by PyTorch."""
     array = x.numpy()
     weight = weights().contiguous(memory_format=torch.channels_last)
-    slopes = (0.1,) * len(DEFAULT), (0.2,) * len(DEFAULT)  # any will do: they cost the same
-    predictor = Predictor("x", DEFAULT, slopes, (0.0, 0.0), (-1.0, 0.0), (0.1, 9.0), (0.0, 4.0), 1.0)
+    slopes = (0.1,) * len(PAPER_FEATURES), (0.2,) * len(PAPER_FEATURES)  # any will do: they cost the same
+    predictor = Predictor("x", PAPER_FEATURES, slopes, (0.0, 0.0), (-1.0, 0.0), (0.1, 9.0), (0.0, 4.0), 1.0)
     jobs: dict[str, Job] = {
         FLOAT: partial(torch.nn.functional.conv2d, x, weight, padding=1),
         "min/max": partial(MinMax().measure, array, 8, False),
         "quantile": partial(Quantile().measure, array, 8, False),
-        "QPP": lambda: predictor({"x": features(array, DEFAULT)}),
+        "QPP": lambda: predictor({"x": features(array, PAPER_FEATURES)}),
     }
     return {name: partial(_ms, job) for name, job in jobs.items()}
 

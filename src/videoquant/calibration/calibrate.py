@@ -11,6 +11,7 @@ from videoquant.calibration.bias_choice import better_biased
 from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.calibration.predicted_fit import PredictedFit
 from videoquant.calibration.range_fit import Progress, RangeFit
+from videoquant.calibration.unmeasured import unmeasured
 from videoquant.errors import DataError, ran_out_of_memory
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.placement import LayerBits, layer_bits, points
@@ -49,21 +50,22 @@ def calibrate(
             for point in points(network, layer_bits(network, scheme)).values()
         }
         return QuantizedNetwork(network, scheme, weights, grids)
+    given = sum(map(len, clips))
     if scheme.period > 1:
         clips = [clip[: scheme.period] for clip in clips if len(clip) > 1]
     else:
         clips = [[frame] for clip in clips for frame in clip]
     if not clips:
         needed = "2 consecutive frames" if scheme.period > 1 else "1 frame"
-        raise DataError(f"{scheme}: calibration needs at least {needed}; got none")
+        raise DataError(f"{scheme}: calibration needs at least {needed}; got {given or 'none'}")
     fit = FITS[type(scheme.ranges)]
-    fit.check(scheme, clips)
     try:
         walk = CalibrationPass(
             network, scheme, weights, fit.prepared(network, scheme, weights, clips, progress)
         )
         walk.run(clips, progress)
         quantized = better_biased(walk, clips)
+        walk.evidence.unmeasured = unmeasured(network, [clip[0] for clip in clips])
     except Exception as error:
         if not ran_out_of_memory(error):
             raise

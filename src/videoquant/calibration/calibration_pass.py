@@ -27,10 +27,11 @@ from videoquant.calibration.layer_outputs import LayerOutputs
 from videoquant.calibration.range_fit import Array, Progress, RangeFit, Seen, pooled
 from videoquant.calibration.sample_ranges import sample_ranges, voted_ranges
 from videoquant.calibration.samples import IN_MEMORY, Codes, Samples, Shelf, give_back_freed
+from videoquant.errors import DataError
 from videoquant.network.finite import require_finite
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
-from videoquant.ranges.grid import Grid
+from videoquant.ranges.grid import LARGEST, Grid
 from videoquant.ranges.sources import RangeSource, StaticGrid, Unquantized
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import as_array, quantize_adaptive, represent
@@ -100,6 +101,7 @@ class CalibrationPass:
         self._clips = [range(end - len(clip), end) for end, clip in zip(ends, clips, strict=True)]
         self._seen = [{} for _ in self._frames]
         self.evidence = Evidence(clips, self.network.preprocessing, self.recurrent)
+        self.evidence.overflowed = self.outputs.overflowed
 
         def compute(node: Node, inputs: list[Samples]) -> Samples:
             if progress:
@@ -312,7 +314,13 @@ class CalibrationPass:
     ) -> Array:
         """The range of each sample, or for each that of all together: samples × 2."""
         arrays = (as_array(sample) for _, sample in self._checked(point, samples))
-        return sample_ranges(arrays, self.scheme, bits, symmetric, len(self._frames))
+        ranges = sample_ranges(arrays, self.scheme, bits, symmetric, len(self._frames))
+        if not (np.abs(ranges) <= LARGEST).all():  # NaN is not either
+            raise DataError(
+                f"{self.network.name}: the values of {point.value!r} are so large that {self.scheme} finds "
+                "no range for them that is finite; choose minmax, or mend the network"
+            )
+        return ranges
 
     def _checked(
         self, point: QuantizationPoint, samples: Iterable[tuple[int, Tensor]]

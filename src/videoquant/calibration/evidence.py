@@ -36,6 +36,8 @@ class Evidence:
     still: points at which no residual shows movement.
     unseen: points that are zero in every frame.
     unvaried: points whose predictor had nothing to learn from.
+    overflowed: layers whose corrected biases leave float32.
+    unmeasured: what the network's task measures, where no frame shows any; else empty.
     """
 
     def __init__(
@@ -61,6 +63,8 @@ class Evidence:
         self.still: list[QuantizationPoint] = []
         self.unseen: list[QuantizationPoint] = []
         self.unvaried: list[QuantizationPoint] = []
+        self.overflowed: list[str] = []
+        self.unmeasured = ""
 
     def warn(self, scheme: Scheme, points: int) -> None:
         """Say what was not shown and what stands in, if anything. points: how many quantizers there are."""
@@ -74,7 +78,13 @@ class Evidence:
                 f"nothing moves at {_at(self.still, points)}; their residuals take the range of frames"
             )
         if self.unvaried:
-            found.append(f"nothing varies at {_at(self.unvaried, points)}; their ranges are static")
+            found.append(f"too few frames differ at {_at(self.unvaried, points)}; their ranges are static")
+        if self.same and not found:
+            found.append("all frames are one picture, whose ranges stand for all")
+        if self.overflowed:
+            found.append(f"the corrected bias of {self.overflowed[0]!r} overflows; such layers keep theirs")
+        if self.unmeasured:
+            found.append(f"no frame shows what {self.unmeasured} measures")
         if found:
             text = f"{scheme}: calibration shows too little: {'. '.join(found)}"
             warnings.warn(f"{text}. Calibrate on frames like those that will come", CalibrationWarning, 3)

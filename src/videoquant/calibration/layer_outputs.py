@@ -19,12 +19,14 @@ class LayerOutputs:
     recurrent: whether a residual is added to what the frame before gave.
     biases: the corrected ones, by the name of the layer.
     residual_biases: likewise on residual frames, of layers that read the frame's own codes there.
+    overflowed: layers whose corrected bias would leave float32, so that they keep theirs.
     """
 
     def __init__(self, network: Network, weights: Mapping[str, LayerWeights], recurrent: bool) -> None:
         self.network, self.weights, self.recurrent = network, weights, recurrent
         self.biases: dict[str, Tensor] = {}
         self.residual_biases: dict[str, Tensor] = {}
+        self.overflowed: list[str] = []
 
     def of_clip(self, node: Node, codes: Iterable[Represented], of_frame: bool) -> Iterator[Tensor]:
         """For a keyframe and the frames after it. of_frame: see `PointGrids`."""
@@ -54,7 +56,11 @@ class LayerOutputs:
         """Correct a layer's bias, on samples x and x̂ of its input. residual: that of residual frames."""
         weights, tensors = self.weights[node.name], self.network.node_tensors(node)
         biases, codes = (self.residual_biases, weights.residual) if residual else (self.biases, weights.key)
-        biases[node.name] = corrected_bias(node, samples, codes, tensors)
+        bias = corrected_bias(node, samples, codes, tensors)
+        if bool(bias.isfinite().all()):
+            biases[node.name] = bias
+        else:
+            self.overflowed.append(node.name)
 
     def _tensors(self, node: Node, biases: Mapping[str, Tensor]) -> dict[str, Tensor]:
         tensors = self.network.node_tensors(node)

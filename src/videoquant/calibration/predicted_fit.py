@@ -7,20 +7,24 @@ from typing import Self
 
 from torch import Tensor
 
-from videoquant.calibration.predictors import fit, samples_needed
+from videoquant.calibration.predictors import LEAST_SAMPLES, fit
 from videoquant.calibration.range_fit import Progress, RangeFit, Seen
 from videoquant.calibration.survey import select_predictor_inputs, survey_needed
-from videoquant.errors import DataError
 from videoquant.network.graph import Network
 from videoquant.quantizers.placement import layer_bits, points
 from videoquant.quantizers.positions import responsible
-from videoquant.ranges.sources import Predicted, PredictedGrid, RangeSource
+from videoquant.ranges.sources import PredictedGrid, RangeSource
 from videoquant.schemes import Scheme
 from videoquant.simulate.parameters import FeatureSpec, LayerWeights
 
+# Of the average's error on samples left out at most must remain: what saves less is not worth its features.
+GAIN = 0.95
+
 
 class PredictedFit(RangeFit):
-    """Predictors where the samples vary, and the average range where they do not or no position comes before.
+    """Predictors where they beat the average range of the samples, and that where they do not.
+
+    It stands too where samples are few or do not vary, and where no position comes before.
 
     watched: the positions and their features.
     network, scheme: whose quantizers they serve.
@@ -33,21 +37,6 @@ class PredictedFit(RangeFit):
     @classmethod
     def walks(cls, scheme: Scheme) -> int:
         return int(survey_needed(scheme))
-
-    @classmethod
-    def check(cls, scheme: Scheme, clips: Sequence[Sequence[Tensor]]) -> None:
-        assert isinstance(scheme.ranges, Predicted)
-        features = scheme.ranges.features
-        needed = samples_needed(features)
-        counts = {"keyframes" if scheme.period > 1 else "frames": len(clips)}
-        if scheme.period > 1:
-            counts["residual frames"] = sum(len(clip) - 1 for clip in clips)
-        for kind, count in counts.items():
-            if count < needed:
-                raise DataError(
-                    f"{scheme}: predicting ranges from {features} features needs at least {needed} "
-                    f"calibration {kind}; got {count}"
-                )
 
     @classmethod
     def prepared(
@@ -67,9 +56,10 @@ class PredictedFit(RangeFit):
             return self.fixed(seen, known)
         watched = self.watched[position]
         names = watched.residual if seen.symmetric else watched.key
-        enough = seen.shown.all() or len(known) >= samples_needed(len(names))
-        if not enough or (seen.evidence.same and not seen.symmetric):
+        if len(known) < LEAST_SAMPLES or (seen.evidence.same and not seen.symmetric):
             seen.evidence.unvaried.append(seen.point)
             return self.fixed(seen, known)
         predictor = fit(position, names, seen.features[position][seen.shown], known)
+        if predictor.quality > GAIN:
+            return self.fixed(seen, known)
         return PredictedGrid(predictor, seen.estimator, seen.bits, seen.symmetric)

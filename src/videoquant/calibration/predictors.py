@@ -13,13 +13,9 @@ from videoquant.ranges.predictor import Predictor
 # How strongly ridge regression may pull slopes towards zero, from hardly at all to completely; leave-one-out
 # errors choose. Where features tell nothing about a range, its prediction so becomes the static average.
 SHRINKAGES = np.logspace(-4, 5, 19)
+LEAST_SAMPLES = 4  # that a predictor is fitted on; shrinkage carries it where features are more than those
 MARGIN = 1.25  # predictions stay within the calibration's extremes, widened by this factor
 LEAST = 0.01  # and, for values that may be zero, above this share of the average
-
-
-def samples_needed(features: int) -> int:
-    """How many samples a predictor is fitted on at least: a line through k features needs some to spare."""
-    return features + 2
 
 
 def fit(

@@ -65,10 +65,6 @@ class RangeFit:
         return 0
 
     @classmethod
-    def check(cls, scheme: Scheme, clips: Sequence[Sequence[Tensor]]) -> None:
-        """Raise `DataError` where these clips are too few to learn from, before anything is computed."""
-
-    @classmethod
     def prepared(
         cls,
         network: Network,

@@ -18,7 +18,7 @@ from videoquant.calibration.range_fit import Array, Progress, RangeFit
 from videoquant.network.graph import Network
 from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible
-from videoquant.ranges.features import DEFAULT, POOL, choice
+from videoquant.ranges.features import PAPER_FEATURES, POOL, choice
 from videoquant.ranges.sources import Predicted, Static
 from videoquant.schemes import Scheme
 from videoquant.simulate.parameters import FeatureSpec, LayerWeights
@@ -88,7 +88,7 @@ def place(
     # errors[c, p]: of predicting quantizer p from candidate c; infinite where c comes too late.
     errors = np.full((len(candidates), len(after)), np.inf)
     for c, value in enumerate(candidates):
-        columns = [walk.fit.watched[value].key.index(name) for name in DEFAULT]
+        columns = [walk.fit.watched[value].key.index(name) for name in PAPER_FEATURES]
         for p, point in enumerate(after):
             if order[value] < first_reader[point]:
                 errors[c, p] = sum(
@@ -145,7 +145,7 @@ def select(features: Array, ranges: Sequence[Array], count: int) -> tuple[str, .
     explained = np.zeros(len(POOL))
     varying = np.ptp(features, axis=0) > 0
     for end in np.concatenate(ranges, axis=1).T:
-        if np.ptp(end) > 0 and varying.any():
+        if len(end) > 2 and np.ptp(end) > 0 and varying.any():
             f = f_regression(features[:, varying], end)[0]
             explained[varying] += np.where(np.isinf(f), 1.0, f / (f + len(end) - 2))
     best = sorted(np.argsort(-explained, kind="stable")[:count])

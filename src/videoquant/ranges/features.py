@@ -32,7 +32,7 @@ _LEVELS = {
 # The candidates: 44 quantiles and five more.
 POOL = (*_LEVELS, "mean", "max", "min", "std", "absmax")
 # The paper's own choice.
-DEFAULT = ("q0.9", "q0.99", "q0.999", "mean", "max")
+PAPER_FEATURES = ("q0.9", "q0.99", "q0.999", "mean", "max")
 
 
 def features(x: NDArray[np.float32], names: Sequence[str]) -> NDArray[np.float64]:
@@ -48,8 +48,8 @@ def features(x: NDArray[np.float32], names: Sequence[str]) -> NDArray[np.float64
 
 
 def choice(count: int) -> tuple[str, ...] | None:
-    """The features that stand for a number of them: the paper's five for 5, else None (an F-test chooses)."""
-    return DEFAULT if count == len(DEFAULT) else None
+    """The features that a number of them stands for: the paper's five, or all; None where a test chooses."""
+    return {len(PAPER_FEATURES): PAPER_FEATURES, len(POOL): POOL}.get(count)
 
 
 def sample_steps(shape: Sequence[int]) -> tuple[int, int, int]:

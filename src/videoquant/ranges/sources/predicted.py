@@ -20,17 +20,18 @@ PREDICTION_RUNS = 16
 class Predicted(RangeAxis):
     """Ranges are predicted from a few numbers of the network's early activations (QPP).
 
-    features: how many numbers, 1 to 49. 5 are those of the paper: the quantiles 0.9, 0.99, 0.999, mean and
-        maximum; any other number is chosen by an F-test.
+    features: how many numbers, 1 to 49: all there are (the default), of which ridge regression takes what
+        helps. 5 are those of the paper: the quantiles 0.9, 0.99, 0.999, mean and maximum; any other number is
+        chosen by an F-test.
     positions: where they are taken; what follows each, up to the next, is predicted from it. "first-relu"
         (the first activation function), "input", names of layers or modules (what enters them), or "auto:N"
-        alone: the first activation and N − 1 more, where they help most.
+        alone: the first activation and N − 1 more, where they help most. Default 8 in all.
     """
 
     word: ClassVar[str] = "qpp"
     expects: ClassVar[str] = "whole number of features"
-    features: int = 5
-    positions: tuple[str, ...] = ("first-relu",)
+    features: int = 49
+    positions: tuple[str, ...] = ("auto:8",)
 
     def __post_init__(self) -> None:
         set_whole(self, features="qpp")
@@ -61,8 +62,8 @@ class Predicted(RangeAxis):
         return self.word if self.features == Predicted().features else f"{self.word}={self.features}"
 
     def calibration_runs(self, period: int) -> int:
-        """About `PREDICTION_FRAMES` frames in all, and more where the features are many."""
-        return max(PREDICTION_RUNS, PREDICTION_FRAMES // period, 2 * self.features)
+        """About `PREDICTION_FRAMES` frames in all."""
+        return max(PREDICTION_RUNS, PREDICTION_FRAMES // period)
 
 
 @dataclass(frozen=True)
