@@ -216,7 +216,7 @@ PREDICTORS = {
 @pytest.mark.parametrize("message", PREDICTORS)
 def test_predictors_are_checked(network, message, tmp_path):
     path = tmp_path / "net.vq"
-    vq.save(vq.quantize(network, "w8a8 qpp", moving_frames(9)), path)
+    vq.save(vq.quantize(network, "w8a8 qpp=5 at=first-relu", moving_frames(9)), path)
 
     def edit(header, tensors):
         stored = next(pair[0] for pair in header["grids"].values() if "predictor" in pair[0])

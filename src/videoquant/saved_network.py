@@ -182,6 +182,7 @@ def _read_all_grids(
         raise NetworkError(f"{what}: grids of {min(odd)!r} are missing, or nothing is quantized there")
     known = {network.input}  # values that are computed by then
     features: dict[tuple[str, bool], tuple[str, ...]] = {}
+    samples: dict[str, int] = {}
     found: dict[QuantizationPoint, PointGrids] = {}
     for node in network.nodes:
         point = standing.get(node.name)
@@ -203,7 +204,9 @@ def _read_all_grids(
                 position, names = grid.predictor.position, grid.predictor.features
                 if position not in known:
                     raise NetworkError(f"{place}: predicted from {position!r}, which is not known by then")
-                if features.setdefault((position, symmetric), names) != names:
+                count = grid.predictor.samples
+                same = samples.setdefault(position, count) == count
+                if features.setdefault((position, symmetric), names) != names or not same:
                     raise NetworkError(f"{place}: reads other features of {position!r} than the grids before")
         known.add(node.name)
     return found

@@ -212,7 +212,7 @@ def sampled_features(x, update):
     """The features that predictions read, of a value h×w×c."""
     rows, columns, each = update.steps
     sample = x[::rows, ::columns] if each == 1 else x.reshape(1, 1, -1)[:, :, ::each]
-    return features(nchw(sample).numpy(), update.features).tolist()
+    return features(nchw(sample).numpy(), update.features, sample.size).tolist()
 
 
 def predicted(prediction, found):

@@ -48,7 +48,12 @@ BITS = {
     "float weights": ("w32a8", "w32a4"),
     "float activations": ("w8a32", "w4a32"),
 }
-RANGES = {"static": "", "measured": "dynamic", "predicted": "qpp", "predicted late": "qpp at=grouped"}
+RANGES = {
+    "static": "",
+    "measured": "dynamic",
+    "predicted": "qpp at=first-relu",
+    "predicted late": "qpp at=grouped",
+}
 TIMES = ("frame", "residual", "recurrent", "float-reference")
 SPARSE = {"uniform": "", "Dense + Sparse": "ds=5%"}
 

@@ -59,7 +59,7 @@ class PredictedFit(RangeFit):
         if len(known) < LEAST_SAMPLES or (seen.evidence.same and not seen.symmetric):
             seen.evidence.unvaried.append(seen.point)
             return self.fixed(seen, known)
-        predictor = fit(position, names, seen.features[position][seen.shown], known)
+        predictor = fit(position, names, seen.features[position][seen.shown], known, watched.samples)
         if predictor.quality > GAIN:
             return self.fixed(seen, known)
         return PredictedGrid(predictor, seen.estimator, seen.bits, seen.symmetric)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import RidgeCV
 
+from videoquant.ranges.features import SAMPLES
 from videoquant.ranges.predictor import Predictor
 
 # How strongly ridge regression may pull slopes towards zero, from hardly at all to completely; leave-one-out
@@ -19,12 +20,17 @@ LEAST = 0.01  # and, for values that may be zero, above this share of the averag
 
 
 def fit(
-    position: str, names: tuple[str, ...], features: NDArray[np.float64], ranges: NDArray[np.float64]
+    position: str,
+    names: tuple[str, ...],
+    features: NDArray[np.float64],
+    ranges: NDArray[np.float64],
+    samples: int = SAMPLES,
 ) -> Predictor:
     """The predictor of one quantizer.
 
     features: samples × features of the value `position`.
     ranges: samples × 2, measured on the same samples.
+    samples: about how many elements each sample's features are taken of.
     """
     slopes, intercepts, errors = fit_linear(features, ranges)
     if (ranges[:, 0] == -ranges[:, 1]).all():  # one threshold ±T: both ends exactly alike
@@ -40,6 +46,7 @@ def fit(
         _bounds(ranges[:, 1]),
         (float(average[0]), float(average[1])),
         float(errors.sum() / max(average_errors(ranges).sum(), np.finfo(float).tiny)),
+        samples,
     )
 
 

@@ -149,15 +149,17 @@ class Lockstep:
     def _by_slot(self, codes: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> dict[int, NDArray[Any]]:
         """What is known of slots, by index, h×w×c."""
         found = {}
+        watched = self.quantized.watched.items()
+        samples = {self._body.value(value): spec.samples for value, spec in watched}
         for index, slot in enumerate(self.plan.slots):
             known = codes if slot.type == "u8" else values
             sampled = slot.name.removesuffix(" sample")
             if slot.name in known:
                 # A flattened map, 1×C, is in its slot as it was before.
                 found[index] = _pixels(known[slot.name].reshape(1, slot.c, slot.h, slot.w))
-            elif slot.type == "f32" and sampled in values:
+            elif slot.type == "f32" and sampled in values and sampled in samples:
                 pixels = _pixels(values[sampled])
-                rows, columns, _ = sample_steps((1, pixels.shape[2], *pixels.shape[:2]))
+                rows, columns, _ = sample_steps((1, pixels.shape[2], *pixels.shape[:2]), samples[sampled])
                 found[index] = np.ascontiguousarray(pixels[::rows, ::columns])
         return found
 

@@ -59,7 +59,8 @@ class ProgramBuilder:
         self.watched: dict[str, list[str]] = {}
         for value in quantized.watched:
             self.watched.setdefault(body.value(value), []).append(value)
-        self.early = {} if self.time else early_samples(body, groups, self.made, self.watched)
+        counts = {value: quantized.watched[names[0]].samples for value, names in self.watched.items()}
+        self.early = {} if self.time else early_samples(body, groups, self.made, counts)
         self.quantizers = {
             quantizer.point: quantizer
             for quantizer in lower_quantizers(quantized, body, groups, kind, self.early)

@@ -9,7 +9,7 @@ layer.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from videoquant.engine.body import Body
@@ -18,20 +18,22 @@ from videoquant.engine.operators import Operator
 from videoquant.ranges.features import sample_steps
 from videoquant.runtime.sizes import Size
 
+SKIPPED = 8  # of so many pixels at least one is computed early
+
 
 def early_samples(
-    body: Body, groups: Sequence[Group], made: Mapping[str, int], watched: Iterable[str]
+    body: Body, groups: Sequence[Group], made: Mapping[str, int], watched: Mapping[str, int]
 ) -> dict[str, tuple[int, int]]:
     """The values whose features can be taken before they are computed, with the steps (rows, columns) of it.
 
     made: the index of the group that gives each value.
-    watched: the values that features are taken of.
+    watched: the values that features are taken of, and of about how many elements.
     """
-    found = {value: _sampled(body, groups[made[value]], value) for value in watched}
+    found = {value: _sampled(body, groups[made[value]], value, watched[value]) for value in watched}
     return {value: steps for value, steps in found.items() if steps is not None}
 
 
-def _sampled(body: Body, group: Group, value: str) -> tuple[int, int] | None:
+def _sampled(body: Body, group: Group, value: str, samples: int) -> tuple[int, int] | None:
     """The steps for a value that a convolution and functions of one value give; None for any other."""
     if group.head is None or group.head.op != "conv2d":
         return None
@@ -40,10 +42,12 @@ def _sampled(body: Body, group: Group, value: str) -> tuple[int, int] | None:
         if operand is not None and body.number(operand) is None:
             return None
     height, width, channels = body.sizes[value]
-    rows, columns, _ = sample_steps((1, channels, height, width))
+    rows, columns, _ = sample_steps((1, channels, height, width), samples)
     # The features are taken of all of the sample.
     kept = sampled_size(body.sizes[value], (rows, columns))
-    return (rows, columns) if sample_steps((1, kept[2], kept[0], kept[1])) == (1, 1, 1) else None
+    whole = sample_steps((1, kept[2], kept[0], kept[1]), samples) == (1, 1, 1)
+    # Computing many pixels twice takes longer than storing a value and reading it again.
+    return (rows, columns) if whole and rows * columns >= SKIPPED else None
 
 
 def sampled_size(size: Size, steps: tuple[int, int]) -> Size:

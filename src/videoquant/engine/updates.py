@@ -50,4 +50,6 @@ def predicted_ranges(
     if not grids and not remember:
         return None
     features = watched.key if kind == "key" else watched.residual
-    return PredictedRanges(before_op, slot, value, features, sample_steps(shape), grids, remember)
+    return PredictedRanges(
+        before_op, slot, value, features, sample_steps(shape, watched.samples), grids, remember
+    )

@@ -1,6 +1,6 @@
 """What a range predictor sees of an activation: quantiles and moments of it (QPP supplement, C).
 
-All are taken from an evenly spaced sample of at most about `SAMPLES` elements: every a-th row and b-th column
+All are taken from an evenly spaced sample of at most about so many elements: every a-th row and b-th column
 with all its channels, so that a large activation costs no more than a small one.
 """
 
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from videoquant.errors import SchemeError
 
-SAMPLES = 1 << 16
+SAMPLES = 1 << 12
+FIRST_SAMPLES = 1 << 16  # of predictors that do not say: those of older files
 LANES = 64
 
 _LEVELS = {
@@ -35,14 +36,15 @@ POOL = (*_LEVELS, "mean", "max", "min", "std", "absmax")
 PAPER_FEATURES = ("q0.9", "q0.99", "q0.999", "mean", "max")
 
 
-def features(x: NDArray[np.float32], names: Sequence[str]) -> NDArray[np.float64]:
+def features(x: NDArray[np.float32], names: Sequence[str], samples: int = SAMPLES) -> NDArray[np.float64]:
     """The named features of an activation, in the order of `names`.
 
     x: float32, N×C×H×W, or of any other shape, from which elements are taken evenly.
+    samples: about how many elements at most.
     names: of `POOL`. Quantiles are elements of the sample: that of rank ⌊α·(n − 1)⌋.
     Raises `SchemeError` for a name that is not in the pool.
     """
-    sample = _sample(x)
+    sample = _sample(x, samples)
     ordered = np.sort(sample)
     return np.array([_feature(sample, ordered, name) for name in names])
 
@@ -52,20 +54,20 @@ def choice(count: int) -> tuple[str, ...] | None:
     return {len(PAPER_FEATURES): PAPER_FEATURES, len(POOL): POOL}.get(count)
 
 
-def sample_steps(shape: Sequence[int]) -> tuple[int, int, int]:
+def sample_steps(shape: Sequence[int], samples: int = SAMPLES) -> tuple[int, int, int]:
     """From an activation N×C×H×W every a-th row and b-th column are taken: (a, b, 1).
 
     From one of any other shape every c-th element: (1, 1, c).
     """
-    every = max(1.0, math.prod(shape) / SAMPLES)
+    every = max(1.0, math.prod(shape) / samples)
     if len(shape) != 4:
         return 1, 1, round(every)
     rows = min(max(1, round(math.sqrt(every))), shape[2])
     return rows, max(1, round(every / rows)), 1
 
 
-def _sample(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    rows, columns, each = sample_steps(x.shape)
+def _sample(x: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
+    rows, columns, each = sample_steps(x.shape, samples)
     sample = x.transpose(0, 2, 3, 1)[:, ::rows, ::columns] if x.ndim == 4 else x.reshape(-1)[::each]
     return sample.reshape(-1)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videoquant.errors import NetworkError
-from videoquant.ranges.features import POOL
+from videoquant.ranges.features import FIRST_SAMPLES, POOL
 from videoquant.ranges.grid import LARGEST, Range
 from videoquant.typed_json import read
 
@@ -30,6 +30,7 @@ class Predictor:
     average: the range that `Static` would have taken.
     quality: the mean squared error of the predictions, divided by that of the average, both on calibration
         samples left out of the fit one at a time; below 1 is a gain.
+    samples: about how many elements its features are taken of.
     """
 
     position: str
@@ -40,6 +41,7 @@ class Predictor:
     highs: tuple[float, float]
     average: Range
     quality: float
+    samples: int = FIRST_SAMPLES
 
     def __call__(self, seen: Features) -> Range:
         """The range, a ≤ 0 ≤ b."""
@@ -69,6 +71,8 @@ def predictor_from_json(stored: Any, what: str) -> Predictor:
     for name in predictor.features:
         if name not in POOL:
             raise NetworkError(f"{what}: predicted from the feature {name!r}, which is unknown")
+    if predictor.samples < 1:
+        raise NetworkError(f"{what}: predicted from {predictor.samples} elements")
     for end in (0, 1):
         slopes, intercept, least, most = predictor.end(end)
         if len(slopes) != len(predictor.features) or not slopes:

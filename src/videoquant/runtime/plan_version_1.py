@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from videoquant.ranges.features import sample_steps
+from videoquant.ranges.features import FIRST_SAMPLES, sample_steps
 
 
 def from_version_1(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def _update(pause: dict[str, Any], dense: bool) -> dict[str, Any]:
         return {"before_op": pause["before_op"], "slot": pause["measure"]["slot"], "measure": measure}
     stored = pause["predict"]
     predict = {key: stored[key] for key in ("value", "features", "remember")} | {
-        "steps": sample_steps(stored["shape"]),
+        "steps": sample_steps(stored["shape"], FIRST_SAMPLES),
         "grids": [
             {
                 **{key: entry[key] for key in ("grid", "bits", "symmetric")},

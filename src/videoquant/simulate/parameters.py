@@ -12,7 +12,7 @@ from torch import Tensor
 from videoquant.network.graph import Network
 from videoquant.quantizers.placement import LayerBits, QuantizationPoint, layer_bits, points
 from videoquant.quantizers.weights import WeightCodes
-from videoquant.ranges.features import features
+from videoquant.ranges.features import SAMPLES, features
 from videoquant.ranges.sources import RangeSource
 from videoquant.schemes import Scheme
 from videoquant.simulate.activations import as_array
@@ -55,10 +55,12 @@ class FeatureSpec:
     key: of the value itself, on keyframes.
     residual: of the magnitude of its difference from the same value on the reference frame, on residual
         frames; of the magnitude, since a residual's range is symmetric.
+    samples: about how many elements they are taken of.
     """
 
     key: tuple[str, ...] = ()
     residual: tuple[str, ...] = ()
+    samples: int = SAMPLES
 
     def extract(self, x: Tensor, reference: Tensor | None) -> NDArray[np.float64]:
         """The features of a value, in the order of their names.
@@ -67,8 +69,8 @@ class FeatureSpec:
         reference: None on keyframes; on residual frames the same value on the reference frame.
         """
         if reference is None:
-            return features(as_array(x), self.key)
-        return features(as_array((x - reference).abs()), self.residual)
+            return features(as_array(x), self.key, self.samples)
+        return features(as_array((x - reference).abs()), self.residual, self.samples)
 
 
 class Parameters:
@@ -102,11 +104,13 @@ def watched(grids: Iterable[PointGrids]) -> dict[str, FeatureSpec]:
     """What the predictors among these grids read."""
     key: dict[str, tuple[str, ...]] = {}
     residual: dict[str, tuple[str, ...]] = {}
+    samples: dict[str, int] = {}
     for pair in grids:
         for grid, names in ((pair.key, key), (pair.residual, residual)):
             if grid is not None and grid.predictor is not None:
                 names[grid.predictor.position] = grid.predictor.features
+                samples[grid.predictor.position] = grid.predictor.samples
     return {
-        value: FeatureSpec(key.get(value, ()), residual.get(value, ()))
-        for value in key.keys() | residual.keys()
+        value: FeatureSpec(key.get(value, ()), residual.get(value, ()), count)
+        for value, count in samples.items()
     }
