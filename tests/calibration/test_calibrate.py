@@ -69,7 +69,7 @@ def test_a_still_clip_calibrates_residuals_with_a_warning():
 
 def test_too_little_data_is_refused(network):
     frames = moving_frames(1)
-    with pytest.raises(vq.DataError, match="at least 2 consecutive frames; got none"):
+    with pytest.raises(vq.DataError, match="at least 2 consecutive frames; got 1"):
         vq.quantize(network, "w8a8->w4a4 T=3", frames)
     with pytest.raises(vq.DataError, match="at least 1 frame; got none"):
         vq.quantize(network, "w8a8", [])

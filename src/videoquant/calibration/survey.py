@@ -61,7 +61,8 @@ def select_predictor_inputs(
     at = responsible(network, positions, quantizers)
     return {
         position: FeatureSpec(
-            *(known or _selected(walk, position, at, count, frames) for frames in (False, True))
+            known or _selected(walk, position, at, count, residual=False),
+            known or _selected(walk, position, at, count, residual=True),
         )
         for position in positions
     }

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from videoquant.errors import SchemeError
 
-SAMPLES = 1 << 12
+SAMPLES = 1 << 14
 FIRST_SAMPLES = 1 << 16  # of predictors that do not say: those of older files
 LANES = 64
 
