@@ -11,10 +11,11 @@ import torch
 from tests.networks import moving_frames, small_network
 from videoquant._native import isas
 from videoquant.bench import engines, onnxruntime_engine, openvino_engine
-from videoquant.bench.engine_config import MissingPackageError
+from videoquant.bench.engine_config import MissingPackageError, Prepared
 from videoquant.data.video import Frame
 from videoquant.network.graph import Node
 from videoquant.network.onnx_writer import write_onnx
+from videoquant.network.preprocessing import Preprocessing
 from videoquant.runtime.session import MODES
 from videoquant.schemes import Scheme
 
@@ -93,6 +94,21 @@ def test_our_own(network, inputs, tmp_path):
     assert 0 < shares[0] <= shares[1] <= shares[2] == 1
     assert 0 < regions.report.work_share <= 1
     assert whole.report.memory_bytes > 0
+
+
+def test_streams_with_regions_take_the_bytes_that_the_input_is_made_of(network, inputs, tmp_path):
+    network = small_network(size=32)
+    network.preprocessing = Preprocessing(mean=(0.1, 0.2, 0.3), color="BGR", fit="crop")
+    configs = build("videoquant", network, inputs, tmp_path)
+    whole, regions = configs[0].open(), configs[-1].open()
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    frame = Prepared.of(network, pixels)
+    assert frame.picture.shape == (32, 32, 3)
+    assert frame.picture.tolist() == network.preprocessing.picture(pixels, (32, 32))[..., ::-1].tolist()
+    given = regions.lay_out(frame)
+    assert given is frame.picture
+    expected = whole.run(whole.lay_out(frame))
+    assert all(torch.equal(y, expected[name]) for name, y in regions.run(given).items())  # the first is whole
 
 
 def test_the_search_for_thresholds_has_a_bar(network, inputs, tmp_path):

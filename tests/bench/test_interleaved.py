@@ -1,5 +1,7 @@
 """Interleaving, warm-up, and the comparison of an engine's modes."""
 
+from types import SimpleNamespace as Namespace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from tests.networks import small_network
 from videoquant.bench.interleaved import run_interleaved
 from videoquant.bench.spans import WARM_UP
 from videoquant.data.video import Frame
+from videoquant.tasks.agreement import Agreement
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,33 @@ def test_modes_are_compared_with_the_engines_own_frame_mode(network):
     ]
     samples = run_interleaved(network, configs, frames(5), [range(5)], threads=1)
     assert [one.identical for one in samples] == [None, True, False, None, None]
+
+
+def test_modes_that_skip_are_scored_against_their_frame_mode_on_the_frames_that_count(network, monkeypatch):
+    class Gap(Agreement):
+        """The mean distance of the outputs "y"."""
+
+        gap = 0.0
+
+        def _add(self, reference, output):
+            self.gap += float((reference["y"] - output["y"]).abs().mean())
+            return {}
+
+        def _pooled(self):
+            return {"gap": self.gap / self.frames}
+
+    monkeypatch.setattr("videoquant.bench.interleaved.task_for", lambda network: object())
+    monkeypatch.setattr("videoquant.bench.interleaved.agreement_for", lambda task: Gap())
+    configs = [config("a"), config("a", "exact"), config("a", "regions", factor=3.0), config("b", "regions")]
+    network = Namespace(
+        prepare=network.prepare, preprocessing=network.preprocessing, size=network.size,
+        run=lambda x: {"y": x},
+    )  # fmt: skip
+    clip = frames(5)
+    samples = run_interleaved(network, configs, clip, [range(5)], threads=1)
+    mean = np.mean([float(network.prepare(frame).abs().mean()) for frame in clip[WARM_UP:]])
+    assert [one.as_frame.get("gap") for one in samples] == [None, 0.0, pytest.approx(mean), None]
+    assert [one.agreement["gap"] for one in samples] == pytest.approx([mean, mean, 2 * mean, mean])
 
 
 def test_inputs_lie_as_each_engine_wants_them(network):

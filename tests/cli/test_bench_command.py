@@ -11,7 +11,7 @@ from videoquant.cli import bench_ranges
 FIELDS = {
     *("clip", "engine", "mode", "precision", "ms_median", "ms_p95", "ms_spread", "ratio_to_openvino_int8"),
     *("percent_of_ceiling", "peak_memory_mb", "stream_memory_mb", "work_share", "agreement", "identical"),
-    *("int8_share", "ms", "work", "line"),
+    *("as_frame", "int8_share", "ms", "work", "line"),
 }
 
 

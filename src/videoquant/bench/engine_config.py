@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.errors import VideoQuantError
+from videoquant.network.graph import Network
 from videoquant.runtime.report import FrameReport
 
 INSTALL = "pip install 'videoquant[bench]'"
@@ -18,6 +22,26 @@ INSTALL = "pip install 'videoquant[bench]'"
 
 class MissingPackageError(VideoQuantError):
     """An engine was asked for whose package is not installed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A frame as engines may take it, which is not timed.
+
+    x: the network's input, float32 N×C×H×W.
+    picture: the bytes that it is made of, resized and in RGB, uint8 H×W×3; None for luma.
+    """
+
+    x: Tensor
+    picture: NDArray[np.uint8] | None = None
+
+    @classmethod
+    def of(cls, network: Network, pixels: NDArray[np.uint8]) -> Prepared:
+        """pixels: of a frame, uint8 RGB H×W×3."""
+        seen, picture = network.preprocessing, None
+        if seen.color != "Y":
+            picture = replace(seen, color="RGB").picture(pixels, network.size)
+        return cls(network.prepare(pixels), picture)
 
 
 class Runner(ABC):
@@ -35,9 +59,13 @@ class Runner(ABC):
     def report(self) -> FrameReport:
         return FrameReport()
 
+    def lay_out(self, frame: Prepared) -> Any:
+        """What `run` takes of a frame: the input, lying in `layout`."""
+        return frame.x.contiguous(memory_format=self.layout)
+
     @abstractmethod
-    def run(self, x: Tensor) -> dict[str, Tensor]:
-        """The outputs for a float32 input that lies in `layout`; they are valid until the next call."""
+    def run(self, x: Any) -> dict[str, Tensor]:
+        """The outputs for what `lay_out` gave; they are valid until the next call."""
 
 
 @dataclass(frozen=True)

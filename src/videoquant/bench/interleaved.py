@@ -15,7 +15,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from videoquant.bench.engine_config import EngineConfig, Runner
+from videoquant.bench.engine_config import EngineConfig, Prepared, Runner
 from videoquant.data.video import Frame
 from videoquant.network.graph import Network
 from videoquant.stopwatch import WARM_UP, settle, timed
@@ -27,9 +27,11 @@ from videoquant.tasks.agreement import Agreement, agreement_for
 class Samples:
     """What one engine, in one of its ways, did on every timed frame.
 
-    ms: its time. work: its share of a dense frame's work. agreement: the task's measures against the
-    floating-point network. identical: whether every output of every frame, warm-up too, equals that of the
-    same engine's mode "frame", bit for bit; None where there is none to compare.
+    ms: its time.
+    work: its share of a dense frame's work.
+    agreement: the task's measures against the floating-point network.
+    as_frame: the same measures against the same engine's mode "frame"; empty where there is none to compare.
+    identical: whether every output of every frame, warm-up too, equals that of mode "frame", bit for bit.
     """
 
     config: EngineConfig
@@ -37,6 +39,7 @@ class Samples:
     ms: list[float] = field(default_factory=list)
     work: list[float] = field(default_factory=list)
     agreement: dict[str, float] = field(default_factory=dict)
+    as_frame: dict[str, float] = field(default_factory=dict)
     identical: bool | None = None
 
 
@@ -57,30 +60,32 @@ def run_interleaved(
     torch.set_num_threads(threads)
     task = task_for(network)
     samples = [Samples(config, config.open()) for config in configs]
-    scores: list[Agreement | None] = [agreement_for(task) if task else None for _ in samples]
+    scores, beside = ([agreement_for(task) if task else None for _ in samples] for _ in range(2))
     order = random.Random(0)
     counts = itertools.chain.from_iterable(map(_counts, spans))
     for frame, counted in zip(frames, counts, strict=False):
-        x = network.prepare(frame)
+        prepared = Prepared.of(network, frame.pixels)
         with torch.no_grad():
-            reference = network.run(x)
+            reference = network.run(prepared.x)
         outputs: dict[int, dict[str, Tensor]] = {}
         for index in order.sample(range(len(samples)), len(samples)):
             runner = samples[index].runner
-            laid_out = x.contiguous(memory_format=runner.layout)  # which is not timed
+            laid_out = runner.lay_out(prepared)  # which is not timed
             settle()
             outputs[index], ms = timed(partial(runner.run, laid_out))
             if counted:
                 samples[index].ms.append(ms)
                 samples[index].work.append(runner.report.work_share)
-        _compare_modes(samples, outputs)
-        if counted:
-            for index, score in enumerate(scores):
-                if score:
-                    score.update(reference, outputs[index])
+        for index, whole in _whole_frames(samples, outputs).items():
+            same = all(torch.equal(outputs[index][name], y) for name, y in whole.items())
+            samples[index].identical = same and samples[index].identical is not False
+            _update(beside[index], whole, outputs[index], counted)
+        for index, score in enumerate(scores):
+            _update(score, reference, outputs[index], counted)
         progress()
-    for one, score in zip(samples, scores, strict=True):
+    for one, score, other in zip(samples, scores, beside, strict=True):
         one.agreement = score.result() if score else {}
+        one.as_frame = other.result() if other and other.frames else {}
     return samples
 
 
@@ -89,15 +94,25 @@ def _counts(span: range) -> list[bool]:
     return [place >= WARM_UP for place in range(len(span))]
 
 
-def _compare_modes(samples: Sequence[Samples], outputs: dict[int, dict[str, Tensor]]) -> None:
-    """Note whether the modes of an engine gave what its mode "frame" gave."""
+def _update(
+    score: Agreement | None, reference: dict[str, Tensor], outputs: dict[str, Tensor], counted: bool
+) -> None:
+    if score and counted:
+        score.update(reference, outputs)
+
+
+def _whole_frames(
+    samples: Sequence[Samples], outputs: dict[int, dict[str, Tensor]]
+) -> dict[int, dict[str, Tensor]]:
+    """What mode "frame" of the same engine gave, for each of the other modes."""
     whole = {
         (one.config.engine, one.config.precision): outputs[index]
         for index, one in enumerate(samples)
         if one.config.mode == "frame"
     }
-    for index, one in enumerate(samples):
-        reference = whole.get((one.config.engine, one.config.precision))
-        if one.config.mode != "frame" and reference is not None:
-            same = all(torch.equal(outputs[index][name], y) for name, y in reference.items())
-            one.identical = same and one.identical is not False
+    keys = {index: (one.config.engine, one.config.precision) for index, one in enumerate(samples)}
+    return {
+        index: whole[key]
+        for index, key in keys.items()
+        if key in whole and samples[index].config.mode != "frame"
+    }

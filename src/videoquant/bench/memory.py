@@ -18,17 +18,16 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from videoquant.bench.engine_config import EngineConfig
+from videoquant.bench.engine_config import EngineConfig, Prepared
 
 STATUS = Path("/proc/self/status")
 
 
-def peak_memory_mb(config: EngineConfig, inputs: Sequence[Tensor], threads: int) -> float | None:
+def peak_memory_mb(config: EngineConfig, inputs: Sequence[Prepared], threads: int) -> float | None:
     """The 2²⁰ bytes that an engine takes at most, with its network; None where the system does not say.
 
-    inputs: the frames it runs, N×C×H×W.
+    inputs: the frames it runs.
     """
     if not STATUS.exists():
         return None
@@ -39,14 +38,14 @@ def peak_memory_mb(config: EngineConfig, inputs: Sequence[Tensor], threads: int)
         return process.submit(_measure, config, list(inputs), threads).result()
 
 
-def _measure(config: EngineConfig, inputs: list[Tensor], threads: int) -> float:
+def _measure(config: EngineConfig, inputs: list[Prepared], threads: int) -> float:
     torch.set_num_threads(threads)
     for package in config.packages:
         importlib.import_module(package)
     before = _peak()
     runner = config.open()
     for x in inputs:
-        runner.run(x.contiguous(memory_format=runner.layout))
+        runner.run(runner.lay_out(x))
     return _peak() - before
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from videoquant.api import quantize
-from videoquant.bench.engine_config import Runner
+from videoquant.bench.engine_config import Prepared, Runner
 from videoquant.engine import IntegerNetwork, load_plan, lower
 from videoquant.errors import SchemeError
 from videoquant.network.graph import Network
@@ -50,8 +52,9 @@ def open_mode(file: Path, mode: str, threads: int, thresholds: dict[str, int]) -
 
 @lru_cache(1)
 def _plan(file: Path) -> IntegerNetwork:
-    """One for all modes: streams of a plan share its weights."""
-    return load_plan(file)
+    """One for all modes: streams of a plan share its weights. Pictures are given to it as they were fitted."""
+    plan = load_plan(file)
+    return replace(plan, preprocessing=replace(plan.preprocessing, fit="stretch"))
 
 
 class _Own(Runner):
@@ -60,7 +63,12 @@ class _Own(Runner):
     def __init__(self, file: Path, mode: str, threads: int, thresholds: dict[str, int]) -> None:
         self._stream = _plan(file).stream(mode, threads, thresholds)
 
-    def run(self, x: Tensor) -> dict[str, Tensor]:
+    def lay_out(self, frame: Prepared) -> Any:
+        """Of streams with regions bytes, which their gate looks at: their scaling is a part of the time."""
+        by_bytes = self._stream.input is not None and frame.picture is not None
+        return frame.picture if by_bytes else super().lay_out(frame)
+
+    def run(self, x: Any) -> dict[str, Tensor]:
         outputs: dict[str, Tensor] = self._stream.run(x)
         return outputs
 

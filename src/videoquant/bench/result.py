@@ -31,6 +31,7 @@ class Row:
     stream_memory_mb: what the engine says its stream holds.
     work_share: mean over the frames.
     agreement: the task's measures against fp32.
+    as_frame: of modes that skip, the task's measures against mode "frame".
     identical: of modes that skip, whether all outputs are those of mode "frame".
     int8_share: of the convolutions, those in int8, where the engine tells.
     ms, work: of every timed frame.
@@ -50,6 +51,7 @@ class Row:
     stream_memory_mb: float | None
     work_share: float
     agreement: dict[str, float]
+    as_frame: dict[str, float]
     identical: bool | None
     int8_share: float | None
     ms: list[float]
@@ -120,6 +122,7 @@ class Benchmark:
             stream_memory_mb=None if held is None else held / 2**20,
             work_share=statistics.fmean(one.work),
             agreement=one.agreement,
+            as_frame=one.as_frame,
             identical=one.identical,
             int8_share=one.runner.int8_share,
             ms=one.ms,

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from videoquant.bench.bars import Bar, no_bar
+from videoquant.bench.engine_config import Prepared
 from videoquant.bench.engines import BenchmarkSpec, build
 from videoquant.bench.interleaved import run_interleaved
 from videoquant.bench.memory import peak_memory_mb
@@ -49,7 +50,7 @@ def bench_clip(
         with bar("timing", sum(len(span) for span in spans.timed)) as advance:
             samples = run_interleaved(network, configs, clip.runs(spans.timed), spans.timed, threads, advance)
         say(f"{clip.name}: measuring memory")
-        few = [network.prepare(frame) for frame in clip.runs([range(MEMORY_FRAMES)])]
+        few = [Prepared.of(network, frame.pixels) for frame in clip.runs([range(MEMORY_FRAMES)])]
         memory = [peak_memory_mb(config, few, threads) for config in configs]
     overlap = "none of them timed" if spans.disjoint else "some of them timed too: the clip is short"
     benchmark.calibration[clip.name] = f"{len(inputs)} frames of the clip, {overlap}"

@@ -10,7 +10,7 @@ from videoquant.report.table import ABSENT, heading
 from videoquant.tasks import Measure
 
 # Columns that a narrow terminal goes without; bench.json has them all.
-SPARE = ("spread", "% of ceiling", "p95", "peak MB ↓", "identical")
+SPARE = ("spread", "% of ceiling", "p95", "peak MB ↓")
 
 
 def bench_table(benchmark: Benchmark, clip: str) -> Table:
@@ -21,7 +21,7 @@ def bench_table(benchmark: Benchmark, clip: str) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
     table.add_column("engine", no_wrap=True)
     headings = ["ms ↓", "p95", "spread", "× OpenVINO int8 ↑", "% of ceiling", "work"]
-    headings += [heading(measure) if measure else "", "identical", "peak MB ↓"]
+    headings += [heading(measure) if measure else "", "as frame ↑", "peak MB ↓"]
     for text in headings:
         table.add_column(text, justify="right")
     for row in rows:
@@ -41,7 +41,7 @@ def _cells(row: Row, measure: Measure | None) -> list[str]:
         f"{row.percent_of_ceiling:.0f}",
         f"{row.work_share:.0%}" if skips else "",
         "" if measure is None else _number(value, measure.digits),
-        _identical(row),
+        _as_frame(row, measure),
         _number(row.peak_memory_mb, 0),
     ]
 
@@ -50,8 +50,9 @@ def _number(value: float | None, digits: int) -> str:
     return ABSENT if value is None else f"{value:.{digits}f}"
 
 
-def _identical(row: Row) -> str:
-    """Of the mode that promises it, whether it kept its word."""
-    if row.mode != "exact" or row.identical is None:
-        return ""
-    return "yes" if row.identical else "NO"
+def _as_frame(row: Row, measure: Measure | None) -> str:
+    """How far a mode that skips agrees with mode "frame"; of exact, whether it has its bits."""
+    if row.mode == "exact":
+        return "" if row.identical is None else "yes" if row.identical else "NO"
+    value = row.as_frame.get(measure.name) if measure else None
+    return "" if value is None or measure is None else f"{value:.{measure.digits}f}"
