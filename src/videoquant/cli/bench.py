@@ -1,8 +1,10 @@
-"""`videoquant bench`: how fast engines run a network on clips, side by side. `bench ranges` stands apart."""
+"""`videoquant bench`: how fast engines run a network on clips, side by side.
+
+`bench ranges` and `bench gating` stand apart.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,20 +17,19 @@ from videoquant.bench.own_engine import choose_modes
 from videoquant.bench.result import Benchmark
 from videoquant.bench.run import bench_clip
 from videoquant.bench.spans import TIMED_FRAMES, plan_spans
-from videoquant.cli import bench_ranges
+from videoquant.cli import bench_gating, bench_ranges
 from videoquant.cli.console import console, note, progress_bar, say
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     DatasetOption,
     Texts,
     channels_match,
-    open_source,
+    open_clips,
     preprocessing_options,
 )
 from videoquant.cli.targets import Folder, check_targets, common_reads
 from videoquant.data.video import Clip
 from videoquant.engine import vnni_ceiling
-from videoquant.errors import DataError
 from videoquant.files import output_folder
 from videoquant.json_file import write_json
 from videoquant.made import made_by
@@ -56,12 +57,14 @@ class _NetworkByDefault(TyperGroup):
 
 app = typer.Typer(
     cls=_NetworkByDefault,
-    help="Time engines on a network (bench NETWORK), or what ranges cost (bench ranges).",
+    help="Time engines on a network (bench NETWORK), what ranges cost (bench ranges), or regions beside "
+    "gates by motion detection (bench gating).",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
 app.command("ranges")(bench_ranges.command)
+app.command("gating")(bench_gating.command)
 
 
 @app.command("network")
@@ -157,14 +160,3 @@ def plot_file(clip: Clip) -> str:
 
 def _names(option: str | None) -> list[str] | None:
     return None if option is None else [name.strip() for name in option.split(",")]
-
-
-def open_clips(videos: list[str] | None, dataset: str | None) -> list[Clip]:
-    """The clips of every --video, or of the --dataset; each must have a name of its own."""
-    if not videos:
-        return [open_source(None, None, dataset)]
-    clips = [open_source(video, None, dataset) for video in videos]
-    twice = [name for name, times in Counter(clip.name for clip in clips).items() if times > 1]
-    if twice:
-        raise DataError(f"two clips are named {twice[0]}; results are by name")
-    return clips

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -114,6 +115,17 @@ def open_clip(text: str) -> Clip:
     """The frames of a data set, with their targets, or a clip; see `videoquant.data.open`."""
     source = catalog.open(text)
     return source if isinstance(source, Clip) else source.clip()
+
+
+def open_clips(videos: list[str] | None, dataset: str | None = None) -> list[Clip]:
+    """The clips of every --video, or of the --dataset; each must have a name of its own."""
+    if not videos:
+        return [open_source(None, None, dataset)]
+    clips = [open_source(video, None, dataset) for video in videos]
+    twice = [name for name, times in Counter(clip.name for clip in clips).items() if times > 1]
+    if twice:
+        raise DataError(f"two clips are named {twice[0]}; results are by name")
+    return clips
 
 
 def are_stills(clip: Clip, images: Path | None) -> bool:

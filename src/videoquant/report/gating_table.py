@@ -1,0 +1,57 @@
+"""What `bench gating` found, as a table for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from videoquant.bench.gating import GatingRow
+from videoquant.report.table import FRONT_MARK, heading
+from videoquant.tasks import Measure
+
+FRONT = f"{FRONT_MARK} nothing here is closer to fp32 in as little time"
+
+
+def on_front(rows: Sequence[GatingRow], measure: Measure) -> list[bool]:
+    """Of the rows of one clip, those that no other beats in time and agreement with fp32."""
+    scores = [row.agreement.get(measure.name) for row in rows]
+    return [
+        score is not None
+        and not any(
+            other is not None
+            and measure.gain(other, score) >= 0
+            and rival.cpu_ms <= row.cpu_ms
+            and (measure.gain(other, score) > 0 or rival.cpu_ms < row.cpu_ms)
+            for rival, other in zip(rows, scores, strict=True)
+        )
+        for row, score in zip(rows, scores, strict=True)
+    ]
+
+
+def gating_table(title: str, rows: Sequence[GatingRow], measure: Measure | None) -> Table:
+    """The rows of one clip; defaults are marked by "default"."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
+    table.add_column("", no_wrap=True)
+    table.add_column("setting", no_wrap=True)
+    scored = [heading(measure), "as every frame"] if measure else []
+    for text in ("CPU ms ↓", "frames", "pixels", *scored):
+        table.add_column(text, justify="right")
+    fronts = on_front(rows, measure) if measure else [False] * len(rows)
+    before = ""
+    for row, front in zip(rows, fronts, strict=True):
+        name = row.method if row.method != before else ""
+        before = row.method
+        cells = [f"{row.cpu_ms:.1f}", f"{row.frames_share:.2f}", f"{row.pixels_share:.3f}"]
+        if measure:
+            cells += [_number(found.get(measure.name), measure) for found in (row.agreement, row.as_frame)]
+        setting = row.setting + (", default" if row.is_default and row.setting else "")
+        table.add_row(f"{FRONT_MARK if front else ' '} {name}", setting, *cells)
+    if any(fronts):
+        table.caption, table.caption_justify = FRONT, "left"
+    return table
+
+
+def _number(value: float | None, measure: Measure) -> str:
+    return "" if value is None else f"{value:.{measure.digits}f}"
