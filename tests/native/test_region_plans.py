@@ -1,4 +1,7 @@
-"""Every operator in regions: the same on every instruction set, and that of full frames where all is new."""
+"""Every operator in regions: the same on every instruction set, and that of full frames where all is new.
+
+`test_sanitizers.py` runs a part of this file once more with a module that reports every bad access.
+"""
 
 from typing import Any
 

@@ -101,7 +101,9 @@ def test_module_under_sanitizers(sanitized_kernels: list[Path], tmp_path: Path) 
     ]
     run(
         [sys.executable, "-m", "pytest", "-q", "-s", "-p", "tests.native.sanitized", "-p", "no:cacheprovider",
-         "tests/native/test_damaged_plans.py"],
+         "tests/native/test_damaged_plans.py", "tests/regions/test_native_gate.py",
+         "tests/native/test_region_plans.py::test_chains_of_operators",
+         "tests/native/test_region_plans.py::test_blocks_that_do_not_cover_the_input_are_refused"],
         VIDEOQUANT_NATIVE=str(module),
         PYTHONPATH=str(ROOT),
         LD_PRELOAD=" ".join(runtime.stdout.strip() for runtime in runtimes),

@@ -34,6 +34,16 @@ def test_a_session_takes_what_preparing_gives(plan):
     assert np.array_equal(stream._session.slot(0), x[0].transpose(1, 2, 0))
 
 
+def test_a_streams_memory_is_its_sessions_and_its_gates(plan):
+    stream = plan.stream(regions=Regions(block=8))
+    assert stream.memory_bytes == stream._session.memory_bytes
+    stream.run(FRAMES[0])
+    sums, blocks = 2 * 2 * 4 * 4 * 3, 2 * 4 * 2 * 2  # held and before, of 16 bits; since and still, of 32
+    assert stream.memory_bytes >= stream._session.memory_bytes + sums + blocks
+    state = RegionState(stream._regions.gate, {"y": np.zeros((1, 2, 4, 4), np.float32)})
+    assert state.memory_bytes == stream._regions.gate.bytes + 128
+
+
 def test_maps_of_the_postprocess_are_held(plan):
     made = RegionInput(plan, Regions(block=8))
     blocks = np.array([[True, False], [False, False]])

@@ -34,6 +34,11 @@ class RegionState:
     held: dict[str, Array] = field(default_factory=dict)
     region: Region | None = None
 
+    @property
+    def memory_bytes(self) -> int:
+        """What it takes."""
+        return self.gate.bytes + sum(y.nbytes for y in self.held.values())
+
 
 class RegionInput:
     """The part of a stream that has regions. It keeps no state.

@@ -156,8 +156,8 @@ class Stream:
 
     @property
     def memory_bytes(self) -> int:
-        """The memory of this stream, without the weights, which the plan's streams share."""
-        return self._session.memory_bytes
+        """The memory of this stream, its gate's too, without the weights, which the plan's streams share."""
+        return self._session.memory_bytes + (0 if self._regions is None else self._regions.memory_bytes)
 
     def __call__(self, frame: Any) -> Any:
         """The network's output for the next frame, or {name: output} where there are several.
