@@ -6,7 +6,7 @@ import pytest
 
 from tests.bench.standins import config
 from videoquant.bench import engines, run
-from videoquant.cli import bench_ranges
+from videoquant.cli import bench_gating, bench_ranges
 
 FIELDS = {
     *("clip", "engine", "mode", "precision", "ms_median", "ms_p95", "ms_spread", "ratio_to_openvino_int8"),
@@ -124,6 +124,49 @@ def test_an_engine_that_is_not_installed_is_one_line(small, command, clip, monke
         "videoquant: error: openvino cannot be measured: openvino and nncf are not installed; "
         "pip install 'videoquant[bench]'\n"
     )
+
+
+def test_gating_prints_a_table_a_clip_and_writes_json_and_one_plot(small, command, clip, tmp_path):
+    other = tmp_path / "other.mp4"
+    other.write_bytes(clip.read_bytes())
+    code, out, err = command(
+        *("bench", "gating", small, "--video", clip, "--video", other, "--frames", "6", "--threads", "1"),
+        *("--output", "results"),
+    )
+    assert code == 0
+    too_small = "no box gate: its input, 32×32, is too small to be cropped"
+    assert err.splitlines() == [
+        line for name in ("disc.mp4", "other.mp4") for line in (f"{name}: quantizing", f"{name}: {too_small}")
+    ]
+    assert "bright, disc.mp4, 1 threads" in out and "bright, other.mp4, 1 threads" in out
+    assert "motion-threshold 0.05, default" in out and "floor=16, default" in out
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {"gating.json", "gating.png"}
+    assert (tmp_path / "results" / "gating.png").read_bytes().startswith(b"\x89PNG")
+    data = json.loads((tmp_path / "results" / "gating.json").read_text())
+    assert (data["network"], data["scheme"], data["threads"], data["frames"]) == ("bright", "w8a8", 1, 6)
+    rows = [row for row in data["rows"] if row["clip"] == "disc.mp4"]
+    assert [row["method"] for row in rows] == ["every frame"] + ["frame gate"] * 3 + ["regions"] * 4
+    assert rows[0]["as_frame"] == {"mask_iou": 1.0} and rows[0]["pixels_share"] == 1
+    for row in rows:
+        assert row["cpu_ms"] > 0 and 0 <= row["pixels_share"] <= row["frames_share"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    {
+        ("--scheme", "w8a8 dynamic"): "scheme w8a8 dynamic: gating is measured on frame schemes of static",
+        ("--scheme", "w8a8->w4a4 T=3"): "gating is measured on frame schemes of static ranges",
+        ("--scheme", "w8a8 regions"): "gating is measured on frame schemes of static ranges",
+        ("--frames", "3"): "--frames",
+        ("--output", "again/disc.mp4"): "is a file; a folder is needed here",
+    }.items(),
+)
+def test_gating_refuses_before_the_work(arguments, text, small, command, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(bench_gating, "ways_of", None)
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "disc.mp4").write_bytes(clip.read_bytes())
+    code, out, err = command("bench", "gating", small, "--video", clip, *arguments)
+    assert code == 2 and out == "" and text in err
 
 
 def test_ranges_print_a_table_and_write_json(command, tmp_path, monkeypatch):

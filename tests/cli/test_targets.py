@@ -24,6 +24,7 @@ NEITHER = {
 # What a command needs beside the two options in question. CLIP stands for a clip that can be read.
 BESIDE = {
     "alpha": {"network": "N", "scheme": "w8a4"},
+    "bench gating": {"network": "N", "video": "CLIP"},
     "bench network": {"network": "N", "video": "CLIP"},
     "chips fit": {"bench": "b.json", "networks": "N"},
     "compare": {"network": "N"},
@@ -34,7 +35,7 @@ BESIDE = {
     "train": {"network": "N", "dataset": "D"},
 }  # fmt: skip
 FOLDERS = {("bench network", "output"): "bench.json", ("train", "output"): "weights.safetensors"}
-FOLDERS |= {("compare", "report"): "results.json"}
+FOLDERS |= {("compare", "report"): "results.json", ("bench gating", "output"): "gating.json"}
 
 
 def commands(command, path):

@@ -34,9 +34,9 @@ from videoquant.tasks import task_for
 from videoquant.tasks.agreement import Agreement, agreement_for
 
 EVERY, FRAME_GATE, BOX_GATE, REGIONS = "every frame", "frame gate", "box gate", "regions"
-RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2)  # of the frame gate, and what the others are tried at
-DIFFERENCES = (10, 20, 30, 45)
-FLOORS = (8, 12, 16, 24, 32)
+RATIOS = (0.01, 0.05, 0.2)  # of the frame gate, and what the others are tried at
+DIFFERENCES = (15, 30, 45)
+FLOORS = (8, 16, 24, 32)
 EDGE = 16  # pixels at a crop's edge that are not put back: they have seen too little
 GRAIN = 32  # a crop's sides are multiples of it
 
@@ -176,6 +176,8 @@ def crops_of(quantized: QuantizedNetwork, threads: int) -> Crops:
     """
     network = quantized.network
     height, width = (-(-side // (2 * GRAIN)) * GRAIN for side in network.size)
+    if height >= network.size[0] or width >= network.size[1]:
+        raise VideoQuantError(f"its input, {'×'.join(map(str, network.size))}, is too small to be cropped")
     shape = (*network.input_shape[:2], height, width)
     small = Network(
         network.nodes, network.input, shape, network.outputs, network.tensors, network.preprocessing,

@@ -112,7 +112,8 @@ class BoxMotion:
             self._frames += 1
         low_mean, high_mean = self._contrasts.mean(0)
         table = (np.arange(256) - low_mean) * 255 / (high_mean - low_mean)
-        return table.clip(0, 255).astype(np.uint8)[grey]
+        stretched: Grey = table.clip(0, 255).astype(np.uint8)[grey]
+        return stretched
 
 
 def cover(
