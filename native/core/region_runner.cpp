@@ -28,35 +28,25 @@ Pixels RegionRunner::input_pixels() {
     return {list.data(), 0, int64_t(list.size())};
 }
 
-// Calls f(first, count) for runs of neighbouring pixels.
-template <class F>
-void RegionRunner::each_run(const F& f) {
-    runner_.parallel_for(input_pixels(), 8192, [&](Pixels part) {
-        if (!part.list) return f(part.begin, part.end - part.begin);
-        for (int64_t i = part.begin; i < part.end;) {
-            int64_t count = 1;
-            while (i + count < part.end && part.list[i + count] == part.list[i] + count) count++;
-            f(int64_t(part.list[i]), count);
-            i += count;
-        }
-    });
-}
-
 void RegionRunner::take(const float* input) {
     const int64_t c = plan_.slots[0].c;
     float* held = static_cast<float*>(executor_.data(0));
-    each_run([&](int64_t first, int64_t count) {
-        std::memcpy(held + first * c, input + first * c, size_t(count * c) * sizeof(float));
+    runner_.parallel_for(input_pixels(), 8192, [&](Pixels part) {
+        each_run(part, [&](int64_t first, int64_t count) {
+            std::memcpy(held + first * c, input + first * c, size_t(count * c) * sizeof(float));
+        });
     });
 }
 
 void RegionRunner::take(const uint8_t* picture, const float* gain, const float* offset) {
     const int64_t c = plan_.slots[0].c;
     float* held = static_cast<float*>(executor_.data(0));
-    each_run([&](int64_t first, int64_t count) {
-        if (c == 3) return scale_rgb(picture + first * 3, count, gain, offset, false, held + first * 3);
-        for (int64_t i = first * c; i < (first + count) * c; i++)
-            held[i] = float(picture[i]) * gain[i % c] + offset[i % c];
+    runner_.parallel_for(input_pixels(), 8192, [&](Pixels part) {
+        each_run(part, [&](int64_t first, int64_t count) {
+            if (c == 3) return scale_rgb(picture + first * 3, count, gain, offset, false, held + first * 3);
+            for (int64_t i = first * c; i < (first + count) * c; i++)
+                held[i] = float(picture[i]) * gain[i % c] + offset[i % c];
+        });
     });
 }
 

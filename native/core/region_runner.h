@@ -29,8 +29,6 @@ public:
 private:
     void clear_left(const Bound& bound);
     Pixels input_pixels();
-    template <class F>
-    void each_run(const F& f);
 
     const Plan& plan_;
     Executor& executor_;

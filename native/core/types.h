@@ -101,4 +101,16 @@ struct Pixels {
     int32_t at(int64_t i) const { return list ? list[i] : int32_t(i); }
 };
 
+// Calls f(first, count) for runs of pixels that lie side by side.
+template <class F>
+void each_run(Pixels pixels, const F& f) {
+    if (!pixels.list) return f(pixels.begin, pixels.end - pixels.begin);
+    for (int64_t i = pixels.begin; i < pixels.end;) {
+        int64_t count = 1;
+        while (i + count < pixels.end && pixels.list[i + count] == pixels.list[i] + count) count++;
+        f(int64_t(pixels.list[i]), count);
+        i += count;
+    }
+}
+
 }  // namespace vq

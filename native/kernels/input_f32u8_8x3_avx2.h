@@ -16,14 +16,16 @@ static void quantize_input_vector(const Map& map, Pixels pixels) {
     if (pixels.list || map.in.c != 3 || map.in.stride != 3) return quantize_input(map, pixels);
     const Codes codes(map.program);
     const CodeVectors vectors(codes);
-    const __m256i spread = _mm256_setr_epi32(0, 1, 2, 2, 3, 4, 5, 5);  // 2 pixels, 4 lanes each
+    // 2 pixels, 4 lanes each; the last two are read with 2 floats before them in place of 2 behind.
+    const __m256i spread = _mm256_setr_epi32(0, 1, 2, 2, 3, 4, 5, 5);
+    const __m256i last = _mm256_setr_epi32(2, 3, 4, 4, 5, 6, 7, 7);
     const __m256i used = _mm256_set1_epi32(0x00FFFFFF);
     int64_t i = pixels.begin;
-    // 2 floats are read past the 8th pixel.
-    for (; i + 9 <= pixels.end; i += 8) {
+    for (; i + 8 <= pixels.end; i += 8) {
         F32 v[4];
-        for (int k = 0; k < 4; k++)
+        for (int k = 0; k < 3; k++)
             v[k].v = _mm256_permutevar8x32_ps(F32::load(map.in.f32() + 3 * i + 6 * k).v, spread);
+        v[3].v = _mm256_permutevar8x32_ps(F32::load(map.in.f32() + 3 * i + 16).v, last);
         const __m256i bytes = _mm256_and_si256(vectors.bytes(v[0], v[1], v[2], v[3]), used);
         uint8_t* out = step.out.u8() + 4 * i;
         if (!step.track.delta) {

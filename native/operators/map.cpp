@@ -18,7 +18,11 @@ public:
                            op.steps[0].step.kind == Do::store_codes && !op.steps[0].step.sparse) {}
     void run(Runner& runner, Pixels pixels) override {
         if (quantizes_input_)
-            runner.parallel_for(pixels, 4096, [&](Pixels part) { runner.kernels.quantize_input(kernel_, part); });
+            runner.parallel_for(pixels, 4096, [&](Pixels part) {
+                each_run(part, [&](int64_t first, int64_t count) {
+                    runner.kernels.quantize_input(kernel_, {nullptr, first, first + count});
+                });
+            });
         else runner.parallel_for(pixels, 256, [&](Pixels part) { runner.kernels.map(kernel_, part); });
     }
     bool reads_input() const override { return quantizes_input_; }

@@ -10,6 +10,7 @@ from videoquant.regions.region import Region
 @dataclass(frozen=True)
 class DrawnState:
     frame: int = 0
+    bytes: int = 0
 
 
 class DrawnGate:

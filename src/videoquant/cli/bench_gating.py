@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 
 from videoquant.bench.gating import GatingRow, gate_clip, ways_of
@@ -59,6 +60,7 @@ def command(
     A gate skips frames in which nothing moves (as DL Streamer's gvamotiondetect does), or runs the network on
     crops around what moves (as Frigate does); all on one int8 network, each at several settings.
     """
+    torch.set_num_threads(threads)
     parsed = Scheme.parse(scheme)
     if "frame" not in modes_of(parsed) or not isinstance(parsed.ranges, Static) or parsed.period > 1:
         raise SchemeError(f"scheme {parsed}: gating is measured on frame schemes of static ranges")
