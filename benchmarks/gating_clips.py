@@ -18,7 +18,7 @@ the others are Intel's sample videos. Every clip is stored without loss:
 
 import argparse
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import av
@@ -37,12 +37,11 @@ def read(path: str, first: int, count: int = FRAMES) -> Iterator[Pixels]:
 
 
 def write(path: Path, pictures: Iterator[Pixels]) -> None:
+    first = next(pictures)
     with av.open(str(path), "w") as file:
-        stream = None
-        for picture in pictures:
-            if stream is None:
-                stream = file.add_stream("ffv1", rate=10)
-                stream.height, stream.width, stream.pix_fmt = *picture.shape[:2], "bgr0"
+        stream = file.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = *first.shape[:2], "bgr0"
+        for picture in chain([first], pictures):
             file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="bgr0")))
         file.mux(stream.encode())
     print(path, flush=True)

@@ -5,8 +5,9 @@ import pytest
 
 from tests.networks import small_network
 from videoquant.api import quantize
-from videoquant.bench import gating
-from videoquant.bench.gating import BOX_GATE, EVERY, FRAME_GATE, REGIONS, GatingRow, gate_clip
+from videoquant.bench import gates
+from videoquant.bench.gates import BOX_GATE, EVERY, FRAME_GATE, REGIONS
+from videoquant.bench.gating import GatingRow, gate_clip
 from videoquant.data.video import Frame
 from videoquant.engine import lower
 from videoquant.errors import VideoQuantError
@@ -49,13 +50,13 @@ def quantized():
 
 
 def ways(quantized):
-    plan = gating._fitted(quantized)
+    plan = gates.fitted_plan(quantized)
     dense = plan.stream("frame", 1)
     return [
-        gating.EveryFrame(dense),
-        gating.FrameGate(dense, 0.05),
-        gating.BoxGate(dense, gating.crops_of(quantized, 1), 30),
-        gating.WithRegions(plan, 16, 1),
+        gates.EveryFrame(dense),
+        gates.FrameGate(dense, 0.05),
+        gates.BoxGate(dense, gates.crops_of(quantized, 1), 30),
+        gates.WithRegions(plan, 16, 1),
     ]
 
 
@@ -76,11 +77,11 @@ def test_a_still_picture_costs_nothing_and_what_moves_costs_its_part(quantized):
 def test_what_a_crop_gives_stands_where_it_was_but_for_its_edge():
     held = np.zeros((1, 1, 8, 12), np.float32)  # of 128×192 pixels, 16 a cell
     y = np.arange(1, 17, dtype=np.float32).reshape(1, 1, 4, 4)
-    gating.put_back(held, y, (0, 32), (128, 192), (64, 64))
+    gates.put_back(held, y, (0, 32), (128, 192), (64, 64))
     expected = np.zeros((8, 12), np.float32)
     expected[0:3, 3:5] = y[0, 0, 0:3, 1:3]
     assert np.array_equal(held[0, 0], expected)
-    gating.put_back(held, y, (64, 128), (128, 192), (64, 64))
+    gates.put_back(held, y, (64, 128), (128, 192), (64, 64))
     expected[5:8, 9:12] = y[0, 0, 1:, 1:]
     assert np.array_equal(held[0, 0], expected)
 
@@ -90,11 +91,11 @@ def test_a_network_with_outputs_that_have_no_place_has_no_box_gate():
     pictures = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
     scored = quantize(network, "w8a8", list(pictures))
     with pytest.raises(VideoQuantError, match="output 'scores' has no place in the picture"):
-        gating.crops_of(scored, 1)
+        gates.crops_of(scored, 1)
 
 
 def test_crops_have_the_ranges_of_the_whole(quantized):
-    crops = gating.crops_of(quantized, 1)
+    crops = gates.crops_of(quantized, 1)
     assert crops.size == (96, 128) and crops.align == 16
     assert crops.stream.plan.grids == lower(quantized).grids
 

@@ -139,7 +139,7 @@ def test_gating_prints_a_table_a_clip_and_writes_json_and_one_plot(small, comman
         line for name in ("disc.mp4", "other.mp4") for line in (f"{name}: quantizing", f"{name}: {too_small}")
     ]
     assert "bright, disc.mp4, 1 threads" in out and "bright, other.mp4, 1 threads" in out
-    assert "motion-threshold 0.05, default" in out and "floor=16, default" in out
+    assert "frame gate 0.05, default" in out and "regions 16, default" in out
     assert {path.name for path in (tmp_path / "results").iterdir()} == {"gating.json", "gating.png"}
     assert (tmp_path / "results" / "gating.png").read_bytes().startswith(b"\x89PNG")
     data = json.loads((tmp_path / "results" / "gating.json").read_text())

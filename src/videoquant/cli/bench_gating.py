@@ -10,7 +10,8 @@ from typing import Annotated
 import torch
 import typer
 
-from videoquant.bench.gating import GatingRow, gate_clip, ways_of
+from videoquant.bench.gates import ways_of
+from videoquant.bench.gating import GatingRow, gate_clip
 from videoquant.bench.machine import this_machine
 from videoquant.cli.console import console, note, progress_bar, say
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from videoquant.bench.gating import BOX_GATE, EVERY, FRAME_GATE, REGIONS, GatingRow
+from videoquant.bench.gates import BOX_GATE, EVERY, FRAME_GATE, REGIONS
+from videoquant.bench.gating import GatingRow
 from videoquant.report.plot_style import COLORS, INK, MUTED, new_figure, style_axes, title
 from videoquant.report.table import heading
 from videoquant.tasks import Measure
@@ -47,6 +48,10 @@ def _panel(axes: Axes, rows: Sequence[GatingRow], measure: Measure) -> None:
         x, y = ([row.cpu_ms for row in mine], [row.agreement[measure.name] for row in mine])
         sizes = [60 if row.is_default else 22 for row in mine]
         axes.plot(x, y, color=color, linewidth=1.1)
-        axes.scatter(x, y, s=sizes, color=color, marker=marker, linewidths=0, label=method, zorder=3)
-    axes.set_xlim(0, None)
+        over = 4 if method == EVERY else 3
+        axes.scatter(x, y, s=sizes, color=color, marker=marker, linewidths=0, label=method, zorder=over)
+    axes.set_xlim(0, 1.06 * max(row.cpu_ms for row in rows))
+    low, high = (end(row.agreement[measure.name] for row in rows) for end in (min, max))
+    spare = max(0.1 * (high - low), measure.close - (high - low) / 2)  # what is alike should look alike
+    axes.set_ylim(low - spare, high + spare)
     axes.set_xlabel("ms of CPU time per frame, all threads")

@@ -31,23 +31,20 @@ def on_front(rows: Sequence[GatingRow], measure: Measure) -> list[bool]:
 
 
 def gating_table(title: str, rows: Sequence[GatingRow], measure: Measure | None) -> Table:
-    """The rows of one clip; defaults are marked by "default"."""
+    """The rows of one clip."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
     table.add_column("", no_wrap=True)
-    table.add_column("setting", no_wrap=True)
     scored = [heading(measure), "as every frame"] if measure else []
     for text in ("CPU ms ↓", "frames", "pixels", *scored):
         table.add_column(text, justify="right")
     fronts = on_front(rows, measure) if measure else [False] * len(rows)
-    before = ""
     for row, front in zip(rows, fronts, strict=True):
-        name = row.method if row.method != before else ""
-        before = row.method
+        name = f"{FRONT_MARK if front else ' '} {row.method} {row.setting}".rstrip()
+        name += ", default" if row.is_default and row.setting else ""
         cells = [f"{row.cpu_ms:.1f}", f"{row.frames_share:.2f}", f"{row.pixels_share:.3f}"]
         if measure:
             cells += [_number(found.get(measure.name), measure) for found in (row.agreement, row.as_frame)]
-        setting = row.setting + (", default" if row.is_default and row.setting else "")
-        table.add_row(f"{FRONT_MARK if front else ' '} {name}", setting, *cells)
+        table.add_row(name, *cells)
     if any(fronts):
         table.caption, table.caption_justify = FRONT, "left"
     return table
