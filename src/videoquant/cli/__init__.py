@@ -23,7 +23,7 @@ from videoquant.made import VERSION
 # By its name, which is also its file's, what a subcommand does: the first line of its help.
 COMMANDS = {
     "alpha": "Search the α of quantile ranges that brings a scheme closest to the fp32 network.",
-    "bench": "Time engines (bench NETWORK), what ranges cost (bench ranges), regions and gates (bench gating).",
+    "bench": "Time engines (bench NETWORK), ranges (bench ranges), or regions and gates (bench gating).",
     "chips": "List the chips that --chip knows by name, or fit one to measured times (chips fit).",
     "compare": "Compare schemes on a clip: GBOPs per frame, SQNR, agreement with fp32, accuracy on labels.",
     "debug": "Find the first layer and value at which the engine differs from the simulation on a clip.",

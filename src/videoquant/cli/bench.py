@@ -57,7 +57,7 @@ class _NetworkByDefault(TyperGroup):
 
 app = typer.Typer(
     cls=_NetworkByDefault,
-    help="Time engines (bench NETWORK), what ranges cost (bench ranges), regions and gates (bench gating).",
+    help="Time engines (bench NETWORK), ranges (bench ranges), or regions and gates (bench gating).",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
