@@ -20,6 +20,8 @@ ds=1%             Dense + Sparse with that density
 per-channel, per-tensor, asymmetric       the weights' grids (default per-channel)
 regions           only what changes is computed anew, by a rule of trigger=, floor=, margin=, memory=,
                   rest=, refresh=, grow= and block= (defaults: `axes.Regions`)
+keep-float=NAME,… quantize=NAME,…
+                  layers, or modules of them, that stay in floating point, or do not though by default they do
 head=8, tail=fp   least bit-width of the first and last layers (default 8; fp leaves them in floating point)
 
 Or the name of a preset (presets.py), then words that replace its own: "qpp-resnet-imagenet dynamic".
@@ -65,6 +67,7 @@ _PLAIN: dict[str, tuple[str, Any]] = {
 }
 _QUOTED = r'"(?:[^"\\]|\\.)*"'  # the name of a layer, in which nothing separates words, names or schemes
 _RESIDUAL = ("period", "recurrent", "adaptive", "tolerance", "quantized_reference", "frame_codes")
+_LAYERS = {"keep-float": "keep_float", "quantize": "quantize"}  # words that name layers
 _REGIONS = {rule.name: rule.default for rule in fields_of(Regions)}
 
 
@@ -154,6 +157,9 @@ def write(fields: Mapping[str, Any]) -> str:
     for edge in ("head", "tail"):
         if fields[edge] != 8:
             words.append(f"{edge}={'fp' if fields[edge] == FLOAT else fields[edge]}")
+    for key, field in _LAYERS.items():
+        if fields[field]:
+            words.append(f"{key}={','.join(map(_named, fields[field]))}")
     regions = fields["regions"]
     if regions is not None:
         words.append("regions")
@@ -165,9 +171,12 @@ def write(fields: Mapping[str, Any]) -> str:
 
 
 def _read(word: str, text: str) -> tuple[str, Any]:
-    """The field a word sets, and its value. Only the layers that at= names are told apart by case."""
+    """The field a word sets, and its value. Only names of layers are told apart by case."""
     if word.lower().startswith("at="):
         return "positions", tuple(_position(name, text) for name in _cut(",", word[3:]))
+    key, _, names = word.partition("=")
+    if key.lower() in _LAYERS and names:
+        return _LAYERS[key.lower()], tuple(_position(name, text) for name in _cut(",", names))
     word = word.lower()
     if word in _PLAIN:
         return _PLAIN[word]
@@ -188,7 +197,16 @@ def _read(word: str, text: str) -> tuple[str, Any]:
             raise
         except ValueError:
             raise SchemeError(f"{text!r}: {word!r} holds no {_EXPECTED[key]}") from None
-    known = [*_PLAIN, *(f"{key}=" for key in _VALUED), "at=", "fp32", "w8a8", "w8a8->w4a4", *PRESETS]
+    known = [
+        *_PLAIN,
+        *(f"{key}=" for key in _VALUED),
+        *(f"{key}=" for key in _LAYERS),
+        "at=",
+        "fp32",
+        "w8a8",
+        "w8a8->w4a4",
+        *PRESETS,
+    ]
     near = difflib.get_close_matches(word, known, n=3, cutoff=0.4) or known
     raise SchemeError(f"{text!r}: unknown word {word!r}; did you mean {', '.join(near)}?")
 
@@ -199,7 +217,7 @@ def _position(name: str, text: str) -> str:
         try:
             return str(json.loads(name, strict=False))
         except ValueError:
-            raise SchemeError(f"{text!r}: {name} in at= is no name in quotes") from None
+            raise SchemeError(f"{text!r}: {name} is no name in quotes") from None
     word = name.lower()
     return word if word in ("first-relu", "input") or word.startswith("auto:") else name
 

@@ -37,7 +37,9 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 # What the JSON form of earlier releases lacks, and what schemes were then.
-_ADDED: dict[str, Any] = {"pooling": None, "bias_correction": False, "regions": None}
+_ADDED: dict[str, Any] = {
+    "pooling": None, "bias_correction": False, "regions": None, "keep_float": (), "quantize": (),
+}  # fmt: skip
 _ADDED_TO_RESIDUAL: dict[str, Any] = {"frame_codes": False}
 
 
@@ -56,6 +58,9 @@ class Scheme:
     regions: the part of a frame that is computed anew; None for all of it.
     pooling: how the ranges of calibration samples become one: "mean", "halfway" from the mean to the largest,
         "largest", or "together", one range of all samples' elements; None is the estimator's own.
+    keep_float: layers, or modules of them, that stay in floating point.
+    quantize: layers, or modules of them, that are quantized though by default they are not, see
+        `quantizers.placement`.
     bias_correction: whether calibration takes from layers' biases what quantization adds to their outputs on
         average, where that brings the network's outputs closer to floating point; of frame schemes alone.
 
@@ -73,6 +78,8 @@ class Scheme:
     regions: Regions | None = None
     pooling: Pooling | None = None
     bias_correction: bool = True
+    keep_float: tuple[str, ...] = ()
+    quantize: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         set_whole(self, head="head", tail="tail")
@@ -82,6 +89,9 @@ class Scheme:
             if bits != FLOAT and not 2 <= bits <= 8:
                 raise SchemeError(f"{name}={bits}: bit-widths are 2 to 8, or 32 (fp) for floating point")
 
+        both = sorted(set(self.keep_float) & set(self.quantize))
+        if both:
+            raise SchemeError(f"keep-float= and quantize= both name {both[0]!r}")
         if isinstance(self.representation, DenseSparse) and getattr(self.time, "adaptive", False):
             raise SchemeError(
                 "adaptive widths and ds= exclude each other: both decide what large values cost"
@@ -131,6 +141,8 @@ class Scheme:
         return {"version": VERSION, "bits": asdict(self.bits), **axes} | {
             "pooling": self.pooling,
             "bias_correction": self.bias_correction,
+            "keep_float": list(self.keep_float),
+            "quantize": list(self.quantize),
             "weights": self.weights,
             "head": self.head,
             "tail": self.tail,

@@ -20,6 +20,7 @@ SCHEMES = (
     "w8a8->w4a4 T=3",
     "w8a4->w3a8 T=2 head=2 tail=2",
     "w32a32->w4a4",
+    "w4a4->w2a2 keep-float=block,stem",
 )
 
 

@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 import videoquant as vq
-from videoquant.quantizers.placement import head_layers, layer_bits, tail_layers
+from tests.networks import moving_frames, small_network
+from videoquant.engine import lower
+from videoquant.quantizers.placement import head_layers, is_named, layer_bits, tail_layers
 
 
 class Joined(nn.Module):
@@ -51,3 +53,59 @@ def test_a_layer_that_is_first_and_last_has_the_wider_of_both(head, tail):
     network = vq.capture(nn.Conv2d(3, 4, 1), (torch.rand(1, 3, 4, 4),))
     (bits,) = layer_bits(network, vq.Scheme.parse(f"w2a2 head={head} tail={tail}")).values()
     assert str(bits.key) == "w6a6"
+
+
+class Distribution(nn.Module):
+    """YOLOv8's sides of boxes: the mean of a distribution, by a convolution with fixed weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.sides = nn.Conv2d(8, 16, 1)
+        self.mean = nn.Conv2d(4, 1, 1, bias=False)
+        self.score = nn.Conv2d(8, 2, 1)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        y = torch.relu(self.stem(x))
+        shares = self.sides(y).reshape(1, 4, 4, 16).permute(0, 2, 1, 3).softmax(1)
+        return {"boxes": self.mean(shares), "scores": torch.sigmoid(self.score(y))}
+
+
+@pytest.fixture(scope="module")
+def distribution() -> vq.Network:
+    return vq.capture(Distribution().eval(), (torch.zeros(1, 3, 4, 4),), name="boxes")
+
+
+def of(network: vq.Network, scheme: str) -> dict[str, str]:
+    return {name: str(bits) for name, bits in layer_bits(network, vq.Scheme.parse(scheme)).items()}
+
+
+def test_what_weighs_a_distribution_stays_in_floating_point(distribution):
+    assert of(distribution, "w8a8")["mean"] == "fp32" and of(distribution, "w8a8")["score"] == "w8a8"
+    assert of(distribution, "w8a8->w4a4 T=3")["mean"] == "fp32"
+    assert of(distribution, "w8a8 quantize=mean")["mean"] == "w8a8"
+
+
+def test_layers_stay_in_floating_point_by_name(distribution):
+    bits = of(distribution, "w4a4 head=2 tail=2 keep-float=sides,stem")
+    assert bits == {"stem": "fp32", "sides": "fp32", "mean": "fp32", "score": "w4a4"}
+    # A name is that of a module too, and no part of another name.
+    assert is_named("model.22.dfl.conv", "model.22") and is_named("/model.22/conv/Conv", "/model.22")
+    assert not is_named("model.22.conv", "model.2")
+
+
+def test_a_name_of_no_layer_is_refused(distribution):
+    with pytest.raises(vq.SchemeError) as error:
+        of(distribution, "w8a8 keep-float=side")
+    assert str(error.value).startswith("keep-float=side: boxes has no such layer; did you mean sides")
+
+
+def test_a_network_with_layers_in_floating_point_runs_in_the_engine():
+    network, frames = small_network(), moving_frames(4)
+    quantized = vq.quantize(network, "w8a8 keep-float=block.depthwise,left", calibration=frames)
+    assert {"block.depthwise", "left"}.isdisjoint(quantized.points) and "right" in quantized.points
+    stream, plan = quantized.stream(), lower(quantized).stream("exact", 1)
+    for frame in frames:
+        simulated, ran = stream.run(frame), plan.run(frame)
+        for name, expected in simulated.items():
+            assert torch.allclose(ran[name], expected, atol=1e-4)

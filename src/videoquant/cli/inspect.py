@@ -30,7 +30,7 @@ from videoquant.errors import NetworkError
 from videoquant.models import names
 from videoquant.models.loading import SHIPPED
 from videoquant.network.graph import Network
-from videoquant.quantizers.placement import layer_bits, points
+from videoquant.quantizers.placement import float_layers, layer_bits, points, weighing_layers
 from videoquant.quantizers.positions import resolve, responsible
 from videoquant.ranges.sources import Predicted
 from videoquant.report.plot_file import check_plot
@@ -231,6 +231,18 @@ def prediction(quantized: Parameters) -> list[str]:
     return lines
 
 
+def left_in_float(network: Network, scheme: Scheme) -> list[str]:
+    """Which layers of a quantized network stay in floating point, and why."""
+    if scheme.is_float:
+        return []
+    weighing = weighing_layers(network)
+    whys = {
+        name: "weighs a distribution; quantize= overrules it" if name in weighing else "keep-float="
+        for name in sorted(float_layers(network, scheme))
+    }
+    return [f"floating point {name}: {why}" for name, why in whys.items()]
+
+
 def summary(network: Network, scheme: Scheme) -> list[str]:
     """The network in a few lines: input, outputs, preprocessing, totals."""
     p = network.preprocessing
@@ -239,6 +251,7 @@ def summary(network: Network, scheme: Scheme) -> list[str]:
     bits = layer_bits(network, scheme)
     quantized = sum(not bits[node.name].is_float for node in network.layers)
     key, residual = (frame_bops(network, scheme, is_key) / 1e9 for is_key in (True, False))
+    kept = left_in_float(network, scheme)
     gbops = amortised_bops(key, residual, scheme.period)
     at_most = "at most " if getattr(scheme.time, "adaptive", False) else ""
     numbers = [",".join(f"{v:g}" for v in values) for values in (p.mean, p.std)]
@@ -251,6 +264,7 @@ def summary(network: Network, scheme: Scheme) -> list[str]:
         f"layers         {len(network.layers)}, and {', '.join(others)}",
         f"parameters     {sum(t.numel() for t in network.tensors.values()):,}",
         f"MACs           {sum(network.macs.values()) / 1e9:.3f} G per frame",
+        *kept,
         f"scheme         {scheme}: {quantized} of {len(network.layers)} layers quantized, "
         f"{at_most}{gbops:.2f} GBOPs per frame (fp32 {sum(network.macs.values()) * 1024 / 1e9:.2f})",
     ]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from videoquant.axes import Residual
+from videoquant.axes import FLOAT, Residual
 from videoquant.errors import NetworkError
 from videoquant.network.graph import Network, Node
-from videoquant.quantizers.placement import head_layers, tail_layers
+from videoquant.quantizers.placement import head_layers, is_named, tail_layers, weighing_layers
 from videoquant.schemes import Scheme
 
 Array = NDArray[np.float64]
@@ -24,7 +24,7 @@ class Workload:
     """The layers of a network in the order they run; every array has one entry per layer.
 
     names: of the layers.
-    head, tail: whether the layer is one of the first or last.
+    head, tail: whether the layer is one of the first or last. weighing: see `placement.weighing_layers`.
     macs: multiply–accumulates.
     weights, inputs, outputs: elements.
     in_channels: of one group.
@@ -36,6 +36,7 @@ class Workload:
     names: tuple[str, ...]
     head: NDArray[np.bool_]
     tail: NDArray[np.bool_]
+    weighing: NDArray[np.bool_]
     macs: Array
     weights: Array
     inputs: Array
@@ -49,7 +50,13 @@ class Workload:
 
         is_key: a keyframe, or any frame of a scheme without a time axis.
         """
+        keep, quantize = (
+            np.array([any(is_named(layer, name) for name in names) for layer in self.names], bool)
+            for names in (scheme.keep_float, scheme.quantize)
+        )
+        floating = (self.weighing & ~quantize) | keep
         least = np.maximum(np.where(self.head, scheme.head, LEAST), np.where(self.tail, scheme.tail, LEAST))
+        least = np.where(floating, FLOAT, least)
         bits = scheme.time.bits if isinstance(scheme.time, Residual) and not is_key else scheme.bits
         return np.maximum(least, bits.weights), np.maximum(least, bits.activations)
 
@@ -60,7 +67,7 @@ def workload(network: Network) -> Workload:
     Operators between layers are taken to run fused with the layer before them, as compilers for
     accelerators do. Raises `NetworkError` for a kind of layer that is not known.
     """
-    head, tail = head_layers(network), tail_layers(network)
+    head, tail, weighing = head_layers(network), tail_layers(network), weighing_layers(network)
     seen: set[str] = set()
     table: list[list[float]] = []
     for node in network.layers:
@@ -72,8 +79,8 @@ def workload(network: Network) -> Workload:
         table.append([*sizes, *_channels(network, node, tuple(weight.shape)), inputs * first])
     columns = np.array(table, np.float64).reshape(-1, 7).T
     names = tuple(node.name for node in network.layers)
-    is_head, is_tail = (np.array([name in edge for name in names], bool) for edge in (head, tail))
-    return Workload(names, is_head, is_tail, *columns)
+    marks = (np.array([name in some for name in names], bool) for some in (head, tail, weighing))
+    return Workload(names, *marks, *columns)
 
 
 def _channels(network: Network, node: Node, shape: tuple[int, ...]) -> tuple[int, int]:

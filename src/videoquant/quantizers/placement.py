@@ -1,16 +1,22 @@
 """Where quantizers stand: at the inputs of convolutions and linear layers, one for all layers that share one.
 
 The first layers ("head": no layer between them and the network's input) and the last ("tail": none between
-them and an output) have bit-widths of their own, `Scheme.head` and `Scheme.tail`.
+them and an output) have bit-widths of their own, `Scheme.head` and `Scheme.tail`. Some stay in floating
+point: those that a scheme names, and by default those that weigh a distribution, as the boxes of YOLOv8 are
+made: they cost next to nothing, and their error is the box's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from videoquant.axes import FLOAT, Bits, Residual
+from videoquant.errors import SchemeError
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
+
+_MOVES = ("reshape", "permute", "slice")
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,13 @@ class LayerBits:
 def layer_bits(network: Network, scheme: Scheme) -> dict[str, LayerBits]:
     """The bit-widths of every layer, by name."""
     head, tail = head_layers(network), tail_layers(network)
+    floating = float_layers(network, scheme)
     result = {}
     for node in network.layers:
+        if node.name in floating:
+            as_it_is = Bits(FLOAT, FLOAT)
+            result[node.name] = LayerBits(as_it_is, as_it_is if isinstance(scheme.time, Residual) else None)
+            continue
         least = max(scheme.head if node.name in head else 2, scheme.tail if node.name in tail else 2)
         residual = scheme.time.bits.at_least(least) if isinstance(scheme.time, Residual) else None
         result[node.name] = LayerBits(scheme.bits.at_least(least), residual)
@@ -74,6 +85,39 @@ def points(network: Network, bits: dict[str, LayerBits]) -> dict[str, Quantizati
         for node in network.layers
         if not bits[node.name].is_float
     }
+
+
+def float_layers(network: Network, scheme: Scheme) -> set[str]:
+    """The layers that stay in floating point whatever the scheme's bits are.
+
+    Raises `SchemeError` where the scheme names a layer that is none.
+    """
+    names = [node.name for node in network.layers]
+    given = {}
+    for word, patterns in (("keep-float", scheme.keep_float), ("quantize", scheme.quantize)):
+        for pattern in patterns:
+            if not any(is_named(name, pattern) for name in names):
+                near = get_close_matches(pattern, names, n=3, cutoff=0.3) or names[-3:]
+                raise SchemeError(
+                    f"{word}={pattern}: {network.name} has no such layer; did you mean {', '.join(near)}?"
+                )
+        given[word] = {name for name in names if any(is_named(name, pattern) for pattern in patterns)}
+    return (weighing_layers(network) - given["quantize"]) | given["keep-float"]
+
+
+def is_named(layer: str, name: str) -> bool:
+    """Whether a name is a layer's, or that of a module it is in."""
+    return layer == name or layer.startswith((f"{name}.", f"{name}/"))
+
+
+def weighing_layers(network: Network) -> set[str]:
+    """The last layers that read a softmax, moved or not: they give the mean of a distribution."""
+    shares: set[str] = set()  # values that are distributions
+    for node in network.nodes:
+        if node.op == "softmax" or (node.op in _MOVES and node.inputs[0] in shares):
+            shares.add(node.name)
+    tail = tail_layers(network)
+    return {node.name for node in network.layers if node.name in tail and node.inputs[0] in shares}
 
 
 def head_layers(network: Network) -> set[str]:

@@ -25,7 +25,6 @@ Shape = tuple[int, ...]
 _Detector = TypeVar("_Detector", bound="Detection")
 
 BOX_F1 = Measure("box_f1", "box F1")
-TRACKS_KEPT = Measure("tracks_kept", "tracks kept")
 
 
 @dataclass(frozen=True)
