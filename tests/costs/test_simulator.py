@@ -71,6 +71,36 @@ def test_layers_that_do_not_fill_the_array_waste_it(inputs, outputs, groups, sha
     assert total(ROUND, work, "w8a8")["compute"] == pytest.approx(float(work.macs[0]) / 1e9 / share)
 
 
+def test_a_region_by_hand(conv):
+    # A quarter of the pixels: of everything but the weights. What is held of the output does not fit either.
+    (name,) = conv.names
+    quarter = total(ROUND, conv, "w8a8 regions", computed={name: 0.25})
+    traffic = WEIGHTS + OUTPUTS / 4
+    on_chip = WEIGHTS + OUTPUTS / 4 + INPUTS / 4 + OUTPUTS / 4
+    assert quarter == pytest.approx(
+        {
+            "compute": MACS / 4 / 1e9,
+            "memory": traffic / 1e9,
+            "seconds": MACS / 4 / 1e9 + 1e-6,
+            "bytes": traffic,
+            "joules": MACS / 4 * 2e-12 + traffic * 100e-12 + on_chip * 10e-12,
+        }
+    )
+    assert set(total(ROUND, conv, "w8a8 regions", computed={name: 0.0}).values()) == {0.0}
+    wide = total(WIDE, conv, "w8a8 regions", computed={name: 1.0})
+    assert wide["seconds"] == total(WIDE, conv, "w8a8")["seconds"]
+
+
+def test_regions_cost_the_mean_of_their_frames(small):
+    text = "w8a8->w4a4 T=3 regions"
+    half = dict.fromkeys(small.names, 0.5)
+    frames = [(True, {}), (False, half), (False, {})]
+    found = scheme_cost(ROUND, small, scheme(text), frames=frames)
+    seconds = [total(ROUND, small, text, key, computed=computed)["seconds"] for key, computed in frames]
+    assert found.ms == pytest.approx(1e3 * sum(seconds) / 3)
+    assert found.ms < scheme_cost(ROUND, small, scheme(text)).ms
+
+
 def test_missing_precisions_fall_back_and_say_so(conv):
     cost = scheme_cost(ROUND, conv, scheme("w4a8"))
     assert cost.fallbacks == {(4, 8): (8, 8)}

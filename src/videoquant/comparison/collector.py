@@ -38,6 +38,7 @@ class Collector:
     comparison: which the row is for.
     agreement, score: against fp32 and against labels; None where there is nothing to say.
     meter: of the CPU's energy, for streams of the engine.
+    computed: with regions, of each frame whether it is a keyframe, and by layer the share that was computed.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Collector:
         self._layers: dict[str, Sqnr] = {}
         self._bops: dict[bool, list[float]] = {True: [], False: []}
         self._shares: dict[str, dict[int, float]] = {}
+        self.computed: list[tuple[bool, Mapping[str, float]]] = []
         self._ranges: dict[tuple[QuantizationPoint, bool], PredictedRanges] = {}
 
     def step(
@@ -85,6 +87,8 @@ class Collector:
             self.network, self.scheme, report.is_key, report.bits, report.density, report.computed
         )
         self._bops[report.is_key].append(bops)
+        if self.scheme.regions is not None:
+            self.computed.append((report.is_key, report.computed))
         for layer, point in self.points.items():
             for width, share in report.bits.get(str(point), {}).items():
                 totals = self._shares.setdefault(layer, {})

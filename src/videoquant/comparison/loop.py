@@ -109,10 +109,10 @@ def compare(
         row.file = file
     if chip and work:
         for row, collector in zip(comparison.rows, collectors, strict=True):
-            if collector.scheme.regions is not None:
-                continue  # the simulator computes whole frames
             density = row.density.get("mean")
-            row.on_chip = scheme_cost(chip, work, collector.scheme, row.layer_shares, density)
+            row.on_chip = scheme_cost(
+                chip, work, collector.scheme, row.layer_shares, density, collector.computed
+            )
     return comparison
 
 

@@ -10,11 +10,15 @@ both. Of an activation, what the buffer does not hold is written and read again.
 the input of a layer fit into the buffer, the smaller of both is taken in parts, and the larger is read once
 for each. Parts count as fractions (1.15 buffers are 1.15 parts), so that a little more buffer is a little
 faster, and a fit sees a slope.
+
+With regions a layer computes, reads and writes a share of its pixels; one whose share is 0 does not run. What
+every layer gave is held, as the state of residual schemes is: unless the buffer holds all of it, the region's
+part is written to memory. Neither the gate nor the pixels around the region that windows read are counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +32,7 @@ from videoquant.schemes import Scheme
 ACCUMULATOR_BITS = 32  # of sums, as the key outputs of residual schemes are kept
 INDEX_BITS = 16  # of where an element of the sparse part stands
 Shares = Mapping[str, Mapping[int, float]]  # layer → bit-width → share of its locations
+Computed = Mapping[str, float]  # layer → the share of its pixels that a frame's region took
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,8 @@ class FrameCost:
 
 @dataclass(frozen=True)
 class SchemeCost:
-    """A scheme on a chip, per frame, averaged over a cycle of a keyframe and its residual frames.
+    """A scheme on a chip, per frame, averaged over a cycle of a keyframe and its residual frames, or over the
+    frames of a clip where regions say what each computed.
 
     ms: milliseconds, None where the chip cannot run it.
     mj: millijoules, None where its energy is not known either.
@@ -71,21 +77,30 @@ class SchemeCost:
 
 
 def scheme_cost(
-    chip: Chip, work: Workload, scheme: Scheme, shares: Shares | None = None, density: float | None = None
+    chip: Chip,
+    work: Workload,
+    scheme: Scheme,
+    shares: Shares | None = None,
+    density: float | None = None,
+    frames: Sequence[tuple[bool, Computed]] = (),
 ) -> SchemeCost:
     """What a scheme takes on a chip.
 
     shares: of adaptive schemes, the locations at each bit-width on residual frames, by layer; a layer that is
         not in them has its nominal bits.
     density: measured, of Dense + Sparse; default the scheme's own.
+    frames: with regions, of each frame whether it was a keyframe, and what was computed of it; their mean is
+        what a frame takes. Default is a cycle of whole frames.
     """
-    frames = [frame_cost(chip, work, scheme, True, density=density)]
-    if scheme.period > 1:
-        residual = frame_cost(chip, work, scheme, False, shares, density)
-        frames += [residual] * (scheme.period - 1)
+    if frames:
+        costs = [frame_cost(chip, work, scheme, key, shares, density, computed) for key, computed in frames]
+    else:
+        costs = [frame_cost(chip, work, scheme, True, density=density)]
+        if scheme.period > 1:
+            costs += [frame_cost(chip, work, scheme, False, shares, density)] * (scheme.period - 1)
     seconds, joules = (
-        sum(float(values.sum()) for values in costs) / len(frames)
-        for costs in ([f.seconds for f in frames], [f.joules for f in frames])
+        sum(float(values.sum()) for values in parts) / len(costs)
+        for parts in ([c.seconds for c in costs], [c.joules for c in costs])
     )
     missing = {p: chip.precision(*p) for p in precisions(work, scheme, shares)}
     return SchemeCost(
@@ -102,42 +117,47 @@ def frame_cost(
     is_key: bool,
     shares: Shares | None = None,
     density: float | None = None,
+    computed: Computed | None = None,
 ) -> FrameCost:
-    """What one frame takes, by layer; arguments as of `scheme_cost` and `Workload.bits`."""
+    """What one frame takes, by layer; arguments as of `scheme_cost` and `Workload.bits`.
+
+    computed: with regions, the share of each layer's pixels; one that is not in it is computed as a whole.
+    """
     weights, activations = work.bits(scheme, is_key)
+    region = np.array([(computed or {}).get(name, 1.0) for name in work.names])
     rows, columns = chip.array
     utilisation = _filled(work.in_channels, rows) * _filled(work.out_channels, columns)
     seconds, joules, macs = np.zeros((3, len(work.names)))
-    for width, share in _widths(work, activations, shares or {}):
-        done = work.macs * share
+    for width, share in _widths(work, activations, shares if shares and not is_key else {}):
+        done = work.macs * region * share
         macs = macs + np.where(width > 0, done, 0)
         seconds = seconds + done * chip.seconds_per_mac(weights, width) / utilisation
         joules = joules + done * chip.joules_per_mac(weights, width)
     sparse = _density(scheme, activations, density)
     if sparse.any():
         bits = np.full_like(weights, SPARSE_BITS)
-        irregular = work.macs * sparse * chip.sparse_cost
+        irregular = work.macs * region * sparse * chip.sparse_cost
         seconds = seconds + irregular * chip.seconds_per_mac(bits, bits)
         joules = joules + irregular * chip.joules_per_mac(bits, bits)
 
-    weight_bytes = work.weights * weights / 8
-    input_bytes = (
-        work.inputs * _moved(work, scheme) / 8 + work.inputs * sparse * (SPARSE_BITS + INDEX_BITS) / 8
-    )
+    weight_bytes = work.weights * weights / 8 * (region > 0)
+    input_bytes = region * work.inputs * (_moved(work, scheme) + sparse * (SPARSE_BITS + INDEX_BITS)) / 8
     output_bytes = work.outputs * scheme.bits.activations / 8
+    held = output_bytes if scheme.regions else np.zeros_like(output_bytes)
+    output_bytes = region * output_bytes
     smaller, larger = np.minimum(weight_bytes, input_bytes), np.maximum(weight_bytes, input_bytes)
     again = (np.maximum(smaller / chip.buffer, 1) - 1) * larger
     state = _state_bytes(work, scheme, is_key)
     unquantized = _unquantized_bytes(work, scheme, activations)
     through = [input_bytes, output_bytes, unquantized, unquantized]  # the last is written, then read
-    kept = weight_bytes + state  # from frame to frame
-    fits = kept.sum() <= chip.buffer
+    fits = (work.weights * weights / 8 + state + held).sum() <= chip.buffer
+    kept = weight_bytes + region * (state + held)  # what moves of what lives from frame to frame
     traffic = again + (0 if fits else kept) + sum(np.maximum(part - chip.buffer, 0) for part in through)
     memory = traffic / chip.bandwidth
     if chip.energy:
         on_chip = kept + again + sum(through)
         joules = joules + traffic * chip.energy.byte + on_chip * chip.energy.buffer_byte
-    total = np.maximum(seconds, memory) + chip.overhead  # NaN stays NaN
+    total = np.maximum(seconds, memory) + chip.overhead * (region > 0)  # NaN stays NaN
     return FrameCost(seconds, memory, total, traffic, macs, joules)
 
 
