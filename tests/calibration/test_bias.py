@@ -100,3 +100,12 @@ def test_a_word_leaves_them_as_they_are_and_files_keep_them(tmp_path):
         exact = network(frame)["map"]
         errors = [float((q.stream()(frame)["map"] - exact).square().sum()) for q in (moved, plain)]
     assert errors[0] < errors[1]
+
+
+def test_a_residual_scheme_of_one_keyframe_after_another_is_a_frame_scheme():
+    network, frames = small_network(), moving_frames(6)
+    for_each, all_keys, residual = (
+        vq.quantize(network, text, frames) for text in ("w3a4", "w3a4 T=1", "w3a4 T=2")
+    )
+    assert torch.equal(all_keys.network.tensors["up.bias"], for_each.network.tensors["up.bias"])
+    assert residual.network is network

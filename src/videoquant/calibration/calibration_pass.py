@@ -173,7 +173,7 @@ class CalibrationPass:
 
     def _corrects(self, node: Node) -> bool:
         # Residuals are taken from the quantized keyframe and repair its shift themselves.
-        return self.scheme.bias_correction and self.time is None and node.name in self.points
+        return self.scheme.bias_correction and self.scheme.period == 1 and node.name in self.points
 
     def _learn(self, point: QuantizationPoint, x: Samples) -> Codes:
         """Find a point's grids; return what they make of x: keyframes quantized, residuals likewise."""
