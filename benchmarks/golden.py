@@ -125,11 +125,10 @@ def digests_of(
     for isa in options.isas:
         if isa == "reference" and name != "selfie_segmentation_256":
             continue  # a scalar definition: minutes a frame
-        for mode in ("frame", "exact", "bounded"):
+        for mode in ("frame", "exact"):
             if mode != "frame" and frame_only(plan.scheme):
                 continue
-            thresholds = points(plan) if mode == "bounded" else None
-            stream = plan.stream(mode, threads=2, thresholds=thresholds, isa=isa)
+            stream = plan.stream(mode, threads=2, isa=isa)
             if mode != "frame":
                 stream.always_follow()
             yield f"{name} | {scheme} | {mode} {isa}", run(stream, inputs)
@@ -141,11 +140,6 @@ def digests_of(
             plan.save(plan_file)
         yield f"{name} | {scheme} | .vq", run(vq.load_quantized(vq_file).stream(), inputs)
         yield f"{name} | {scheme} | .plan", run(load_plan(plan_file).stream(), inputs)
-
-
-def points(plan: Any) -> dict[str, int]:
-    """A threshold of 2 steps at every quantizer point."""
-    return {slot["name"]: 2 for slot in plan.spec["slots"] if slot["type"] == "u8"}
 
 
 def run(stream: Any, inputs: list[torch.Tensor]) -> list[str]:

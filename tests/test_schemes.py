@@ -1,4 +1,7 @@
-"""Schemes as values: text and JSON round-trip, and every mistake gets a line that helps."""
+"""Schemes as values: text and JSON round-trip, and every mistake gets a line that helps.
+
+Long because every word of a scheme has its cases in one table.
+"""
 
 import json
 from typing import get_args
@@ -13,7 +16,7 @@ from videoquant.errors import SchemeError
 from videoquant.presets import PRESETS
 from videoquant.ranges.estimators import ACIQ, MSE, ByWidth, LeastPower, MinMax, Pooling, Quantile
 from videoquant.ranges.sources import Dynamic, Predicted, Static
-from videoquant.scheme_text import split_schemes
+from videoquant.scheme_text import read_rule, split_schemes, write_rule
 from videoquant.schemes import Scheme
 
 positions = st.sampled_from([("first-relu",), ("input", "first-relu"), ("auto:3",)])
@@ -215,6 +218,8 @@ def test_names_are_quoted_only_where_they_must_be(name, written):
         ),
         ("w8a4 ds=0.03", Scheme(Bits(8, 4), representation=DenseSparse(0.03))),
         ("w4a4 per-tensor head=fp tail=2", Scheme(Bits(4, 4), weights="per-tensor", head=32, tail=2)),
+        ("w8a8 regions", Scheme(regions=Regions())),
+        ("margin=1 w8a8->w4a4 regions trigger=4.5", Scheme(time=Residual(), regions=Regions(4.5, margin=1))),
     ],
 )
 def test_text_means(text, scheme):
@@ -265,6 +270,23 @@ def test_text_means(text, scheme):
         ("qpp-resnet", "did you mean qpp-"),
         ("w8a8 head=9", "head=9"),
         ("w8a8 recurrent float-reference", "no unquantized reference"),
+        ("w8a8 dynamic regions", "regions and dynamic exclude each other"),
+        ("w8a4 qpp regions", "regions and qpp exclude each other"),
+        ("w8a8 memory=3", "memory= is of the rule of regions; it needs the word regions"),
+        ("w8a8 regions trigger=0", "trigger=0: it is a multiple of the noise, finite and above 0"),
+        ("w8a8 regions trigger=inf", "trigger=inf: it is"),
+        ("w8a8 regions trigger=nan", "trigger=nan: it is"),
+        ("w8a8 regions trigger=much", "holds no number"),
+        ("w8a8 regions floor=0", "floor=0: it is a number of levels, from 1 to 255"),
+        ("w8a8 regions floor=2.5", "holds no whole number"),
+        ("w8a8 regions margin=-1", "margin=-1"),
+        ("w8a8 regions memory=0", "memory=0: it is a number of frames, 1 or more"),
+        ("w8a8 regions rest=-1", "rest=-1: it is a number of frames, 0 or more"),
+        ("w8a8 regions refresh=0", "refresh=0"),
+        ("w8a8 regions grow=-1", "grow=-1"),
+        ("w8a8 regions block=18", "block=18: it must be a multiple of 4 pixels, from 8 to 64"),
+        ("w8a8 regions block=4", "block=4"),
+        ("w8a8 regions regions", "a second time"),
     ],
 )
 def test_mistakes_get_one_helpful_line(text, message):
@@ -272,6 +294,18 @@ def test_mistakes_get_one_helpful_line(text, message):
         Scheme.parse(text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@given(rules)
+def test_a_rule_alone_round_trips(rule):
+    assert read_rule(write_rule(rule)) == rule
+    assert str(Scheme(regions=rule)) == f"w8a8 {write_rule(rule)}"
+
+
+@pytest.mark.parametrize("text", ["", "floor=24", "regions dynamic", "regions T=3", "w4a4 regions"])
+def test_a_rule_is_words_of_regions_alone(text):
+    with pytest.raises(SchemeError):
+        read_rule(text)
 
 
 @given(st.text(max_size=30))

@@ -160,14 +160,25 @@ def write(fields: Mapping[str, Any]) -> str:
     for key, field in _LAYERS.items():
         if fields[field]:
             words.append(f"{key}={','.join(map(_named, fields[field]))}")
-    regions = fields["regions"]
-    if regions is not None:
-        words.append("regions")
-        changed = {
-            name: getattr(regions, name) for name in _REGIONS if getattr(regions, name) != _REGIONS[name]
-        }
-        words += [f"{name}={_number(value)}" for name, value in changed.items()]
+    if fields["regions"] is not None:
+        words.append(write_rule(fields["regions"]))
     return " ".join(words)
+
+
+def write_rule(regions: Regions) -> str:
+    """The words of a scheme that say its rule of regions, e.g. "regions floor=24"; `read_rule` reads them."""
+    given = {name: getattr(regions, name) for name in _REGIONS}
+    changed = [f"{name}={_number(value)}" for name, value in given.items() if value != _REGIONS[name]]
+    return " ".join(["regions", *changed])
+
+
+def read_rule(text: str) -> Regions:
+    """The rule of regions of such words. Raises `SchemeError` for others."""
+    found = parse(f"{Bits()} {text}")
+    rule = found.pop("regions", None)
+    if rule is None or found != {"bits": Bits()}:
+        raise SchemeError(f"{text!r}: of a scheme's words only regions and its rule may stand here")
+    return rule  # type: ignore[no-any-return]
 
 
 def _read(word: str, text: str) -> tuple[str, Any]:

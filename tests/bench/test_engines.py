@@ -1,6 +1,5 @@
 """Each engine computes the network: fp32 to rounding, int8 near it."""
 
-from contextlib import contextmanager
 from functools import partial
 from types import SimpleNamespace as Namespace
 
@@ -12,16 +11,11 @@ from tests.networks import moving_frames, small_network
 from videoquant._native import isas
 from videoquant.bench import engines, onnxruntime_engine, openvino_engine
 from videoquant.bench.engine_config import MissingPackageError, Prepared
-from videoquant.data.video import Frame
 from videoquant.network.graph import Node
 from videoquant.network.onnx_writer import write_onnx
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.runtime.session import MODES
 from videoquant.schemes import Scheme
-
-FOLLOWING = [
-    Frame(np.random.default_rng(i // 2).integers(0, 256, (32, 32, 3), dtype=np.uint8), i) for i in range(4)
-]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +29,7 @@ def inputs():
 
 
 def build(engine, network, inputs, folder):
-    given = engines.BenchmarkSpec(network, inputs, FOLLOWING, Scheme.parse("w8a8"), MODES, 0.02, 1, folder)
+    given = engines.BenchmarkSpec(network, inputs, Scheme.parse("w8a8"), MODES, 1, folder)
     return engines.build([engine], given)
 
 
@@ -79,19 +73,17 @@ def test_our_own(network, inputs, tmp_path):
     assert [c.label for c in configs] == [
         "videoquant int8",
         "videoquant int8 exact",
-        "videoquant int8 bounded",
         "videoquant int8 regions",
     ]
     check(network, configs, inputs)
-    whole, exact, bounded, regions = (config.open() for config in configs)
+    whole, exact, regions = (config.open() for config in configs)
     for x in inputs:
         x = x.contiguous(memory_format=torch.channels_last)
         outputs = whole.run(x)
         assert all(torch.equal(y, outputs[name]) for name, y in exact.run(x).items())
-        bounded.run(x)
         regions.run(x)
-    shares = [runner.report.work_share for runner in (bounded, exact, whole)]
-    assert 0 < shares[0] <= shares[1] <= shares[2] == 1
+    shares = [runner.report.work_share for runner in (exact, whole)]
+    assert 0 < shares[0] <= shares[1] == 1
     assert 0 < regions.report.work_share <= 1
     assert whole.report.memory_bytes > 0
 
@@ -109,26 +101,6 @@ def test_streams_with_regions_take_the_bytes_that_the_input_is_made_of(network, 
     assert given is frame.picture
     expected = whole.run(whole.lay_out(frame))
     assert all(torch.equal(y, expected[name]) for name, y in regions.run(given).items())  # the first is whole
-
-
-def test_the_search_for_thresholds_has_a_bar(network, inputs, tmp_path):
-    shown = []
-
-    @contextmanager
-    def bar(text, total):
-        shown.append([text, total, 0])
-
-        def advance():
-            shown[-1][2] += 1
-
-        yield advance
-
-    given = engines.BenchmarkSpec(
-        network, inputs, FOLLOWING, Scheme.parse("w8a8"), MODES, 0.02, 1, tmp_path, bar
-    )
-    engines.build(["videoquant"], given)
-    ((text, total, trials),) = shown
-    assert text == "finding thresholds" and total is None and trials > 1
 
 
 SIX = ("clamp", {"min": 0, "max": 6})

@@ -55,7 +55,7 @@ def test_modes_are_compared_with_the_engines_own_frame_mode(network):
     configs = [
         config("a"),
         config("a", "exact"),
-        config("a", "bounded", factor=2.0000002),
+        config("a", "regions", factor=2.0000002),
         config("b"),
         config("c", "exact"),
     ]

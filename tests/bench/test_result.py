@@ -12,7 +12,7 @@ from videoquant.bench.result import Benchmark
 
 @pytest.fixture
 def benchmark():
-    return Benchmark("net", "w8a8", 2, 0.02, 1000, 1e6, this_machine(["torch"]), ())
+    return Benchmark("net", "w8a8", 2, 1000, 1e6, this_machine(["torch"]), ())
 
 
 def samples(name, ms, work=None, mode="frame"):
@@ -41,7 +41,7 @@ def test_without_openvino_there_is_no_ratio(benchmark):
 
 def test_modes_that_skip_have_a_line_against_the_dense_time(benchmark):
     dense = samples("videoquant", [10.0, 10.0])
-    skipping = samples("videoquant", [3.0, 5.0], [0.2, 0.4], "bounded")
+    skipping = samples("videoquant", [3.0, 5.0], [0.2, 0.4], "regions")
     benchmark.add("clip", [dense, skipping], [None, None])
     assert benchmark.rows[0].line is None
     line = benchmark.rows[1].line

@@ -17,7 +17,7 @@ def test_spans_lie_in_the_clip_in_order_and_calibration_apart(count, frames):
     wanted = frames or min(TIMED_FRAMES, count // 2)
     assert len(positions(plan.timed)) == min(wanted, count - WARM_UP)
     assert all(len(span) <= WARM_UP + RUN for span in plan.timed) or len(plan.timed) == 1
-    calibrating = set(itertools.chain(*plan.ranges, *plan.thresholds))
+    calibrating = set(itertools.chain(*plan.ranges))
     assert calibrating and max(calibrating) < count
     assert plan.disjoint == (not calibrating & set(timed))
 

@@ -44,7 +44,7 @@ def quick(monkeypatch):
     """Stand-ins in place of engines, and no other processes."""
 
     def build(engines, assignment):
-        modes = {"frame": (1.0,), "exact": (0.6, 0.7, 0.8), "bounded": (0.1, 0.2, 0.3)}
+        modes = {"frame": (1.0,), "exact": (0.6, 0.7, 0.8), "regions": (0.1, 0.2, 0.3)}
         return [config("videoquant", mode, work=work) for mode, work in modes.items()]
 
     monkeypatch.setattr(run, "build", build)
@@ -58,10 +58,10 @@ def test_modes_that_skip_show_their_work_and_a_line(small, command, clip, tmp_pa
     rows = json.loads((tmp_path / "videoquant-bench" / "bench.json").read_text())["rows"]
     assert [row["identical"] for row in rows] == [None, True, True]
     assert rows[2]["line"].keys() == {"fixed_ms", "ms_per_work", "fixed_share", "scatter"}
-    exact, bounded = (
-        next(line for line in out.splitlines() if f"int8 {mode}" in line) for mode in ("exact", "bounded")
+    exact, regions = (
+        next(line for line in out.splitlines() if f"int8 {mode}" in line) for mode in ("exact", "regions")
     )
-    assert "70%" in exact and "yes" in exact and "20%" in bounded and "yes" not in bounded
+    assert "70%" in exact and "yes" in exact and "20%" in regions and "yes" not in regions
 
 
 def test_several_clips_give_a_set_of_rows_each(small, command, clip, tmp_path, quick):
@@ -75,13 +75,12 @@ def test_several_clips_give_a_set_of_rows_each(small, command, clip, tmp_path, q
     assert {path.name for path in folder.iterdir()} == {"bench.json", "bench-disc.png", "bench-other.png"}
 
 
-def test_modes_left_out_are_not_prepared(small, command, clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "calibrate_thresholds", None)
+def test_modes_left_out_are_not_measured(small, command, clip, tmp_path):
     code, out, _ = command(
         *("bench", small, "--video", clip, "--frames", "2"),
         *("--engines", "videoquant", "--modes", "exact, frame"),
     )
-    assert code == 0 and "bounded" not in out
+    assert code == 0 and "regions" not in out
     rows = json.loads((tmp_path / "videoquant-bench" / "bench.json").read_text())["rows"]
     assert [row["mode"] for row in rows] == ["frame", "exact"]
 
@@ -96,7 +95,7 @@ BAD = {
     "scheme": (["--scheme", "w8a9"], "9"),
     "unknown mode": (
         ["--modes", "frame,fast"],
-        "fast: no such mode; there are frame, exact, bounded, regions",
+        "fast: no such mode; there are frame, exact, regions",
     ),
     "mode of other schemes": (
         ["--modes", "exact", "--scheme", "w8a8 ds=1%"],

@@ -47,6 +47,6 @@ def test_the_engine_gives_the_rows_of_the_simulation(rows, engine):
         assert f"The integer engine ran the schemes that have these numbers, in mode {engine}" in file.read()
 
 
-def test_bounded_needs_thresholds_that_a_comparison_does_not_seek(command, small, clip):
-    code, _, err = command("compare", small, "--video", clip, "--engine", "bounded")
-    assert code == 2 and "--engine bounded: it must be simulate, frame or exact" in err
+def test_an_engine_that_there_is_not(command, small, clip):
+    code, _, err = command("compare", small, "--video", clip, "--engine", "fast")
+    assert code == 2 and "--engine fast: it must be simulate, frame or exact" in err

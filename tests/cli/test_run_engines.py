@@ -9,7 +9,7 @@ import torch
 
 import videoquant as vq
 from videoquant.cli import engines
-from videoquant.data.writer import VideoWriter
+from videoquant.engine import region_budget
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ ENGINES = [
     ("frame", [], "engine exact"),
     ("frame", ["--engine", "simulate"], "in simulation"),
     ("frame", ["--engine", "frame", "--threads", "1"], "engine frame"),
-    ("frame", ["--engine", "bounded", "--refresh", "4", "--budget", "0.1"], "engine bounded"),
+    ("frame", ["--engine", "regions"], "engine regions"),
     ("residual", [], "engine frame"),
     ("float", [], "in simulation"),
 ]
@@ -49,7 +49,7 @@ ENGINES = [
 def test_every_engine_runs(run, files, file, options, how):
     threads = torch.get_num_threads()
     code, out, err = run(files[file], *options)
-    assert code == 0 and (err == "" or how == "engine bounded")
+    assert code == 0 and err == ""
     assert re.search(rf"6 frames, .*, [\d.]+ frames per second (by )?{how}", out)
     assert ("of the work of full frames" in out) == ("engine" in how)
     assert torch.get_num_threads() == threads
@@ -62,14 +62,16 @@ def test_modes_frame_and_exact_draw_the_same(run, files):
     assert np.array_equal(pixels("out.mp4"), frame)
 
 
-def test_thresholds_may_come_from_another_clip(run, files, tmp_path):
-    random = np.random.default_rng(0)
-    with VideoWriter(tmp_path / "empty.mp4", 25) as writer:  # no disc is in it
-        for _ in range(12):
-            writer.write(random.integers(60, 120, (96, 128, 3)).astype(np.uint8))
-    code, _, err = run(files["frame"], "--engine", "bounded", "--calibrate-on", "empty.mp4")
-    assert code == 0 and "warning: mask IoU is the same on all frames" in err
-    code, _, err = run(files["frame"], "--engine", "bounded", "--calibrate-on", "absent.mp4")
+def test_a_budget_finds_a_rule_that_can_be_written_down(run, files, tmp_path):
+    code, out, err = run(files["frame"], "--budget", "0.5")
+    assert code == 0 and "by engine regions" in out
+    found = re.fullmatch(
+        r"(regions.*): a run of frames loses at most .* of mask IoU, .* after 4 runs.*\n", err
+    )
+    drawn = pixels("out.mp4")
+    code, _, err = run(files["frame"], "--engine", found[1])
+    assert (code, err) == (0, "") and np.array_equal(pixels("out.mp4"), drawn)
+    code, _, err = run(files["frame"], "--budget", "0.5", "--calibrate-on", "absent.mp4")
     assert code == 2 and "absent.mp4" in err
 
 
@@ -137,17 +139,29 @@ BAD = {
     "engine": (
         "frame",
         ["--engine", "fast"],
-        "--engine fast: it must be simulate, frame, exact, bounded or regions",
+        "--engine fast: it must be simulate, frame, exact or regions",
     ),
     "exact": (
         "residual",
         ["--engine", "exact"],
         "runs in modes frame and regions only",
     ),
-    "bounded": ("residual", ["--engine", "bounded"], "residual scheme"),
-    "budget": ("frame", ["--budget", "0.1"], "--budget is for --engine bounded"),
-    "calibrate": ("frame", ["--calibrate-on", "x.mp4", "--engine", "exact"], "--calibrate-on is for"),
-    "refresh": ("frame", ["--refresh", "3", "--engine", "frame"], "--refresh is for --engine bounded"),
+    "budget": (
+        "frame",
+        ["--budget", "0.1", "--engine", "exact"],
+        "--budget seeks a rule for --engine regions; it does not go with --engine exact",
+    ),
+    "budget and rule": (
+        "frame",
+        ["--budget", "0.1", "--engine", "regions floor=24"],
+        "it does not go with --engine regions floor=24",
+    ),
+    "no budget": ("frame", ["--budget", "inf"], "the budget is inf; it must be 0 or more"),
+    "calibrate": ("frame", ["--calibrate-on", "x.mp4", "--engine", "exact"], "it needs --budget"),
+    "rule": ("frame", ["--engine", "regions flor=24"], "unknown word 'flor=24'; did you mean floor="),
+    "no rule": ("frame", ["--engine", "regions dynamic"], "only regions and its rule may stand here"),
+    "trigger": ("frame", ["--engine", "regions trigger=0"], "finite and above 0"),
+    "rule of another": ("frame", ["--engine", "exact floor=24"], "--engine exact floor=24: it must be"),
     "paint": ("frame", ["--paint", "--engine", "simulate"], "--paint shows where an engine computed"),
 }
 
@@ -161,10 +175,19 @@ def test_what_does_not_fit_ends_in_one_line(run, files, tmp_path, case):
     assert not (tmp_path / "out.mp4").exists()
 
 
-def test_ctrl_c_while_thresholds_are_found_is_one_line(run, files, monkeypatch):
+def test_a_budget_that_no_rule_keeps(run, files, tmp_path, monkeypatch):
+    monkeypatch.setattr(region_budget, "LADDER", region_budget.LADDER[-1:])
+    code, out, err = run(files["frame"], "--budget", "0")
+    assert (code, out) == (2, "") and err.count("\n") == 1 and not (tmp_path / "out.mp4").exists()
+    assert err.startswith(
+        "videoquant: error: no rule of regions keeps a budget of 0: the most careful may lose"
+    )
+
+
+def test_ctrl_c_while_a_rule_is_found_is_one_line(run, files, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(engines, "calibrate_thresholds", interrupted)
-    code, out, err = run(files["frame"], "--engine", "bounded")
+    monkeypatch.setattr(engines, "fit_regions", interrupted)
+    code, out, err = run(files["frame"], "--budget", "0.1")
     assert code == 130 and out == "" and err == "videoquant: stopped\n"

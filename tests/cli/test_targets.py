@@ -17,7 +17,7 @@ READS = {
 WRITES = {"output", "report", "json_file", "plot"}
 NEITHER = {
     "scheme", "schemes", "size", "size_gib", "version", "exhaustive", "mean", "std", "scale", "color", "fit",
-    "task", "engines", "engine", "modes", "threads", "count", "budget", "repeats", "refresh", "paint",
+    "task", "engines", "engine", "modes", "threads", "count", "budget", "repeats", "paint",
     "distill", "resume", "epochs", "batch", "crop", "scales", "optimizer", "learning_rate", "weight_decay",
     "schedule", "precision", "seed", "every", "help", "plan", "isa",
 }  # fmt: skip
@@ -31,7 +31,7 @@ BESIDE = {
     "debug": {"file": "s.vq"},
     "inspect": {"network": "N", "chip": "nvidia-t4"},
     "quantize": {"network": "N", "scheme": "w8a8"},
-    "run": {"file": "s.vq", "engine": "bounded"},
+    "run": {"file": "s.vq", "budget": 0.02},
     "train": {"network": "N", "dataset": "D"},
 }  # fmt: skip
 FOLDERS = {("bench network", "output"): "bench.json", ("train", "output"): "weights.safetensors"}

@@ -63,17 +63,6 @@ def test_exact_is_frame_bit_for_bit(module, text):
     assert dense.work_share == 1 and dense.memory_bytes > 0
 
 
-def test_bounded_takes_thresholds_by_point():
-    frames = moving_frames(3)
-    plan = lower(vq.quantize(small_network(), "w8a8", frames))
-    points = dict.fromkeys(plan.points, 255)
-    stream = plan.stream("bounded", thresholds=points)
-    stream.always_follow()
-    first = stream.run(frames[0])
-    assert all(torch.equal(y, first[name]) for name, y in stream.run(frames[2]).items())
-    assert stream.work_share < 1
-
-
 def test_a_plan_that_does_not_hold_together_is_refused():
     plan = lower(vq.quantize(small_network(), "w8a8", moving_frames(2)))
     first, second, *others = plan.programs["key"].ops

@@ -24,10 +24,7 @@ def plan(frames):
     return lower(vq.quantize(small_network(), "w8a8", frames))
 
 
-@pytest.fixture
-def everything(plan):
-    """Thresholds that pass over every change."""
-    return dict.fromkeys(plan.points, 255)
+HELD = vq.Regions(floor=255, refresh=999)  # a gate that passes over every change
 
 
 def equal(a, b):
@@ -74,9 +71,8 @@ def test_of_residual_schemes_every_frame_is_whole(frames):
         assert np.all(stream.changed == 1)
 
 
-def test_a_refresh_makes_good_what_was_passed_over(plan, frames, everything):
-    stream, dense = plan.stream("bounded", thresholds=everything, refresh=2), plan.stream()
-    stream.always_follow()
+def test_a_refresh_makes_good_what_was_passed_over(plan, frames):
+    stream, dense = plan.stream(regions=HELD, refresh=2), plan.stream()
     full = []
     for frame in [*frames, *frames]:
         full.append(equal(stream.run(frame), dense.run(frame)))
@@ -84,11 +80,10 @@ def test_a_refresh_makes_good_what_was_passed_over(plan, frames, everything):
 
 
 @pytest.mark.parametrize("restart", ["seek", "size", "reset"])
-def test_a_restart_takes_nothing_over(plan, everything, restart):
+def test_a_restart_takes_nothing_over(plan, restart):
     random = np.random.default_rng(0)
     first, second = (random.integers(0, 256, (16, 16, 3), dtype=np.uint8) for _ in range(2))
-    stream = plan.stream("bounded", thresholds=everything)
-    stream.always_follow()
+    stream = plan.stream(regions=HELD)
     stream.run(Frame(first, 0))
     assert not equal(stream.run(Frame(second, 1)), plan.stream().run(second))
     if restart == "reset":
@@ -101,4 +96,4 @@ def test_a_restart_takes_nothing_over(plan, everything, restart):
 
 def test_a_refresh_is_every_frame_or_more(plan):
     with pytest.raises(vq.SchemeError, match="refresh=0"):
-        plan.stream("bounded", refresh=0)
+        plan.stream("exact", refresh=0)

@@ -44,16 +44,6 @@ def test_exact_is_frame_on_every_frame(plan, mixture):
         assert all(torch.equal(found[name], y) for name, y in expected.items())
 
 
-@pytest.mark.parametrize("mixture", MIXTURES.values(), ids=MIXTURES)
-def test_bounded_does_not_depend_on_time_or_threads(plan, mixture):
-    thresholds = dict.fromkeys(plan.points, 2)
-    streams = [plan.stream("bounded", threads, thresholds) for threads in (1, 2)]
-    for frame in video(mixture):
-        one, two = (stream.run(frame) for stream in streams)
-        assert all(torch.equal(one[name], y) for name, y in two.items())
-        assert streams[0].work_share == streams[1].work_share
-
-
 def test_a_still_scene_comes_to_cost_nothing(plan):
     stream = plan.stream("exact")
     shares = []

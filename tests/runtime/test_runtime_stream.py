@@ -181,18 +181,12 @@ def test_after_a_frame_that_was_broken_off_comes_a_keyframe(plan, frames):
     assert stream.is_key
 
 
-def test_modes_and_thresholds_are_checked(plan, frames):
+def test_modes_are_checked(plan, frames):
     by_frame = lower(vq.quantize(small_network(), "w8a8", frames[:2]))
     cases = [
-        (by_frame, "fast", {}, "it must be frame, exact, bounded or regions"),
-        (plan, "exact", {}, "residual scheme, which runs in modes frame and regions only"),
-        (plan, "bounded", {}, "residual scheme"),
-        (by_frame, "exact", {"relu:a8": 1}, "takes no thresholds"),
-        (by_frame, "bounded", {"nothing:a8": 1}, "has no such quantizer point"),
-        (by_frame, "bounded", {"x:a8": 999}, "0 to 255"),
+        (by_frame, "fast", "it must be frame, exact or regions"),
+        (plan, "exact", "residual scheme, which runs in modes frame and regions only"),
     ]
-    points = list(by_frame.points)
-    for plan_, mode, thresholds, message in cases:
-        named = {name.replace("x:a8", points[0]): tau for name, tau in thresholds.items()}
+    for plan_, mode, message in cases:
         with pytest.raises(vq.SchemeError, match=message):
-            open_session(plan_, mode, 1, named)
+            open_session(plan_, mode, 1)

@@ -10,14 +10,10 @@ from pathlib import Path
 from torch import Tensor
 
 from videoquant.bench import onnxruntime_engine, openvino_engine, own_engine
-from videoquant.bench.bars import Bar, no_bar
 from videoquant.bench.engine_config import INSTALL, EngineConfig, MissingPackageError, missing
-from videoquant.data.video import Frame
-from videoquant.engine import calibrate_thresholds
 from videoquant.network.graph import Network
 from videoquant.network.onnx_writer import write_onnx
 from videoquant.schemes import Scheme
-from videoquant.tasks import task_for
 
 # What each engine needs to be measured in all its ways.
 PACKAGES: dict[str, tuple[str, ...]] = {
@@ -33,21 +29,16 @@ class BenchmarkSpec:
 
     network: the captured graph, which they all run.
     inputs: N×C×H×W, calibrate every int8 form.
-    following: runs of consecutive frames, calibrate skip thresholds.
-    scheme, modes, budget: of videoquant's own engine.
+    scheme, modes: of videoquant's own engine.
     folder: where their files are written.
-    bar: shows the search for those thresholds.
     """
 
     network: Network
     inputs: Sequence[Tensor]
-    following: Sequence[Frame]
     scheme: Scheme
     modes: Sequence[str]
-    budget: float
     threads: int
     folder: Path
-    bar: Bar = no_bar
 
     @cached_property
     def onnx_file(self) -> Path:
@@ -107,19 +98,11 @@ def _onnxruntime(given: BenchmarkSpec) -> list[EngineConfig]:
 
 def _videoquant(given: BenchmarkSpec) -> list[EngineConfig]:
     file = given.folder / "videoquant.plan"
-    plan = own_engine.write_plan(given.network, given.scheme, given.inputs, file)
-    configs = []
-    for mode in given.modes:
-        thresholds: dict[str, int] = {}
-        if mode == "bounded":
-            task = task_for(given.network)
-            with given.bar("finding thresholds", None) as advance:
-                thresholds = calibrate_thresholds(
-                    plan, given.following, given.budget, task, advance, given.threads
-                )
-        opened = partial(own_engine.open_mode, file, mode, given.threads, thresholds)
-        configs.append(EngineConfig("videoquant", mode, "int8", opened, ()))
-    return configs
+    own_engine.write_plan(given.network, given.scheme, given.inputs, file)
+    return [
+        EngineConfig("videoquant", mode, "int8", partial(own_engine.open_mode, file, mode, given.threads), ())
+        for mode in given.modes
+    ]
 
 
 _FORMS: dict[str, Callable[[BenchmarkSpec], list[EngineConfig]]] = {

@@ -38,16 +38,14 @@ def choose_modes(scheme: Scheme, wanted: Sequence[str] | None) -> tuple[str, ...
     return chosen
 
 
-def write_plan(network: Network, scheme: Scheme, inputs: Sequence[Tensor], target: Path) -> IntegerNetwork:
-    """Write the plan of a network, and return it. inputs: N×C×H×W, all of which calibrate."""
-    plan = lower(quantize(network, scheme, inputs))
-    plan.save(target)
-    return plan
+def write_plan(network: Network, scheme: Scheme, inputs: Sequence[Tensor], target: Path) -> None:
+    """Write the plan of a network. inputs: N×C×H×W, all of which calibrate."""
+    lower(quantize(network, scheme, inputs)).save(target)
 
 
-def open_mode(file: Path, mode: str, threads: int, thresholds: dict[str, int]) -> Runner:
-    """thresholds: of mode bounded, by quantizer point."""
-    return _Own(file, mode, threads, thresholds)
+def open_mode(file: Path, mode: str, threads: int) -> Runner:
+    """A stream of a plan in a mode of the engine."""
+    return _Own(file, mode, threads)
 
 
 @lru_cache(1)
@@ -60,8 +58,8 @@ def _plan(file: Path) -> IntegerNetwork:
 class _Own(Runner):
     layout = torch.channels_last
 
-    def __init__(self, file: Path, mode: str, threads: int, thresholds: dict[str, int]) -> None:
-        self._stream = _plan(file).stream(mode, threads, thresholds)
+    def __init__(self, file: Path, mode: str, threads: int) -> None:
+        self._stream = _plan(file).stream(mode, threads)
 
     def lay_out(self, frame: Prepared) -> Any:
         """Of streams with regions bytes, which their gate looks at: their scaling is a part of the time."""

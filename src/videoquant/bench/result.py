@@ -77,7 +77,6 @@ class Benchmark:
     network: str
     scheme: str
     threads: int
-    budget: float
     macs: int
     vnni_ceiling: float
     machine: Machine

@@ -41,10 +41,7 @@ def bench_clip(
     inputs = [network.prepare(frame) for frame in clip.runs(spans.ranges)]
     with TemporaryDirectory(prefix="videoquant-bench-") as folder:
         say(f"{clip.name}: quantizing for {', '.join(engines)}")
-        following = list(clip.runs(spans.thresholds))
-        spec = BenchmarkSpec(
-            network, inputs, following, scheme, modes, benchmark.budget, threads, Path(folder), bar
-        )
+        spec = BenchmarkSpec(network, inputs, scheme, modes, threads, Path(folder))
         configs = build(engines, spec)
         say(f"{clip.name}: timing")
         with bar("timing", sum(len(span) for span in spans.timed)) as advance:

@@ -12,7 +12,6 @@ from videoquant.stopwatch import WARM_UP
 
 RUN = 25  # consecutive frames that are timed: a second of video
 TIMED_FRAMES = 200  # where the user names no number
-THRESHOLD_RUN, THRESHOLD_RUNS = 12, 4  # of the frames that decide on skip thresholds
 
 
 @dataclass(frozen=True)
@@ -20,13 +19,11 @@ class Spans:
     """The spans of a clip's frames: `timed` ones, each led by `WARM_UP` frames, and others that calibrate.
 
     ranges: single frames, for activation ranges.
-    thresholds: runs of frames, for skip thresholds.
     disjoint: whether no frame that is timed calibrates; a short clip has too few for both.
     """
 
     timed: list[range]
     ranges: list[range]
-    thresholds: list[range]
     disjoint: bool
 
 
@@ -42,7 +39,7 @@ def plan_spans(count: int, frames: int | None) -> Spans:
     disjoint = sum(map(len, free)) >= CALIBRATION_FRAMES
     free = free if disjoint else [range(count)]
     ranges = calibration_spans(free, 1, CALIBRATION_FRAMES)
-    return Spans(timed, ranges, calibration_spans(free, THRESHOLD_RUN, THRESHOLD_RUNS), disjoint)
+    return Spans(timed, ranges, disjoint)
 
 
 def positions(spans: Sequence[range]) -> list[int]:

@@ -89,8 +89,8 @@ def command(
         str | None,
         typer.Option(
             metavar="NAMES",
-            help=f"Modes of videoquant's own engine, separated by commas: {', '.join(MODES)} (which takes "
-            "long to prepare). Default: those that the scheme runs in.",
+            help=f"Modes of videoquant's own engine, separated by commas: {', '.join(MODES)}. Default: "
+            "those that the scheme runs in.",
         ),
     ] = None,
     threads: ThreadsOption = 2,
@@ -100,10 +100,6 @@ def command(
             "--frames", metavar="N", min=1, help=f"Frames to time, spread over the clip [{TIMED_FRAMES}]."
         ),
     ] = None,
-    budget: Annotated[
-        float,
-        typer.Option(min=0, help="How far the task's measure may fall in the mode that skips small changes."),
-    ] = 0.02,
     output: OutputOption = Path("videoquant-bench"),
     *,
     preprocessing: Texts,
@@ -132,7 +128,6 @@ def command(
         captured.name,
         str(parsed),
         threads,
-        budget,
         sum(captured.macs.values()),
         vnni_ceiling(threads),
         this_machine(packages),

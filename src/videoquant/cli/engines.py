@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 
+from videoquant.axes import Regions
 from videoquant.calibration.sampling import calibration_spans, whole
 from videoquant.cli.console import note, progress_bar
-from videoquant.cli.modes import BUDGET, SIMULATE, default_mode
+from videoquant.cli.modes import SIMULATE, default_mode
 from videoquant.comparison import AnyStream
 from videoquant.data.video import Clip
-from videoquant.engine import IntegerNetwork, Plan, calibrate_thresholds, lower
+from videoquant.engine import IntegerNetwork, Plan, fit_regions, lower
+from videoquant.engine.region_budget import RUNS, run_length
 from videoquant.errors import NetworkError, SchemeError
 from videoquant.runtime.session import check_mode, modes_of
 from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.stopwatch import timed
 from videoquant.tasks import Task
-
-RUN, RUNS = 10, 3  # frames that thresholds are found on, in about a minute
 
 
 def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str, IntegerNetwork | None]:
@@ -60,15 +62,14 @@ def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) ->
         return quantized.stream()
 
 
-def search_thresholds(
-    plan: Plan, clip: Clip, budget: float | None, task: Task, threads: int
-) -> dict[str, int]:
-    """The thresholds of mode bounded, found on a few runs of frames all over a clip."""
-    frames = clip.runs(calibration_spans(whole(clip, RUN * RUNS), RUN, RUNS))
-    with one_thread_of_pytorch(True), progress_bar("finding thresholds", None) as advance:
-        return calibrate_thresholds(
-            plan, frames, BUDGET if budget is None else budget, task, advance, threads
-        )
+def search_rule(plan: Plan, clip: Clip, budget: float, task: Task, threads: int) -> Regions:
+    """The rule of regions that keeps a budget on runs of frames all over a clip; a note says which."""
+    length = run_length(plan)
+    frames = clip.runs(calibration_spans(whole(clip, RUNS * length), length, RUNS))
+    with one_thread_of_pytorch(True), progress_bar("finding a rule of regions", RUNS) as advance:
+        found, ms = timed(partial(fit_regions, plan, frames, budget, task, advance, threads))
+    note(f"{found}; found in {ms / 1e3:.0f} s")
+    return found.regions
 
 
 @contextmanager

@@ -16,8 +16,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from videoquant.axes import Regions
 from videoquant.cli.console import progress_bar, say
-from videoquant.cli.modes import BUDGET, ENGINES, SIMULATE, ThreadsOption, check_engine, default_mode
+from videoquant.cli.modes import ENGINES, SIMULATE, ThreadsOption, default_mode, read_engine
 from videoquant.cli.options import (
     DatasetOption,
     TakesFrames,
@@ -57,22 +58,22 @@ def command(
         str | None,
         typer.Option(
             metavar="NAME",
-            help=f"What runs it: {', '.join(ENGINES)}; docs/engine.md. Default: exact, where that can.",
+            help=f"What runs it: {', '.join(ENGINES)}; docs/engine.md. With regions its rule may stand, in "
+            "the words of a scheme. Default: exact, where that can.",
         ),
     ] = None,
     threads: ThreadsOption = 2,
     budget: Annotated[
         float | None,
-        typer.Option(min=0, help=f"bounded: how far the task's measure may fall against frame [{BUDGET}]."),
+        typer.Option(
+            min=0,
+            help="How far the task's measure may fall against every frame computed, as a share: seeks a rule "
+            "for --engine regions that keeps it.",
+        ),
     ] = None,
     calibrate_on: Annotated[
         str | None,
-        typer.Option(
-            metavar="CLIP", help="bounded: find what may be passed over on this; default: the clip."
-        ),
-    ] = None,
-    refresh: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="bounded: compute every N-th frame in full.")
+        typer.Option(metavar="CLIP", help="Seek what keeps the budget on this; default: the clip."),
     ] = None,
     paint: Annotated[bool, typer.Option("--paint", help="Tint where the engine computed.")] = False,
     track: Annotated[
@@ -83,11 +84,15 @@ def command(
 
     So does a frame that cannot be read or run: it ends the film, and the command with exit code 2.
     """
-    check_engine(engine)
-    only_bounded = {"--budget": budget, "--calibrate-on": calibrate_on, "--refresh": refresh}
-    for option, value in only_bounded.items():
-        if value is not None and engine != "bounded":
-            raise SchemeError(f"{option} is for --engine bounded")
+    name, rule = read_engine(engine)
+    if budget is None and calibrate_on is not None:
+        raise SchemeError("--calibrate-on is where a budget is kept; it needs --budget")
+    if budget is not None and (rule or name not in (None, "regions")):
+        raise SchemeError(
+            f"--budget seeks a rule for --engine regions; it does not go with --engine {engine}"
+        )
+    if budget is not None:
+        name = "regions"
     check_targets(
         {"FILE": file, "--video": video, "--dataset": dataset, "--calibrate-on": calibrate_on},
         {"--output": output},
@@ -96,7 +101,7 @@ def command(
     channels_match(opened.network)
     clip = open_source(video, None, dataset)
     film = VideoWriter(output, clip.rate)  # here already, as it checks the suffix and the rate
-    mode, plan = opened.choose(engine)
+    mode, plan = opened.choose(name)
     if paint and plan is None:
         raise SchemeError("--paint shows where an engine computed; simulation computes everything")
     draw = _drawing(opened.task, track)
@@ -104,11 +109,10 @@ def command(
     done, seconds, work = 0, 0.0, 0.0
     first: tuple[int, int] | None = None
     failure: VideoQuantError | None = None
-    thresholds = None
-    if plan is not None and mode == "bounded":
+    if plan is not None and budget is not None:
         seen = open_clip(calibrate_on) if calibrate_on else clip
-        thresholds = find_thresholds(plan, seen, budget, opened.task, threads)
-    stream = opened.simulated() if plan is None else plan.stream(mode, threads, thresholds, refresh)
+        rule = find_rule(plan, seen, budget, opened.task, threads)
+    stream = opened.simulated() if plan is None else plan.stream(mode, threads, regions=rule)
     with (
         deferred_interrupt() as interrupted,
         film as writer,
@@ -159,11 +163,11 @@ def _drawing(task: Task, track: bool) -> Callable[[NDArray[np.uint8], Mapping[st
     return draw
 
 
-def find_thresholds(plan: Plan, clip: Clip, budget: float | None, task: Task, threads: int) -> dict[str, int]:
-    """The thresholds of mode bounded, whose search needs PyTorch."""
-    with needs_extra("--engine bounded"):
-        from videoquant.cli.engines import search_thresholds
-    return search_thresholds(plan, clip, budget, task, threads)
+def find_rule(plan: Plan, clip: Clip, budget: float, task: Task, threads: int) -> Regions:
+    """The rule of regions that keeps a budget, whose search needs PyTorch."""
+    with needs_extra("--budget"):
+        from videoquant.cli.engines import search_rule
+    return search_rule(plan, clip, budget, task, threads)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from videoquant.axes import Regions
@@ -18,13 +17,12 @@ class IntegerNetwork(Plan):
         self,
         mode: str | None = None,
         threads: int = 2,
-        thresholds: Mapping[str, int] | None = None,
         refresh: int | None = None,
         isa: str = "",
         regions: Regions | None = None,
     ) -> Stream:
         """A new stream of frames; streams share the weights and no state. See `open_stream`."""
-        return open_stream(self, mode, threads, thresholds, refresh, isa, regions)
+        return open_stream(self, mode, threads, refresh, isa, regions)
 
     def save(self, path: str | Path) -> None:
         """Write it to one file, which appears whole or not at all. Raises `OutputError`."""

@@ -72,8 +72,3 @@ class Plan:
             raise
         except (ValueError, MemoryError) as error:
             raise NetworkError(f"{self.name}: {error or 'not enough memory'}") from None
-
-    @property
-    def points(self) -> dict[str, int]:
-        """The quantization points whose codes a stream holds: name → slot."""
-        return {slot.name: index for index, slot in enumerate(self.slots) if slot.type == "u8"}

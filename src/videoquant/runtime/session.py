@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from videoquant.ranges.sources import Static
 from videoquant.runtime.plan import Plan
 from videoquant.schemes import Scheme
 
-MODES = ("frame", "exact", "bounded", "regions")
+MODES = ("frame", "exact", "regions")
 
 # For one of a program's updates, by its number, and a value h×w×c: the scale, zero, low and high of its grid.
 Measure = Callable[[int, NDArray[np.float32]], tuple[float, int, int, int]]
@@ -89,36 +89,22 @@ def open_session(
     plan: Plan,
     mode: str | None = None,
     threads: int = 2,
-    thresholds: Mapping[str, int] | None = None,
     isa: str = "",
 ) -> Session:
     """A session of the native engine.
 
-    mode: "frame" computes all of every frame, "exact" only what changed, "bounded" what changed by more than
-        a threshold, "regions" what a gate at the input says. None: "regions" where the scheme has them, else
-        "frame".
+    mode: "frame" computes all of every frame, "exact" only what changed, "regions" what a gate at the
+        input says. None: "regions" where the scheme has them, else "frame".
     threads: 1 to 1024. Results do not depend on it.
-    thresholds: by the name of a quantization point (`str(point)`), in steps of its grid; 0 where it is not
-        named.
     isa: the instruction set, one of `videoquant._native.isas()`; "" is the best of this CPU.
     Raises `SchemeError` for a mode that is unknown or does not fit the plan, and where there is not enough
     memory; `NetworkError` where the values take more than `limits` allows.
     """
     mode = mode or default_mode(plan)
     check_mode(plan, mode)
-    thresholds = thresholds or {}
-    if thresholds and mode != "bounded":
-        raise SchemeError(f"mode={mode} takes no thresholds; bounded does")
-    points = plan.points
-    for name, threshold in thresholds.items():
-        if name not in points:
-            raise SchemeError(f"threshold of {name!r}: {plan.name} has no such quantizer point")
-        if not 0 <= threshold <= 255:
-            raise SchemeError(f"threshold of {name!r} is {threshold}; it must be 0 to 255 steps")
-    taus = {points[name]: threshold for name, threshold in thresholds.items()}
     native = plan.native
     with refused_as(SchemeError, f"{plan.name}: no stream in mode {mode}"):
-        return _native.Session(native, isa, threads, mode, taus, partial(_check_values, plan.name))
+        return _native.Session(native, isa, threads, mode, check=partial(_check_values, plan.name))
 
 
 def _check_values(name: str, size: float) -> None:
@@ -134,14 +120,14 @@ def modes_of(scheme: Scheme) -> tuple[str, ...]:
     """The modes that a scheme runs in."""
     if scheme.regions is not None:
         return ("regions",)
-    modes = ("frame",) if frame_only(scheme) else ("frame", "exact", "bounded")
+    modes = ("frame",) if frame_only(scheme) else ("frame", "exact")
     return (*modes, "regions") if isinstance(scheme.ranges, Static) else modes
 
 
 def check_mode(plan: Plan, mode: str) -> None:
     """Raise `SchemeError` for a mode that is unknown or does not fit the plan."""
     if mode not in MODES:
-        raise SchemeError(f"mode={mode!r}: it must be frame, exact, bounded or regions")
+        raise SchemeError(f"mode={mode!r}: it must be frame, exact or regions")
     if mode == "regions":
         return _check_regions(plan)
     if plan.scheme.regions is not None:
@@ -165,9 +151,9 @@ def _check_regions(plan: Plan) -> None:
 
 
 def frame_only(scheme: Scheme) -> str:
-    """Why a scheme does not run in modes exact and bounded: "a residual scheme" or "Dense + Sparse"; or "".
+    """Why a scheme does not run in mode exact: "a residual scheme" or "Dense + Sparse"; or "".
 
-    Those follow changes of codes. The codes of a residual scheme are changes already; and with
+    It follows changes of codes. The codes of a residual scheme are changes already; and with
     Dense + Sparse equal codes do not mean equal values, since values outside the grid are kept beside them.
     """
     if scheme.period > 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -31,14 +30,13 @@ def open_stream(
     plan: Plan,
     mode: str | None = None,
     threads: int = 2,
-    thresholds: Mapping[str, int] | None = None,
     refresh: int | None = None,
     isa: str = "",
     regions: Regions | None = None,
 ) -> Stream:
     """A new stream of frames; streams of a plan share its weights and no state.
 
-    mode, threads, thresholds, isa: see `open_session`. refresh: see `Stream`.
+    mode, threads, isa: see `open_session`. refresh: see `Stream`.
     regions: what the gate of mode "regions" goes by, and that mode; default are those of the scheme, or
         `Regions()`.
     Raises `SchemeError` where they do not fit the plan.
@@ -48,7 +46,7 @@ def open_stream(
         regions = regions or plan.scheme.regions or Regions()
     elif regions is not None:
         raise SchemeError(f"mode={mode} takes no regions; mode regions does")
-    return Stream(plan, open_session(plan, mode, threads, thresholds, isa), refresh, regions)
+    return Stream(plan, open_session(plan, mode, threads, isa), refresh, regions)
 
 
 class Stream:
@@ -60,8 +58,8 @@ class Stream:
     refused.
 
     plan, session: what is run, and what runs it.
-    refresh: every so many frames one is computed in full, so that what mode bounded or a gate has passed over
-        is made good; None is never.
+    refresh: every so many frames one is computed in full, so that what a gate has passed over is made
+        good; None is never.
     regions: what the gate goes by, of a session in mode regions; default are those of the scheme.
     is_key: whether the last frame was a keyframe (every frame is, without a time axis).
     """
