@@ -33,7 +33,7 @@ from videoquant.runtime.integer_network import IntegerNetwork
 
 SIZES = {"centerface": "480x640", "mtcnn_pnet": "240x320", "ppocrv2_cls": "48x192"}
 SIZES |= {"ppocrv4_det": "480x640", "ppocrv4_rec": "48x320"}
-CALIBRATION, FRAMES = 4, 4
+CALIBRATION, FRAMES = 2, 3
 NOTHING = 1e-3  # an output that stays below this is taken as that large
 
 

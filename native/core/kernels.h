@@ -130,8 +130,10 @@ struct Resize {
 };
 
 // A rearrangement: output (pixel, channel) copies one input element, of the tensor and at the place that `source`
-// says. Concat, slice, pad, pixel shuffle and constant are all of this kind, for different `Kind`s.
-enum class MoveKind : uint8_t { concat, slice, pad_constant, pad_reflect, pad_replicate, shuffle_crd, shuffle_dcr };
+// says. Concat, join, slice, pad, pixel shuffle, arrange and constant are all of this kind, for different `Kind`s.
+enum class MoveKind : uint8_t {
+    concat, join, slice, pad_constant, pad_reflect, pad_replicate, shuffle_crd, shuffle_dcr, arrange,
+};
 struct Move {
     const Tensor* in = nullptr;  // `inputs` of them
     int32_t inputs = 0;
@@ -141,11 +143,20 @@ struct Move {
     int32_t dim = 3, start = 0, every = 1;          // slice: dim 1 = rows, 2 = columns, 3 = channels
     int32_t top = 0, left = 0, front = 0;           // pad; front: channels
     float value = 0;
+    // arrange: the element of pixel p and channel c is at from_pixel[p] + from_channel[c], or + c where that is null
+    const int32_t *from_pixel = nullptr, *from_channel = nullptr;
     Program program;
 };
 
 struct Softmax {
     Tensor in, out;
+    Program program;
+};
+
+constexpr int norm_lanes = 8;  // sums side by side
+struct LayerNorm {  // (x − mean) / √(variance + eps) over the channels of a pixel
+    Tensor in, out;
+    double eps = 0;
     Program program;
 };
 
@@ -205,6 +216,7 @@ struct Kernels {
     void (*resize)(const Resize&, Pixels) = nullptr;
     void (*move)(const Move&, Pixels) = nullptr;
     void (*softmax)(const Softmax&, Pixels) = nullptr;
+    void (*layer_norm)(const LayerNorm&, Pixels) = nullptr;
     void (*copy_sparse)(const SparseCopy&, int64_t first, int64_t last) = nullptr;
     // Map with at most 4 channels and one step, store_codes: the network's input. Reads nothing past its end.
     void (*quantize_input)(const Map&, Pixels) = nullptr;

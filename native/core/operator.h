@@ -159,6 +159,14 @@ inline void fill_all(const InputChanges& changes, const Tensor& in, const Op& op
     std::fill(mask, mask + op.pixels(), uint16_t(any != 0));
 }
 
+// For those of which every pixel may see every change of any input.
+inline void fill_all(const InputChanges& changes, const std::vector<Tensor>& inputs, const Op& op, uint16_t* mask) {
+    uint16_t any = 0;
+    for (size_t i = 0; i < inputs.size(); i++)
+        for (int64_t p = 0; p < inputs[i].pixels(); p++) any |= changes.masks[i][p];
+    std::fill(mask, mask + op.pixels(), uint16_t(any != 0));
+}
+
 // An operator that is `T`, with what every operator has.
 template <class T>
 std::unique_ptr<T> made_of(const OpHead& head) {

@@ -23,6 +23,7 @@ void adaptive_pool(const AdaptivePool& a, Pixels pixels);
 void resize(const Resize& a, Pixels pixels);
 void move(const Move& a, Pixels pixels);
 void softmax(const Softmax& a, Pixels pixels);
+void layer_norm(const LayerNorm& a, Pixels pixels);
 void copy_sparse(const SparseCopy& a, int64_t first, int64_t last);
 
 bool finite(const float* values, int64_t count);  // core/session.cpp

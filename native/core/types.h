@@ -23,8 +23,9 @@ struct Tensor {
 };
 
 enum class Do : uint8_t {
-    clamp, leaky_relu, prelu, hardswish, hardsigmoid, sigmoid, silu, gelu, gelu_tanh, elu, tanh, erf, affine,
-    add, sub, rsub, mul, div, rdiv,
+    clamp, leaky_relu, prelu, hardswish, hardsigmoid, sigmoid, silu, gelu, gelu_tanh, elu, tanh, exp, log, sqrt, abs,
+    floor, softplus, mish, erf, affine,
+    add, sub, rsub, mul, div, rdiv, minimum, maximum,
     store, store_codes, store_residual, store_values,
 };
 

@@ -1,4 +1,4 @@
-// Rearrangements of float32 values: concat, slice, pad and pixel shuffle, one pixel at a time, any instruction set.
+// Rearrangements of float32 values: concat, join, slice, pad, pixel shuffle and arrange, one pixel at a time, any instruction set.
 #pragma once
 #include "pixels.h"
 
@@ -32,6 +32,29 @@ static void concat(const Move& a, Pixels pixels) {
             }
             return F32::load(together);
         });
+    }
+}
+
+// The pixels of one input after those of the next, in the order of memory.
+static void join(const Move& a, Pixels pixels) {
+    Runner run(a.program);
+    for (int64_t i = pixels.begin; i < pixels.end; i++) {
+        const int64_t p = pixels.at(i);
+        const Tensor* in = a.in;
+        int64_t q = p;
+        while (q >= in->pixels()) q -= in++->pixels();
+        const float* from = in->f32() + q * in->stride;
+        run.pixel(p, [&](int c) { return F32::load(from + c); });
+    }
+}
+
+static void arrange(const Move& a, Pixels pixels) {
+    Runner run(a.program);
+    for (int64_t i = pixels.begin; i < pixels.end; i++) {
+        const int64_t p = pixels.at(i);
+        const float* in = a.in->f32() + a.from_pixel[p];
+        if (!a.from_channel) run.pixel(p, [&](int c) { return F32::load(in + c); });
+        else run.gather(p, [&](int c) { return in[a.from_channel[c]]; });
     }
 }
 
@@ -89,6 +112,8 @@ static void pixel_shuffle(const Move& a, Pixels pixels) {
 static void move(const Move& a, Pixels pixels) {
     switch (a.kind) {
         case MoveKind::concat: concat(a, pixels); break;
+        case MoveKind::join: join(a, pixels); break;
+        case MoveKind::arrange: arrange(a, pixels); break;
         case MoveKind::slice: slice(a, pixels); break;
         case MoveKind::pad_constant:
         case MoveKind::pad_reflect:

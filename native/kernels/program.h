@@ -41,6 +41,20 @@ inline void scalar_step(const Step& step, float* x, int n) {
         case Do::silu: for (int i = 0; i < n; i++) x[i] = x[i] * sigmoid_of(x[i]); break;
         case Do::tanh: for (int i = 0; i < n; i++) x[i] = 1.0f - 2.0f / (exponential(2.0f * x[i]) + 1.0f); break;
         case Do::elu: for (int i = 0; i < n; i++) x[i] = x[i] > 0 ? x[i] : step.a * (exponential(x[i]) - 1.0f); break;
+        case Do::exp: for (int i = 0; i < n; i++) x[i] = exponential(x[i]); break;
+        case Do::log: for (int i = 0; i < n; i++) x[i] = std::log(x[i]); break;
+        case Do::sqrt: for (int i = 0; i < n; i++) x[i] = std::sqrt(x[i]); break;
+        case Do::abs: for (int i = 0; i < n; i++) x[i] = std::fabs(x[i]); break;
+        case Do::floor: for (int i = 0; i < n; i++) x[i] = std::floor(x[i]); break;
+        case Do::softplus:
+            for (int i = 0; i < n; i++) x[i] = (x[i] > 0 ? x[i] : 0) + std::log1p(exponential(-std::fabs(x[i])));
+            break;
+        case Do::mish:
+            for (int i = 0; i < n; i++) {
+                const float e = exponential(x[i] < 20 ? x[i] : 20), m = e * (e + 2);
+                x[i] = x[i] * (m / (m + 2));
+            }
+            break;
         case Do::erf: for (int i = 0; i < n; i++) x[i] = std::erf(x[i]); break;
         case Do::gelu: for (int i = 0; i < n; i++) x[i] = 0.5f * x[i] * (1.0f + std::erf(x[i] * 0.70710678f)); break;
         case Do::gelu_tanh:
@@ -129,6 +143,8 @@ inline __attribute__((always_inline)) void run_program(const Program& program, F
             case Do::mul: each([&](F32 x, int i) { return x * operand(i); }); break;
             case Do::div: each([&](F32 x, int i) { return x / operand(i); }); break;
             case Do::rdiv: each([&](F32 x, int i) { return operand(i) / x; }); break;
+            case Do::minimum: each([&](F32 x, int i) { return F32::min(x, operand(i)); }); break;
+            case Do::maximum: each([&](F32 x, int i) { return F32::max(x, operand(i)); }); break;
             case Do::store: {
                 float* out = s->out.f32() + pixel * s->out.stride + c0;
 #pragma GCC unroll 8

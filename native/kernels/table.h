@@ -11,6 +11,7 @@
 #include "features.h"
 #include "float_conv.h"
 #include "gate.h"
+#include "layer_norm.h"
 #include "map.h"
 #include "move.h"
 #include "pool.h"
@@ -35,6 +36,7 @@ constexpr Kernels common_kernels(const char* name) {
     k.resize = resize;
     k.move = move;
     k.softmax = softmax;
+    k.layer_norm = layer_norm;
     k.copy_sparse = copy_sparse;
     k.quantize_input = quantize_input;
     k.finite = finite;

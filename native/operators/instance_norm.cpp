@@ -1,4 +1,5 @@
-// instance_norm: (x − mean) / √(variance + eps), the mean and variance of each channel over all pixels.
+// instance_norm: (x − mean) / √(variance + eps), the mean and variance of each channel, or of each group of neighbouring
+// channels, over all pixels.
 #include "../core/operator.h"
 
 #include <cmath>
@@ -9,6 +10,7 @@ namespace {
 struct InstanceNormOp : Op {
     std::unique_ptr<Bound> bind(Buffers& buffers) const override;
     double eps = 0;
+    int32_t each = 1;  // channels of a group
 };
 
 // Sums run over the rows of a band, pixel by pixel, then over the bands: how many threads there are changes no order.
@@ -20,7 +22,7 @@ using Doubles = double __attribute__((vector_size(together * 8), aligned(8), may
 class InstanceNormBound : public Bound {
 public:
     InstanceNormBound(const InstanceNormOp& op, const Buffers& buffers)
-        : Bound(op, buffers), eps_(op.eps), bands_(std::min(op.h, most_bands)), width_(round_up(op.c, together)),
+        : Bound(op, buffers), eps_(op.eps), each_(op.each), bands_(std::min(op.h, most_bands)), width_(round_up(op.c, together)),
           sums_(Memory::of<double>(size_t(bands_ * width_))), mean_(Memory::of<double>(size_t(width_))),
           shift_(Memory::of<float>(size_t(op.c) + 64)), scale_(Memory::of<float>(size_t(op.c) + 64)),
           program_(steps.size() + 2) {}
@@ -31,11 +33,12 @@ public:
         double* mean = mean_.as<double>();
         std::fill(mean, mean + op.c, 0.0);
         add_up<false>(runner);
-        for (int32_t c = 0; c < op.c; c++) mean[c] = total(c) / double(op.pixels());
+        const double count = double(op.pixels()) * each_;
+        for (int32_t c = 0; c < op.c; c += each_) std::fill(mean + c, mean + c + each_, total(c) / count);
         add_up<true>(runner);
         for (int32_t c = 0; c < op.c; c++) {
             shift_.as<float>()[c] = float(mean[c]);
-            scale_.as<float>()[c] = float(1 / std::sqrt(total(c) / double(op.pixels()) + eps_));
+            scale_.as<float>()[c] = float(1 / std::sqrt(total(c / each_ * each_) / count + eps_));
         }
         program_[0] = by_channel(Do::sub, shift_);
         program_[1] = by_channel(Do::mul, scale_);
@@ -75,13 +78,16 @@ private:
             }
         });
     }
+    // Of the group that begins with a channel.
     double total(int32_t channel) const {
         double sum = 0;
-        for (int32_t band = 0; band < bands_; band++) sum += sums_.as<double>()[band * width_ + channel];
+        for (int32_t c = channel; c < channel + each_; c++)
+            for (int32_t band = 0; band < bands_; band++) sum += sums_.as<double>()[band * width_ + c];
         return sum;
     }
 
     double eps_;
+    int32_t each_;
     int32_t bands_;
     int64_t width_;  // of sums: channels, rounded up
     Memory sums_, mean_, shift_, scale_;
@@ -95,8 +101,12 @@ std::unique_ptr<Bound> InstanceNormOp::bind(Buffers& buffers) const {
 std::unique_ptr<Op> parse(const OpReader& r, const OpHead& head) {
     r.same_size(head);
     auto op = made_of<InstanceNormOp>(head);
-    op->eps = r.reader.dict("attrs").number("eps");
+    const Reader attrs = r.reader.dict("attrs");
+    op->eps = attrs.number("eps");
     if (op->eps < 0) r.reader.fail(": its eps is below 0");
+    const int32_t groups = attrs.integer("groups", 1, head.c, head.c);
+    if (head.c % groups) r.reader.fail(": its groups do not divide the channels");
+    op->each = head.c / groups;
     r.take(double(std::min(head.h, most_bands)) * head.c * 8);
     return op;
 }

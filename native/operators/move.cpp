@@ -11,6 +11,8 @@ void move(const Move& a, Pixels pixels) {
             float value = 0;
             switch (a.kind) {
                 case MoveKind::concat: value = concat(a, y, x, c); break;
+                case MoveKind::join: value = join(a, p, c); break;
+                case MoveKind::arrange: value = arrange(a, p, c); break;
                 case MoveKind::slice: value = slice(a, y, x, c); break;
                 case MoveKind::pad_constant:
                 case MoveKind::pad_reflect:

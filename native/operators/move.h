@@ -1,4 +1,4 @@
-// What concat, slice, pad, pixel_shuffle and constant share: every output element copies one of the inputs' (or is a
+// What concat, join, slice, pad, pixel_shuffle, arrange and constant share: every output element copies one of the inputs' (or is a
 // number), by one kernel.
 #pragma once
 #include "../core/operator.h"
@@ -48,6 +48,8 @@ inline float element(const Tensor& in, int32_t y, int32_t x, int32_t c) {
     return in.f32()[(int64_t(y) * in.w + x) * in.stride + c];
 }
 float concat(const Move& a, int32_t y, int32_t x, int32_t c);
+float join(const Move& a, int64_t p, int32_t c);
+float arrange(const Move& a, int64_t p, int32_t c);
 float slice(const Move& a, int32_t y, int32_t x, int32_t c);
 float pad(const Move& a, int32_t y, int32_t x, int32_t c);
 float pixel_shuffle(const Move& a, int32_t y, int32_t x, int32_t c);

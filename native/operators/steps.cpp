@@ -81,6 +81,13 @@ const std::map<std::string, StepType> types = {
          p.step.a = float(r.reader.number("alpha"));
      }}},
     {"tanh", {Do::tanh, plain}},
+    {"exp", {Do::exp, plain}},
+    {"log", {Do::log, plain}},
+    {"sqrt", {Do::sqrt, plain}},
+    {"abs", {Do::abs, plain}},
+    {"floor", {Do::floor, plain}},
+    {"softplus", {Do::softplus, plain}},
+    {"mish", {Do::mish, plain}},
     {"erf", {Do::erf, plain}},
     {"affine", {Do::affine, [](const OpReader& r, const OpHead& op, StepPlan& p) {
          p.channel_a = channels(r, op, "weight"), p.channel_b = channels(r, op, "bias");
@@ -91,6 +98,8 @@ const std::map<std::string, StepType> types = {
     {"mul", {Do::mul, operand}},
     {"div", {Do::div, operand}},
     {"rdiv", {Do::rdiv, operand}},
+    {"minimum", {Do::minimum, operand}},
+    {"maximum", {Do::maximum, operand}},
     {"store", {Do::store, store}},
     {"store_codes", {Do::store_codes, store}},
     {"store_residual", {Do::store_residual, store}},
@@ -127,6 +136,14 @@ float exponential(float x) {
 
 static float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
 static float tanh(float x) { return 1.0f - 2.0f / (exponential(2.0f * x) + 1.0f); }
+
+// log(1 + e^x), as the larger of x and 0 and what is left.
+static float softplus(float x) { return (x > 0 ? x : 0) + std::log1p(exponential(-std::fabs(x))); }
+// x · tanh(log(1 + e)) = x · n / (n + 2), n = e · (e + 2), e = e^x; beyond 20 that is x.
+static float mish(float x) {
+    const float e = exponential(x < 20 ? x : 20), n = e * (e + 2);
+    return x * (n / (n + 2));
+}
 
 static float clamp(float x, float low, float high) {
     if (!(x > low)) x = low;
@@ -209,6 +226,13 @@ void run_program(const Program& program, float x, int64_t pixel, int c) {
             }
             case Do::elu: x = x > 0 ? x : s.a * (exponential(x) - 1.0f); break;
             case Do::tanh: x = tanh(x); break;
+            case Do::exp: x = exponential(x); break;
+            case Do::log: x = std::log(x); break;
+            case Do::sqrt: x = std::sqrt(x); break;
+            case Do::abs: x = std::fabs(x); break;
+            case Do::floor: x = std::floor(x); break;
+            case Do::softplus: x = softplus(x); break;
+            case Do::mish: x = mish(x); break;
             case Do::erf: x = std::erf(x); break;
             case Do::affine: x = x * s.channel_a[c] + s.channel_b[c]; break;
             case Do::add: x = x + other; break;
@@ -217,6 +241,8 @@ void run_program(const Program& program, float x, int64_t pixel, int c) {
             case Do::mul: x = x * other; break;
             case Do::div: x = x / other; break;
             case Do::rdiv: x = other / x; break;
+            case Do::minimum: x = x < other ? x : other; break;
+            case Do::maximum: x = x > other ? x : other; break;
             case Do::store: s.out.f32()[at] = x; break;
             case Do::store_codes: {
                 const int32_t steps = to_steps(x, s.grid), code = steps + s.grid.zero;

@@ -93,6 +93,7 @@ inline Step step_of(World& world, Do kind, const Tensor& out, Random& r) {
             s.channel_b = world.per_channel("biases", out.c, r);
             break;
         case Do::add: case Do::sub: case Do::rsub: case Do::mul: case Do::div: case Do::rdiv:
+        case Do::minimum: case Do::maximum:
             add_operand(world, s, out, r);
             break;
         case Do::store: case Do::store_values:
@@ -118,7 +119,7 @@ inline Step step_of(World& world, Do kind, const Tensor& out, Random& r) {
     return s;
 }
 inline Step arithmetic_step(World& world, const Tensor& out, Random& r) {
-    return step_of(world, Do(r.between(int(Do::clamp), int(Do::rdiv))), out, r);
+    return step_of(world, Do(r.between(int(Do::clamp), int(Do::maximum))), out, r);
 }
 inline Step storing_step(World& world, const Tensor& out, Random& r) {
     return step_of(world, Do(r.between(int(Do::store), int(Do::store_values))), out, r);

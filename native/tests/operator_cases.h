@@ -16,6 +16,14 @@ Call pixelwise_case(World& world, Random& r, int most, void (*Kernels::*kernel)(
 inline Call map_case(World& world, Random& r) { return pixelwise_case(world, r, 9, &Kernels::map); }
 inline Call softmax_case(World& world, Random& r) { return pixelwise_case(world, r, 6, &Kernels::softmax); }
 
+inline Call layer_norm_case(World& world, Random& r) {
+    LayerNorm a;
+    a.in = world.f32("in", r.between(1, 6), r.between(1, 6), r.channels(), r);
+    a.out = a.in;
+    a.eps = r.chance(50) ? 1e-5 : 0.5;
+    return finish_case(world, a, r, &Kernels::layer_norm);
+}
+
 inline Call dequantize_case(World& world, Random& r) {
     Dequantize a;
     a.grid = random_grid(r);
@@ -105,14 +113,16 @@ inline Call copy_sparse_case(World& world, Random& r) {
 
 inline Call move_case(World& world, Random& r) {
     Move a;
-    a.kind = MoveKind(r.between(0, int(MoveKind::shuffle_dcr)));
-    a.inputs = a.kind == MoveKind::concat ? r.between(1, 5) : 1;
+    a.kind = MoveKind(r.between(0, int(MoveKind::arrange)));
+    const bool several = a.kind == MoveKind::concat || a.kind == MoveKind::join;
+    a.inputs = several ? r.between(1, 5) : 1;
     const int h = r.between(1, 8), w = r.between(1, 8);
     const bool shuffle = a.kind == MoveKind::shuffle_crd || a.kind == MoveKind::shuffle_dcr;
     a.factor = shuffle ? r.between(1, 3) : 1;
     auto& tensors = world.own<std::vector<Tensor>>();
+    const int together = r.channels();
     for (int k = 0; k < a.inputs; k++) {
-        const int channels = a.kind == MoveKind::concat && r.chance(40) ? 16 * r.between(1, 3) : r.channels();
+        const int channels = a.kind == MoveKind::join ? together : a.kind == MoveKind::concat && r.chance(40) ? 16 * r.between(1, 3) : r.channels();
         tensors.push_back(world.f32("in " + std::to_string(k), h, w, channels * a.factor * a.factor, r));
         world.shape += size("in", tensors.back());
     }
@@ -121,6 +131,18 @@ inline Call move_case(World& world, Random& r) {
     if (a.kind == MoveKind::concat) {
         a.out.c = 0;
         for (const Tensor& t : tensors) a.out.c += t.c;
+    } else if (a.kind == MoveKind::join) {
+        a.out = {nullptr, 1, h * w * a.inputs, together, 0};
+    } else if (a.kind == MoveKind::arrange) {
+        a.out = {nullptr, r.between(1, 5), r.between(1, 5), r.between(1, a.in->c), 0};
+        const auto places = [&](int64_t count, int64_t most) {
+            auto& list = world.own<std::vector<int32_t>>();
+            for (int64_t i = 0; i < count; i++) list.push_back(r.between(0, int(most)));
+            return list.data();
+        };
+        const bool dense = r.chance(50);
+        a.from_pixel = places(a.out.pixels(), a.in->pixels() * a.in->stride - a.in->c);
+        a.from_channel = dense ? nullptr : places(a.out.c, a.in->c - 1);
     } else if (a.kind == MoveKind::slice) {
         a.dim = r.between(1, 3);
         int32_t& length = a.dim == 1 ? a.out.h : a.dim == 2 ? a.out.w : a.out.c;

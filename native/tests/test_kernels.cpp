@@ -33,6 +33,7 @@ const Named kernels[] = {
     {"resize", resize_case},
     {"move", move_case},
     {"softmax", softmax_case},
+    {"layer_norm", layer_norm_case},
     {"copy_sparse", copy_sparse_case},
     {"quantize_input", quantize_input_case},
     {"finite", finite_case},

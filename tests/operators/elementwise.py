@@ -16,7 +16,8 @@ from tests.operators.tables import Zoo, in_zoo, onnx
 
 STEPS = (
     *("clamp", "leaky_relu", "prelu", "hardswish", "hardsigmoid", "sigmoid", "silu", "gelu", "elu", "tanh"),
-    *("erf", "affine", "add", "sub", "rsub", "mul", "div", "rdiv"),
+    *("exp", "log", "sqrt", "abs", "floor", "softplus", "mish"),
+    *("erf", "affine", "add", "sub", "rsub", "mul", "div", "rdiv", "minimum", "maximum"),
 )
 
 
@@ -34,6 +35,10 @@ def binary(do, x, operand):
             return x / operand
         case "rdiv":
             return operand / x
+        case "minimum":
+            return np.minimum(x, operand)
+        case "maximum":
+            return np.maximum(x, operand)
 
 
 def activation(step, x):
@@ -66,8 +71,12 @@ def of_pytorch(do, attrs, x):
             return F.elu(x, attrs["alpha"])
         case "tanh":
             return torch.tanh(x)
-        case "erf":
-            return torch.erf(x)
+        case "exp" | "log" | "sqrt" | "abs" | "floor" | "erf":
+            return getattr(torch, do)(x)
+        case "softplus":
+            return F.softplus(x)
+        case "mish":
+            return F.mish(x)
     raise AssertionError(f"unknown step {do}")
 
 
@@ -89,7 +98,7 @@ def draw_step(draw: DrawFn, draft: Draft, op: dict[str, Any], do: str) -> dict[s
             return {"do": do, "slope": draft.floats(c)}
         case "affine":
             return {"do": do, "weight": draft.floats(c), "bias": draft.floats(c)}
-        case "add" | "sub" | "rsub" | "mul" | "div" | "rdiv":
+        case "add" | "sub" | "rsub" | "mul" | "div" | "rdiv" | "minimum" | "maximum":
             if draw(st.booleans()):
                 return {"do": do, "value": draw(st.sampled_from([0.5, 3.0, 255.0]))}
             shape = draw(st.sampled_from([(h, w, c), (1, 1, c), (h, w, 1), (1, 1, 1)]))
@@ -189,6 +198,13 @@ def draw_plain(dice: Dice, op: str) -> Drawn:
     """Of one input and no attributes."""
     first = FIRST.get(op, SAME_BELOW)
     return Drawn(op, dice.shape(), ["x"], opset=dice.opset(first))
+
+
+@in_zoo
+class Functions(Zoo):
+    def middle(self, x):
+        y = torch.log(torch.exp(x.clamp(-3, 3)) + 0.5) + torch.sqrt(torch.abs(x)) - F.softplus(x)
+        return torch.maximum(F.mish(y), x) + torch.minimum(torch.floor(y * 3), y)
 
 
 @in_zoo

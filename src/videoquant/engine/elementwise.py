@@ -13,9 +13,9 @@ from torch import Tensor
 from videoquant.network.graph import Node
 from videoquant.runtime.program import Combine, Function
 
-BINARY = ("add", "sub", "mul", "div")
+BINARY = ("add", "sub", "mul", "div", "minimum", "maximum")
 # Functions by a formula of the engine's own, for the exponential and its like: they may round otherwise.
-FREE_FUNCTIONS = {"sigmoid", "silu", "gelu", "elu", "tanh", "erf"}
+FREE_FUNCTIONS = {"sigmoid", "silu", "gelu", "elu", "tanh", "exp", "log", "softplus", "mish", "erf"}
 
 
 def is_elementwise(node: Node) -> bool:
@@ -85,6 +85,6 @@ UNARY: dict[str, Translation] = {
     "gelu": _with_defaults(approximate="none"),
     "elu": _with_defaults(alpha=1.0),
     "tanh": _as_it_is,
-    "erf": _as_it_is,
+    **dict.fromkeys(("exp", "log", "sqrt", "abs", "floor", "softplus", "mish", "erf"), _as_it_is),
     "affine": _affine,
 }

@@ -18,9 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from videoquant.engine.body import split
 from videoquant.engine.elementwise import FREE_FUNCTIONS
+from videoquant.engine.layout import Layout, in_memory
 from videoquant.engine.operators import FREE_KINDS
+from videoquant.engine.split import split
 from videoquant.engine.tables import frame_label
 from videoquant.network.graph import Node
 from videoquant.quantizers.on_grid import codes as quantize
@@ -33,7 +34,6 @@ from videoquant.runtime.flow import read_by, stored_by
 from videoquant.runtime.plan import Plan
 from videoquant.runtime.program import Combine, Function, Op, Slot, StoreValues
 from videoquant.runtime.session import Measure, Session, open_session
-from videoquant.runtime.sizes import channels_last
 from videoquant.runtime.stream import Stream
 from videoquant.simulate.activations import as_array
 from videoquant.simulate.quantized import QuantizedNetwork
@@ -112,8 +112,8 @@ class Lockstep:
     def run(self, frame: Any) -> Comparison:
         """One frame through both."""
         self._frame += 1
-        codes: dict[str, Tensor] = {}
-        values: dict[str, Tensor] = {}
+        codes: dict[str, NDArray[Any]] = {}
+        values: dict[str, NDArray[Any]] = {}
         grids: dict[str, Grid] = {}
         state = self.simulation.state
 
@@ -123,14 +123,23 @@ class Lockstep:
                 own = self.quantized.grids[point]
                 name = frame_label(str(point)) if own.of_frame and source is own.residual else str(point)
                 grids[name] = grid
-                codes[name] = (quantize(x, grid) + (128 if grid.low < 0 else 0)).to(torch.uint8)
+                steps = (quantize(x, grid) + (128 if grid.low < 0 else 0)).to(torch.uint8)
+                codes[name] = _pixels(steps, self._read(point))
 
         def observe(node: Node, y: Tensor) -> None:
-            values.setdefault(self._body.value(node.name), y.detach().clone())
+            layout = self._body.layouts.get(node.name)
+            if layout is not None:
+                values.setdefault(self._body.value(node.name), _pixels(y, layout))
+            for slot, (value, arranged) in self._body.arranged.items():
+                if value == node.name:
+                    values[slot] = _pixels(y, arranged)
 
         wanted = self.simulation.run(frame, observe, probe)
         if self.simulation.is_key:  # with regions, those outside are of an earlier keyframe
-            codes |= {str(point): _unsigned(x) for point, x in self.simulation.state.codes.items()}
+            codes |= {
+                str(point): _pixels(_unsigned(x), self._read(point))
+                for point, x in self.simulation.state.codes.items()
+            }
         truth = self._by_slot(codes, values)
         self._recorder.truth = {}
         if self.forced:
@@ -146,7 +155,14 @@ class Lockstep:
         ]
         return Comparison(wanted, got, differences)
 
-    def _by_slot(self, codes: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> dict[int, NDArray[Any]]:
+    def _read(self, point: QuantizationPoint) -> Layout:
+        """How layers read what stands at a point."""
+        arranged = self._body.arranged.get(self._body.quantized(point.value))
+        return self._body.layouts[point.value] if arranged is None else arranged[1]
+
+    def _by_slot(
+        self, codes: Mapping[str, NDArray[Any]], values: Mapping[str, NDArray[Any]]
+    ) -> dict[int, NDArray[Any]]:
         """What is known of slots, by index, h×w×c."""
         found = {}
         watched = self.quantized.watched.items()
@@ -155,18 +171,19 @@ class Lockstep:
             known = codes if slot.type == "u8" else values
             sampled = slot.name.removesuffix(" sample")
             if slot.name in known:
-                # A flattened map, 1×C, is in its slot as it was before.
-                found[index] = _pixels(known[slot.name].reshape(1, slot.c, slot.h, slot.w))
+                found[index] = known[slot.name]
             elif slot.type == "f32" and sampled in values and sampled in samples:
-                pixels = _pixels(values[sampled])
+                pixels = values[sampled]
                 rows, columns, _ = sample_steps((1, pixels.shape[2], *pixels.shape[:2]), samples[sampled])
                 found[index] = np.ascontiguousarray(pixels[::rows, ::columns])
         return found
 
     def _kept(self, state: State) -> dict[int, NDArray[Any]]:
         """What the simulation remembers from frame to frame, by the plan's slots."""
-        kept = {f"{point} reference": x for point, x in state.reference.items()}
-        return self._by_slot({}, kept | {f"{layer} output": y for layer, y in state.output.items()})
+        kept = {f"{point} reference": _pixels(x, self._read(point)) for point, x in state.reference.items()}
+        layouts = self._body.layouts
+        kept |= {f"{layer} output": _pixels(y, layouts[layer]) for layer, y in state.output.items()}
+        return self._by_slot({}, kept)
 
     def _compare(
         self,
@@ -260,6 +277,6 @@ def _unsigned(x: Represented) -> Tensor:
     return (x.steps + x.grid.zero_point + (128 if x.grid.low < 0 else 0)).to(torch.uint8)
 
 
-def _pixels(y: Tensor) -> NDArray[Any]:
-    """A value of the network as its slot has it: h×w×c."""
-    return channels_last(y.detach().numpy())
+def _pixels(y: Tensor, layout: Layout) -> NDArray[Any]:
+    """A value of the network as a slot has it: h×w×c, a copy."""
+    return in_memory(y.detach().numpy(), layout).copy()

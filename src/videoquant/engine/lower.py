@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from videoquant.engine.body import split
 from videoquant.engine.fusion import fuse
 from videoquant.engine.program_builder import ProgramBuilder
 from videoquant.engine.quantizers import FrameKind, residual_time
+from videoquant.engine.split import split
 from videoquant.engine.tables import Grids, Slots
 from videoquant.errors import SchemeError
 from videoquant.runtime.integer_network import IntegerNetwork
-from videoquant.runtime.program import Program, ProgramOutput
+from videoquant.runtime.program import Program
 from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import task_for
@@ -33,9 +33,7 @@ def lower(quantized: QuantizedNetwork) -> IntegerNetwork:
         kind: ProgramBuilder(quantized, body, groups, slots, grids, kind).program for kind in kinds
     }
     given = {
-        value: ProgramOutput(
-            slots.get("value", body.value(value), body.sizes[body.value(value)]), network.shapes[value]
-        )
+        value: body.output(value, slots.get("value", body.value(value), body.sizes[body.value(value)]))
         for value in body.given
     }
     plan = IntegerNetwork(

@@ -1,4 +1,4 @@
-"""Nodes that are neither layers nor elementwise, as operators of a plan: pools, resizing, moving values."""
+"""Nodes that read maps 1×C×H×W and are neither layers nor elementwise, as operators of a plan."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from videoquant.network.graph import Node
 from videoquant.runtime.postprocess import source_step
 
 Shape = Sequence[int]
-# NCHW dimension → dimension of h×w×c as a plan counts them: 1 rows, 2 columns, 3 channels.
-_PLAN_DIM = {1: 3, 2: 1, 3: 2}
 # Kinds that add float32 values, each in an order of its own: engine and simulation may round otherwise.
-FREE_KINDS = {"fconv", "fconv_transpose"}  # and those below that say so
+# And those below that say so.
+FREE_KINDS = {"fconv", "fconv_transpose", "global_pool", "softmax", "layer_norm", "instance_norm", "matmul"}
 
 
 class CannotLower(Exception):
@@ -65,28 +64,17 @@ def _avg_pool(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape
     return Operator("avg_pool", attrs | {"padding": list(attributes["padding"]) * 2})
 
 
-@_of("adaptive_avg_pool2d", free=["global_pool", "adaptive_avg_pool"])
+@_of("adaptive_avg_pool2d", free=["adaptive_avg_pool"])
 def _adaptive_avg_pool(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
     if list(attributes["size"]) == [1, 1]:
         return Operator("global_pool")
     return Operator("adaptive_avg_pool", {"size": list(attributes["size"])})
 
 
-def _over_pixels(kind: str) -> Translation:
-    def reduce(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
-        if list(attributes["dims"]) != [2, 3]:
-            raise CannotLower("a mean or maximum is taken over height and width only")
-        return Operator(kind)
-
-    return reduce
-
-
-_of("mean", free=["global_pool"])(_over_pixels("global_pool"))
-_of("amax")(_over_pixels("global_max"))
-
-
 @_of("resize")
 def _resize(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
+    if attributes["mode"] == "bicubic":
+        raise CannotLower("cubic resizing is no operator of the engine")
     corners = bool(attributes.get("align_corners", False))
     scales = attributes.get("scale") or (None, None)
     steps = [
@@ -106,21 +94,6 @@ def _pixel_shuffle(attributes: dict[str, Any], inputs: Sequence[Shape], output: 
     )
 
 
-@_of("concat")
-def _concat(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
-    if attributes["dim"] != 1:
-        raise CannotLower("only channels can be concatenated")
-    return Operator("concat")
-
-
-@_of("slice")
-def _slice(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
-    if attributes["dim"] not in _PLAN_DIM:
-        raise CannotLower("frames of a batch cannot be sliced")
-    dim = _PLAN_DIM[attributes["dim"]]
-    return Operator("slice", {"dim": dim, "start": attributes["start"], "step": attributes.get("step", 1)})
-
-
 @_of("pad")
 def _pad(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
     amounts = attributes["padding"]  # from the last dimension to the first
@@ -130,15 +103,3 @@ def _pad(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> 
     (front, back), (top, bottom), (left, right) = (by_dim.get(dim, (0, 0)) for dim in (1, 2, 3))
     sides = {"t": top, "l": left, "b": bottom, "r": right, "front": front, "back": back}
     return Operator("pad", {**sides, "mode": attributes["mode"], "value": attributes.get("value", 0.0)})
-
-
-@_of("softmax", free=["softmax"])
-def _softmax(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
-    if attributes["dim"] != 1:
-        raise CannotLower("softmax runs over channels only")
-    return Operator("softmax")
-
-
-@_of("instance_norm", free=["instance_norm"])
-def _instance_norm(attributes: dict[str, Any], inputs: Sequence[Shape], output: Shape) -> Operator:
-    return Operator("instance_norm", {"eps": attributes["eps"]})

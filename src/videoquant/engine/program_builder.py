@@ -77,7 +77,7 @@ class ProgramBuilder:
         self.floats |= {q.value for q in self.quantizers.values() if q.late or not q.quantized}
         if self.time:  # what layers read as it is on keyframes is up to date on all frames
             self.floats |= {
-                body.value(point.value)
+                body.quantized(point.value)
                 for point, grids in quantized.grids.items()
                 if grids.key.first_grid is None
             }
@@ -198,7 +198,7 @@ class ProgramBuilder:
         network, point = self.quantized.network, self.quantized.points.get(node.name)
         quantizer = None if point is None else self.quantizers[point]
         weights = None if point is None else layer_weights(self.quantized, node.name, self.kind)
-        bias, whole = self._bias(node, quantizer), self.body.sizes[node.inputs[0]]
+        bias, whole = self._bias(node, quantizer), self._read_by(node)
         grid = sparse = None
         if quantizer is not None and quantizer.quantized and weights is not None:
             layer, slot = integer_layer(network, node, whole, weights, bias), self.emitter.codes(quantizer)
@@ -207,6 +207,13 @@ class ProgramBuilder:
             layer, slot = float_layer(network, node, whole, weights, bias), self._float_input(node, quantizer)
         layer = layer if sampled is None else sampled_layer(layer, sampled)
         self._emit(name, node.name, layer, [slot], size, steps, grid, sparse)
+
+    def _read_by(self, node: Node) -> Size:
+        """The part of its input that a linear layer covers: one pixel, or of a flattened map all."""
+        size = self.body.sizes[node.inputs[0]]
+        features = self.quantized.network.tensors[f"{node.name}.weight"].shape[1]
+        by_pixel = node.op == "linear" and features == size[2]
+        return (1, 1, size[2]) if by_pixel else size
 
     def _bias(self, node: Node, quantizer: LoweredQuantizer | None) -> Tensor | None:
         """What a layer adds to its sums; None where it adds them to the reference frame's output."""

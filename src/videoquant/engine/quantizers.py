@@ -83,7 +83,7 @@ def lower_quantizers(
         assert source is not None
         readers = [name for name, at in quantized.points.items() if at == point]
         integer = [layer_weights(quantized, name, kind) is not None for name in readers]
-        value = body.value(point.value)
+        value = body.quantized(point.value)
         quantizes = source.first_grid is not None
         if source.predictor is not None:
             position = body.value(source.predictor.position)

@@ -84,14 +84,6 @@ def linear(site: OperatorContext, x: Value, weight: Argument, bias: Argument | N
     return site.convolve("linear", x, weight, bias)
 
 
-@_aten("matmul", "mm")
-def matmul(site: OperatorContext, x: Argument, weight: Argument) -> Value:
-    matrix = site.fixed(weight, "weights (the second factor)")
-    if matrix.dim() != 2:
-        raise site.refuse(f"its weights must be a matrix; they have shape {tuple(matrix.shape)}")
-    return site.convolve("linear", site.running(x), matrix.T, None)
-
-
 @_aten("addmm")
 def addmm(
     site: OperatorContext, bias: Argument, x: Argument, weight: Argument, *, beta: float = 1, alpha: float = 1

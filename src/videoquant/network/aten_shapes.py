@@ -119,14 +119,14 @@ def replication_pad2d(site: OperatorContext, x: Value, padding: Sequence[int]) -
 
 @_aten("permute")
 def permute(site: OperatorContext, x: Value, dims: Sequence[int]) -> Value:
-    return site.emit("permute", x, dims=[dim % len(x.shape) for dim in dims])
+    return site.permute(x, [dim % len(x.shape) for dim in dims])
 
 
 @_aten("transpose")
 def transpose(site: OperatorContext, x: Value, dim0: int, dim1: int) -> Value:
     dims = list(range(len(x.shape)))
     dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
-    return site.emit("permute", x, dims=dims)
+    return site.permute(x, dims)
 
 
 @_aten("t")

@@ -19,6 +19,7 @@ from videoquant.limits import check_size
 from videoquant.network.fold import fold_batch_norm, scale_and_shift
 from videoquant.network.graph import Network, Node, unique
 from videoquant.network.operators import OPERATORS
+from videoquant.network.patterns import recognized
 from videoquant.network.preprocessing import Preprocessing
 
 
@@ -119,7 +120,8 @@ class Builder:
         if not outputs:
             raise NetworkError(f"{self.name}: it has no outputs")
         names = {output: value.name for output, value in outputs.items()}
-        nodes = _needed(list(self.nodes.values()), names)
+        shapes = {name: value.shape for name, value in self.known.items()}
+        nodes = _needed(recognized(list(self.nodes.values()), self.tensors, shapes), names)
         nodes, tensors, names = fold_batch_norm(nodes, self.tensors, names)
         kept = {f"{node.name}.{short}" for node in nodes for short in node.tensors}
         tensors = {name: tensor for name, tensor in tensors.items() if name in kept}

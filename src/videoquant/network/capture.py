@@ -17,6 +17,7 @@ from torch.export.graph_signature import OutputKind
 from torch.utils import _pytree as pytree
 
 from videoquant.errors import NetworkError
+from videoquant.network.aten_math import ATEN_MATH
 from videoquant.network.aten_operators import ATEN
 from videoquant.network.aten_shapes import ATEN_SHAPES
 from videoquant.network.builder import Builder, OperatorContext, Value, one_line
@@ -25,7 +26,7 @@ from videoquant.network.preprocessing import Preprocessing
 from videoquant.network.rebatch import one_frame
 from videoquant.torch_settings import plain_defaults
 
-OPERATORS = {**ATEN, **ATEN_SHAPES}
+OPERATORS = {**ATEN, **ATEN_SHAPES, **ATEN_MATH}
 
 
 def capture(

@@ -27,11 +27,30 @@ for _name in ("HardSwish", "Sigmoid", "Tanh", "Erf", "Exp", "Log", "Sqrt", "Abs"
     _plain(_name, _name.lower(), 1)
 for _name in ("Mish", "Sign", "Floor", "Ceil", "Round"):
     _plain(_name, _name.lower(), 1)
-for _name in ("Add", "Sub", "Mul", "Pow", "Equal", "Greater"):
+for _name in ("Add", "Sub", "Mul", "Equal", "Greater"):
     _plain(_name, _name.lower(), 2)
 _plain("GreaterOrEqual", "greater_equal", 2)
 _plain("And", "mul", 2)  # of values that are 0 or 1
 _plain("Or", "maximum", 2)
+
+
+@_onnx("Pow")
+def power(site: OperatorContext, a: Argument, b: Argument) -> Value:
+    """Squares, cubes and roots as what they are."""
+    exponent = None if isinstance(b, Value) else site.fixed(b, "exponents")
+    if isinstance(a, Value) and exponent is not None and exponent.numel() == 1:
+        match float(exponent):
+            case 1.0:
+                return a
+            case 2.0:
+                return site.emit("mul", a, a)
+            case 3.0:
+                return site.emit("mul", site.emit("mul", a, a, part="square"), a)
+            case 0.5:
+                return site.emit("sqrt", a)
+            case -1.0:
+                return site.emit("div", site.value(1.0), a)
+    return site.emit("pow", site.value(a), site.value(b))
 
 
 @_onnx("Div")

@@ -6,6 +6,7 @@ is what Python reads: names, shapes, ranges that are measured, the postprocess.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from videoquant.errors import NetworkError
 from videoquant.limits import check_size
 from videoquant.runtime import postprocess
 from videoquant.runtime.plan import Plan
-from videoquant.runtime.program import MeasuredRange, Slot
+from videoquant.runtime.program import MeasuredRange, ProgramOutput, Slot
 from videoquant.runtime.ranges import measure_by
 
 
@@ -53,7 +54,7 @@ def _check_outputs(plan: Plan) -> None:
     """Runs the postprocess on zeros."""
     values = {}
     for name, given in plan.given.items():
-        _check_shape(given.shape, plan.slots[given.slot], f"output {name!r}")
+        _check_given(given, plan.slots[given.slot], f"output {name!r}")
         check_size(plan.slots[given.slot].elements * 4, f"{plan.name}: {name}", NetworkError)
         values[name] = np.zeros(given.shape, np.float32)
     for node in plan.postprocess:
@@ -69,6 +70,14 @@ def _check_outputs(plan: Plan) -> None:
     _require(bool(plan.outputs), "it has no outputs")
     for name, value in plan.outputs.items():
         _require(value in values, f"output {name!r} is no value of it")
+
+
+def _check_given(given: ProgramOutput, slot: Slot, what: str) -> None:
+    if given.order is None:
+        return _check_shape(given.shape, slot, what)
+    fits = sorted(given.order) == list(range(len(given.shape))) and min(given.shape) > 0
+    _require(fits, f"{what}: the order {str(given.order)[:40]} of {len(given.shape)} dimensions")
+    _require(math.prod(given.shape) == slot.elements, f"{what}: the shape {str(given.shape)[:40]}")
 
 
 def _check_shape(shape: Sequence[int], slot: Slot, what: str) -> None:

@@ -37,7 +37,7 @@ STORES: dict[str, type[Store | StoreCodes | StoreValues | StoreResidual]] = {
     "store_values": StoreValues,
     "store_residual": StoreResidual,
 }
-COMBINATIONS = ("add", "sub", "rsub", "mul", "div", "rdiv")
+COMBINATIONS = ("add", "sub", "rsub", "mul", "div", "rdiv", "minimum", "maximum")
 UPDATES: dict[str, type[RangeUpdate]] = {"measure": MeasuredRange, "predict": PredictedRanges}
 
 

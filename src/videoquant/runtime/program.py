@@ -71,7 +71,8 @@ class Function:
 
 @dataclass(frozen=True)
 class Combine:
-    """An operation with a second operand: "add", "sub", "rsub", "mul", "div", "rdiv" (r: operand first).
+    """An operation with a second operand: "add", "sub", "rsub", "mul", "div", "rdiv" (r: operand first),
+    "minimum", "maximum".
 
     slot: of the operand, f32.
     value: the operand where it is a number.
@@ -233,10 +234,17 @@ class Program:
 
 @dataclass(frozen=True)
 class ProgramOutput:
-    """A value that programs give. slot: where. shape: as the network has it, 1×C×H×W or 1×C."""
+    """A value that programs give.
+
+    slot: where.
+    shape: as the network has it.
+    order: its dimensions as the slot has them, the last one fastest; None for 1×C×H×W and 1×C, whose channels
+        come last.
+    """
 
     slot: int
     shape: tuple[int, ...]
+    order: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)

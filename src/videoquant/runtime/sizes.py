@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Size = tuple[int, int, int]  # height, width, channels
+LONGEST = 32768  # rows and columns that a slot may have
 
 
 def size_of(shape: Sequence[int]) -> Size | None:
@@ -27,9 +28,17 @@ def channels_last(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(x[0].transpose(1, 2, 0) if x.ndim == 4 else x.reshape(1, 1, -1))
 
 
-def channels_first(array: NDArray[np.float32], shape: Sequence[int]) -> NDArray[np.float32]:
-    """An array h×w×c as the network has the value, 1×C×H×W or 1×C, mostly on the same memory."""
-    return array.transpose(2, 0, 1).reshape(tuple(shape))
+def channels_first(
+    array: NDArray[np.float32], shape: Sequence[int], order: Sequence[int] | None = None
+) -> NDArray[np.float32]:
+    """An array h×w×c as the network has the value, mostly on the same memory.
+
+    shape: the network's, 1×C×H×W or 1×C; or any, where `order` has its dimensions in the order of memory.
+    """
+    if order is None:
+        return array.transpose(2, 0, 1).reshape(tuple(shape))
+    places = [tuple(order).index(dim) for dim in range(len(shape))]
+    return array.reshape([shape[dim] for dim in order]).transpose(places)
 
 
 def broadcasts(operand: Size, size: Size) -> bool:

@@ -219,7 +219,9 @@ class Stream:
         # Copied by NumPy, on one thread: PyTorch's would still be waiting busily when the engine's begin.
         values = {
             name: channels_first(
-                (self._session.slot(given.slot) if given.slot or not whole else pixels).copy(), given.shape
+                (self._session.slot(given.slot) if given.slot or not whole else pixels).copy(),
+                given.shape,
+                given.order,
             )
             for name, given in plan.given.items()
         }
