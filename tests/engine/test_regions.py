@@ -124,6 +124,53 @@ def test_after_a_full_refresh_a_stream_gives_what_a_fresh_one_gives():
         assert stream.report.macs_done == fresh.report.macs_done
 
 
+def unseen():
+    """A plan whose gate sees nothing of the change between two pictures, whose turns come every 4 frames."""
+    frames = list(clip(12))
+    text = "w8a8 regions refresh=4 floor=255 margin=0 block=8"
+    before, after = frames[0], frames[0].copy()
+    after[10:50, 20:44] += np.uint8(40)
+    return lower(vq.quantize(small_network(64), text, [*frames, after])), before, after
+
+
+def is_fresh(plan, frame, outputs):
+    wanted = plan.stream().run(frame)
+    return all(torch.equal(outputs[name], y) for name, y in wanted.items())
+
+
+def test_turns_bring_a_still_scene_to_what_a_fresh_stream_gives():
+    """After a round of turns for every layer at most: a row is computed beside rows whose turn is to come."""
+    plan, before, after = unseen()
+    stream = plan.stream()
+    for _ in range(5):
+        assert is_fresh(plan, before, stream.run(before))
+    layers = sum(macs > 0 for _, macs, _, _ in stream.layers())
+    fresh = [is_fresh(plan, after, stream.run(after)) for _ in range(4 * layers + 20)]
+    assert not any(fresh[:4]) and all(fresh[4 * layers :])
+
+
+def test_a_refresh_of_the_stream_is_a_whole_frame_and_fresh_at_once():
+    plan, before, after = unseen()
+    stream = plan.stream(refresh=6)
+    seen = []
+    for frame in [before] * 3 + [after] * 10:
+        outputs = stream.run(frame)
+        seen.append((is_fresh(plan, frame, outputs), stream.work_share == 1))
+    assert [whole for _, whole in seen] == [number % 6 == 0 for number in range(13)]
+    assert [fresh for fresh, _ in seen[3:6]] == [False] * 3 and all(fresh for fresh, _ in seen[6:])
+
+
+def test_the_memory_of_a_long_stream_is_flat():
+    """A short form of benchmarks/regions_memory.py."""
+    frames = list(clip(80))
+    plan = lower(vq.quantize(small_network(64), "w8a8 regions block=8 margin=0", frames[:12]))
+    stream, sizes = plan.stream(threads=1), []
+    for number in range(2000):
+        stream.run(frames[number % 80])
+        sizes.append(stream.memory_bytes)
+    assert stream.work_share < 1 and len(set(sizes[200:])) == 1
+
+
 def test_a_refused_frame_leaves_the_stream_as_it_was():
     frames = list(clip(30))
     quantized = vq.quantize(small_network(64), "w8a8->w4a4 T=3 regions margin=0 block=8", frames[:12])
