@@ -62,21 +62,22 @@ class BoxMotion:
     """Which boxes differ from the background, as Frigate's detector has it.
 
     The picture, 100 pixels high, its contrast stretched (percentiles 4 and 96, a mean of 50 frames), is
-    smoothed and compared with a running average; what differs is dilated by 3×3, and every part of it above
-    10 pixels is a box. The average follows by 1% a frame, and while there is motion from its tenth frame on.
-    Where more than 80% moves it follows by 20% until less than 5% does: the detector calibrates, and boxes
-    mean nothing.
+    smoothed and compared with a running average, which begins with the first frame; what differs is dilated
+    by 3×3, and every part of it above 10 pixels is a box. The average follows by 1% a frame, and while there
+    is motion from its tenth frame on. Where more than 80% moves it follows by 20% until less than 5% does:
+    the detector calibrates, and boxes mean nothing.
 
     difference: in levels of the stretched picture (threshold, 30).
     """
 
     HEIGHT, PACE, FAST, PATIENCE, SMALLEST, LIGHTNING, CALM = 100, 0.01, 0.2, 10, 10, 0.8, 0.05
+    HISTORY = 50  # frames of contrasts
 
     def __init__(self, difference: int = 30) -> None:
         self.difference = difference
         self._mean: NDArray[np.float32] | None = None
-        self._contrasts = np.tile([[0.0, 255.0]], (50, 1))
-        self._frames = self._moved = 0
+        self._contrasts: list[tuple[int, int]] = []
+        self._moved = 0
         self._calibrates = False
 
     def boxes(self, picture: NDArray[np.uint8]) -> list[Box] | None:
@@ -108,9 +109,8 @@ class BoxMotion:
         ordered = np.sort(grey, None)
         low, high = (int(ordered[int(q * (ordered.size - 1))]) for q in (0.04, 0.96))
         if low < high:
-            self._contrasts[self._frames % len(self._contrasts)] = low, high
-            self._frames += 1
-        low_mean, high_mean = self._contrasts.mean(0)
+            self._contrasts = [*self._contrasts[-self.HISTORY + 1 :], (low, high)]
+        low_mean, high_mean = np.mean(self._contrasts or [(0, 255)], 0)
         table = (np.arange(256) - low_mean) * 255 / (high_mean - low_mean)
         stretched: Grey = table.clip(0, 255).astype(np.uint8)[grey]
         return stretched
