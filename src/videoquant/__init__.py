@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
     from videoquant.comparison import compare as compare
     from videoquant.data.video import Clip as Clip
     from videoquant.data.video import frames as frames
+    from videoquant.exporting import export as export
     from videoquant.limits import size_limit as size_limit
     from videoquant.models.loading import load as load
     from videoquant.network.capture import capture as capture
@@ -79,6 +80,7 @@ _HOMES = {
         "videoquant.calibration.alpha": ("AlphaCurve", "search_alpha"),
         "videoquant.comparison": ("compare",),
         "videoquant.data.video": ("Clip", "frames"),
+        "videoquant.exporting": ("export",),
         "videoquant.limits": ("size_limit",),
         "videoquant.network.capture": ("capture",),
         "videoquant.network.graph": ("Network", "Node"),

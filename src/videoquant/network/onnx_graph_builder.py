@@ -46,6 +46,10 @@ class OnnxGraphBuilder:
         self._taken = set(taken)
         self.begin(Node("", ""), [], (), "")
 
+    def take(self, names: Iterable[str]) -> None:
+        """Keep these names from what is written on the way."""
+        self._taken.update(names)
+
     def begin(
         self, node: Node, shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...], result: str
     ) -> None:
@@ -74,13 +78,16 @@ class OnnxGraphBuilder:
         outputs = [self.result, self._name("unread")]
         self.nodes.append(helper.make_node(op, inputs, outputs, name=self._node.name, **attributes))
 
-    def step(self, op: str, *inputs: str, part: str, which: int = 0, **attributes: Any) -> str:
+    def step(
+        self, op: str, *inputs: str, part: str, which: int = 0, count: int = 1, **attributes: Any
+    ) -> str:
         """Add an ONNX node on the way to the result; returns the name of what it gives.
 
-        which: the number of the output that is meant, where it has several.
+        which, count: the number of the output that is meant, and how many there are.
         """
         name = self._name(part)
-        outputs = [*(self._name("unread") for _ in range(which)), name]
+        outputs = [self._name("unread") for _ in range(max(count, which + 1))]
+        outputs[which] = name
         self.nodes.append(helper.make_node(op, inputs, outputs, name=name, **attributes))
         return name
 

@@ -6,13 +6,14 @@ the file's metadata. How each operator is written is in `onnx_emitters` and `onn
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import onnx
 from onnx import TensorProto, helper
 
 from videoquant.files import atomic_write
-from videoquant.network.graph import Network, unique
+from videoquant.network.graph import Network, Node, unique
 from videoquant.network.onnx_emitters import FORMS, OPSET
 from videoquant.network.onnx_graph_builder import OnnxGraphBuilder
 from videoquant.network.onnx_layout import LAYOUT_OPERATORS
@@ -35,29 +36,57 @@ def write_onnx(network: Network, path: str | Path) -> None:
 
 def to_onnx(network: Network) -> onnx.ModelProto:
     """A network as an ONNX model; see `write_onnx`."""
-    names = _value_names(network)
-    sheet = OnnxGraphBuilder(network.name, {*names.values(), *network.outputs})
-    for node in network.nodes:
-        shapes = [network.shapes[value] for value in node.inputs]
-        sheet.begin(node, shapes, network.shapes[node.name], names[node.name])
-        inputs = [names[value] for value in node.inputs]
-        OPERATORS[node.op](sheet, *inputs, **network.node_tensors(node), **node.attributes)
-    for output, value in network.outputs.items():
-        if output != names[value]:  # a second name for a value, or for the input itself
-            sheet.nodes.append(helper.make_node("Identity", [names[value]], [output], name=output))
-    graph = helper.make_graph(
-        sheet.nodes,
-        network.name,
-        [helper.make_tensor_value_info(network.input, TensorProto.FLOAT, network.input_shape)],
-        [
-            helper.make_tensor_value_info(output, TensorProto.FLOAT, network.shapes[value])
-            for output, value in network.outputs.items()
-        ],
-        sheet.tensors,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    helper.set_model_props(model, metadata(network.preprocessing))
-    return model
+    return GraphWriter(network, OnnxGraphBuilder(network.name, ()), OPSET).model()
+
+
+class GraphWriter:
+    """Writes a network node by node; what writes quantized networks derives from it.
+
+    names: what each value is called in the file.
+    inputs, outputs: what the graph takes beside the picture, and gives beside the network's outputs, with
+        their shapes.
+    """
+
+    def __init__(self, network: Network, sheet: OnnxGraphBuilder, opset: int) -> None:
+        self.network, self.sheet, self.opset = network, sheet, opset
+        self.names = _value_names(network)
+        self.inputs: dict[str, Sequence[int]] = {}
+        self.outputs: dict[str, Sequence[int]] = {}
+        sheet.take({*self.names.values(), *network.outputs})
+
+    def write(self, node: Node, inputs: list[str]) -> None:
+        """Write one node, which the sheet is turned to. inputs: the names of the values it reads."""
+        OPERATORS[node.op](self.sheet, *inputs, **self.network.node_tensors(node), **node.attributes)
+
+    def metadata(self) -> dict[str, str]:
+        return metadata(self.network.preprocessing)
+
+    def model(self) -> onnx.ModelProto:
+        network, sheet, names = self.network, self.sheet, self.names
+        for node in network.nodes:
+            shapes = [network.shapes[value] for value in node.inputs]
+            sheet.begin(node, shapes, network.shapes[node.name], names[node.name])
+            self.write(node, [names[value] for value in node.inputs])
+        for output, value in network.outputs.items():
+            if output != names[value]:  # a second name for a value, or for the input itself
+                sheet.nodes.append(helper.make_node("Identity", [names[value]], [output], name=output))
+        outputs = {output: network.shapes[value] for output, value in network.outputs.items()}
+        graph = helper.make_graph(
+            sheet.nodes,
+            network.name,
+            _floats({network.input: network.input_shape} | self.inputs),
+            _floats(outputs | self.outputs),
+            sheet.tensors,
+        )
+        opset = helper.make_opsetid("", self.opset)
+        ir_version = max(IR_VERSION, helper.find_min_ir_version_for([opset]))
+        model = helper.make_model(graph, opset_imports=[opset], ir_version=ir_version)
+        helper.set_model_props(model, self.metadata())
+        return model
+
+
+def _floats(values: Mapping[str, Sequence[int]]) -> list[onnx.ValueInfoProto]:
+    return [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in values.items()]
 
 
 def metadata(preprocessing: Preprocessing) -> dict[str, str]:

@@ -54,6 +54,11 @@ def choice(count: int) -> tuple[str, ...] | None:
     return {len(PAPER_FEATURES): PAPER_FEATURES, len(POOL): POOL}.get(count)
 
 
+def quantile_level(name: str) -> float | None:
+    """The α of a feature that is a quantile; None of every other."""
+    return _LEVELS.get(name)
+
+
 def sample_steps(shape: Sequence[int], samples: int = SAMPLES) -> tuple[int, int, int]:
     """From an activation N×C×H×W every a-th row and b-th column are taken: (a, b, 1).
 

@@ -1,0 +1,66 @@
+"""Exported files run by ONNX Runtime over a stream; its state is bound, not copied from frame to frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from videoquant.errors import MissingExtraError
+from videoquant.exporting.state_names import NEXT, is_state
+from videoquant.runtime.clock import Clock
+
+# Without it sums of bytes saturate at 16 bits on x86 CPUs that have no VNNI.
+EXACT_SUMS = ("session.x64quantprecision", "1")
+
+
+class OnnxRuntimeStream:
+    """The state of one video in ONNX Runtime, as `simulate.Stream` has it.
+
+    files: what `export` wrote: one file, or that of keyframes and that of residual frames.
+    period: T, in frames.
+    """
+
+    def __init__(self, files: Sequence[Path], period: int, threads: int = 0) -> None:
+        try:
+            import onnxruntime
+        except ModuleNotFoundError:
+            raise MissingExtraError(
+                "running an exported file needs onnxruntime, which is not installed: pip install onnxruntime"
+            ) from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        options.add_session_config_entry(*EXACT_SUMS)
+        self._sessions = [
+            onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"]) for file in files
+        ]
+        (self._input,) = (value.name for value in self._sessions[0].get_inputs())
+        self._to_value = onnxruntime.OrtValue.ortvalue_from_numpy
+        self._clock = Clock(period)
+        self._state: dict[str, Any] = {}
+
+    def run(self, x: Tensor) -> dict[str, Tensor]:
+        """The network's outputs for the next frame. x: the network's input, N×C×H×W."""
+        clock = self._clock.tick(None, tuple(x.shape))
+        session = self._sessions[0 if clock.is_key else -1]
+        binding = session.io_binding()
+        binding.bind_ortvalue_input(self._input, self._to_value(np.ascontiguousarray(x.numpy())))
+        for value in session.get_inputs():
+            if value.name != self._input:
+                binding.bind_ortvalue_input(value.name, self._state[value.name])
+        names = [value.name for value in session.get_outputs()]
+        for name in names:
+            binding.bind_output(name)
+        session.run_with_iobinding(binding)
+        found = dict(zip(names, binding.get_outputs(), strict=True))
+        outputs = [name for name in names if not is_state(name)]
+        self._clock = clock
+        for name in names:
+            if is_state(name):
+                self._state[name.removeprefix(NEXT)] = found[name]
+        return {name: torch.from_numpy(found[name].numpy()) for name in outputs}
