@@ -1,11 +1,13 @@
-"""Writes what one kind of frame computes as an ONNX graph: quantizers, layers, and the state of residuals."""
+"""Writes what one kind of frame computes as an ONNX graph: quantizers, layers, and the state of residuals.
+
+Long because all that one frame's graph holds is written in the order in which it runs.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import numpy as np
 import onnx
 import torch
 from onnx import TensorProto
@@ -68,21 +70,23 @@ class FrameWriter(GraphWriter):
         opset: int,
         form: Form | None,
     ) -> None:
-        super().__init__(quantized.network, QuantizedGraphBuilder(quantized.network.name, (), opset), opset)
         self.quantized, self.frame, network = quantized, frame, quantized.network
         self.is_residual = frame == "residual"
-        sources = {point: self._source(point) for point in dict.fromkeys(quantized.points.values())}
-        moving = any(source.fixed is None and source.first_grid is not None for source in sources.values())
-        self.form: Form = form or ("integer" if moving else "qdq")
-        self.sources = sources
+        self.sources = {point: self._source(point) for point in dict.fromkeys(quantized.points.values())}
+        if form is None:
+            moving = any(
+                source.fixed is None and source.first_grid is not None for source in self.sources.values()
+            )
+            form = "integer" if moving else "qdq"
+        super().__init__(network, QuantizedGraphBuilder(network.name, opset, form == "integer"), opset)
         self.written: dict[QuantizationPoint, WrittenInput] = {}
         self.ranges: dict[QuantizationPoint, tuple[str, str]] = {}
         time = quantized.scheme.time
         self.time = time if isinstance(time, Residual) else None
         self.is_recurrent = self.is_residual and self.time is not None and self.time.recurrent
         if self.frame == "key":
-            for layer in quantized.points:
-                if layer not in network.outputs.values():
+            for layer, point in quantized.points.items():
+                if layer not in network.outputs.values() and self._has_state(point):
                     self.names[layer] = output_name(layer)
         if self.is_residual:
             self._take_state()
@@ -122,13 +126,14 @@ class FrameWriter(GraphWriter):
         sheet, network = self.sheet, self.network
         self._at(point.value)
         reference = reference_name(point)
-        if self.is_residual:
+        stays = self._has_state(point)
+        if self.is_residual and stays:
             x = sheet.step("Sub", x, reference, part="residual")
         written = self._represent(point, x)
-        if self.frame == "key":
+        if self.frame == "key" and stays:
             assert self.time is not None
             self._give(written.values if self.time.quantized_reference else x, reference, point.value)
-        elif self.is_recurrent:
+        elif self.is_recurrent and stays:
             moved = sheet.step("Add", reference, written.values, part="moved")
             self._give(moved, following(reference), point.value)
         self.written[point] = written
@@ -197,12 +202,15 @@ class FrameWriter(GraphWriter):
         weights = self.quantized.weights[node.name]
         codes = weights.residual if self.is_residual else weights.key
         tensors = self.network.node_tensors(node)
-        bias = None if self.is_residual else tensors.get("bias")
+        adds_to_state = self.is_residual and self._has_state(self.quantized.points[node.name])
+        bias = None if adds_to_state else tensors.get("bias")
+        if self.is_residual and weights.residual_bias is not None:
+            bias = weights.residual_bias
         weight = {"weight": tensors["weight"]}
         then: list[tuple[str, str]] = []
-        if self.is_residual:
+        if adds_to_state:
             then = [("Add", output_name(node.name))]
-        if self.form == "integer" and node.op in IN_INTEGERS and x.grid is not None and codes is not None:
+        if self.sheet.integer and node.op in IN_INTEGERS and x.grid is not None and codes is not None:
             if x.sparse is not None:
                 then.insert(0, ("Add", self._plain(node, x.sparse, codes, weight, "sparse_product")))
             if bias is not None:
@@ -244,14 +252,9 @@ class FrameWriter(GraphWriter):
         """float32(acc), acc = Σ (q − z_x) · (w − z_w), and s_x · s_w: the engine's own numbers."""
         sheet, step = self.sheet, self.sheet.step
         assert x.codes is not None and x.grid is not None
-        q, zero = x.codes, x.grid.zero
-        if x.grid.four_bits:  # integer layers take bytes
-            byte = TensorProto.INT8 if x.grid.low < 0 else TensorProto.UINT8
-            q, zero = (step("Cast", name, part="bytes", to=byte) for name in (q, zero))
         turned = node.op == "linear"
-        inputs = [q, sheet.bytes_of(codes, turned), zero]
-        if codes.codes.dtype == torch.uint8:
-            inputs.append(sheet.tensor(np.array(codes.zero_point, np.uint8), "weight.zero"))
+        weight, weight_zero = sheet.bytes_of(codes, turned)
+        inputs = [x.codes, weight, x.grid.zero, weight_zero]
         if turned:
             acc = step("MatMulInteger", *inputs, part="acc")
         else:
@@ -273,6 +276,8 @@ class FrameWriter(GraphWriter):
 
     def _keep(self, node: Node, value: str) -> None:
         """Give what a layer computed as state."""
+        if not self._has_state(self.quantized.points[node.name]):
+            return
         name = output_name(node.name)
         if self.frame == "key":
             if value != name:  # it is an output of the network too
@@ -289,12 +294,16 @@ class FrameWriter(GraphWriter):
     def _copy(self, value: str, name: str) -> None:
         self.sheet.nodes.append(onnx.helper.make_node("Identity", [value], [name], name=name))
 
+    def _has_state(self, point: QuantizationPoint) -> bool:
+        """Whether residual frames take a difference there, and not the frame's own codes."""
+        return not self.quantized.grids[point].of_frame
+
     def _take_state(self) -> None:
         shapes = self.network.shapes
-        for point in self.sources:
-            self.inputs[reference_name(point)] = shapes[point.value]
-        for layer in self.quantized.points:
-            self.inputs[output_name(layer)] = shapes[layer]
+        for layer, point in self.quantized.points.items():
+            if self._has_state(point):
+                self.inputs[reference_name(point)] = shapes[point.value]
+                self.inputs[output_name(layer)] = shapes[layer]
         for value, spec in self.quantized.watched.items():
             if spec.residual:
                 self.inputs[watched_name(value)] = shapes[value]

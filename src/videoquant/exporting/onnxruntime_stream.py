@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videoquant.errors import MissingExtraError
+from videoquant.errors import MissingExtraError, NetworkError, refused_as
 from videoquant.exporting.state_names import NEXT, is_state
 from videoquant.runtime.clock import Clock
 
@@ -56,7 +56,8 @@ class OnnxRuntimeStream:
         names = [value.name for value in session.get_outputs()]
         for name in names:
             binding.bind_output(name)
-        session.run_with_iobinding(binding)
+        with refused_as(NetworkError, "ONNX Runtime cannot run it"):
+            session.run_with_iobinding(binding)
         found = dict(zip(names, binding.get_outputs(), strict=True))
         outputs = [name for name in names if not is_state(name)]
         self._clock = clock

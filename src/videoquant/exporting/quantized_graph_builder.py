@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,11 +26,12 @@ class QuantizedGraphBuilder(OnnxGraphBuilder):
     input_scale: of what the layer reads, where it is one number for all frames; biases then become whole
         numbers of input_scale · weight scale, what runtimes add to an accumulator.
     opset: of the file; from 21 on, codes of 4 bits and less take 4 bits.
+    integer: whether layers are ConvInteger and MatMulInteger, whose codes are uint8.
     """
 
-    def __init__(self, network: str, taken: Iterable[str], opset: int) -> None:
-        super().__init__(network, taken)
-        self.opset = opset
+    def __init__(self, network: str, opset: int, integer: bool) -> None:
+        super().__init__(network, ())
+        self.opset, self.integer = opset, integer
         self.codes: WeightCodes | None = None
         self.input_scale: float | None = None
 
@@ -46,20 +46,6 @@ class QuantizedGraphBuilder(OnnxGraphBuilder):
             return self._bias(value, self.codes.scale.numpy() * np.float32(self.input_scale))
         return super().tensor(value, part)
 
-    def weight_codes(self, codes: WeightCodes, turned: bool = False) -> tuple[str, NDArray[np.float32]]:
-        """The name of a layer's codes; and their scales, one or one for each of the codes' axis.
-
-        turned: as a matrix from inputs to outputs.
-        """
-        stored, scale = codes.codes, codes.scale
-        if codes.groups > 1 and scale.numel() > 1:  # scales of each group's outputs do not lie along one axis
-            raise self.refuse(
-                "the scales of a transposed convolution with groups have no ONNX form; "
-                "quantize it with per-tensor weights"
-            )
-        name = self.whole(stored.T if turned else stored, codes.bits, "weight.codes")
-        return name, scale.numpy()
-
     def whole(self, codes: Tensor, bits: int, part: str) -> str:
         """Add codes as a constant: of 4 bits where the opset has them, else int8 or uint8 as they are."""
         if bits > 4 or self.opset < FOUR_BITS_SINCE:
@@ -71,17 +57,25 @@ class QuantizedGraphBuilder(OnnxGraphBuilder):
         return name
 
     def _weight(self, codes: WeightCodes, turned: bool) -> str:
-        name, scale = self.weight_codes(codes, turned)
-        axis = 1 if turned else codes.axis
-        along: dict[str, Any] = {"axis": axis} if len(scale) > 1 else {}
-        vector = scale if len(scale) > 1 else scale[0]
-        inputs = [name, super().tensor(np.asarray(vector), "weight.scale")]
-        if codes.codes.dtype == torch.uint8 or (codes.bits <= 4 and self.opset >= FOUR_BITS_SINCE):
-            zero = torch.full(
-                (len(scale),) if len(scale) > 1 else (), codes.zero_point, dtype=codes.codes.dtype
-            )
-            inputs.append(self.whole(zero, codes.bits, "weight.zero"))
-        return self.step("DequantizeLinear", *inputs, part="weight", **along)
+        """ŵ. turned: as a matrix from inputs to outputs."""
+        stored, scale = codes.codes.T if turned else codes.codes, codes.scale
+        # Of transposed convolutions with groups the scales lie along no one axis.
+        by_group = codes.groups > 1 and scale.numel() > 1
+        vector = scale if scale.numel() > 1 else scale.view(())
+        if by_group:
+            vector = scale.new_ones(())
+        axis: dict[str, Any] = {"axis": 1 if turned else codes.axis} if vector.dim() else {}
+        # ONNX Runtime's option for exact sums on x86 asks for a zero point as long as the scales.
+        zeros = torch.full(vector.shape, codes.zero_point, dtype=codes.codes.dtype)
+        inputs = (
+            self.whole(stored, codes.bits, "weight.codes"),
+            super().tensor(vector, "weight.scale"),
+            self.whole(zeros, codes.bits, "weight.zero"),
+        )
+        if by_group:
+            steps = self.step("DequantizeLinear", *inputs, part="weight.steps")
+            return self.step("Mul", steps, super().tensor(codes.along(scale), "weight.scales"), part="weight")
+        return self.step("DequantizeLinear", *inputs, part="weight", **axis)
 
     def _bias(self, bias: Tensor | NDArray[Any], scale: NDArray[np.float32]) -> str:
         array = bias.detach().double().numpy() if isinstance(bias, Tensor) else bias.astype(np.float64)
@@ -103,9 +97,20 @@ class QuantizedGraphBuilder(OnnxGraphBuilder):
     def index(self, value: int, part: str) -> str:
         return super().tensor(np.array(value, dtype=np.int64), part)
 
-    def bytes_of(self, codes: WeightCodes, turned: bool) -> str:
-        """Add a layer's codes as they are, a byte each. turned: as a matrix from inputs to outputs."""
-        return super().tensor(codes.codes.T if turned else codes.codes, "weight.codes")
+    def bytes_of(self, codes: WeightCodes, turned: bool) -> list[str]:
+        """Add a layer's codes and their zero point, as uint8: signed ones are moved by 128.
+
+        Where a CPU has no VNNI, ONNX Runtime multiplies uint8 with int8 in sums of 16 bits, which saturate;
+        uint8 with uint8 it adds up exactly.
+        turned: as a matrix from inputs to outputs.
+        """
+        shift = 128 if codes.codes.dtype == torch.int8 else 0
+        unsigned = (codes.codes.short() + shift).to(torch.uint8)
+        zero = np.array(codes.zero_point + shift, np.uint8)
+        return [
+            super().tensor(unsigned.T if turned else unsigned, "weight.codes"),
+            super().tensor(zero, "weight.zero"),
+        ]
 
     def write_as(self, part: str, op: str, *inputs: str) -> None:
         """Add the node that gives the result, but not the layer's name, which its product has."""

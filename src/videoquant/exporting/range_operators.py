@@ -11,21 +11,27 @@ from dataclasses import dataclass
 from onnx import TensorProto
 
 from videoquant.errors import SchemeError
-from videoquant.exporting.quantized_graph_builder import FOUR_BITS, FOUR_BITS_SINCE, QuantizedGraphBuilder
+from videoquant.exporting.quantized_graph_builder import FOUR_BITS_SINCE, QuantizedGraphBuilder
 from videoquant.ranges.estimators import Estimator, MinMax
 from videoquant.ranges.grid import SMALLEST_SCALE, Grid, span
+
+# The first and the last code of the types of codes.
+_SPANS = {
+    TensorProto.INT8: (-128, 127),
+    TensorProto.UINT8: (0, 255),
+    TensorProto.INT4: (-8, 7),
+    TensorProto.UINT4: (0, 15),
+}
 
 
 @dataclass(frozen=True)
 class WrittenGrid:
     """A grid in the file.
 
-    scale, zero: the names of the scale, float32, and of the zero point, of the type of the codes: uint8 or
-        int8, of 4 bits uint4 or int4 where the opset has them.
+    scale, zero: the names of the scale, float32, and of the zero point, of the type of the codes.
     low, high: the first and the last code.
     ends: the names of the values of these, float32; empty where the type has no codes beyond.
     fixed: the grid itself, where it is the same for all frames.
-    four_bits: whether codes are of a type of 4 bits.
     """
 
     scale: str
@@ -34,73 +40,103 @@ class WrittenGrid:
     high: int
     ends: tuple[str, ...]
     fixed: Grid | None = None
-    four_bits: bool = False
+
+
+@dataclass(frozen=True)
+class _Codes:
+    """How the codes of a grid are written.
+
+    kind: their type, of `TensorProto`.
+    shift: what is added to them, so that signed ones fit a type that has no sign.
+    low, high: the first and the last, with that.
+    """
+
+    kind: int
+    shift: int
+    low: int
+    high: int
+
+    @classmethod
+    def of(cls, sheet: QuantizedGraphBuilder, bits: int, symmetric: bool) -> _Codes:
+        low, high = span(bits, symmetric)
+        if sheet.integer:  # its layers take uint8 alone
+            shift = 128 if symmetric else 0
+            return cls(TensorProto.UINT8, shift, low + shift, high + shift)
+        if bits == 4 and sheet.opset >= FOUR_BITS_SINCE:
+            return cls(TensorProto.INT4 if symmetric else TensorProto.UINT4, 0, low, high)
+        return cls(TensorProto.INT8 if symmetric else TensorProto.UINT8, 0, low, high)
+
+    @property
+    def fill_their_type(self) -> bool:
+        return (self.low, self.high) == _SPANS[self.kind]
 
 
 def fixed_grid(sheet: QuantizedGraphBuilder, grid: Grid, bits: int) -> WrittenGrid:
     """A grid that all frames have, as constants."""
-    kind = _type(sheet, bits, grid.low < 0)
+    codes = _Codes.of(sheet, bits, grid.low < 0)
     ends: tuple[str, ...] = ()
-    if (grid.low, grid.high) != _codes_of(kind):
-        ends = tuple(
-            sheet.number(end, f"{name}") for name, end in zip(("low", "high"), grid.range, strict=True)
-        )
-    scale = sheet.number(grid.scale, "scale")
-    zero = sheet.code(grid.zero_point, kind, "zero")
-    return WrittenGrid(scale, zero, grid.low, grid.high, ends, grid, kind in FOUR_BITS)
+    if not codes.fill_their_type:
+        ends = tuple(sheet.number(end, part) for part, end in zip(("low", "high"), grid.range, strict=True))
+    zero = sheet.code(grid.zero_point + codes.shift, codes.kind, "zero")
+    return WrittenGrid(sheet.number(grid.scale, "scale"), zero, codes.low, codes.high, ends, grid)
 
 
 def grid_of_range(
     sheet: QuantizedGraphBuilder, low: str, high: str, estimator: Estimator, bits: int, symmetric: bool
 ) -> WrittenGrid:
     """`estimator.grid((low, high), bits, symmetric)`."""
-    first, last = span(bits, symmetric)
-    step, number = sheet.step, sheet.double
+    codes, step = _Codes.of(sheet, bits, symmetric), sheet.step
+    last = span(bits, symmetric)[1]
     if symmetric:
-        steps = last + 0.5 if estimator.is_dense else last
-        wide = step("Div", high, number(steps, "steps"), part="wide")
-        scale = (
-            _reaching(sheet, high, number(steps, "steps"), "scale")
-            if estimator.is_dense
-            else _scale(sheet, wide)
-        )
-        zero = sheet.code(0, _type(sheet, bits, symmetric), "zero")
-        place = None
-    elif estimator.is_dense:
-        low = step("Max", low, step("Neg", high, part="least"), part="from")
-        # The smallest z at which (z + ½)·T ≥ −a·(last + ½ − z), so z ≥ (−a·(last + ½) − T/2) / (T − a).
-        over = step("Mul", low, number(-(last + 0.5), "cells"), part="over")
-        over = step("Sub", over, step("Mul", high, number(0.5, "half"), part="half_high"), part="needed")
-        place = step("Ceil", step("Div", over, step("Sub", high, low, part="width"), part="share"), part="up")
-        place = step("Max", place, number(0.0, "none"), part="place")
-        above = step("Sub", number(last + 0.5, "cells"), place, part="above")
-        below = step("Add", place, number(0.5, "half"), part="below")
-        size = step("Neg", low, part="size")
-        scale = step(
-            "Max",
-            _reaching(sheet, high, above, "upper"),
-            _reaching(sheet, size, below, "lower"),
-            part="scale",
-        )
-        zero = _cast_code(sheet, place, bits, symmetric)
+        scale = _symmetric_scale(sheet, high, last, estimator.is_dense)
+        zero, centre = sheet.code(codes.shift, codes.kind, "zero"), sheet.number(codes.shift, "centre")
     else:
-        width = step("Sub", high, low, part="width")
-        scale = _scale(sheet, step("Div", width, number(last, "steps"), part="wide"))
-        exact = step("Cast", scale, part="scale64", to=TensorProto.DOUBLE)
-        place = step("Round", step("Div", step("Neg", low, part="size"), exact, part="share"), part="rounded")
-        place = step("Clip", place, number(0, "first"), number(last, "last"), part="place")
-        zero = _cast_code(sheet, place, bits, symmetric)
+        scale, place = (_dense if estimator.is_dense else _affine)(sheet, low, high, last)
+        whole = step("Cast", place, part="place32", to=TensorProto.INT32)
+        zero = step("Cast", whole, part="zero", to=codes.kind)
+        centre = step("Cast", place, part="centre", to=TensorProto.FLOAT)
     ends: tuple[str, ...] = ()
-    if (first, last) != _codes_of(_type(sheet, bits, symmetric)):
-        centre = (
-            step("Cast", place, part="centre", to=TensorProto.FLOAT) if place else sheet.number(0, "centre")
-        )
+    if not codes.fill_their_type:
         ends = tuple(
-            step("Mul", step("Sub", sheet.number(code, "code"), centre, part="steps"), scale, part=name)
-            for name, code in (("low", first), ("high", last))
+            step("Mul", step("Sub", sheet.number(code, "code"), centre, part="steps"), scale, part=part)
+            for part, code in (("low", codes.low), ("high", codes.high))
         )
-    four_bits = _type(sheet, bits, symmetric) in FOUR_BITS
-    return WrittenGrid(scale, zero, first, last, ends, four_bits=four_bits)
+    return WrittenGrid(scale, zero, codes.low, codes.high, ends)
+
+
+def _symmetric_scale(sheet: QuantizedGraphBuilder, limit: str, last: int, dense: bool) -> str:
+    """The scale of `Grid.symmetric`, or of a symmetric `Grid.dense`."""
+    if dense:
+        return _reaching(sheet, limit, sheet.double(last + 0.5, "steps"), "scale")
+    return _scale(sheet, sheet.step("Div", limit, sheet.double(last, "steps"), part="wide"))
+
+
+def _affine(sheet: QuantizedGraphBuilder, low: str, high: str, last: int) -> tuple[str, str]:
+    """Scale and zero point, float64, of `Grid.affine`."""
+    step, number = sheet.step, sheet.double
+    width = step("Sub", high, low, part="width")
+    scale = _scale(sheet, step("Div", width, number(last, "steps"), part="wide"))
+    exact = step("Cast", scale, part="scale64", to=TensorProto.DOUBLE)
+    place = step("Round", step("Div", step("Neg", low, part="size"), exact, part="share"), part="rounded")
+    return scale, step("Clip", place, number(0, "first"), number(last, "last"), part="place")
+
+
+def _dense(sheet: QuantizedGraphBuilder, low: str, high: str, last: int) -> tuple[str, str]:
+    """Scale and zero point, float64, of `Grid.dense`; high is T.
+
+    The smallest z at which (z + ½)·T ≥ −a·(last + ½ − z), so z ≥ (−a·(last + ½) − T/2) / (T − a).
+    """
+    step, number = sheet.step, sheet.double
+    low = step("Max", low, step("Neg", high, part="least"), part="from")
+    over = step("Mul", low, number(-(last + 0.5), "cells"), part="over")
+    over = step("Sub", over, step("Mul", high, number(0.5, "half"), part="half_high"), part="needed")
+    place = step("Ceil", step("Div", over, step("Sub", high, low, part="width"), part="share"), part="up")
+    place = step("Max", place, number(0.0, "none"), part="place")
+    above = step("Sub", number(last + 0.5, "cells"), place, part="above")
+    below = step("Add", place, number(0.5, "half"), part="below")
+    upper = _reaching(sheet, high, above, "upper")
+    lower = _reaching(sheet, step("Neg", low, part="size"), below, "lower")
+    return step("Max", upper, lower, part="scale"), place
 
 
 def measured_grid(
@@ -128,27 +164,6 @@ def quantize_linear(sheet: QuantizedGraphBuilder, x: str, grid: WrittenGrid) -> 
     """The codes of x."""
     clipped = sheet.step("Clip", x, *grid.ends, part="clipped") if grid.ends else x
     return sheet.step("QuantizeLinear", clipped, grid.scale, grid.zero, part="codes")
-
-
-def _type(sheet: QuantizedGraphBuilder, bits: int, symmetric: bool) -> int:
-    if bits == 4 and sheet.opset >= FOUR_BITS_SINCE:
-        return int(TensorProto.INT4 if symmetric else TensorProto.UINT4)
-    return int(TensorProto.INT8 if symmetric else TensorProto.UINT8)
-
-
-def _codes_of(kind: int) -> tuple[int, int]:
-    """The first and the last code of a type of ONNX."""
-    return {
-        int(TensorProto.INT8): (-128, 127),
-        int(TensorProto.UINT8): (0, 255),
-        int(TensorProto.INT4): (-8, 7),
-        int(TensorProto.UINT4): (0, 15),
-    }[kind]
-
-
-def _cast_code(sheet: QuantizedGraphBuilder, place: str, bits: int, symmetric: bool) -> str:
-    whole = sheet.step("Cast", place, part="place32", to=TensorProto.INT32)
-    return sheet.step("Cast", whole, part="zero", to=_type(sheet, bits, symmetric))
 
 
 def _scale(sheet: QuantizedGraphBuilder, wide: str) -> str:

@@ -60,7 +60,7 @@ class OnnxGraphBuilder:
         """Add a constant and return its name: the node's, and what it is of it, e.g. "conv1.weight"."""
         array = value.detach().numpy() if isinstance(value, Tensor) else value
         name = self._name(part)
-        self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.tensors.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
         return name
 
     def integers(self, values: Sequence[int], part: str) -> str:

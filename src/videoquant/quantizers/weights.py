@@ -41,7 +41,7 @@ class WeightCodes:
     @cached_property
     def values(self) -> Tensor:
         """The weights the codes stand for, float32."""
-        return (self.codes.float() - self.zero_point) * self._along(self.scale)
+        return (self.codes.float() - self.zero_point) * self.along(self.scale)
 
     @cached_property
     def steps(self) -> Tensor:
@@ -84,11 +84,11 @@ class WeightCodes:
         """Other weights on the same grid: what `fake_quantize` gives, as codes."""
         low, high = span(self.bits, symmetric=self.codes.dtype == torch.int8)
         scale = self.scale.detach()
-        steps = (weight.detach() * self._along(scale.reciprocal())).round()
+        steps = (weight.detach() * self.along(scale.reciprocal())).round()
         codes = (steps + self.zero_point).clamp(low, high).to(self.codes.dtype)
         return replace(self, codes=codes.contiguous(), scale=scale)
 
-    def _along(self, scale: Tensor) -> Tensor:
+    def along(self, scale: Tensor) -> Tensor:
         """Scales in a shape that broadcasts over the codes."""
         kernel = [1] * (self.codes.dim() - 2)
         if scale.numel() == 1 or self.axis == 0:
