@@ -51,7 +51,7 @@ def test_grids_are_the_estimator_s(estimator, bits, symmetric, integer):
     def check(low, high):
         low = -high if symmetric else low
         expected = estimator.grid((low, high), bits, symmetric)
-        scale, zero = runtime.run(None, {"low": np.float64(low), "high": np.float64(high)})
+        scale, zero = runtime.run(None, {"low": np.array(low), "high": np.array(high)})
         assert (float(scale), int(zero) - (128 if integer and symmetric else 0)) == (
             expected.scale,
             expected.zero_point,

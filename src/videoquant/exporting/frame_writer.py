@@ -63,13 +63,7 @@ class FrameWriter(GraphWriter):
 
     sheet: QuantizedGraphBuilder
 
-    def __init__(
-        self,
-        quantized: QuantizedNetwork,
-        frame: Kind,
-        opset: int,
-        form: Form | None,
-    ) -> None:
+    def __init__(self, quantized: QuantizedNetwork, frame: Kind, opset: int, form: Form | None) -> None:
         self.quantized, self.frame, network = quantized, frame, quantized.network
         self.is_residual = frame == "residual"
         self.sources = {point: self._source(point) for point in dict.fromkeys(quantized.points.values())}
@@ -78,7 +72,8 @@ class FrameWriter(GraphWriter):
                 source.fixed is None and source.first_grid is not None for source in self.sources.values()
             )
             form = "integer" if moving else "qdq"
-        super().__init__(network, QuantizedGraphBuilder(network.name, opset, form == "integer"), opset)
+        sheet = QuantizedGraphBuilder(network.name, opset, form == "integer")
+        super().__init__(network, sheet, opset)
         self.written: dict[QuantizationPoint, WrittenInput] = {}
         self.ranges: dict[QuantizationPoint, tuple[str, str]] = {}
         time = quantized.scheme.time

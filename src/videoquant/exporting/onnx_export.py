@@ -20,7 +20,11 @@ from videoquant.simulate.quantized import QuantizedNetwork
 
 
 def export(
-    quantized: QuantizedNetwork, path: str | Path, *, opset: int = OPSET, form: Form | None = None
+    quantized: QuantizedNetwork,
+    path: str | Path,
+    *,
+    opset: int = OPSET,
+    form: Form | None = None,
 ) -> list[Path]:
     """Write a quantized network as ONNX, for ONNX Runtime, OpenVINO, TensorRT and others.
 
