@@ -26,7 +26,7 @@ ROOMS = (
     "simulate",
     "calibration",
     "saved_network storage torch_file",
-    "engine costs",
+    "engine costs exporting",
     "training",
     "comparison bench api",
     "report",

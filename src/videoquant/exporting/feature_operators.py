@@ -17,9 +17,14 @@ from videoquant.ranges.features import quantile_level, sample_steps
 from videoquant.ranges.predictor import Predictor
 
 
-def write_features(sheet: QuantizedGraphBuilder, x: str, shape: Sequence[int], names: Sequence[str]) -> str:
-    """The named features of a value as a vector of float64; returns its name."""
-    sample, count = _sample(sheet, x, shape)
+def write_features(
+    sheet: QuantizedGraphBuilder, x: str, shape: Sequence[int], names: Sequence[str], samples: int
+) -> str:
+    """The named features of a value as a vector of float64; returns its name.
+
+    samples: about how many of its elements they are taken of, at most.
+    """
+    sample, count = _sample(sheet, x, shape, samples)
     ranks = {
         name: math.floor(level * (count - 1)) for name in names if (level := quantile_level(name)) is not None
     }
@@ -46,8 +51,9 @@ def write_ranges(
     return list(zip(names[::2], names[1::2], strict=True))
 
 
-def _sample(sheet: QuantizedGraphBuilder, x: str, shape: Sequence[int]) -> tuple[str, int]:
-    rows, columns, each = sample_steps(shape)
+def _sample(sheet: QuantizedGraphBuilder, x: str, shape: Sequence[int], samples: int) -> tuple[str, int]:
+    """The sample, flat, and how many elements it has."""
+    rows, columns, each = sample_steps(shape, samples)
     flat = sheet.integers([-1], "flat")
     if len(shape) == 4:
         if (rows, columns) != (1, 1):

@@ -180,7 +180,7 @@ class FrameWriter(GraphWriter):
                 away = sheet.step("Sub", x, watched_name(value), part="away")
                 seen = sheet.step("Abs", away, part="distance")
             names = watched.residual if self.is_residual else watched.key
-            features = write_features(sheet, seen, self.network.shapes[value], names)
+            features = write_features(sheet, seen, self.network.shapes[value], names, watched.samples)
             self.ranges.update(
                 zip(predicted, write_ranges(sheet, features, list(predicted.values())), strict=True)
             )

@@ -16,7 +16,7 @@ from videoquant.ranges.estimators import Estimator, MinMax
 from videoquant.ranges.grid import SMALLEST_SCALE, Grid, span
 
 # The first and the last code of the types of codes.
-_SPANS = {
+_SPANS: dict[int, tuple[int, int]] = {
     TensorProto.INT8: (-128, 127),
     TensorProto.UINT8: (0, 255),
     TensorProto.INT4: (-8, 7),
