@@ -2,9 +2,9 @@
 
     python run_exported.py pose.key.onnx pose.residual.onnx street.mp4 --period 3
 
-Needs numpy, onnxruntime and av (PyAV). The keyframes' file takes a picture and gives the network's outputs and
-the state; the residual frames' file takes a picture and that state. State stays with ONNX Runtime, bound from
-one run to the next, and is never copied to Python.
+Needs numpy, onnxruntime and av (PyAV). The keyframes' file takes a picture and gives the network's outputs
+and the state; the residual frames' file takes a picture and that state, which stays with ONNX Runtime: it is
+bound from one run to the next, and never copied to Python.
 """
 
 import argparse

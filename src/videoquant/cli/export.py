@@ -40,7 +40,7 @@ def command(
         typer.Option(
             metavar="NAME",
             help="qdq: QuantizeLinear and DequantizeLinear, which runtimes fuse; integer: ConvInteger, the "
-            "engine's sums to the last bit. Default: qdq for static ranges, else integer.",
+            "engine's sums to the last bit. Default: qdq for frame schemes of static ranges, else integer.",
         ),
     ] = None,
     video: Annotated[

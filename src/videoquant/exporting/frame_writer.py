@@ -68,10 +68,8 @@ class FrameWriter(GraphWriter):
         self.is_residual = frame == "residual"
         self.sources = {point: self._source(point) for point in dict.fromkeys(quantized.points.values())}
         if form is None:
-            moving = any(
-                source.fixed is None and source.first_grid is not None for source in self.sources.values()
-            )
-            form = "integer" if moving else "qdq"
+            static = all(source.known == "before" for source in self.sources.values())
+            form = "qdq" if static and frame == "frame" else "integer"
         sheet = QuantizedGraphBuilder(network.name, opset, form == "integer")
         super().__init__(network, sheet, opset)
         self.written: dict[QuantizationPoint, WrittenInput] = {}
