@@ -32,8 +32,8 @@ def export(
     opset: from 20 on; from 21 on weights of 4 bits and less are stored in 4 bits.
     form: "qdq": layers in floating point between DequantizeLinear and QuantizeLinear, which runtimes fuse
         to integer kernels; "integer": ConvInteger and MatMulInteger, which give the engine's sums to the last
-        bit where a runtime has them. By default "qdq" for frame schemes of static ranges, else "integer", since
-        runtimes fuse no scale that changes, and no layer whose result is added to state.
+        bit where a runtime has them. By default "qdq" for frame schemes of static ranges, else "integer",
+        since runtimes fuse no scale that changes, and no layer whose result is added to state.
     Returns the files written. Raises `SchemeError` for schemes that ONNX cannot say, `NetworkError` for
     operators, `OutputError` where a file cannot be written; then no file is written.
     """
