@@ -227,3 +227,51 @@ def test_a_plan_gives_what_its_nodes_do():
     powers = np.exp(soft.reshape(1, -1, 3).astype(np.float64))
     assert np.allclose(rows, powers / powers.sum(2, keepdims=True), rtol=1e-7)
     assert math.prod(rows.shape) == soft.size
+
+
+@settings(deadline=None, max_examples=8)
+@given(SHAPES, SEEDS, st.data())
+def test_comparisons_and_selections_give_the_same_bits(shape, seed, data):
+    x, y = drawn(shape, seed), drawn(shape, seed + 1)
+    for op in ("minimum", "maximum", "equal", "greater", "greater_equal"):
+        same(op, [x, y[:, :1]])
+    same("where", [np.float32(x > 0), x, y])
+    same("fmod", [x, np.abs(y) + np.float32(0.5)])
+    for op in ("abs", "sign", "floor", "ceil", "round", "trunc"):
+        same(op, [x])
+    dim = data.draw(st.integers(0, 3))
+    same("amin", [x], dims=[dim], keepdim=True)
+    same("argmax", [x], dim=dim, keepdim=False)
+    for largest in (True, False):
+        for op in ("topk_values", "topk_indices"):
+            same(op, [x], k=data.draw(st.integers(1, shape[dim])), dim=dim, largest=largest)
+    whole = np.random.default_rng(seed).integers(-shape[dim], shape[dim], (2, 3)).astype(np.float32)
+    same("gather", [x, whole], dim=dim)
+    same("gather_elements", [x, whole[:1, :1, None, None]], dim=dim)
+    lead = np.stack(
+        [np.random.default_rng(seed + i).integers(0, n, (3, 2)) for i, n in enumerate(shape[:2])], -1
+    )
+    same("gather_nd", [x, lead.astype(np.float32)], batch_dims=0)
+    same("expand", [x[:, :1]], shape=[2, *shape])
+    same("tile", [x], repeats=[1, 2, 1, 2])
+
+
+@settings(deadline=None, max_examples=8)
+@given(SHAPES, SEEDS)
+def test_functions_norms_and_products_are_rounded_from_float64(shape, seed):
+    x = drawn(shape, seed) * np.float32(0.1)
+    cases = [(op, [x], {}) for op in ("exp", "sin", "cos", "softplus", "mish")]
+    cases += [("sqrt", [np.abs(x)], {})]
+    cases += [
+        ("log", [np.abs(x) + np.float32(0.1)], {}),
+        ("pow", [np.abs(x), np.abs(x) + np.float32(0.5)], {}),
+    ]
+    cases += [("sum", [x], {"dims": [1, 3], "keepdim": True}), ("matmul", [x, x.transpose(0, 1, 3, 2)], {})]
+    cases += [("layer_norm", [x], {"dims": 2, "eps": 0.1}), ("instance_norm", [x], {"eps": 0.1})]
+    cases += [("group_norm", [x], {"groups": shape[1], "eps": 0.1})]
+    cases += [("resize", [x], {"mode": "bicubic", "size": [5, 7], "align_corners": shape[0] > 4})]
+    for op, values, attributes in cases:
+        got, wanted = both(op, values, **attributes)
+        # Sums are rounded in float32 there, and so are the weights of cubic resizing, by what they add up.
+        scale = max(1.0, float(np.abs(values[0]).max()))
+        np.testing.assert_allclose(got, wanted, rtol=2e-5, atol=1e-5 * scale, err_msg=op)

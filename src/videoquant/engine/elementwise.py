@@ -15,7 +15,7 @@ from videoquant.runtime.program import Combine, Function
 
 BINARY = ("add", "sub", "mul", "div", "minimum", "maximum")
 # Functions by a formula of the engine's own, for the exponential and its like: they may round otherwise.
-FREE_FUNCTIONS = {"sigmoid", "silu", "gelu", "elu", "tanh", "exp", "log", "softplus", "mish", "erf"}
+FREE_FUNCTIONS = {"sigmoid", "silu", "gelu", "elu", "tanh", "exp", "log", "sqrt", "softplus", "mish", "erf"}
 
 
 def is_elementwise(node: Node) -> bool:
