@@ -198,7 +198,9 @@ def lp_normalization(site: OperatorContext, x: Value, *, axis: int = -1, p: int 
         raise site.refuse(f"its p is {p}; it must be 1 or 2")
     part = _square(site, x) if p == 2 else site.emit("abs", x, part="abs")
     total = site.emit("sum", part, dims=[site.axis(axis, len(x.shape))], keepdim=True, part="sum")
-    return site.emit("div", x, site.emit("sqrt", total, part="norm") if p == 2 else total)
+    norm = site.emit("sqrt", total, part="norm") if p == 2 else total
+    # Nothing but zeros stays that.
+    return site.emit("div", x, site.emit("maximum", norm, site.value(1e-30), part="positive"))
 
 
 def _extreme(onnx: str, sign: float) -> None:
