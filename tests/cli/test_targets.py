@@ -12,14 +12,15 @@ from videoquant.errors import OutputError
 
 READS = {
     "network", "networks", "file", "files", "bench", "video", "images", "dataset", "validation",
-    "calibration", "calibrate_on", "checkpoint", "chip", "stored",
+    "calibration", "calibrate_on", "checkpoint", "chip", "stored", "names", "anchors", "check_on",
 }  # fmt: skip
 WRITES = {"output", "report", "json_file", "plot"}
 NEITHER = {
     "scheme", "schemes", "size", "size_gib", "version", "exhaustive", "mean", "std", "scale", "color", "fit",
     "task", "engines", "engine", "modes", "threads", "count", "budget", "repeats", "paint",
     "distill", "resume", "epochs", "batch", "crop", "scales", "optimizer", "learning_rate", "weight_decay",
-    "schedule", "precision", "seed", "every", "help", "plan", "isa",
+    "schedule", "precision", "seed", "every", "help", "plan", "isa", "track", "boxes", "score", "overlap",
+    "form", "opset",
 }  # fmt: skip
 # What a command needs beside the two options in question. CLIP stands for a clip that can be read.
 BESIDE = {
@@ -29,6 +30,7 @@ BESIDE = {
     "chips fit": {"bench": "b.json", "networks": "N"},
     "compare": {"network": "N"},
     "debug": {"file": "s.vq"},
+    "export": {"file": "s.vq"},
     "inspect": {"network": "N", "chip": "nvidia-t4"},
     "quantize": {"network": "N", "scheme": "w8a8"},
     "run": {"file": "s.vq", "budget": 0.02},

@@ -66,7 +66,7 @@ def command(
     It is measured on the frames that `videoquant quantize` calibrates on.
     """
     check_targets(
-        common_reads(network, video, images, dataset, checkpoint),
+        common_reads(network, video, images, dataset, checkpoint, preprocessing),
         {"--json": json_file, "--plot": plot},
     )
     if plot:

@@ -113,7 +113,7 @@ def command(
     chosen, notes = choose(_names(engines))
     clips = open_clips(video, dataset)
     check_targets(
-        common_reads(network, video, None, dataset, checkpoint),
+        common_reads(network, video, None, dataset, checkpoint, preprocessing),
         {"--output": Folder(output, (RESULTS_FILE, *map(plot_file, clips)))},
     )
     if (output / RESULTS_FILE).exists():

@@ -66,7 +66,7 @@ def command(
     if "frame" not in modes_of(parsed) or not isinstance(parsed.ranges, Static) or parsed.period > 1:
         raise SchemeError(f"scheme {parsed}: gating is measured on frame schemes of static ranges")
     clips = open_clips(video)
-    reads = common_reads(network, video, None, None, checkpoint)
+    reads = common_reads(network, video, None, None, checkpoint, preprocessing)
     check_targets(reads, {"--output": Folder(output, (RESULTS_FILE, PLOT_FILE))})
     captured = open_network(network, checkpoint, size, clips[0], preprocessing)
     channels_match(captured)

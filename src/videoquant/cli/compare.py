@@ -119,7 +119,7 @@ def command(
 ) -> None:
     """Compare schemes on a clip: GBOPs per frame, SQNR, agreement with fp32, accuracy on labels."""
     check_targets(
-        common_reads(network, video, images, dataset, checkpoint)
+        common_reads(network, video, images, dataset, checkpoint, preprocessing)
         | {"--quantized": files, "--calibration": calibration, "--chip": chip},
         {"--json": json_file, "--report": Folder(report, REPORT_FILES)},
     )

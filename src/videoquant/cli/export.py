@@ -43,7 +43,7 @@ def command(
             "engine's sums to the last bit. Default: qdq for frame schemes of static ranges, else integer.",
         ),
     ] = None,
-    video: Annotated[
+    check_on: Annotated[
         str | None,
         typer.Option(
             "--check", metavar="V", help="Run the file in ONNX Runtime on this clip, beside the simulation."
@@ -58,10 +58,12 @@ def command(
     What the files hold, and how the two of a residual scheme are run: docs/export.md.
     """
     chosen = _form(form)
+    reads = {"FILE": file, "--check": check_on}
+    check_targets(reads, {"--output": output})
     quantized = load_quantized(file)
     written = targets(quantized, output)
-    check_targets({"FILE": file, "--check": video}, {f"--output, as {path.name}": path for path in written})
-    clip = open_source(video, None, None) if video else None
+    check_targets(reads, {f"--output, as {path.name}": path for path in written})
+    clip = open_source(check_on, None, None) if check_on else None
     export(quantized, output, opset=opset, form=chosen)
     for target in written:
         say(f"{target}: {quantized.scheme}, opset {opset}, {target.stat().st_size / 1e6:.2f} MB")

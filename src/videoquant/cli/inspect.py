@@ -20,7 +20,7 @@ from videoquant.cli.options import (
     Texts,
     preprocessing_options,
 )
-from videoquant.cli.targets import check_targets
+from videoquant.cli.targets import check_targets, common_reads
 from videoquant.costs.bops import amortised_bops, frame_bops
 from videoquant.costs.chip import Chip, Precision
 from videoquant.costs.chip_file import open_chip
@@ -82,7 +82,8 @@ def command(
         return
     plot = plot or Path("roofline.svg")
     if chip is not None:
-        check_targets({"NETWORK": network, "--checkpoint": checkpoint, "--chip": chip}, {"--plot": plot})
+        reads = common_reads(network, None, None, None, checkpoint, preprocessing) | {"--chip": chip}
+        check_targets(reads, {"--plot": plot})
         check_plot(plot)
     target = None if chip is None else open_chip(chip)
     if is_quantized_file(network):

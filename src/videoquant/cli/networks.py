@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from videoquant.cli.console import busy, note
-from videoquant.cli.options import Texts
+from videoquant.cli.options import Texts, said
 from videoquant.cli.sizes import parse_size
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, Stills
@@ -59,7 +59,7 @@ def open_network(
     Without any it is only looked at, so that random weights do where there are no others.
     """
     wanted = None if size is None else parse_size(size, "--size")
-    given = dict(preprocessing or {})
+    given = {option: said(option, text) for option, text in (preprocessing or {}).items()}
     if name in names():
         network = _open_model(name, checkpoint, wanted, source)
         network.preprocessing = network.preprocessing.with_text(given)

@@ -54,7 +54,7 @@ PREPROCESSING: dict[str, str] = {
     "score": "Boxes below this score are dropped; default: the family's.",
     "overlap": "Of two boxes of a class that overlap more (IoU), the weaker is dropped.",
 }
-_FROM_FILES = ("names", "anchors")  # may name a file that holds the text
+FROM_FILES = ("names", "anchors")  # may name a file that holds the text
 
 
 def preprocessing_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -70,16 +70,19 @@ def preprocessing_options(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def with_options(**given: Any) -> None:
         texts = {name: given.pop(name) for name in PREPROCESSING}
-        command(preprocessing={k: _text(k, text) for k, text in texts.items() if text is not None}, **given)
+        command(preprocessing={k: text for k, text in texts.items() if text is not None}, **given)
 
     with_options.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return with_options
 
 
-def _text(option: str, text: str) -> str:
-    """What an option says, or what stands in the file that it names."""
-    if option not in _FROM_FILES or not os.path.isfile(text):
+def said(option: str, text: str) -> str:
+    """What an option of `PREPROCESSING` says, or what stands in the file that it names.
+
+    Raises `NetworkError` for a file that cannot be read.
+    """
+    if option not in FROM_FILES or not os.path.isfile(text):
         return text
     try:
         return Path(text).read_text(encoding="utf-8")

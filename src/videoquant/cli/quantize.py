@@ -59,7 +59,7 @@ def command(
     A file called *.plan holds what the integer engine runs, on machines without PyTorch too.
     """
     check_targets(
-        common_reads(network, video, images, dataset, checkpoint),
+        common_reads(network, video, images, dataset, checkpoint, preprocessing),
         {"--output": output},
     )
     wanted = Scheme.parse(scheme)

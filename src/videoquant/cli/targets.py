@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
 
+from videoquant.cli.options import FROM_FILES
 from videoquant.data import catalog, images
 from videoquant.errors import OutputError
 from videoquant.files import check_folder, check_writable
@@ -29,10 +30,19 @@ class Folder:
 
 
 def common_reads(
-    network: str, video: Read, images: Read, dataset: Read = None, checkpoint: Read = None
+    network: str,
+    video: Read,
+    images: Read,
+    dataset: Read = None,
+    checkpoint: Read = None,
+    preprocessing: Mapping[str, str] | None = None,
 ) -> dict[str, Read]:
-    """What most commands read, by the option, for `check_targets`."""
-    return {
+    """What most commands read, by the option, for `check_targets`.
+
+    preprocessing: the texts of its options, of which some may name files.
+    """
+    texts = {f"--{name}": (preprocessing or {}).get(name) for name in FROM_FILES}
+    return texts | {
         "NETWORK": network,
         "--video": video,
         "--images": images,
