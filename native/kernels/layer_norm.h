@@ -34,7 +34,7 @@ static void layer_norm(const LayerNorm& a, Pixels pixels) {
         const float* in = a.in.f32() + p * a.in.stride;
         const double mean = norm_sum<false>(in, channels, 0) / channels;
         const double variance = norm_sum<true>(in, channels, mean) / channels;
-        const F32 shift = F32::set1(float(mean)), scale = F32::set1(float(1 / std::sqrt(variance + a.eps)));
+        const F32 shift = F32::set1(float(mean)), scale = F32::set1(float(1 / ::sqrt(variance + a.eps)));
         run.pixel(p, [&](int c) { return (F32::load(in + c) - shift) * scale; });
     }
 }

@@ -42,12 +42,12 @@ inline void scalar_step(const Step& step, float* x, int n) {
         case Do::tanh: for (int i = 0; i < n; i++) x[i] = 1.0f - 2.0f / (exponential(2.0f * x[i]) + 1.0f); break;
         case Do::elu: for (int i = 0; i < n; i++) x[i] = x[i] > 0 ? x[i] : step.a * (exponential(x[i]) - 1.0f); break;
         case Do::exp: for (int i = 0; i < n; i++) x[i] = exponential(x[i]); break;
-        case Do::log: for (int i = 0; i < n; i++) x[i] = std::log(x[i]); break;
-        case Do::sqrt: for (int i = 0; i < n; i++) x[i] = std::sqrt(x[i]); break;
-        case Do::abs: for (int i = 0; i < n; i++) x[i] = std::fabs(x[i]); break;
-        case Do::floor: for (int i = 0; i < n; i++) x[i] = std::floor(x[i]); break;
+        case Do::log: for (int i = 0; i < n; i++) x[i] = ::logf(x[i]); break;
+        case Do::sqrt: for (int i = 0; i < n; i++) x[i] = ::sqrtf(x[i]); break;
+        case Do::abs: for (int i = 0; i < n; i++) x[i] = ::fabsf(x[i]); break;
+        case Do::floor: for (int i = 0; i < n; i++) x[i] = ::floorf(x[i]); break;
         case Do::softplus:
-            for (int i = 0; i < n; i++) x[i] = (x[i] > 0 ? x[i] : 0) + std::log1p(exponential(-std::fabs(x[i])));
+            for (int i = 0; i < n; i++) x[i] = (x[i] > 0 ? x[i] : 0) + ::log1pf(exponential(-::fabsf(x[i])));
             break;
         case Do::mish:
             for (int i = 0; i < n; i++) {
@@ -55,8 +55,8 @@ inline void scalar_step(const Step& step, float* x, int n) {
                 x[i] = x[i] * (m / (m + 2));
             }
             break;
-        case Do::erf: for (int i = 0; i < n; i++) x[i] = std::erf(x[i]); break;
-        case Do::gelu: for (int i = 0; i < n; i++) x[i] = 0.5f * x[i] * (1.0f + std::erf(x[i] * 0.70710678f)); break;
+        case Do::erf: for (int i = 0; i < n; i++) x[i] = ::erff(x[i]); break;
+        case Do::gelu: for (int i = 0; i < n; i++) x[i] = 0.5f * x[i] * (1.0f + ::erff(x[i] * 0.70710678f)); break;
         case Do::gelu_tanh:
             for (int i = 0; i < n; i++) {
                 const float inner = 0.79788456f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);

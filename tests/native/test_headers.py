@@ -80,3 +80,11 @@ def test_every_header_belongs_to_an_instruction_set() -> None:
 def test_a_header_asks_for_its_instruction_set() -> None:
     compiler = shutil.which("g++") or pytest.skip("needs g++")
     assert "VQ_ISA, VQ_VECTORS, VQ_CODES and VQ_PRODUCTS" in parse([compiler], NATIVE / "kernels" / "conv.h")
+
+
+def test_kernels_call_no_inline_functions_of_the_library() -> None:
+    """Those are compiled for each instruction set under one name, of which the linker keeps any: maybe one that
+    this CPU cannot run. C's functions (`::floorf`) are not inline.
+    """
+    inline = re.compile(r"std::(?:abs|ceil|erf|exp|fabs|floor|fma|fmax|fmin|log|log1p|pow|round|sqrt|tanh)\(")
+    assert {path.name for path in HEADERS if inline.search(path.read_text())} == set()
