@@ -83,8 +83,8 @@ def test_a_header_asks_for_its_instruction_set() -> None:
 
 
 def test_kernels_call_no_inline_functions_of_the_library() -> None:
-    """Those are compiled for each instruction set under one name, of which the linker keeps any: maybe one that
-    this CPU cannot run. C's functions (`::floorf`) are not inline.
+    """Those are compiled for each instruction set under one name, and the linker keeps any of them: maybe one
+    that this CPU cannot run. C's functions (`::floorf`) are not inline.
     """
     inline = re.compile(r"std::(?:abs|ceil|erf|exp|fabs|floor|fma|fmax|fmin|log|log1p|pow|round|sqrt|tanh)\(")
     assert {path.name for path in HEADERS if inline.search(path.read_text())} == set()
