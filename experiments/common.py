@@ -8,7 +8,7 @@ import argparse
 import itertools
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,14 @@ RESULTS = Path(__file__).parent / "results"
 BLOCK = 24  # frames of a clip: even blocks calibrate, odd ones are scored
 STRETCH = 12  # consecutive frames of a video that the bootstrap keeps together: whole cycles of T = 2, 3, 4
 Outputs = dict[str, torch.Tensor]
+
+
+def as_in_paper(scheme: str) -> vq.Scheme:
+    """A scheme whose residual frames take residuals everywhere, as ResQ's do, whatever would be better."""
+    parsed = vq.Scheme.parse(scheme)
+    if not isinstance(parsed.time, vq.Residual):
+        return parsed
+    return replace(parsed, time=replace(parsed.time, frame_codes=False))
 
 
 @dataclass

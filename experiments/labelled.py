@@ -42,7 +42,7 @@ class Video:
 
     def calibrate(self, scheme: str) -> QuantizedNetwork:
         """The network quantized on about 16 frames of the video, evenly chosen; see `vq.quantize`."""
-        return vq.quantize(self.network, scheme, self.source)
+        return vq.quantize(self.network, common.as_in_paper(scheme), self.source)
 
     def score(self, quantized: QuantizedNetwork, start: int = 0) -> dict[str, Any]:
         """A row: what `STORED` names of a comparison's, and "tallies" (see `common.mious`), frame by frame.

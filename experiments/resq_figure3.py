@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import difference, dress, figure, miou, miou_interval, save, verdict
+from common import as_in_paper, difference, dress, figure, miou, miou_interval, save, verdict
 from labelled import TallyScore, arguments, measured, open_video
 from matplotlib.axes import Axes
 
@@ -57,7 +57,7 @@ class Case:
 
     @cached_property
     def quantized(self) -> list[QuantizedNetwork]:
-        return [vq.quantize(self.network, scheme, self.calibration) for scheme in SCHEMES]
+        return [vq.quantize(self.network, as_in_paper(scheme), self.calibration) for scheme in SCHEMES]
 
     def score(self, run: range) -> dict[str, Any]:
         """By scheme and measure, the values of a run's frames in order; of mIoU the tallies."""

@@ -201,7 +201,7 @@ def test_a_damaged_data_set_is_one_line_and_no_report(damage, command, camvid, e
 
 NETWORKS = {
     "a slip in the name": (["DDRNet23-slm"], "did you mean ddrnet23_slim"),
-    "no network at all": (["zzzz"], "networks by name are selfie_segmentation, resnet18"),
+    "no network at all": (["zzzz"], "networks by name are selfie_segmentation, centerface, resnet18"),
     "damaged checkpoint": ([NAME, "--checkpoint", "DAMAGED"], "damaged.safetensors: not a safetensors file"),
     "damaged pth": ([NAME, "--checkpoint", "TEXT"], "text.pth: not a checkpoint of torch.save, or damaged"),
     "no such checkpoint": ([NAME, "--checkpoint", "absent.pth"], "absent.pth: no such file"),

@@ -65,5 +65,7 @@ def test_a_size_out_of_bounds(size: tuple[int, int], espcn: tuple[vq.models.Mode
 def test_a_name_that_is_nearly_one() -> None:
     with pytest.raises(vq.NetworkError, match=r"^DDRNet-23-slm: no such file.*did you mean ddrnet23_slim"):
         vq.load("DDRNet-23-slm")
-    with pytest.raises(vq.NetworkError, match=r"networks by name are selfie_segmentation, resnet18"):
+    with pytest.raises(
+        vq.NetworkError, match=r"networks by name are selfie_segmentation, centerface, resnet18"
+    ):
         vq.load("zzz.onnx")

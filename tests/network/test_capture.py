@@ -241,13 +241,12 @@ def branch(x: Tensor) -> Tensor:
 
 REFUSED: dict[str, nn.Module] = {
     "operator cumsum at 'cumsum' (node 'cumsum', ": Call(lambda x: x.cumsum(1)),
-    "supported are adaptive_avg_pool2d, ": Call(lambda x: x.cumsum(1)),
+    "supported are abs, adaptive_avg_pool2d, ": Call(lambda x: x.cumsum(1)),
     "torch.export cannot capture it: ": Call(branch),
     "output 'output_1' is not computed from the input": Call(lambda x: (x * 2, torch.ones(2))),
     "changes its buffer 'count' as it runs": Counter(),
     "operator rand at 'rand'": Call(lambda x: x + torch.rand(3, 4, 4)),
     "rounding_mode": Call(lambda x: torch.div(x, 2, rounding_mode="floor")),
-    "weights (the second factor) are computed at run time": Call(lambda x: x @ x.transpose(2, 3)),
     "adaptive max pooling is supported only to 1×1": Call(lambda x: F.adaptive_max_pool2d(x, 2)),
     "divisor_override is not supported": Call(lambda x: F.avg_pool2d(x, 2, divisor_override=3)),
     "padding mode 'circular'": Call(lambda x: aten.pad(x, [1, 1, 1, 1], "circular")),

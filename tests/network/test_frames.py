@@ -101,13 +101,13 @@ def network():
 
 @pytest.fixture(scope="module")
 def runners(network):
-    quantized = vq.quantize(network, "w8a8", [RGB] * 2)
+    quantized = vq.quantize(network, "w8a8", [RGB, RGB[::-1].copy()])
     plan = lower(quantized)
     return {
         "network": network,
         "simulation": lambda frame: quantized.stream()(frame),
         "engine": lambda frame: plan.stream("exact")(frame),
-        "calibration": lambda frame: vq.quantize(network, "w8a8", [frame]).stream()(RGB),
+        "calibration": lambda frame: vq.quantize(network, "w8a8", [frame, RGB[::-1].copy()]).stream()(RGB),
     }
 
 

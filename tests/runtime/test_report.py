@@ -40,7 +40,7 @@ def test_density_is_named_where_there_is_a_sparse_part(text):
 
 
 def test_bits_of_adaptive_schemes_on_residual_frames():
-    for simulated, _, quantized, simulation, _ in reports("w8a8->w4a8 T=3 adaptive", 4):
+    for simulated, _, quantized, simulation, _ in reports("w8a8->w4a8 T=3 adaptive always-residual", 4):
         points = [] if simulated.is_key else set(quantized.points.values())
         assert set(simulated.bits) == {str(point) for point in points}
         assert simulation.shares == {point: simulated.bits[str(point)] for point in points}
