@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from videoquant.network.aten_operators import pair
-from videoquant.network.builder import Argument, OperatorContext, OperatorRegistry, Value, dimensions
+from videoquant.network.builder import Argument, OperatorContext, OperatorRegistry, Value
 
 ATEN_MATH = OperatorRegistry()
 _aten = ATEN_MATH.register
@@ -85,19 +85,6 @@ def power(site: OperatorContext, x: Argument, exponent: Argument) -> Value:
 @_aten("where")
 def where(site: OperatorContext, condition: Argument, x: Argument, other: Argument) -> Value:
     return site.emit("where", site.value(condition), site.value(x), site.value(other))
-
-
-@_aten("sum")
-def sum_(
-    site: OperatorContext, x: Value, dim: Any = (), keepdim: bool = False, *, dtype: Any = None
-) -> Value:
-    dims = [dim] if isinstance(dim, int) else dim or ()
-    return site.emit("sum", x, dims=dimensions(dims, len(x.shape)), keepdim=keepdim)
-
-
-@_aten("amin")
-def amin(site: OperatorContext, x: Value, dim: Any = (), keepdim: bool = False) -> Value:
-    return site.emit("amin", x, dims=dimensions(dim, len(x.shape)), keepdim=keepdim)
 
 
 @_aten("argmax")

@@ -281,17 +281,31 @@ def adaptive_max_pool2d(site: OperatorContext, x: Value, output_size: Any) -> Se
     return [site.emit("amax", x, dims=[2, 3], keepdim=True), None]
 
 
-@_aten("mean")
-def mean(
-    site: OperatorContext, x: Value, dim: Any = (), keepdim: bool = False, *, dtype: Any = None
-) -> Value:
-    dims = [dim] if isinstance(dim, int) else dim or ()
-    return site.emit("mean", x, dims=dimensions(dims, len(x.shape)), keepdim=keepdim)
+def _sums(op: str) -> None:
+    """A reduction over some dimensions, or over all where none is named."""
+
+    def read(
+        site: OperatorContext, x: Value, dim: Any = (), keepdim: bool = False, *, dtype: Any = None
+    ) -> Value:
+        dims = [dim] if isinstance(dim, int) else dim or ()
+        return site.emit(op, x, dims=dimensions(dims, len(x.shape)), keepdim=keepdim)
+
+    _aten(op)(read)
 
 
-@_aten("amax")
-def amax(site: OperatorContext, x: Value, dim: Any = (), keepdim: bool = False) -> Value:
-    return site.emit("amax", x, dims=dimensions(dim, len(x.shape)), keepdim=keepdim)
+def _extremes(op: str) -> None:
+    """A reduction that names its dimensions."""
+
+    def read(site: OperatorContext, x: Value, dim: Any = (), keepdim: bool = False) -> Value:
+        return site.emit(op, x, dims=dimensions(dim, len(x.shape)), keepdim=keepdim)
+
+    _aten(op)(read)
+
+
+for _op in ("mean", "sum"):
+    _sums(_op)
+for _op in ("amax", "amin"):
+    _extremes(_op)
 
 
 def _resize(site: OperatorContext, x: Value, size: Any, scales: Sequence[Any], **attributes: Any) -> Value:
