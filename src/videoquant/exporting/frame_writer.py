@@ -37,7 +37,7 @@ from videoquant.simulate.quantized import QuantizedNetwork
 Form = Literal["qdq", "integer"]
 Kind = Literal["frame", "key", "residual"]  # of frames
 FORMS: tuple[Form, ...] = get_args(Form)
-IN_INTEGERS = ("conv2d", "linear")  # the layers that have an integer form
+IN_INTEGERS = ("conv2d", "conv_transpose2d", "linear")  # the layers that have an integer form
 
 
 @dataclass(frozen=True)
@@ -245,13 +245,18 @@ class FrameWriter(GraphWriter):
         """float32(acc), acc = Σ (q − z_x) · (w − z_w), and s_x · s_w: the engine's own numbers."""
         sheet, step = self.sheet, self.sheet.step
         assert x.codes is not None and x.grid is not None
-        turned = node.op == "linear"
+        turned, attributes = node.op == "linear", node.attributes
+        if node.op == "conv_transpose2d":  # ONNX has it in float32 alone, where whole numbers add up exactly
+            one = sheet.floats(torch.ones(()), "one")
+            steps = step("DequantizeLinear", x.codes, one, x.grid.zero, part="steps")
+            sums = sheet.aside("sums")
+            OPERATORS[node.op](sheet, steps, weight=codes.steps, **attributes)
+            return sums, self._scale(codes, x.grid, turned)
         weight, weight_zero = sheet.bytes_of(codes, turned)
         inputs = [x.codes, weight, x.grid.zero, weight_zero]
         if turned:
             acc = step("MatMulInteger", *inputs, part="acc")
         else:
-            attributes = node.attributes
             window = {
                 "strides": attributes["stride"],
                 "pads": attributes["padding"],
@@ -259,13 +264,17 @@ class FrameWriter(GraphWriter):
                 "kernel_shape": list(codes.codes.shape[2:]),
             }
             acc = step("ConvInteger", *inputs, part="acc", group=attributes["groups"], **window)
-        acc = step("Cast", acc, part="sums", to=TensorProto.FLOAT)
+        sums = step("Cast", acc, part="sums", to=TensorProto.FLOAT)
+        return sums, self._scale(codes, x.grid, turned)
+
+    def _scale(self, codes: WeightCodes, grid: WrittenGrid, turned: bool) -> str:
+        """s_x · s_w, along the outputs."""
         scale = codes.scale if codes.scale.numel() > 1 else codes.scale.view(())
         if scale.dim() and not turned:
             scale = scale.view(-1, 1, 1)
-        if x.grid.fixed is not None:
-            return acc, sheet.floats(scale * x.grid.fixed.scale, "scale")
-        return acc, step("Mul", sheet.floats(scale, "weight.scale"), x.grid.scale, part="scale")
+        if grid.fixed is not None:
+            return self.sheet.floats(scale * grid.fixed.scale, "scale")
+        return self.sheet.step("Mul", self.sheet.floats(scale, "weight.scale"), grid.scale, part="scale")
 
     def _keep(self, node: Node, value: str) -> None:
         """Give what a layer computed as state."""

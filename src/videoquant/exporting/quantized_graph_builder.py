@@ -32,6 +32,7 @@ class QuantizedGraphBuilder(OnnxGraphBuilder):
     def __init__(self, network: str, opset: int, integer: bool) -> None:
         super().__init__(network, ())
         self.opset, self.integer = opset, integer
+        self._named: set[str] = set()
         self.codes: WeightCodes | None = None
         self.input_scale: float | None = None
 
@@ -111,6 +112,13 @@ class QuantizedGraphBuilder(OnnxGraphBuilder):
             super().tensor(unsigned.T if turned else unsigned, "weight.codes"),
             super().tensor(zero, "weight.zero"),
         ]
+
+    def write(self, op: str, *inputs: str, **attributes: Any) -> None:
+        """Add the node that gives the result. Of two products of a layer the first has the layer's name."""
+        super().write(op, *inputs, **attributes)
+        if self._node.name in self._named:
+            self.nodes[-1].name = self.result
+        self._named.add(self._node.name)
 
     def write_as(self, part: str, op: str, *inputs: str) -> None:
         """Add the node that gives the result, but not the layer's name, which its product has."""
