@@ -16,6 +16,7 @@ from tests.operators.softmax import Ends
 from videoquant.engine import lower
 from videoquant.network import operators
 from videoquant.runtime import postprocess
+from videoquant.runtime.operators import OPERATORS
 from videoquant.runtime.program import PostprocessNode
 
 SHAPES = st.tuples(*[st.integers(1, 9)] * 4)
@@ -68,12 +69,12 @@ def same(op, values, **attributes):
 
 
 def test_its_operators_are_the_networks_and_no_layers():
-    assert set(postprocess.OPERATORS) <= set(operators.OPERATORS) - set(operators.LAYERS)
+    assert set(OPERATORS) <= set(operators.OPERATORS) - set(operators.LAYERS)
 
 
 def test_what_it_does_not_know_is_refused_where_the_plan_is_made(monkeypatch):
     quantized = vq.quantize(captured(Ends), "w8a8", moving_frames(3, 12))
-    monkeypatch.delitem(postprocess.OPERATORS, "sum")
+    monkeypatch.delitem(OPERATORS, "sum")
     with pytest.raises(vq.NetworkError, match=r"node '\w+' \(sum\) cannot be lowered"):
         lower(quantized)
 

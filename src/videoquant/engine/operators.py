@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from videoquant.network.graph import Node
-from videoquant.runtime.postprocess import source_step
+from videoquant.runtime.operators.spatial import source_step
 
 Shape = Sequence[int]
 # Kinds that add float32 values, each in an order of its own: engine and simulation may round otherwise.

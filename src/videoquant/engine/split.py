@@ -1,7 +1,7 @@
 """Which nodes of a network become programs (its body), and which run on their outputs (its postprocess).
 
 A node goes to the postprocess when the engine cannot compute it; so does every node behind it. A network that
-has a layer there, or another operator that `runtime/postprocess.py` does not know, cannot be lowered, and the
+has a layer there, or another operator that `runtime/operators/` does not know, cannot be lowered, and the
 error names the node. How values lie in slots is in `layout`, what a node needs of that in `placing`.
 """
 
@@ -15,7 +15,7 @@ from videoquant.engine.operators import CannotLower
 from videoquant.engine.placing import place
 from videoquant.errors import NetworkError
 from videoquant.network.graph import Network, Node
-from videoquant.runtime import postprocess
+from videoquant.runtime.operators import OPERATORS
 from videoquant.runtime.program import PostprocessNode
 
 
@@ -35,7 +35,7 @@ def split(network: Network) -> Body:
                 continue
             except CannotLower as error:
                 reason = f"{network.name}: node {node.name!r} ({node.op}) cannot be lowered: {error}"
-        if node.op not in postprocess.OPERATORS:  # layers have no place there
+        if node.op not in OPERATORS:  # layers have no place there
             raise NetworkError(reason)
         refused[node.name] = reason
         tensors = {short: t.detach().numpy() for short, t in network.node_tensors(node).items()}

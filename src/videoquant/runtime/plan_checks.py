@@ -14,6 +14,7 @@ import numpy as np
 from videoquant.errors import NetworkError
 from videoquant.limits import check_size
 from videoquant.runtime import postprocess
+from videoquant.runtime.operators import OPERATORS
 from videoquant.runtime.plan import Plan
 from videoquant.runtime.program import MeasuredRange, ProgramOutput, Slot
 from videoquant.runtime.ranges import measure_by
@@ -59,7 +60,7 @@ def _check_outputs(plan: Plan) -> None:
         values[name] = np.zeros(given.shape, np.float32)
     for node in plan.postprocess:
         _require(_is_name(node.name), "a node of the postprocess has no name")
-        _require(node.op in postprocess.OPERATORS, f"{node.name} is {node.op!r:.40}, which is no operator")
+        _require(node.op in OPERATORS, f"{node.name} is {node.op!r:.40}, which is no operator")
     names = [*values, *(node.name for node in plan.postprocess)]
     _require(len(set(names)) == len(names), "two values have one name")
 

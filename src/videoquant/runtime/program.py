@@ -252,7 +252,7 @@ class PostprocessNode:
     """A node of the network that runs on the programs' outputs (`postprocess.py`).
 
     name: of the value it gives.
-    op: of `postprocess.OPERATORS`.
+    op: of `runtime.operators.OPERATORS`.
     inputs: the values it reads, by name.
     attributes: JSON values, the operator's keyword arguments.
     tensors: its arrays, float32.
