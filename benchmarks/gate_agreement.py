@@ -10,12 +10,11 @@ Printed for each: the share of the input's pixels and of multiply-accumulates, t
 of those after the first, and how far the task's outputs agree with every pixel of every frame computed.
 """
 
-import argparse
 import warnings
-from itertools import islice
 
 import numpy as np
 import torch
+from clip_arguments import chosen_frames, clip_parser  # beside this script
 
 import videoquant as vq
 from videoquant.network.graph import Network, Node
@@ -48,13 +47,7 @@ def play(network: Network, x: torch.Tensor, region: Region, held: dict[str, torc
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("network")
-    parser.add_argument("clip")
-    parser.add_argument("first", type=int)
-    parser.add_argument("count", type=int)
+    parser = clip_parser(__doc__, "network")
     parser.add_argument("schemes", nargs="*", default=["w8a8 regions"])
     parser.add_argument("--noise", type=float, default=0.0)
     options = parser.parse_args()
@@ -64,7 +57,7 @@ def main() -> None:
     task = task_for(network)
     random = np.random.default_rng(0)
     pictures = []
-    for frame in islice(vq.frames(options.clip), options.first, options.first + options.count):
+    for frame in chosen_frames(options):
         picture = network.preprocessing.picture(frame.pixels, network.size)
         if options.noise:
             grain = random.normal(0, options.noise, (*network.size, 1))

@@ -9,11 +9,9 @@ exact would leave out. Printed with the share of multiply–accumulates that the
 
 from __future__ import annotations
 
-import argparse
-from itertools import islice
-
 import numpy as np
 import torch
+from clip_arguments import chosen_frames, clip_parser  # beside this script
 from torch.nn import functional
 
 import videoquant as vq
@@ -33,21 +31,14 @@ def seen(op: Op, changed: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("plan")
-    parser.add_argument("clip")
-    parser.add_argument("first", type=int)
-    parser.add_argument("count", type=int)
-    options = parser.parse_args()
+    options = clip_parser(__doc__, "plan").parse_args()
     plan = vq.load_plan(options.plan)
     layers = [op for op in plan.programs["key"].ops if op.kind == "conv" and op.h * op.w > 1]
     read = sorted({op.inputs[0] for op in layers})
     stream = plan.stream("regions")
     before: dict[int, np.ndarray] = {}
     codes = still = whole = macs = left = 0.0
-    for frame in islice(vq.frames(options.clip), options.first, options.first + options.count):
+    for frame in chosen_frames(options):
         stream.run(frame)
         now = {index: stream._session.slot(index).copy() for index in read}
         region = stream.region

@@ -1,6 +1,7 @@
 """What a program has set in PyTorch changes no result, and is as it was afterwards."""
 
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ import videoquant as vq
 from tests.networks import Small, moving_frames
 from videoquant.engine import lower
 from videoquant.network.onnx_writer import write_onnx
+from videoquant.torch_settings import threads_of_pytorch
 from videoquant.training.trainable import TrainableNetwork
 
 
@@ -24,14 +26,6 @@ def default_device(device):
     torch.set_default_device(device)
     yield
     torch.set_default_device(None)
-
-
-@contextmanager
-def threads(count):
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    yield
-    torch.set_num_threads(before)
 
 
 @contextmanager
@@ -52,8 +46,8 @@ SETTINGS = {
     "float64": lambda: default_dtype(torch.float64),
     "float16": lambda: default_dtype(torch.float16),
     "device": lambda: default_device("meta"),
-    "one thread": lambda: threads(1),
-    "three threads": lambda: threads(3),
+    "one thread": lambda: threads_of_pytorch(1),
+    "three threads": lambda: threads_of_pytorch(3),
     "deterministic": deterministic,
     "flushed denormals": flushed_denormals,
     "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
@@ -122,6 +116,19 @@ def test_settings_change_nothing(given, expected, name, tmp_path):
     assert found.keys() == expected.keys()
     for what, value in found.items():
         assert value.dtype == torch.float32 and torch.equal(value, expected[what]), what
+
+
+def test_threads_are_set_for_a_while_only():
+    before = torch.get_num_threads()
+    with pytest.raises(vq.DataError), threads_of_pytorch(before + 2):
+        assert torch.get_num_threads() == before + 2
+        raise vq.DataError("in between")
+    assert torch.get_num_threads() == before
+    package = Path(vq.__file__).parent
+    setting = {
+        str(p.relative_to(package)) for p in package.rglob("*.py") if "set_num_threads(" in p.read_text()
+    }
+    assert setting == {"torch_settings.py", "bench/memory.py"}  # which measures in a process of its own
 
 
 def test_what_was_made_in_inference_mode_can_be_trained(given):

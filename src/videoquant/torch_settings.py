@@ -35,3 +35,15 @@ def plain_defaults() -> Iterator[None]:
             yield
         finally:
             torch.set_default_dtype(dtype)
+
+
+@contextmanager
+def threads_of_pytorch(count: int | None) -> Iterator[None]:
+    """With so many threads in PyTorch; as it was where `count` is None."""
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -18,6 +18,7 @@ from videoquant.runtime.outputs import for_user
 from videoquant.stopwatch import WARM_UP, settle
 from videoquant.tasks import task_for
 from videoquant.tasks.agreement import Agreement, agreement_for
+from videoquant.torch_settings import threads_of_pytorch
 
 
 @dataclass
@@ -61,33 +62,33 @@ def gate_clip(
 
     name: of the clip. threads: of PyTorch, which computes in floating point.
     """
-    torch.set_num_threads(threads)
     task = task_for(network)
     seen = [_Seen(way) for way in ways]
     scores, beside = ([agreement_for(task) if task else None for _ in ways] for _ in range(2))
     order = random.Random(0)
-    for index, frame in enumerate(frames):
-        prepared = Prepared.of(network, frame.pixels)
-        with torch.no_grad():
-            reference = network.run(prepared.x)
-        outputs = {}
-        for place in order.sample(range(len(ways)), len(ways)):
-            one = seen[place]
-            assert prepared.picture is not None
-            settle()
-            cpu, start = time.process_time(), time.perf_counter()
-            found, share = one.way.run(prepared.picture)
-            taken = time.perf_counter() - start, time.process_time() - cpu
-            outputs[place] = for_user(found)
+    with threads_of_pytorch(threads):
+        for index, frame in enumerate(frames):
+            prepared = Prepared.of(network, frame.pixels)
+            with torch.no_grad():
+                reference = network.run(prepared.x)
+            outputs = {}
+            for place in order.sample(range(len(ways)), len(ways)):
+                one = seen[place]
+                assert prepared.picture is not None
+                settle()
+                cpu, start = time.process_time(), time.perf_counter()
+                found, share = one.way.run(prepared.picture)
+                taken = time.perf_counter() - start, time.process_time() - cpu
+                outputs[place] = for_user(found)
+                if index >= WARM_UP:
+                    one.ms.append(1e3 * taken[0])
+                    one.cpu.append(1e3 * taken[1])
+                    one.shares.append(share)
             if index >= WARM_UP:
-                one.ms.append(1e3 * taken[0])
-                one.cpu.append(1e3 * taken[1])
-                one.shares.append(share)
-        if index >= WARM_UP:
-            for place in range(len(ways)):
-                _update(scores[place], reference, outputs[place])
-                _update(beside[place], outputs[0], outputs[place])
-        progress()
+                for place in range(len(ways)):
+                    _update(scores[place], reference, outputs[place])
+                    _update(beside[place], outputs[0], outputs[place])
+            progress()
     return [
         GatingRow(
             clip=name,

@@ -21,6 +21,7 @@ from videoquant.network.graph import Network
 from videoquant.stopwatch import WARM_UP, settle, timed
 from videoquant.tasks import task_for
 from videoquant.tasks.agreement import Agreement, agreement_for
+from videoquant.torch_settings import threads_of_pytorch
 
 
 @dataclass
@@ -57,32 +58,32 @@ def run_interleaved(
     threads: of PyTorch, which computes the floating-point reference; engines have been told theirs.
     progress: called after every frame.
     """
-    torch.set_num_threads(threads)
     task = task_for(network)
     samples = [Samples(config, config.open()) for config in configs]
     scores, beside = ([agreement_for(task) if task else None for _ in samples] for _ in range(2))
     order = random.Random(0)
     counts = itertools.chain.from_iterable(map(_counts, spans))
-    for frame, counted in zip(frames, counts, strict=False):
-        prepared = Prepared.of(network, frame.pixels)
-        with torch.no_grad():
-            reference = network.run(prepared.x)
-        outputs: dict[int, dict[str, Tensor]] = {}
-        for index in order.sample(range(len(samples)), len(samples)):
-            runner = samples[index].runner
-            laid_out = runner.lay_out(prepared)  # which is not timed
-            settle()
-            outputs[index], ms = timed(partial(runner.run, laid_out))
-            if counted:
-                samples[index].ms.append(ms)
-                samples[index].work.append(runner.report.work_share)
-        for index, whole in _whole_frames(samples, outputs).items():
-            same = all(torch.equal(outputs[index][name], y) for name, y in whole.items())
-            samples[index].identical = same and samples[index].identical is not False
-            _update(beside[index], whole, outputs[index], counted)
-        for index, score in enumerate(scores):
-            _update(score, reference, outputs[index], counted)
-        progress()
+    with threads_of_pytorch(threads):
+        for frame, counted in zip(frames, counts, strict=False):
+            prepared = Prepared.of(network, frame.pixels)
+            with torch.no_grad():
+                reference = network.run(prepared.x)
+            outputs: dict[int, dict[str, Tensor]] = {}
+            for index in order.sample(range(len(samples)), len(samples)):
+                runner = samples[index].runner
+                laid_out = runner.lay_out(prepared)  # which is not timed
+                settle()
+                outputs[index], ms = timed(partial(runner.run, laid_out))
+                if counted:
+                    samples[index].ms.append(ms)
+                    samples[index].work.append(runner.report.work_share)
+            for index, whole in _whole_frames(samples, outputs).items():
+                same = all(torch.equal(outputs[index][name], y) for name, y in whole.items())
+                samples[index].identical = same and samples[index].identical is not False
+                _update(beside[index], whole, outputs[index], counted)
+            for index, score in enumerate(scores):
+                _update(score, reference, outputs[index], counted)
+            progress()
     for one, score, other in zip(samples, scores, beside, strict=True):
         one.agreement = score.result() if score else {}
         one.as_frame = other.result() if other and other.frames else {}

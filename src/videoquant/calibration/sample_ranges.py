@@ -24,13 +24,12 @@ def sample_ranges(
     bits, symmetric: of the grid.
     count: how many there are, at most.
     """
-    estimator, ranges, parts = scheme.range_estimator, [], []
-    for sample in samples:
-        ranges.append(estimator.measure(sample, bits, symmetric))
-        if scheme.pooling_of(bits) == "together":
-            parts.append(_some_of(sample, TOGETHER // count))
-    if parts:
-        ranges = [estimator.measure(np.concatenate(parts), bits, symmetric)] * len(ranges)
+    estimator = scheme.range_estimator
+    if scheme.pooling_of(bits) == "together":
+        parts = [_some_of(sample, TOGETHER // count) for sample in samples]
+        ranges = [estimator.measure(np.concatenate(parts), bits, symmetric)] * len(parts) if parts else []
+    else:
+        ranges = [estimator.measure(sample, bits, symmetric) for sample in samples]
     return np.array(ranges)
 
 

@@ -7,7 +7,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
 from videoquant.bench.gates import ways_of
@@ -29,6 +28,7 @@ from videoquant.runtime.session import modes_of
 from videoquant.schemes import Scheme
 from videoquant.stopwatch import WARM_UP
 from videoquant.tasks import task_for
+from videoquant.torch_settings import threads_of_pytorch
 
 RESULTS_FILE, PLOT_FILE = "gating.json", "gating.png"
 FRAMES = 120
@@ -61,7 +61,6 @@ def command(
     A gate skips frames in which nothing moves (as DL Streamer's gvamotiondetect does), or runs the network on
     crops around what moves (as Frigate does); all on one int8 network, each at several settings.
     """
-    torch.set_num_threads(threads)
     parsed = Scheme.parse(scheme)
     if "frame" not in modes_of(parsed) or not isinstance(parsed.ranges, Static) or parsed.period > 1:
         raise SchemeError(f"scheme {parsed}: gating is measured on frame schemes of static ranges")
@@ -78,7 +77,8 @@ def command(
     folder = output_folder(output)
     for clip in clips:
         note(f"{clip.name}: quantizing")
-        ways = ways_of(captured, parsed, clip, threads, note)
+        with threads_of_pytorch(threads):
+            ways = ways_of(captured, parsed, clip, threads, note)
         with progress_bar(clip.name, min(count, len(clip))) as advance:
             found = gate_clip(captured, ways, clip.name, islice(clip, count), threads, advance)
         rows += found

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
 from videoquant.bench.layer import layer_jobs
@@ -18,6 +17,7 @@ from videoquant.files import output_folder
 from videoquant.json_file import write_json
 from videoquant.made import made_by
 from videoquant.report.ranges_table import ranges_table
+from videoquant.torch_settings import threads_of_pytorch
 
 RESULTS_FILE = "ranges.json"
 
@@ -34,9 +34,8 @@ def command(
     Tables A.1 and B.5 of the QPP paper's supplement, with the paper's percentages beside.
     """
     check_targets({}, {"--output": Folder(output, (RESULTS_FILE,))})
-    torch.set_num_threads(threads)
     rows: list[RangeRow] = []
-    with progress_bar("timing", len(SIZES)) as advance:
+    with threads_of_pytorch(threads), progress_bar("timing", len(SIZES)) as advance:
         for size in SIZES:
             x = activation(size)
             rows += time_ranges(size, range_jobs(x) | layer_jobs(x, threads), repeats)

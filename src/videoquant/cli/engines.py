@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-import torch
-
 from videoquant.axes import Regions
 from videoquant.calibration.sampling import calibration_spans, whole
 from videoquant.cli.console import note, progress_bar
@@ -21,6 +19,7 @@ from videoquant.runtime.session import check_mode, modes_of
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.stopwatch import timed
 from videoquant.tasks import Task
+from videoquant.torch_settings import threads_of_pytorch
 
 
 def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str, IntegerNetwork | None]:
@@ -79,10 +78,5 @@ def one_thread_of_pytorch(wanted: bool) -> Iterator[None]:
     It still measures what outputs lose. With more threads, those would wait busily for its next operator on
     the cores that the engine's threads need by then.
     """
-    before = torch.get_num_threads()
-    if wanted:
-        torch.set_num_threads(1)
-    try:
+    with threads_of_pytorch(1 if wanted else None):
         yield
-    finally:
-        torch.set_num_threads(before)

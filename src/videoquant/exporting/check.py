@@ -55,7 +55,10 @@ def check(
     Raises `MissingExtraError` without ONNX Runtime, `DataError` where there is no frame.
     """
     network = quantized.network
-    stream, runtime = quantized.stream(), OnnxRuntimeStream(files, quantized.scheme.period)
+    stream = quantized.stream()
+    with tempfile.TemporaryDirectory() as folder:
+        runtime = OnnxRuntimeStream(files, quantized.scheme.period, optimised=Path(folder))
+        kinds = _kinds(Path(folder))
     task = task_for(network)
     agreements = (agreement_for(task), agreement_for(task)) if task else None
     sqnr, largest, count = Sqnr(), 0.0, 0
@@ -79,21 +82,13 @@ def check(
         raise DataError("no frame to compare on")
     results = [agreement.result() for agreement in agreements] if agreements else [{}, {}]
     measures = {name: (value, results[1][name]) for name, value in results[0].items() if name in results[1]}
-    kinds = sum((optimised_kinds(file) for file in files), Counter[str]())
     integer = sum(kinds[kind] for kind in IN_INTEGERS)
     return Check(
         count, sqnr.result(), largest, measures, integer, integer + sum(kinds[kind] for kind in IN_FLOAT)
     )
 
 
-def optimised_kinds(file: Path) -> Counter[str]:
-    """How often each operator occurs in a file as ONNX Runtime runs it on this CPU."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # it warns that such a file is for this machine alone
-    with tempfile.TemporaryDirectory() as folder:
-        options.optimized_model_filepath = str(Path(folder, "optimised.onnx"))
-        onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        graph = onnx.load(options.optimized_model_filepath).graph
-    return Counter(node.op_type for node in graph.node)
+def _kinds(folder: Path) -> Counter[str]:
+    """How often each operator occurs in the files of a folder, as ONNX Runtime runs them on this CPU."""
+    graphs = (onnx.load(file, load_external_data=False).graph for file in folder.iterdir())
+    return Counter(node.op_type for graph in graphs for node in graph.node)

@@ -23,22 +23,29 @@ class OnnxRuntimeStream:
 
     files: what `export` wrote: one file, or that of keyframes and that of residual frames.
     period: T, in frames.
+    optimised: a folder that takes each file as ONNX Runtime runs it.
     """
 
-    def __init__(self, files: Sequence[Path], period: int, threads: int = 0) -> None:
+    def __init__(
+        self, files: Sequence[Path], period: int, threads: int = 0, optimised: Path | None = None
+    ) -> None:
         try:
             import onnxruntime
         except ModuleNotFoundError:
             raise MissingExtraError(
                 "running an exported file needs onnxruntime, which is not installed: pip install onnxruntime"
             ) from None
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        options.add_session_config_entry(*EXACT_SUMS)
-        self._sessions = [
-            onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"]) for file in files
-        ]
+
+        def open_file(file: Path) -> Any:
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = threads
+            options.log_severity_level = 3
+            options.add_session_config_entry(*EXACT_SUMS)
+            if optimised:
+                options.optimized_model_filepath = str(optimised / file.name)
+            return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+        self._sessions = [open_file(file) for file in files]
         (self._input,) = (value.name for value in self._sessions[0].get_inputs())
         self._to_value = onnxruntime.OrtValue.ortvalue_from_numpy
         self._clock = Clock(period)
