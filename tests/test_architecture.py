@@ -25,7 +25,7 @@ ROOMS = (
     "quantizers models",
     "simulate",
     "calibration",
-    "saved_network storage torch_file",
+    "saved_network quantized_onnx storage torch_file",
     "engine costs exporting",
     "training",
     "comparison bench api",

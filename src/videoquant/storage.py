@@ -7,6 +7,7 @@ Nothing is ever unpickled.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from videoquant.errors import NetworkError, VideoQuantError, refused_as
+from videoquant.quantized_onnx import read_quantized_onnx
 from videoquant.saved_network import build
 from videoquant.simulate.parameters import PointGrids
 from videoquant.simulate.quantized import QuantizedNetwork
@@ -89,12 +91,24 @@ def _residual_json(grids: PointGrids) -> Any:
     return {"of_frame": source} if grids.of_frame else source
 
 
-def load_quantized(path: str | Path) -> QuantizedNetwork:
-    """Read what `save` wrote; its outputs equal the saved network's.
+def load_quantized(
+    path: str | Path,
+    *,
+    preprocessing: Mapping[str, str] | None = None,
+    size: tuple[int, int] | None = None,
+) -> QuantizedNetwork:
+    """Read what `save` wrote, whose outputs equal the saved network's, or a quantized ONNX file (*.onnx).
 
+    preprocessing, size: of an ONNX file, as of `read_onnx`; what `save` wrote has its own.
     Raises `NetworkError` for a file that is missing, damaged, or says what no network of this package has.
     """
     path = Path(path)
+    if path.suffix == ".onnx":
+        return read_quantized_onnx(path, preprocessing, size)
+    if preprocessing or size:
+        raise NetworkError(
+            f"{path}: its preprocessing and size are stored with it; quantize again to change them"
+        )
     header, tensors = read_tensors(path, FORMAT, "quantized network of videoquant", NetworkError)
     with refused_as(NetworkError, f"{path}: no quantized network, or damaged"):
         stored = json.loads(header[FORMAT])

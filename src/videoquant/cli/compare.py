@@ -52,6 +52,7 @@ from videoquant.errors import DataError, NetworkError, SchemeError
 from videoquant.json_file import write_json
 from videoquant.made import made_by
 from videoquant.network.graph import Network
+from videoquant.quantized_onnx import is_quantized_onnx
 from videoquant.report.html import write_report
 from videoquant.report.label_table import render_labels
 from videoquant.report.results import REPORT_FILES, earlier_report, to_dict
@@ -83,7 +84,8 @@ def command(
         typer.Option(
             "--quantized",
             metavar="FILE",
-            help="Also a network that quantize or train wrote, of the same NETWORK; may be repeated.",
+            help="Also what quantize or train wrote, or a quantized ONNX file, of the same NETWORK; "
+            "may be repeated.",
         ),
     ] = None,
     calibration: Annotated[
@@ -129,7 +131,11 @@ def command(
         raise SchemeError(f"--engine {engine}: it must be {SIMULATE}, frame or exact")
     source = open_source(video, images, dataset)
     stills = are_stills(source, images)
-    wanted = parse_schemes(schemes, stills, isinstance(source, LabelledClip))
+    is_quantized = is_quantized_onnx(network)  # then it stands beside its own weights in floating point
+    if is_quantized:
+        files = [Path(network), *(files or [])]
+    only_float = "fp32" if is_quantized and schemes is None else schemes
+    wanted = parse_schemes(only_float, stills, isinstance(source, LabelledClip))
     captured = open_network(network, checkpoint, size, source, preprocessing)
     channels_match(captured)
 
@@ -209,14 +215,21 @@ def calibrate_all(
 
 
 def read_quantized(path: Path, network: Network, stills: bool) -> QuantizedNetwork:
-    """A network that `quantize` or `train` wrote, to stand beside the schemes of a network."""
-    quantized = load_quantized(path)
+    """What `quantize` or `train` wrote, or another's ONNX file, to stand beside the schemes of a network."""
+    from_others = (
+        path.suffix == ".onnx"
+    )  # which may call layers otherwise, and does not say what frames become
+    quantized = load_quantized(path, size=network.size) if from_others else load_quantized(path)
     theirs, ours = quantized.network, network
+    if from_others:
+        theirs.preprocessing = ours.preprocessing
     for what, their, our in (
         ("layers", [node.name for node in theirs.layers], [node.name for node in ours.layers]),
         ("size", theirs.size, ours.size),
         ("outputs", sorted(theirs.outputs), sorted(ours.outputs)),
     ):
+        if from_others and what == "layers":
+            continue
         if their != our:
             detail = f"; its {their[0]}×{their[1]} is {our[0]}×{our[1]} there" if what == "size" else ""
             raise NetworkError(f"--quantized {path}: has not the {what} of {network.name}{detail}")

@@ -20,6 +20,7 @@ from videoquant.cli.options import (
     Texts,
     preprocessing_options,
 )
+from videoquant.cli.sizes import parse_size
 from videoquant.cli.targets import check_targets, common_reads
 from videoquant.costs.bops import amortised_bops, frame_bops
 from videoquant.costs.chip import Chip, Precision
@@ -30,6 +31,7 @@ from videoquant.errors import NetworkError
 from videoquant.models import names
 from videoquant.models.loading import SHIPPED
 from videoquant.network.graph import Network
+from videoquant.quantized_onnx import is_quantized_onnx
 from videoquant.quantizers.placement import float_layers, layer_bits, points, weighing_layers
 from videoquant.quantizers.positions import resolve, responsible
 from videoquant.ranges.sources import Predicted
@@ -86,14 +88,11 @@ def command(
         check_targets(reads, {"--plot": plot})
         check_plot(plot)
     target = None if chip is None else open_chip(chip)
-    if is_quantized_file(network):
-        if checkpoint is not None or size is not None:
-            raise NetworkError(
-                f"{network}: its weights and size are stored with it; quantize again to change them"
-            )
-        if preprocessing:
-            raise NetworkError(f"{network}: its preprocessing is stored with it; quantize again to change it")
-        quantized = load_quantized(network)
+    if is_quantized_onnx(network) or is_quantized_file(network):
+        if checkpoint is not None:
+            raise NetworkError(f"{network}: its weights are stored with it; quantize again to change them")
+        wanted = None if size is None else parse_size(size, "--size")
+        quantized = load_quantized(network, preprocessing=preprocessing, size=wanted)
         graph, shown = quantized.network, Scheme.parse(scheme) if scheme else quantized.scheme
         calibrated = quantized if shown == quantized.scheme else None
     else:

@@ -9,6 +9,7 @@ from videoquant.cli.console import say
 from videoquant.cli.targets import check_targets
 from videoquant.engine import load_plan, lower
 from videoquant.errors import NetworkError
+from videoquant.quantized_onnx import is_quantized_onnx
 from videoquant.report.plan_picture import check_picture, write_plan_picture
 from videoquant.report.plan_text import plan_lines
 from videoquant.runtime.plan_file import is_plan_file
@@ -28,7 +29,7 @@ def inspect_plan(file: str, others: Sequence[str], picture: Path | None) -> None
         check_picture(picture)
     if is_plan_file(file):
         plan = load_plan(file)
-    elif is_quantized_file(file):
+    elif is_quantized_file(file) or is_quantized_onnx(file):
         plan = lower(load_quantized(file))
     else:
         raise NetworkError(f"{file}: --plan is of what `videoquant quantize` stored, or of a plan's file")

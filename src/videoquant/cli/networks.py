@@ -18,6 +18,7 @@ from videoquant.models.loading import SHIPPED, capture_model, load
 from videoquant.models.weights import require_weights, shipped_weights
 from videoquant.network.box_layout import FAMILIES
 from videoquant.network.graph import Network
+from videoquant.quantized_onnx import without_quantizers
 from videoquant.tasks import task_for
 
 NetworkArgument = Annotated[
@@ -65,6 +66,9 @@ def open_network(
         network.preprocessing = network.preprocessing.with_text(given)
     else:
         network = load(name, checkpoint=checkpoint, size=wanted, preprocessing=given)
+        if any(node.op == "fake_quantize" for node in network.nodes):
+            note(f"{name}: is quantized; here it is taken without its quantizers, with the weights it has")
+            network = without_quantizers(network)
     _check_task(network, given)
     values, channels = len(network.preprocessing.mean), network.preprocessing.channels
     if values != channels:

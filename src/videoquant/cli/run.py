@@ -20,13 +20,18 @@ from videoquant.axes import Regions
 from videoquant.cli.console import progress_bar, say
 from videoquant.cli.modes import ENGINES, SIMULATE, ThreadsOption, default_mode, read_engine
 from videoquant.cli.options import (
+    FROM_FILES,
     DatasetOption,
     TakesFrames,
+    Texts,
     VideoOption,
     channels_match,
     open_clip,
     open_source,
+    preprocessing_options,
+    said,
 )
+from videoquant.cli.sizes import parse_size
 from videoquant.cli.targets import check_targets
 from videoquant.data.clip import Clip
 from videoquant.data.writer import VideoWriter
@@ -46,8 +51,12 @@ from videoquant.tasks.detection.tracking import WEAK, Tracker
 from videoquant.tasks.drawing import fitted, tint_changed
 
 
+@preprocessing_options
 def command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `videoquant quantize` stored.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="What `videoquant quantize` stored, or a quantized ONNX file."),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.mp4", help="The annotated video.")],
     video: VideoOption = None,
     dataset: DatasetOption = None,
@@ -79,6 +88,11 @@ def command(
     track: Annotated[
         bool, typer.Option("--track", help="Of a detector: follow each thing, and draw its number.")
     ] = False,
+    size: Annotated[
+        str | None, typer.Option("--size", metavar="HxW", help="Of an ONNX file: the network's input.")
+    ] = None,
+    *,
+    preprocessing: Texts,
 ) -> None:
     """Run a quantized network over a stream and write the annotated video. Ctrl-C keeps what is done.
 
@@ -94,10 +108,11 @@ def command(
     if budget is not None:
         name = "regions"
     check_targets(
-        {"FILE": file, "--video": video, "--dataset": dataset, "--calibrate-on": calibrate_on},
+        {"FILE": file, "--video": video, "--dataset": dataset, "--calibrate-on": calibrate_on}
+        | {f"--{name}": preprocessing.get(name) for name in FROM_FILES},
         {"--output": output},
     )
-    opened = _open(file)
+    opened = _open(file, preprocessing, None if size is None else parse_size(size, "--size"))
     channels_match(opened.network)
     clip = open_source(video, None, dataset)
     film = VideoWriter(output, clip.rate)  # here already, as it checks the suffix and the rate
@@ -126,8 +141,8 @@ def command(
                     picture = draw(frame.pixels, outputs)
                 work += stream.report.work_share
                 if paint and isinstance(stream, Stream):
-                    size = (frame.pixels.shape[0], frame.pixels.shape[1])
-                    picture = tint_changed(picture, stream.changed, size, stream.plan.preprocessing)
+                    shown = (frame.pixels.shape[0], frame.pixels.shape[1])
+                    picture = tint_changed(picture, stream.changed, shown, stream.plan.preprocessing)
                 # A film has one size: that of the first frame, also where the clip's changes.
                 first = first or (picture.shape[0], picture.shape[1])
                 writer.write(fitted(picture, first), frame.time)
@@ -185,10 +200,15 @@ class _Opened:
     simulated: Callable[[], Any]
 
 
-def _open(file: Path) -> _Opened:
-    """Raises `NetworkError` where it cannot be read, or nobody knows what its outputs mean."""
+def _open(file: Path, preprocessing: Texts, size: tuple[int, int] | None) -> _Opened:
+    """Raises `NetworkError` where it cannot be read, or nobody knows what its outputs mean.
+
+    preprocessing, size: of ONNX files alone, which may not say it.
+    """
     check_file(file, NetworkError)
     if is_plan_file(file):
+        if preprocessing or size:
+            raise NetworkError(f"{file}: its preprocessing and size are stored with it; leave them out")
         plan = load_plan(file)
         return _Opened(
             plan, plan.scheme, _known(file, plan.task), partial(_mode_of_a_plan, file, plan), lambda: None
@@ -196,7 +216,8 @@ def _open(file: Path) -> _Opened:
     with needs_extra(f"{file}: running what is no plan"):
         from videoquant.cli.engines import choose_engine
         from videoquant.storage import load_quantized
-    quantized = load_quantized(file)
+    given = {option: said(option, text) for option, text in preprocessing.items()}
+    quantized = load_quantized(file, preprocessing=given, size=size)
     network = quantized.network
     task = _known(file, task_for(network))
     return _Opened(network, quantized.scheme, task, partial(choose_engine, quantized), quantized.stream)
@@ -206,7 +227,7 @@ def _known(file: Path, task: Task | None) -> Task:
     if task is None:
         raise NetworkError(
             f"{file}: its task is unknown or does not fit its outputs, so nothing can be drawn; "
-            "quantize it again with --task"
+            f"{'give one, --task' if file.suffix == '.onnx' else 'quantize it again with --task'}"
         )
     return task
 

@@ -11,21 +11,32 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.network.graph import Node
-from videoquant.runtime.program import Combine, Function
+from videoquant.runtime.program import Combine, Function, Step
 
 BINARY = ("add", "sub", "mul", "div", "minimum", "maximum")
 # Functions by a formula of the engine's own, for the exponential and its like: they may round otherwise.
 FREE_FUNCTIONS = {"sigmoid", "silu", "gelu", "elu", "tanh", "exp", "log", "sqrt", "softplus", "mish", "erf"}
 
+ROUNDING = 1.5 * 2.0**23
+
 
 def is_elementwise(node: Node) -> bool:
     """Whether a node can be a step of a program."""
-    return node.op in UNARY or node.op in BINARY
+    return node.op in UNARY or node.op in BINARY or node.op == "fake_quantize"
 
 
-def function(node: Node, tensors: dict[str, Tensor], channels: int) -> Function:
-    """The step of a node that reads one value. tensors: the node's own. channels: of the value."""
-    return Function(node.op, UNARY[node.op](node.attributes, tensors, channels))
+def function(node: Node, tensors: dict[str, Tensor], channels: int) -> list[Step]:
+    """The steps of a node that reads one value. tensors: the node's own. channels: of the value."""
+    if node.op == "fake_quantize":
+        return _on_grid(**node.attributes)
+    return [Function(node.op, UNARY[node.op](node.attributes, tensors, channels))]
+
+
+def _on_grid(scale: float, zero_point: int, low: int, high: int) -> list[Step]:
+    """Between −2²² and 2²² a sum with `ROUNDING` has no bits below 1: it is rounded, half to even."""
+    ends: Attributes = {"lo": float(low - zero_point), "hi": float(high - zero_point)}
+    rounded: list[Step] = [Combine("add", None, ROUNDING), Combine("sub", None, ROUNDING)]
+    return [Combine("div", None, scale), Function("clamp", ends), *rounded, Combine("mul", None, scale)]
 
 
 def combine(node: Node, running: int, slot: int | None, value: float | None) -> Combine:

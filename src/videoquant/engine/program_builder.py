@@ -106,15 +106,15 @@ class ProgramBuilder:
         """The slot of a value as float32."""
         return self.slots.get("value", value, self.body.size(value))
 
-    def _node_step(self, group: Group, index: int) -> Step:
-        """The step of an elementwise node."""
+    def _node_steps(self, group: Group, index: int) -> list[Step]:
+        """The steps of an elementwise node."""
         node, operand = group.nodes[index], group.operand(index)
         if operand is None:
             tensors = self.quantized.network.node_tensors(node)
             return function(node, tensors, self.body.sizes[node.name][2])
         number = self.body.number(operand)
         slot = self._value(operand) if number is None else None
-        return combine(node, node.inputs.index(group.values[index]), slot, number)
+        return [combine(node, node.inputs.index(group.values[index]), slot, number)]
 
     def _layer_steps(self, node: Node) -> list[Step]:
         """The first steps of a layer: y = y_k + W ∗ δ, and y kept where later frames begin with it."""
@@ -160,7 +160,7 @@ class ProgramBuilder:
         steps: list[Step] = []
         for i, value in enumerate(group.values):
             if i > 0:
-                steps.append(self._node_step(group, i - 1))
+                steps += self._node_steps(group, i - 1)
             if self.made[value] != index:
                 continue  # what a map begins with: another group has stored it
             if group.head is not None and i == 0:
@@ -264,7 +264,8 @@ class ProgramBuilder:
     def _sample(self, group: Group, value: str) -> None:
         """The part of a value that its features are taken of, by an operator of its own."""
         assert group.head is not None
-        steps = [self._node_step(group, i) for i in range(group.values.index(value))]
+        count = group.values.index(value)
+        steps = [step for i in range(count) for step in self._node_steps(group, i)]
         size = sampled_size(self.body.sizes[value], self.early[value])
         slot = self.slots.get("sample", value, size)
         self._emit_node(f"{value} sample", group.head, size, [*steps, Store(slot)], self.early[value])

@@ -85,7 +85,8 @@ class FrameWriter(GraphWriter):
             self._take_state()
 
     def metadata(self) -> dict[str, str]:
-        return super().metadata() | {"scheme": str(self.quantized.scheme), "frame": self.frame}
+        stated = self.network.metadata | super().metadata()
+        return stated | {"scheme": str(self.quantized.scheme), "frame": self.frame}
 
     def model(self) -> onnx.ModelProto:
         self._watch(self.network.input)

@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from videoquant.network.aten_operators import pair
 from videoquant.network.builder import Argument, OperatorContext, OperatorRegistry, Value
+from videoquant.ranges.grid import check_scale
 
 ATEN_MATH = OperatorRegistry()
 _aten = ATEN_MATH.register
@@ -62,6 +64,15 @@ def rsqrt(site: OperatorContext, x: Value) -> Value:
 @_aten("square")
 def square(site: OperatorContext, x: Value) -> Value:
     return site.emit("mul", x, x)
+
+
+@_aten("fake_quantize_per_tensor_affine")
+def fake_quantize(
+    site: OperatorContext, x: Value, scale: float, zero_point: int, quant_min: int, quant_max: int
+) -> Value:
+    check_scale(scale, site.place)
+    single = float(np.float32(scale))
+    return site.emit("fake_quantize", x, scale=single, zero_point=zero_point, low=quant_min, high=quant_max)
 
 
 @_aten("softplus")

@@ -21,6 +21,7 @@ from videoquant.network.graph import Network, Node, unique
 from videoquant.network.operators import OPERATORS
 from videoquant.network.patterns import recognized
 from videoquant.network.preprocessing import Preprocessing
+from videoquant.ranges.grid import Grid
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,13 @@ class Value:
 
     name: the node's. shape: of what it gives.
     whole: the source graph has it as integers, though a network has floats alone: division cuts.
+    grid: the source graph has it as codes of this grid; what flows is what they stand for.
     """
 
     name: str
     shape: tuple[int, ...]
     whole: bool = False
+    grid: Grid | None = None
 
 
 # What an operator of the source graph reads: a value computed at run time, or a constant.
@@ -71,6 +74,7 @@ class Builder:
     name: what the network is called.
     input, input_shape: its input's name and N×C×H×W.
     nodes, tensors: those added so far, by name. known: their values, and the input.
+    fixed: layers whose weights lie on a grid of the source's: no batch norm goes into them.
     """
 
     def __init__(self, name: str, input: str, input_shape: Sequence[int]) -> None:
@@ -79,6 +83,7 @@ class Builder:
         self.nodes: dict[str, Node] = {}
         self.tensors: dict[str, Tensor] = {}
         self.known = {input: self.input}
+        self.fixed: set[str] = set()
 
     def add(
         self,
@@ -121,8 +126,8 @@ class Builder:
             raise NetworkError(f"{self.name}: it has no outputs")
         names = {output: value.name for output, value in outputs.items()}
         shapes = {name: value.shape for name, value in self.known.items()}
-        nodes = _needed(recognized(list(self.nodes.values()), self.tensors, shapes), names)
-        nodes, tensors, names = fold_batch_norm(nodes, self.tensors, names)
+        nodes = needed(recognized(list(self.nodes.values()), self.tensors, shapes), names)
+        nodes, tensors, names = fold_batch_norm(nodes, self.tensors, names, self.fixed)
         kept = {f"{node.name}.{short}" for node in nodes for short in node.tensors}
         tensors = {name: tensor for name, tensor in tensors.items() if name in kept}
         of = (nodes, self.input.name, self.input.shape, names, tensors, preprocessing, self.name)
@@ -339,7 +344,8 @@ def one_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _needed(nodes: list[Node], outputs: dict[str, str]) -> list[Node]:
+def needed(nodes: Sequence[Node], outputs: Mapping[str, str]) -> list[Node]:
+    """The nodes that outputs depend on."""
     wanted = set(outputs.values())
     for node in reversed(nodes):
         if node.name in wanted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import torch
@@ -14,7 +14,10 @@ from videoquant.network.operators import LAYERS
 
 
 def fold_batch_norm(
-    nodes: Sequence[Node], tensors: dict[str, Tensor], outputs: dict[str, str]
+    nodes: Sequence[Node],
+    tensors: dict[str, Tensor],
+    outputs: dict[str, str],
+    fixed: Collection[str] = (),
 ) -> tuple[list[Node], dict[str, Tensor], dict[str, str]]:
     """Remove every "batch_norm" (tensors weight, bias, mean, var of C values; attribute eps).
 
@@ -24,6 +27,7 @@ def fold_batch_norm(
     nodes: in topological order.
     tensors: "node.weight" → tensor.
     outputs: output name → value.
+    fixed: layers that keep their weights as they are.
     Returns new nodes, tensors and outputs; the arguments stay as they are.
     """
     uses = Counter([value for node in nodes for value in node.inputs] + list(outputs.values()))
@@ -38,7 +42,8 @@ def fold_batch_norm(
         norm = {short: tensors.pop(f"{node.name}.{short}") for short in node.tensors}
         scale, shift = scale_and_shift(norm, node.attributes["eps"])
         layer = folded.get(node.inputs[0])
-        if layer is not None and layer.op in LAYERS and uses[layer.name] == 1:
+        takes = layer is not None and layer.op in LAYERS and layer.name not in fixed
+        if layer is not None and takes and uses[layer.name] == 1:
             folded[layer.name] = replace(layer, tensors=("weight", "bias"))
             tensors |= _folded(layer, tensors, scale, shift)
             renamed[node.name] = layer.name

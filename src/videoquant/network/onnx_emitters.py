@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from onnx import TensorProto
 from torch import Tensor
@@ -124,6 +125,18 @@ def gelu(sheet: OnnxGraphBuilder, x: str, *, approximate: str = "none") -> None:
 @form
 def elu(sheet: OnnxGraphBuilder, x: str, *, alpha: float = 1.0) -> None:
     sheet.write("Elu", x, alpha=alpha)
+
+
+@form
+def fake_quantize(
+    sheet: OnnxGraphBuilder, x: str, *, scale: float, zero_point: int, low: int, high: int
+) -> None:
+    kind = np.int8 if low < 0 else np.uint8
+    if (low, high) != (np.iinfo(kind).min, np.iinfo(kind).max):
+        ends = (sheet.number((code - zero_point) * scale, "end") for code in (low, high))
+        x = sheet.step("Clip", x, *ends, part="clipped")
+    grid = [sheet.number(scale, "scale"), sheet.tensor(np.array(zero_point, kind), "zero")]
+    sheet.write("DequantizeLinear", sheet.step("QuantizeLinear", x, *grid, part="codes"), *grid)
 
 
 @form

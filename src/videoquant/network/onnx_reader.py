@@ -23,6 +23,17 @@ from videoquant.network.onnx_layers import LAYERS
 from videoquant.network.onnx_math import MATH
 from videoquant.network.onnx_operators import ELEMENTWISE
 from videoquant.network.onnx_pools import POOLS
+from videoquant.network.onnx_quantized import (
+    QUANTIZING,
+    RESHAPING,
+    StoredScale,
+    as_numbers,
+    expanded,
+    in_plain_words,
+    moved,
+    quantization,
+    without_codes,
+)
 from videoquant.network.onnx_resize import RESIZING
 from videoquant.network.onnx_select import SELECTIONS
 from videoquant.network.onnx_shapes import SHAPES
@@ -62,12 +73,23 @@ def read_onnx(
     Raises `NetworkError` for a file that is missing, damaged or asks for more memory than the size limit, and
     for an operator, an input or an output that is not supported.
     """
+    return read_with_scales(path, preprocessing, size)[0]
+
+
+def read_with_scales(
+    path: str | Path,
+    preprocessing: Mapping[str, str] | None = None,
+    size: tuple[int, int] | None = None,
+) -> tuple[Network, dict[str, StoredScale]]:
+    """As `read_onnx`, with what the file says of the weights that it holds as codes, by layer."""
     path = Path(path)
     with refused_as(NetworkError, f"{path}: not a valid ONNX file, or one that is not supported"):
         return _read(path, preprocessing or {}, size)
 
 
-def _read(path: Path, preprocessing: Mapping[str, str], size: tuple[int, int] | None) -> Network:
+def _read(
+    path: Path, preprocessing: Mapping[str, str], size: tuple[int, int] | None
+) -> tuple[Network, dict[str, StoredScale]]:
     model = load_model(path)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     reader = _Reader(path, model, size, image_size(metadata))
@@ -77,16 +99,17 @@ def _read(path: Path, preprocessing: Mapping[str, str], size: tuple[int, int] | 
             reader.read(node, f"{path}: {place}")
     outputs = {}
     for output in model.graph.output:
-        value = reader.values.get(output.name)
+        value, place = reader.values.get(output.name), f"{path}: output {output.name!r}"
         if not isinstance(value, Value):
-            raise NetworkError(f"{path}: output {output.name!r} is not computed from the input")
-        outputs[output.name] = value
+            raise NetworkError(f"{place} is not computed from the input")
+        outputs[output.name] = as_numbers(OperatorContext(reader.builder, output.name, place), value)
     try:
         own = {key: text for key, text in metadata.items() if key not in preprocessing}
         if reader.image.bytes:
             own.setdefault("scale", "1")
         known = Preprocessing.from_metadata(own).with_text(preprocessing)
-        return with_family(one_frame(reader.builder.build(outputs, known, metadata)))
+        network = with_family(one_frame(reader.builder.build(outputs, known, metadata)))
+        return network, reader.layer_scales
     except NetworkError as error:
         raise NetworkError(f"{path}: {error}") from None
 
@@ -106,7 +129,12 @@ def with_family(network: Network) -> Network:
 
 
 class _Reader:
-    """Walks through the nodes of a file; `values` holds what each name of the file stands for by then."""
+    """Walks through the nodes of a file; `values` holds what each name of the file stands for by then.
+
+    scales, origins: of constants that were computed from codes, by name: their scales, and the name of what
+        the file holds.
+    layer_scales: those of layers' weights, by layer.
+    """
 
     def __init__(
         self,
@@ -128,9 +156,18 @@ class _Reader:
         for constant in model.graph.initializer:
             with refused_as(NetworkError, f"{path}: constant {constant.name!r} cannot be read"):
                 self.values[constant.name] = numpy_helper.to_array(constant)
+        self.scales: dict[str, StoredScale] = {}
+        self.origins: dict[str, str] = {}
+        self.layer_scales: dict[str, StoredScale] = {}
 
     def read(self, node: onnx.NodeProto, place: str) -> None:
+        node = in_plain_words(node)
         op = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+        parts = expanded(op, node, self.values.get(node.input[0]) if node.input else None)
+        if parts:
+            for part in parts:
+                self.read(part, place)
+            return
         outputs = max((i + 1 for i, name in enumerate(node.output) if name), default=0)
         site = OperatorContext(self.builder, self._name(node), place, outputs, self.opset)
         missing = [name for name in node.input if name and name not in self.values]
@@ -143,20 +180,48 @@ class _Reader:
         elif op == "Constant" or (inputs and not any(isinstance(value, Value) for value in inputs)):
             feeds: dict[str, Any] = {name: self.values[name] for name in node.input if name}
             results = evaluate(site, node, feeds, self.opsets, OPERATORS.get(op), _attributes(site, node))
+            self._follow_codes(op, node)
         elif op in ("Shape", "Size") and isinstance(inputs[0], Value):
             results = [_shape(site, node, inputs[0])]
+        elif op in QUANTIZING:
+            results = [quantization(site, op, inputs, _attributes(site, node))]
         elif op not in OPERATORS:
-            supported = ", ".join(sorted(OPERATORS))
+            supported = ", ".join(sorted((*OPERATORS, *QUANTIZING)))
             raise site.refuse(f"operator {op} is not supported; supported are {supported}")
         else:
-            arguments = [tensor(value) if isinstance(value, np.ndarray) else value for value in inputs]
-            result = site.translate(OPERATORS[op], arguments, _attributes(site, node))
-            results = [result] if isinstance(result, Value) else result
+            results = self._translated(site, op, node, inputs)
         self.values |= {
             name: value
             for name, value in zip(node.output, results, strict=False)
             if name and value is not None
         }
+
+    def _translated(
+        self, site: OperatorContext, op: str, node: onnx.NodeProto, inputs: Sequence[Value | Constant | None]
+    ) -> Sequence[Value | None]:
+        """The values of a node that this reader translates."""
+        given, grid = without_codes(site, op, inputs)
+        arguments = [tensor(value) if isinstance(value, np.ndarray) else value for value in given]
+        before = len(self.builder.nodes)
+        result = site.translate(OPERATORS[op], arguments, _attributes(site, node))
+        scale = self.scales.get(node.input[1]) if len(node.input) > 1 else None
+        for made in [*self.builder.nodes.values()][before:]:
+            if made.is_layer and scale is not None:
+                self.layer_scales[made.name] = scale
+                self.builder.fixed.add(made.name)
+        results = [result] if isinstance(result, Value) else result
+        return [value and moved(site, op, value, grid) for value in results] if grid else results
+
+    def _follow_codes(self, op: str, node: onnx.NodeProto) -> None:
+        """Remember of a constant which codes of the file it stands for."""
+        if op not in (*QUANTIZING, *RESHAPING):
+            return
+        source, name = node.input[0], node.output[0]
+        self.origins[name] = self.origins.get(source, source)
+        if op == "DequantizeLinear":
+            self.scales[name] = StoredScale.of(*(self.values[given] for given in node.input if given))
+        elif source in self.scales:
+            self.scales[name] = self.scales[source]
 
     def _branch(
         self, site: OperatorContext, node: onnx.NodeProto, condition: Any, place: str
@@ -173,8 +238,10 @@ class _Reader:
         return [self.values.get(output.name) for output in graph.output]
 
     def _name(self, node: onnx.NodeProto) -> str:
-        if node.op_type in NAMED_BY_WEIGHT and len(node.input) > 1 and node.input[1] in self.weight_names:
-            name = str(node.input[1]).removesuffix(".weight").removesuffix("_weight")
+        weight = self.origins.get(node.input[1], node.input[1]) if len(node.input) > 1 else ""
+        if node.op_type in NAMED_BY_WEIGHT and weight in self.weight_names:
+            name = weight.removesuffix("_quantized").removesuffix(".codes")
+            name = name.removesuffix(".weight").removesuffix("_weight")
             if name and not MADE_UP.fullmatch(name):
                 return name
         return str(node.name) or f"{node.op_type.lower()}_{len(self.builder.nodes) + 1}"

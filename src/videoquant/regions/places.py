@@ -22,7 +22,7 @@ POINTWISE = frozenset(
         *("constant", "affine", "add", "sub", "mul", "div", "clamp", "leaky_relu", "prelu", "hardswish"),
         *("hardsigmoid", "sigmoid", "silu", "gelu", "elu", "tanh", "erf", "round_to", "exp", "log", "sqrt"),
         *("abs", "sign", "floor", "ceil", "round", "trunc", "sin", "cos", "softplus", "mish", "pow", "fmod"),
-        *("minimum", "maximum", "equal", "greater", "greater_equal", "where"),
+        *("minimum", "maximum", "equal", "greater", "greater_equal", "where", "fake_quantize"),
     )
 )
 # Operators whose output pixels lie where their input's do, whatever their attributes.

@@ -208,6 +208,12 @@ def mish(x: Tensor) -> Tensor:
 
 
 @by_row(1)
+def fake_quantize(x: Tensor, *, scale: float, zero_point: int, low: int, high: int) -> Tensor:
+    """x̂ of the codes low to high, as ONNX has it: x is divided by the scale, and rounded half to even."""
+    return torch.round(x / scale).clamp_(low - zero_point, high - zero_point).mul_(scale)
+
+
+@by_row(1)
 def round_to(x: Tensor, *, dtype: str) -> Tensor:
     """The nearest number that `dtype`, float16 or bfloat16, has; beyond its largest, infinity."""
     return x.to({"float16": torch.float16, "bfloat16": torch.bfloat16}[dtype]).to(x.dtype)

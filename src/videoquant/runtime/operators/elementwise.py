@@ -125,6 +125,13 @@ def round(x: Array) -> Array:
 
 
 @operator
+def fake_quantize(x: Array, *, scale: float, zero_point: int, low: int, high: int) -> Array:
+    """x̂ of the codes low to high; half to even."""
+    single = np.float32(scale)
+    return np.clip(np.rint(x / single), low - zero_point, high - zero_point) * single
+
+
+@operator
 def trunc(x: Array) -> Array:
     return np.asarray(np.trunc(x))
 
