@@ -1,6 +1,8 @@
 """Small networks that the tests quantize."""
 
+import copy
 import itertools
+from functools import cache
 
 import torch
 from torch import nn
@@ -44,7 +46,12 @@ class Small(nn.Module):
 
 
 def small_network(size: int = 16, seed: int = 0) -> vq.Network:
-    """`Small` with random weights and batch-norm statistics, captured."""
+    """`Small` with random weights and batch-norm statistics, captured; each call gives one of its own."""
+    return copy.deepcopy(_captured(size, seed))
+
+
+@cache
+def _captured(size: int, seed: int) -> vq.Network:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         module = Small().eval()

@@ -1,5 +1,7 @@
 """Dense + Sparse in the engine: what S holds, and that convolutions add it as the simulation does."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -40,15 +42,16 @@ class Layers(nn.Module):
         return self.classify(self.up(x).mean((2, 3)))
 
 
-def quantized(text, network=None):
-    return vq.quantize(network or small_network(), text, moving_frames(24))
+@cache
+def quantized(text):
+    return vq.quantize(small_network(), text, moving_frames(24))
 
 
 @pytest.mark.parametrize("text", SCHEMES)
 def test_every_scheme_is_what_the_simulation_makes_of_it(text):
     network = quantized(text)
     forced = Agreement(network, forced=True)
-    frames = moving_frames(34)[24:]
+    frames = moving_frames(31)[24:]
     for frame in frames:
         forced.run(frame)
     # W∗S is a floating-point sum, in another order: what it is added to may differ in the last place, and
@@ -57,20 +60,21 @@ def test_every_scheme_is_what_the_simulation_makes_of_it(text):
     check_outputs(network, forced.plan, frames, 1e-3, exact=not forced.differences)
 
 
-@pytest.mark.parametrize("isa", OTHERS)
 @pytest.mark.parametrize("text", ["w8a4 ds=5%", "w8a8->w4a4 T=3 recurrent ds=20%", "w4a4 asymmetric ds=50%"])
 @pytest.mark.parametrize("module", [Layers, None])
-def test_every_instruction_set_gives_the_same_bits(module, text, isa):
+def test_every_instruction_set_gives_the_same_bits(module, text):
     size = 24 if module else 16
     frames = moving_frames(14, size)
     plan = lower(vq.quantize(captured(module, size) if module else small_network(), text, frames[:9]))
-    streams = plan.stream(isa="reference", threads=1), plan.stream(isa=isa, threads=3)
+    reference = plan.stream(isa="reference", threads=1)
+    others = {isa: plan.stream(isa=isa, threads=3) for isa in OTHERS}
     for frame in frames[9:]:
-        a, b = (stream.run(frame) for stream in streams)
-        assert all(torch.equal(a[name], b[name]) for name in a)
+        expected = reference.run(frame)
+        for isa, stream in others.items():
+            got = stream.run(frame)
+            assert all(torch.equal(got[name], expected[name]) for name in expected), isa
 
 
-@pytest.mark.parametrize("isa", _native.isas())
 @pytest.mark.parametrize(
     "text",
     [
@@ -78,17 +82,19 @@ def test_every_instruction_set_gives_the_same_bits(module, text, isa):
         *("w32a8->w8a8 T=2 ds=5%", "w8a8->w8a32 T=2 ds=5%", "w8a32->w8a8 T=2 ds=5%"),
     ],
 )
-def test_densities_are_those_of_the_simulation(text, isa):
+def test_densities_are_those_of_the_simulation(text):
     network = quantized(text)
-    simulation, stream = network.stream(), lower(network).stream(isa=isa)
+    plan, simulation = lower(network), network.stream()
+    streams = {isa: plan.stream(isa=isa) for isa in _native.isas()}
     for frame in moving_frames(30)[24:]:
         simulation.run(frame)
-        stream.run(frame)
-        points = network.points.values()
-        left = [p for p in points if (p.key if stream.is_key else p.residual) == 32]
-        expected = {str(p): density for p, density in simulation.densities.items() if p not in left}
-        # The same elements are outside; the simulation takes their share in 32 bits.
-        assert stream.densities == pytest.approx(expected, abs=1e-6)
+        for isa, stream in streams.items():
+            stream.run(frame)
+            points = network.points.values()
+            left = [p for p in points if (p.key if stream.is_key else p.residual) == 32]
+            expected = {str(p): density for p, density in simulation.densities.items() if p not in left}
+            # The same elements are outside; the simulation takes their share in 32 bits.
+            assert stream.densities == pytest.approx(expected, abs=1e-6), isa
 
 
 def one_point(values, grid, isa):

@@ -31,22 +31,28 @@ def close(a, b):
     )
 
 
-@pytest.mark.parametrize("isa", _native.isas())
+def check(plan, frames, **options):
+    """That on every instruction set the engine gives what the interpreter does."""
+    twin, natives = (
+        Stream(plan, Interpreter(plan)),
+        {isa: plan.stream(isa=isa, **options) for isa in _native.isas()},
+    )
+    for frame in frames:
+        expected = twin.run(frame)
+        for isa, native in natives.items():
+            assert close(native.run(frame), expected), isa
+
+
 @pytest.mark.parametrize("text", SCHEMES)
-def test_schemes(isa, text):
+def test_schemes(text):
     frames = moving_frames(16)
-    plan = lower(vq.quantize(small_network(), text, frames[:12]))
-    native, twin = plan.stream(isa=isa), Stream(plan, Interpreter(plan))
-    assert all(close(native.run(frame), twin.run(frame)) for frame in frames[12:])
+    check(lower(vq.quantize(small_network(), text, frames[:12])), frames[12:])
 
 
-@pytest.mark.parametrize("isa", _native.isas())
 @pytest.mark.parametrize("module", ZOO)
-def test_operators(isa, module):
+def test_operators(module):
     frames = moving_frames(5, 12)
-    plan = lower(vq.quantize(captured(module), "w8a8", frames[:3]))
-    native, twin = plan.stream(isa=isa, threads=1), Stream(plan, Interpreter(plan))
-    assert all(close(native.run(frame), twin.run(frame)) for frame in frames[3:])
+    check(lower(vq.quantize(captured(module), "w8a8", frames[:3])), frames[3:], threads=1)
 
 
 @pytest.mark.parametrize("module", [*ZOO, small_network])

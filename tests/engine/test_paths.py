@@ -87,7 +87,7 @@ FRAMES = moving_frames(30, 12)
 
 @cache
 def lowered(text):
-    quantized = vq.quantize(captured(AllLayers), text, FRAMES[:24])
+    quantized = vq.quantize(captured(AllLayers), text, FRAMES[:24] if "qpp" in text else FRAMES[15:24])
     return quantized, lower(quantized)
 
 
