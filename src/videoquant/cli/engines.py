@@ -13,7 +13,7 @@ from videoquant.cli.modes import SIMULATE, default_mode
 from videoquant.comparison import AnyStream
 from videoquant.data.video import Clip
 from videoquant.engine import IntegerNetwork, Plan, fit_regions, lower
-from videoquant.engine.region_budget import RUNS, run_length
+from videoquant.engine.region_budget import run_length, runs_for
 from videoquant.errors import NetworkError, SchemeError
 from videoquant.runtime.session import check_mode, modes_of
 from videoquant.simulate.quantized import QuantizedNetwork
@@ -63,9 +63,9 @@ def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) ->
 
 def search_rule(plan: Plan, clip: Clip, budget: float, task: Task, threads: int) -> Regions:
     """The rule of regions that keeps a budget on runs of frames all over a clip; a note says which."""
-    length = run_length(plan)
-    frames = clip.runs(calibration_spans(whole(clip, RUNS * length), length, RUNS))
-    with one_thread_of_pytorch(True), progress_bar("finding a rule of regions", RUNS) as advance:
+    length, runs = run_length(plan), runs_for(task)
+    frames = clip.runs(calibration_spans(whole(clip, runs * length), length, runs))
+    with one_thread_of_pytorch(True), progress_bar("finding a rule of regions", runs) as advance:
         found, ms = timed(partial(fit_regions, plan, frames, budget, task, advance, threads))
     note(f"{found}; found in {ms / 1e3:.0f} s")
     return found.regions
