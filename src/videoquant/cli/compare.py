@@ -29,7 +29,7 @@ from videoquant.cli.compare_plan import (
 )
 from videoquant.cli.console import console, note, progress_bar, say
 from videoquant.cli.engines import comparable_stream, one_thread_of_pytorch
-from videoquant.cli.modes import SIMULATE, ThreadsOption
+from videoquant.cli.modes import COMPARABLE, SIMULATE, ThreadsOption
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     DatasetOption,
@@ -49,6 +49,7 @@ from videoquant.costs.chip_file import open_chip
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, Frame
 from videoquant.errors import DataError, NetworkError, SchemeError
+from videoquant.exporting.exported_stream import RUNTIMES
 from videoquant.json_file import write_json
 from videoquant.made import made_by
 from videoquant.network.graph import Network
@@ -113,7 +114,8 @@ def command(
         str,
         typer.Option(
             metavar="NAME",
-            help="What runs the schemes: simulate, or the integer engine, frame or exact; docs/engine.md.",
+            help="What runs the schemes: simulate; the integer engine, frame or exact (docs/engine.md); or, "
+            "exported, onnxruntime or openvino (docs/export.md).",
         ),
     ] = SIMULATE,
     threads: ThreadsOption = 2,
@@ -127,8 +129,10 @@ def command(
     )
     earlier = earlier_report(report)
     target = None if chip is None else open_chip(chip)
-    if engine not in (SIMULATE, "frame", "exact"):
-        raise SchemeError(f"--engine {engine}: it must be {SIMULATE}, frame or exact")
+    if engine not in COMPARABLE:
+        raise SchemeError(f"--engine {engine}: it must be {', '.join(COMPARABLE[:-1])} or {COMPARABLE[-1]}")
+    if engine in RUNTIMES:
+        RUNTIMES[engine].check_installed()
     source = open_source(video, images, dataset)
     stills = are_stills(source, images)
     is_quantized = is_quantized_onnx(network)  # then it stands beside its own weights in floating point

@@ -15,6 +15,7 @@ from videoquant.data.video import Clip
 from videoquant.engine import IntegerNetwork, Plan, fit_regions, lower
 from videoquant.engine.region_budget import run_length, runs_for
 from videoquant.errors import NetworkError, SchemeError
+from videoquant.exporting.exported_stream import RUNTIMES, ExportedStream
 from videoquant.runtime.session import check_mode, modes_of
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.stopwatch import timed
@@ -46,6 +47,8 @@ def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str,
 def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) -> AnyStream:
     """What runs a scheme of a comparison: the engine, or simulation where the engine does not, with a note.
 
+    engine: of `COMPARABLE`.
+
     A scheme that does not run in that mode runs in its own. Floating point is simulated, as the others are
     measured against it. So are adaptive widths: their cost is counted from the shares that simulation sees.
     """
@@ -53,6 +56,8 @@ def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) ->
     if engine == SIMULATE or scheme.is_float or getattr(scheme.time, "adaptive", False):
         return quantized.stream()
     try:
+        if engine in RUNTIMES:
+            return ExportedStream(quantized, engine, threads)
         plan = lower(quantized)
         modes = modes_of(scheme)
         return plan.stream(engine if engine in modes else modes[0], threads)
