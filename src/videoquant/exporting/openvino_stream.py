@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from torch import Tensor
 
@@ -24,20 +25,17 @@ class OpenVinoStream(RuntimeStream):
 
         settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads}
         with refused_as(NetworkError, "OpenVINO cannot run it"):
-            return openvino.Core().compile_model(str(file), "CPU", settings).create_infer_request()
+            request = openvino.Core().compile_model(str(file), "CPU", settings).create_infer_request()
+        # By their order: OpenVINO gives a value all names that it had on its way to an output.
+        graph = onnx.load(file).graph
+        return request, [value.name for value in graph.input], [value.name for value in graph.output]
 
     def _infer(self, session: Any, x: Tensor, state: Mapping[str, Any]) -> dict[str, Any]:
-        model = session.get_compiled_model()
-        # What runs frame by frame names its values in the file; the order of inputs is the file's.
-        given = [state.get(_name(value), x.numpy()) for value in model.inputs]
+        request, inputs, outputs = session
+        given = [state.get(name, x.numpy()) for name in inputs]
         with refused_as(NetworkError, "OpenVINO cannot run it"):
-            results = session.infer(given, share_inputs=True)
-        return {_name(value): results[i] for i, value in enumerate(model.outputs)}
+            results = request.infer(given, share_inputs=True)
+        return {name: results[i] for i, name in enumerate(outputs)}
 
     def _tensor(self, value: Any) -> Tensor:
         return torch.from_numpy(np.asarray(value))
-
-
-def _name(value: Any) -> str:
-    name: str = value.get_any_name()
-    return name
