@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -244,6 +245,11 @@ def test_a_class_that_was_always_right_may_be_wrong_in_three_runs_of_as_many(pla
     assert rung.likely_loss == pytest.approx((3 + 1.6) / 76 * (1 / 8 + 1 / 2) / 2)
     assert (runs_for(None), runs_for(task)) == (19, 76)
     tried = try_rules(plan, film(40), 1.0, task, threads=1)
+    for rung in tried.rungs:
+        rung.losses = [0.0] * 5
+    told_apart = replace(tried, between=SimpleNamespace(label="class", result=lambda: 0.5))
+    with pytest.raises(DataError, match=r"\(in 5 runs it lost nothing, which are too few to say so\)"):
+        told_apart.choose(0.02)
     assert all(rung.by_frame and len(rung.work) == 40 for rung in tried.rungs)
 
 

@@ -167,10 +167,13 @@ class Tried:
                 break
             found = rung
         if found is None:
+            careful = self.rungs[0]
+            few = careful.by_frame and not any(careful.losses)
+            so_far = f" (in {count} runs it lost nothing, which are too few to say so)" if few else ""
             raise DataError(
                 f"no rule of regions keeps a budget of {budget:g}: the most careful may lose "
-                f"{self.rungs[0].likely_loss:.2g} of {label}; allow more, or compute every frame (mode frame "
-                "or exact)"
+                f"{careful.likely_loss:.2g} of {label}{so_far}; {'give more frames, ' if few else ''}allow "
+                "more, or compute every frame (mode frame or exact)"
             )
         count = len(found.losses)
         confidence = _place(count) / (count + 1)
