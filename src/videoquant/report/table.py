@@ -15,7 +15,7 @@ from rich.text import Text
 
 from videoquant.comparison import Comparison, Row
 from videoquant.costs.simulator import SchemeCost
-from videoquant.report.results import pareto
+from videoquant.report.pareto import pareto
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
