@@ -14,7 +14,7 @@ help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.installed .venv/.clip ## compare thirteen schemes on a real clip, write demo/report.html
-	$(BIN)/videoquant compare selfie_segmentation --video "$$(cat .venv/.clip)" --report demo
+	$(BIN)/videoquant compare selfie_segmentation --video "$$(cat .venv/.clip)" --keep "mask IoU >= 0.97" --report demo
 
 dev: .venv/.dev ## set up .venv for development: the package (editable) and its tools
 
