@@ -23,8 +23,9 @@ PLAIN = "w8a8"  # what most tools give: the second yardstick beside fp32
 def summary(comparison: Comparison) -> list[str]:
     """Sentences for the top of a report: the best quantized scheme, and the cheapest that comes near it.
 
-    Once by SQNR, once by the task's first measure, and once by the first against labels; then the schemes
-    that were passed over, since the target does not run them. Scheme names stand between backquotes.
+    Once by SQNR and once by the first measure against labels; then the schemes that were passed over, since
+    the target does not run them. What is recommended by the task's measure says `answer`. Scheme names stand
+    between backquotes.
     """
     quantized = [row for row in comparison.rows if family(row.scheme) != "float"]
     if not quantized:
@@ -34,9 +35,6 @@ def summary(comparison: Comparison) -> list[str]:
     if not rows:
         return [f"None of these schemes is recommended, since {target.name} runs none of them."]
     sentences = _by_sqnr(comparison, rows, target)
-    if comparison.measures:
-        first = comparison.measures[0]
-        sentences += _by_measure(first, [row.agreement.get(first.name) for row in rows], rows, target)
     if comparison.accuracy:
         first = comparison.accuracy[0]
         accuracies = [row.accuracy.get(first.name) for row in rows]
