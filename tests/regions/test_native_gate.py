@@ -105,7 +105,7 @@ def test_a_picture_of_another_size_is_refused():
 @pytest.mark.parametrize(
     ("rule", "size", "message"),
     [
-        (Regions(), (16, 12), "the network.s input of 16×12 is one of them: no part of it can be left out; take block=8"),
+        (Regions(), (16, 12), "the network.s input of 16×12 is one of them: .*; take block=8"),
         (Regions(block=64), (40, 64), "blocks of 64×64 pixels, and the network's input of 40×64"),
         (Regions(block=8), (1, 1), "take no regions"),
     ],
