@@ -1,7 +1,8 @@
 # Each target does all its set-up. `make` alone says what there is.
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+# Bytecode is kept, since pytest takes seconds to rewrite all test files; who has run out of tests takes half of the other's.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 # Exact versions, so that every clone gets the ones that were tested. torch 2.13.0 has a build for CPUs alone; without
 # a version pip takes one that brings gigabytes of CUDA packages.
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt
