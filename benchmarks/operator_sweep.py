@@ -146,9 +146,13 @@ def _written(network: Network, image: np.ndarray, path: Path) -> str:
     right = runtime(onnx.load(path), image)
     if right is None:
         return "ONNX Runtime does not run the file"
+    try:
+        read = read_onnx(path)
+    except NetworkError as error:
+        return f"it is not read again: {error}"
     with torch.no_grad():
         outputs = network.run(torch.from_numpy(image))
-        again = read_onnx(path).run(torch.from_numpy(image))
+        again = read.run(torch.from_numpy(image))
     differences = [
         f"{name}: {words}"
         for name, y in outputs.items()

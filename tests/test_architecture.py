@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,12 +46,6 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-@cache
-def arrows() -> dict[str, list[str]]:
-    """The modules that each module imports."""
-    return {name: sorted(set(imports(path)) - {name}) for name, path in MODULES.items()}
-
-
 def imports(path: Path) -> Iterator[str]:
     """The package's modules that a file imports, in functions and for types too."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -69,6 +62,9 @@ def imports(path: Path) -> Iterator[str]:
                 inside = inside.rpartition(".")[0]
             if inside:  # `from videoquant import _native` needs nothing of the package's own file
                 yield inside
+
+
+ARROWS = {name: sorted(set(imports(path)) - {name}) for name, path in MODULES.items()}
 
 
 def room(module: str) -> int:
@@ -90,7 +86,7 @@ def circles() -> list[list[str]]:
     def visit(name: str) -> None:
         index[name] = low[name] = len(index)
         stack.append(name)
-        for other in arrows()[name]:
+        for other in ARROWS[name]:
             if other not in index:
                 visit(other)
                 low[name] = min(low[name], low[other])
@@ -103,7 +99,7 @@ def circles() -> list[list[str]]:
             if len(circle) > 1:
                 found.append(sorted(circle))
 
-    for name in arrows():
+    for name in ARROWS:
         if name not in index:
             visit(name)
     return found
@@ -116,7 +112,7 @@ def test_no_circle_of_imports() -> None:
 def test_no_arrow_points_upward() -> None:
     upward = [
         f"{name} imports {other}"
-        for name, others in arrows().items()
+        for name, others in ARROWS.items()
         if name not in ("", "__main__")
         for other in others
         if other and room(other) > room(name)

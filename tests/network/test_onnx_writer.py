@@ -55,8 +55,14 @@ CASES = [
     *(Case(op) for op in ("silu", "hardsigmoid", "gelu", "elu")),
     Case("adaptive_avg_pool2d", {"size": [3, 1]}),
     Case("resize", {"mode": "nearest", "scale": [2.0, 1.5]}),
+    # Where no coordinates of ONNX take PyTorch's pixels.
+    Case("resize", {"mode": "nearest", "scale": [1.1092220544815063, 1.4412554502487183]}),
     Case("resize", {"mode": "bilinear", "scale": [2.5, 1.7]}),
     Case("pad", {"padding": [0, 0, 0, 0, 1, 2], "mode": "constant", "value": 0.0}),
+    Case(  # ONNX Runtime takes no pads as large as the kernel
+        "max_pool2d",
+        {"kernel": [2, 3], "stride": [2, 2], "padding": [0, 1, 2, 0], "dilation": [3, 2], "ceil": False},
+    ),
 ]
 
 

@@ -16,7 +16,6 @@ from videoquant.costs.rapl import Meter
 from videoquant.data.targets import Target
 from videoquant.data.video import Frame
 from videoquant.engine import Stream as EngineStream
-from videoquant.exporting.exported_stream import ExportedStream
 from videoquant.network.graph import Node
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.ranges.predictor import Features
@@ -29,7 +28,7 @@ from videoquant.tasks.agreement import Agreement
 from videoquant.tasks.scoring import Score
 from videoquant.tasks.sqnr import Sqnr
 
-AnyStream = Stream | EngineStream | ExportedStream
+AnyStream = Stream | EngineStream
 
 
 class Collector:
@@ -38,7 +37,7 @@ class Collector:
     quantized, stream: the scheme, and what runs it.
     comparison: which the row is for.
     agreement, score: against fp32 and against labels; None where there is nothing to say.
-    meter: of the CPU's energy, for streams that are timed: those of engines.
+    meter: of the CPU's energy, for streams of the engine.
     computed: with regions, of each frame whether it is a keyframe, and by layer the share that was computed.
     """
 
@@ -76,7 +75,7 @@ class Collector:
         reference_layers: dict[str, Tensor] | None,
     ) -> dict[str, Tensor]:
         """Run one frame and measure it against the floating-point outputs, and its target if it has one."""
-        if not isinstance(self.stream, Stream):
+        if isinstance(self.stream, EngineStream):
             output = self._run_timed(self.stream, frame)
         elif reference_layers:
             probe = self._probe if self.stream.quantized.watched else None
@@ -110,7 +109,7 @@ class Collector:
         self.row.per_frame.append(measured)
         return output
 
-    def _run_timed(self, stream: EngineStream | ExportedStream, frame: Frame) -> dict[str, Tensor]:
+    def _run_timed(self, stream: EngineStream, frame: Frame) -> dict[str, Tensor]:
         settle()
         if self._meter:
             self._meter.joules()
@@ -118,10 +117,7 @@ class Collector:
         if self._meter:
             self._joules.append(self._meter.joules())
         self._ms.append(ms)
-        if isinstance(stream, EngineStream):
-            self._work.append(stream.report.work_share)
-        else:
-            stream.count(frame)
+        self._work.append(stream.report.work_share)
         return output
 
     def _observe(self, reference: dict[str, Tensor], node: Node, y: Tensor) -> None:
@@ -173,10 +169,9 @@ class Collector:
             requested, mean = self.scheme.representation.density, sum(densities) / len(densities)
             row.density = {"requested": requested, "mean": mean, "p10": low, "p90": high}
         row.ranges = list(self._ranges.values())
-        if self._ms:
+        if self._work:
             ms = self._ms[WARM_UP:] or self._ms
             row.frames_per_second = 1e3 * len(ms) / sum(ms)
-        if self._work:
             row.work_share = sum(self._work) / len(self._work)
         if self._joules:
             row.measured_mj = 1e3 * sum(self._joules) / len(self._joules)

@@ -29,6 +29,8 @@ FAMILIES: dict[str, dict[str, str]] = {
     "centerface": {"mean": "0", "std": "1", "scale": "1", "color": "RGB", "fit": "letterbox"},
     "ppocr": _IMAGENET | {"color": "BGR", "fit": "stretch"},
 }  # fmt: skip
+# The outputs of a network whose file suppresses by itself: all boxes, and their scores.
+OFFERED_BOXES, OFFERED_SCORES = "all_boxes", "all_scores"
 # Ultralytics' names of tasks, and ours; their segmentation and keypoints come with boxes, which are read.
 _ULTRALYTICS = {
     "detect": "detection", "segment": "detection", "pose": "detection", "classify": "classification",

@@ -18,6 +18,8 @@ from videoquant.network.onnx_graph_builder import OnnxEmitters, OnnxGraphBuilder
 
 OPSET = 20  # the first that has Gelu
 
+LOWEST = float(np.finfo(np.float32).min)
+
 FORMS = OnnxEmitters()
 form = FORMS.register
 
@@ -161,6 +163,11 @@ def max_pool2d(
     dilation: Sequence[int],
     ceil: bool,
 ) -> None:
+    if any(pad >= size for pad, size in zip(padding, [*kernel] * 2, strict=True)):
+        # ONNX Runtime takes no such pads, which dilated windows can have.
+        sides = sheet.integers([0, 0, *padding[:2], 0, 0, *padding[2:]], "sides")
+        x = sheet.step("Pad", x, sides, sheet.number(LOWEST, "lowest"), part="padded")
+        padding = [0, 0, 0, 0]
     window: dict[str, Any] = {"kernel_shape": kernel, "strides": stride, "pads": padding}
     sheet.write("MaxPool", x, dilations=dilation, ceil_mode=int(ceil), **window)
 

@@ -9,6 +9,7 @@ import numpy as np
 from onnx import TensorProto
 
 from videoquant.network.onnx_graph_builder import OnnxEmitters, OnnxGraphBuilder
+from videoquant.network.onnx_resize import nearest, nearest_is_asymmetric
 
 LAYOUT_OPERATORS = OnnxEmitters()
 form = LAYOUT_OPERATORS.register
@@ -27,6 +28,14 @@ def resize(
     align_corners: bool = False,
 ) -> None:
     attributes: dict[str, Any]
+    if mode == "nearest" and not nearest_is_asymmetric(sheet.shapes[0][2:], sheet.shape[2:], scale):
+        for dim, ratio in zip((2, 3), scale or (None, None), strict=True):
+            rows = sheet.integers(nearest(sheet.shapes[0][dim], sheet.shape[dim], ratio), "places")
+            if dim == 2:
+                x = sheet.step("Gather", x, rows, part="rows", axis=2)
+            else:
+                sheet.write("Gather", x, rows, axis=3)
+        return
     if mode == "nearest":
         attributes = {"mode": "nearest", "nearest_mode": "floor"}
         attributes["coordinate_transformation_mode"] = "asymmetric"

@@ -37,6 +37,7 @@ from videoquant.network.onnx_quantized import (
 from videoquant.network.onnx_resize import RESIZING
 from videoquant.network.onnx_select import SELECTIONS
 from videoquant.network.onnx_shapes import SHAPES
+from videoquant.network.onnx_suppression import Suppression, suppression
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.network.rebatch import one_frame
 from videoquant.tasks import task_for
@@ -93,18 +94,25 @@ def _read(
     model = load_model(path)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     reader = _Reader(path, model, size, image_size(metadata))
+    reader.given = preprocessing
     for index, node in enumerate(model.graph.node):
         place = f"node {node.name!r} ({node.op_type}, {index + 1} of {len(model.graph.node)})"
         with refused_as(NetworkError, f"{path}: {place}: malformed, or of a kind that is not supported"):
             reader.read(node, f"{path}: {place}")
-    outputs = {}
+    outputs: dict[str, Value] = {}
+    said: dict[str, str] = {}
     for output in model.graph.output:
         value, place = reader.values.get(output.name), f"{path}: output {output.name!r}"
+        if output.name in reader.suppressed:
+            outputs |= reader.suppressed[output.name].outputs
+            said |= reader.suppressed[output.name].said
+            continue
         if not isinstance(value, Value):
             raise NetworkError(f"{place} is not computed from the input")
         outputs[output.name] = as_numbers(OperatorContext(reader.builder, output.name, place), value)
     try:
         own = {key: text for key, text in metadata.items() if key not in preprocessing}
+        own = said | own
         if reader.image.bytes:
             own.setdefault("scale", "1")
         known = Preprocessing.from_metadata(own).with_text(preprocessing)
@@ -134,6 +142,8 @@ class _Reader:
     scales, origins: of constants that were computed from codes, by name: their scales, and the name of what
         the file holds.
     layer_scales: those of layers' weights, by layer.
+    given: the options of preprocessing.
+    suppressed: what a NonMaxSuppression gives, and what is computed from it, by name.
     """
 
     def __init__(
@@ -156,6 +166,8 @@ class _Reader:
         for constant in model.graph.initializer:
             with refused_as(NetworkError, f"{path}: constant {constant.name!r} cannot be read"):
                 self.values[constant.name] = numpy_helper.to_array(constant)
+        self.given: Mapping[str, str] = {}
+        self.suppressed: dict[str, Suppression] = {}
         self.scales: dict[str, StoredScale] = {}
         self.origins: dict[str, str] = {}
         self.layer_scales: dict[str, StoredScale] = {}
@@ -170,11 +182,20 @@ class _Reader:
             return
         outputs = max((i + 1 for i, name in enumerate(node.output) if name), default=0)
         site = OperatorContext(self.builder, self._name(node), place, outputs, self.opset)
+        behind = next((self.suppressed[name] for name in node.input if name in self.suppressed), None)
+        if behind is not None:
+            self.suppressed |= dict.fromkeys(node.output, behind)
+            return
         missing = [name for name in node.input if name and name not in self.values]
         if missing:
             raise site.refuse(f"reads {missing[0]!r}, which no supported operator gives")
         inputs = [self.values[name] if name else None for name in node.input]
         results: Sequence[Value | Constant | None]
+        if op == "NonMaxSuppression":
+            if self.suppressed:
+                raise site.refuse("it is the second; of files that suppress boxes twice none is read")
+            self.suppressed[node.output[0]] = suppression(site, inputs, self.given, **_attributes(site, node))
+            return
         if op == "If":
             results = self._branch(site, node, inputs[0], place)
         elif op == "Constant" or (inputs and not any(isinstance(value, Value) for value in inputs)):

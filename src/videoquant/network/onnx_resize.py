@@ -80,6 +80,24 @@ def resize(
     raise site.refuse(f"resizing {x.shape[2:]} to {(height[1], width[1])} by {how} is not what PyTorch does")
 
 
+def nearest(size: int, result: int, scale: float | None) -> list[int]:
+    """The pixels of one axis that PyTorch takes for a result of such a size, or of such a scale."""
+    step = np.float32(size) / np.float32(result) if scale is None else np.float32(1 / scale)
+    return [int(place) for place in _torch_nearest(size, result, step).clip(0, size - 1)]
+
+
+def nearest_is_asymmetric(
+    before: Sequence[int], after: Sequence[int], scales: Sequence[float] | None
+) -> bool:
+    """Whether PyTorch takes the pixels of asymmetric coordinates, rounded down, on both axes."""
+    for size, result, scale in zip(before, after, scales or (None, None), strict=True):
+        ratio = np.float32(result / size if scale is None else scale)
+        wanted = np.floor(_onnx_places("asymmetric", size, result, ratio)).clip(0, size - 1)
+        if wanted.tolist() != nearest(size, result, scale):
+            return False
+    return True
+
+
 def _axes(
     site: OperatorContext, x: Value, scales: Argument, sizes: Any, axes: Sequence[int] | None
 ) -> tuple[Axis, Axis]:

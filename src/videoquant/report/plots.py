@@ -15,7 +15,6 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from videoquant.comparison import Comparison, Row
 from videoquant.report.labels import add_labels
-from videoquant.report.pareto import front
 from videoquant.report.plot_style import (
     FAMILY_NAMES,
     INK,
@@ -32,6 +31,7 @@ from videoquant.report.plot_style import (
     svg,
     title,
 )
+from videoquant.report.results import front
 from videoquant.report.table import against_labels, heading
 from videoquant.runtime.clock import follows
 from videoquant.tasks import Measure

@@ -2,7 +2,7 @@
 
 from videoquant.tasks.detection.anchors import AnchorBoxes
 from videoquant.tasks.detection.boxes import Boxes as Boxes
-from videoquant.tasks.detection.corners import CornerBoxes, ListedBoxes
+from videoquant.tasks.detection.corners import CornerBoxes, ListedBoxes, OfferedBoxes
 from videoquant.tasks.detection.detector import BOX_F1 as BOX_F1
 from videoquant.tasks.detection.detector import Detection as Detection
 from videoquant.tasks.detection.distances import DistanceBoxes
@@ -12,6 +12,7 @@ from videoquant.tasks.detection.yolo import FinalBoxes, ObjectBoxes, ScoredBoxes
 
 # Every family, in the order in which they are tried.
 DETECTORS = (
+    OfferedBoxes,
     ScoredBoxes,
     ObjectBoxes,
     DistanceBoxes,

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from videoquant.errors import NetworkError
+from videoquant.network.box_layout import OFFERED_BOXES, OFFERED_SCORES
 from videoquant.tasks.base import Graph, is_probability, sigmoid
 from videoquant.tasks.detection.boxes import Boxes
 from videoquant.tasks.detection.detector import (
@@ -136,3 +137,39 @@ class ListedBoxes(Detection):
         numbers = np.nan_to_num(classes).round().clip(0, 2**31).astype(np.int64) - self.of_size
         chosen = (scores >= self.score) & (numbers >= 0)
         return Boxes(corners[chosen], scores[chosen], numbers[chosen])
+
+
+@dataclass(frozen=True)
+class OfferedBoxes(Detection):
+    """All boxes P×4 and the scores of their classes P×C, of a file that suppressed by itself.
+
+    top_first: whether corners are (top, left, bottom, right) in shares of the input, as the standard and
+        TensorFlow have it; else (left, top, right, bottom) in pixels, as of YOLO, whose cells tell it.
+    """
+
+    families: ClassVar = ("ssd", "yolov5", "yolov6", "yolov7", "yolov8", "yolov9", "yolox", "yolo11")
+
+    top_first: bool
+
+    @classmethod
+    def read(cls, network: Graph) -> dict[str, Any] | None:
+        shapes, said = shapes_of(network), network.preprocessing.boxes
+        if OFFERED_BOXES not in shapes:
+            return None
+        count, classes = shapes[OFFERED_SCORES]
+        cells = cell_count(network.size, _CELLS)
+        top_first = said.family == "ssd" or (said.family is None and count not in (cells, 3 * cells))
+        return {"outputs": (OFFERED_BOXES, OFFERED_SCORES), "classes": classes, "top_first": top_first}
+
+    @property
+    def family(self) -> str:
+        return self.preprocessing.boxes.family or ("ssd" if self.top_first else "yolov5")
+
+    def candidates(self, outputs: Sequence[Array]) -> Boxes:
+        corners, scores = outputs
+        if self.top_first:
+            corners = corners[:, [1, 0, 3, 2]] * np.array(self.size[::-1] * 2, np.float32)
+        corners = np.concatenate([np.minimum(corners[:, :2], corners[:, 2:]),
+                                  np.maximum(corners[:, :2], corners[:, 2:])], 1)  # fmt: skip
+        boxes, classes = np.nonzero(scores >= self.score)  # a box may be of several classes
+        return Boxes(corners[boxes], scores[boxes, classes], classes.astype(np.int64))
