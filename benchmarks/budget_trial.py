@@ -25,7 +25,7 @@ import torch
 import videoquant as vq
 from videoquant.axes import Regions
 from videoquant.calibration.sampling import calibration_spans, runs_and_rest
-from videoquant.engine.region_budget import RUNS, Loss, run_length, try_rules
+from videoquant.engine.region_budget import Loss, run_length, runs_for, try_rules
 from videoquant.errors import DataError
 from videoquant.files import atomic_write
 from videoquant.scheme_text import write_rule
@@ -38,7 +38,7 @@ def trial(plan_file: str, clip_file: str) -> dict[str, Any]:
     """What the rules found for each budget lose on frames that found nothing."""
     plan, clip = vq.load_plan(plan_file), vq.frames(clip_file)
     held, free = runs_and_rest(len(clip), min(HELD_BACK, len(clip) * 3 // 5), STRETCH)
-    runs = calibration_spans(free, run_length(plan), RUNS)
+    runs = calibration_spans(free, run_length(plan), runs_for(plan.task))
     start = time.perf_counter()
     tried = try_rules(plan, clip.runs(runs), max(BUDGETS), plan.task)
     row: dict[str, Any] = {"seconds": round(time.perf_counter() - start, 1), "budgets": {}}

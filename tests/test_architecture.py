@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,12 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
+@cache
+def arrows() -> dict[str, list[str]]:
+    """The modules that each module imports."""
+    return {name: sorted(set(imports(path)) - {name}) for name, path in MODULES.items()}
+
+
 def imports(path: Path) -> Iterator[str]:
     """The package's modules that a file imports, in functions and for types too."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -62,9 +69,6 @@ def imports(path: Path) -> Iterator[str]:
                 inside = inside.rpartition(".")[0]
             if inside:  # `from videoquant import _native` needs nothing of the package's own file
                 yield inside
-
-
-ARROWS = {name: sorted(set(imports(path)) - {name}) for name, path in MODULES.items()}
 
 
 def room(module: str) -> int:
@@ -86,7 +90,7 @@ def circles() -> list[list[str]]:
     def visit(name: str) -> None:
         index[name] = low[name] = len(index)
         stack.append(name)
-        for other in ARROWS[name]:
+        for other in arrows()[name]:
             if other not in index:
                 visit(other)
                 low[name] = min(low[name], low[other])
@@ -99,7 +103,7 @@ def circles() -> list[list[str]]:
             if len(circle) > 1:
                 found.append(sorted(circle))
 
-    for name in ARROWS:
+    for name in arrows():
         if name not in index:
             visit(name)
     return found
@@ -112,7 +116,7 @@ def test_no_circle_of_imports() -> None:
 def test_no_arrow_points_upward() -> None:
     upward = [
         f"{name} imports {other}"
-        for name, others in ARROWS.items()
+        for name, others in arrows().items()
         if name not in ("", "__main__")
         for other in others
         if other and room(other) > room(name)

@@ -73,9 +73,8 @@ Work DeltaTracker::follow_convolution(Convolution& b, Accumulators& sums, Rows r
     // Fitted to measurements: a changed group costs about two of a full pixel, because neighbours share lists; taps
     // are looked up one by one; accumulators are read and written.
     const double pixel = double(full) + 6, store = 10, own = 12 + 0.05 * double(full) + 1.5 * double(b.taps());
-    // What a pixel of a list costs, of one among all: Winograd's algorithm takes all pixels or none. With a tau outputs
-    // depend on what is counted here, and they must be the same for every instruction set.
-    const double direct = b.has_winograd() && !bounded_ ? winograd_gain : 1;
+    // What a pixel of a list costs, of one among all: Winograd's algorithm takes all pixels or none.
+    const double direct = b.has_winograd() ? winograd_gain : 1;
     const bool all = double(low + high) > double(pixels) * nearly_all / direct;
     const double listed = pixel * (all ? double(pixels) / direct : double(low + high));
     const double residual = 2.2 * double(total) + own * double(low) + (pixel + store) * double(high);

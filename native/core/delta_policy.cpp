@@ -14,13 +14,13 @@ bool DeltaPolicy::is_profitable() {
 }
 
 // Single frames unlike those around them are no reason to leave one memory for the other.
-DeltaPolicy::Path DeltaPolicy::select_path(double share, Measure measure) {
+DeltaPolicy::Path DeltaPolicy::select_path(double share) {
     static const double ends[levels - 1] = {0, 0.02, 0.1, 0.25, 0.5};
     const int before = level_;
     level_ = 0;
     while (level_ < levels - 1 && share > ends[level_]) level_++;
     const bool pays = is_profitable(), was_full = full_;
-    if (!always_ && measure == Measure::seconds) {
+    if (!always_) {
         // What a full frame takes must be known, and known anew now and then where little is gained.
         const bool close = levels_[level_].cost.usual > 0.6 * full_cost_.usual;
         if (since_ >= enough_ && close) {
@@ -35,7 +35,7 @@ DeltaPolicy::Path DeltaPolicy::select_path(double share, Measure measure) {
     return {full_, fresh_, level_ < before};
 }
 
-void DeltaPolicy::add_cost(double cost, Measure measure) {
+void DeltaPolicy::add_cost(double cost) {
     if (full_) {
         // The first frame of all touches its memory for the first time: its time is no measure.
         // Full frames all cost the same, so the fastest of late is believed.
@@ -49,7 +49,7 @@ void DeltaPolicy::add_cost(double cost, Measure measure) {
     since_++;
     Level& level = levels_[level_];
     level.cost.add(cost, 0.5);
-    const double excess = level.cost.usual / (measure == Measure::counted ? 1 : full_cost_.usual);
+    const double excess = level.cost.usual / full_cost_.usual;
     if (level.cost.frames > 16 && excess < 0.97) level.wait = shortest_wait;
     if (excess < 1 || level.cost.frames < (excess > 1.15 ? 2 : 4)) return;
     // Frames that change more cost no less.

@@ -12,9 +12,6 @@ namespace vq {
 // before changes are followed again.
 class DeltaPolicy {
 public:
-    // What a frame takes. Where outputs depend on how a frame is computed, as they do with thresholds, costs are counted
-    // in cycles of a full frame, which are the same on every machine; elsewhere they are seconds.
-    enum class Measure : uint8_t { seconds, counted };
     // How a frame is computed.
     struct Path {
         bool full = false;    // in the memory of full frames
@@ -23,10 +20,9 @@ public:
     };
 
     // share: of the input's pixels, those that changed.
-    Path select_path(double share, Measure measure);
-    // After the frame that was decided last: what it took. full: seconds where it was computed in full; for others
-    // seconds, or its share of the cycles of a full one.
-    void add_cost(double cost, Measure measure);
+    Path select_path(double share);
+    // After the frame that was decided last: the seconds that it took. No output depends on them.
+    void add_cost(double cost);
     // Follow changes even where it costs more than it saves: for measuring what there is to save.
     void always_follow() {
         fresh_ |= full_;

@@ -156,14 +156,13 @@ void DeltaTracker::begin_steps(Bound& b, const Changed& changed) {
                 s.backoff = vain ? std::min(2 * s.backoff, 16) : 1;
             }
             s.wasted_tracks = 0;
-            // With a tau the codes that are held depend on every comparison, so none may be left out.
-            s.followed = s.tau > 0 || b.reads_input() || s.skip == 0;
+            s.followed = b.reads_input() || s.skip == 0;
             if (!s.followed) {
                 s.skip--;
                 s.all = true;
                 continue;
             }
-            step.track = {s.delta.as<int8_t>(), false, s.mask.as<uint16_t>(), s.tau};
+            step.track = {s.delta.as<int8_t>(), false, s.mask.as<uint16_t>()};
             for (const Accumulators* reader : s.convolutions) step.track.changes |= reader->valid;
             s.all = false;
         }

@@ -10,12 +10,6 @@ class DeltaTracker {
 public:
     DeltaTracker(const Plan& plan, Executor& executor, Runner& runner);
 
-    // From now on codes of this slot take a new value only where it moved by more than tau.
-    void set_tau(int32_t slot, int32_t tau) {
-        states_[size_t(slot)].tau = tau;
-        bounded_ |= tau > 0;
-    }
-    bool is_bounded() const { return bounded_; }
     // The share of the input's pixels that changed since the frame before, by a sample of them.
     double estimate_change(const float* input);
     // fresh: this frame fills the buffers, whatever is known of an earlier one.
@@ -56,7 +50,6 @@ private:
         bool all = true;  // all of it may have changed; else `mask` says
         Memory mask, delta;
         Rows rows;  // outside of these `mask` is 0
-        int32_t tau = 0;
         // A slot whose readers computed nearly everything, although they knew what had changed, need not be followed.
         int32_t readers = 0, wasted_tracks = 0;
         bool followed = false;
@@ -77,7 +70,7 @@ private:
     const Plan& plan_;
     Executor& executor_;
     Runner& runner_;
-    bool bounded_ = false, fresh_ = true;
+    bool fresh_ = true;
     std::vector<State> states_;
     std::vector<uint8_t> grid_changed_;
     std::vector<std::vector<Accumulators>> accumulators_;  // by program and operator

@@ -58,8 +58,6 @@ struct Op : OpHead {
     Op& operator=(const Op&) = delete;
     // The operator over a session's buffers.
     virtual std::unique_ptr<Bound> bind(Buffers& buffers) const = 0;
-    // About the cycles that it takes in full: dot products, then a quarter of a cycle for each output value.
-    virtual double cycles() const { return double(macs) / 128 + double(pixels()) * c / 4; }
     // The bytes that a session which follows changes may keep beside the operator's tensors.
     virtual double bytes_followed() const { return 0; }
 

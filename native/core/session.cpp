@@ -116,17 +116,12 @@ void Session::run(const ProgramPlan& program, const float* input, int64_t first,
     if (first < last || count == 0) run_operators(which, first, last);
 }
 
-DeltaPolicy::Measure Session::measure() const {
-    // With a tau outputs depend on how a frame is computed; without, no output depends on what time says.
-    return tracker_->is_bounded() ? DeltaPolicy::Measure::counted : DeltaPolicy::Measure::seconds;
-}
-
 // Of a frame: decides how it is computed, and takes its input.
 void Session::begin(size_t program) {
     macs_done_ = macs_dense_ = 0;
-    seconds_ = cycles_ = full_cycles_ = 0;
+    seconds_ = 0;
     if (tracker_) {
-        const DeltaPolicy::Path path = policy_.select_path(tracker_->estimate_change(input_), measure());
+        const DeltaPolicy::Path path = policy_.select_path(tracker_->estimate_change(input_));
         if (path.calmer) tracker_->look_everywhere();
         tracker_->begin(path.fresh);
     }
@@ -171,13 +166,7 @@ bool Session::run_operator(size_t program, size_t i) {
     }
     if (is_compact() || !(tracker_ || regions_)) executor.run(program, i);
     else if (regions_) work = regions_->run(program, i);
-    else {
-        work = fused ? tracker_->run_fused(program, i) : tracker_->run(program, i);
-        // Lists are slower than whole rows, followed codes are compared, and finding out what changed has its own cost:
-        // measured on PoseNet and ResNet-18.
-        full_cycles_ += op.cycles();
-        cycles_ += op.cycles() * (1.35 * work.share + 0.06);
-    }
+    else work = fused ? tracker_->run_fused(program, i) : tracker_->run(program, i);
     macs_done_ += work.macs;
     macs_dense_ += op.macs;
     return fused;
@@ -186,8 +175,7 @@ bool Session::run_operator(size_t program, size_t i) {
 // Of a frame in a session that follows changes.
 void Session::end() {
     tracker_->end();
-    const bool counted = measure() == DeltaPolicy::Measure::counted && !policy_.full();
-    policy_.add_cost(counted ? cycles_ / full_cycles_ : seconds_, measure());
+    policy_.add_cost(seconds_);
 }
 
 // One value at a time: what the kernels are compared with.

@@ -10,7 +10,7 @@ namespace vq {
 class Session {
 public:
     // partly: changes: follow them from frame to frame, so that only what changed is computed; outputs are those of a
-    // session that does not, bit for bit, as long as every tau is 0. regions: compute the region that `look` names. allow:
+    // session that does not, bit for bit. regions: compute the region that `look` names. allow:
     // is told how many bytes its values take, before they are taken, and may throw.
     Session(std::shared_ptr<const Plan> plan, const Kernels& kernels, int threads, Partly partly,
             const Allow& allow = nullptr);
@@ -30,8 +30,6 @@ public:
     // Whether an input of slot 0's size holds neither NaN nor infinity.
     bool finite(const float* input);
 
-    // From now on codes of this slot take a new value only where it moved by more than tau. Incremental only.
-    void set_tau(int32_t slot, int32_t tau) { tracker_->set_tau(slot, tau); }
     // Follow changes even where it costs more than it saves: for measuring what there is to save.
     void always_follow() { policy_.always_follow(); }
     // The next frame is computed in full.
@@ -49,7 +47,6 @@ public:
     const std::vector<Work>& work(const ProgramPlan& program) const { return work_[index_of(program)]; }
     std::vector<int64_t> fused(const ProgramPlan& program) const;  // the convolutions that run with their pools
     size_t memory_bytes() const;
-    bool incremental() const { return tracker_ != nullptr; }
     bool has_regions() const { return regions_ != nullptr; }
 
 private:
@@ -62,7 +59,6 @@ private:
     void update_ranges(const RangeUpdate& update);
     void set_grid(int32_t index, const Grid& grid);
     void end();
-    DeltaPolicy::Measure measure() const;
     // Whether this frame is the work of `compact_`.
     bool is_compact() const { return tracker_ ? policy_.full() : regions_ && moving_; }
     const Executor& current() const { return compact_ && is_compact() ? *compact_ : executor_; }
@@ -82,7 +78,7 @@ private:
     std::vector<std::vector<Work>> work_;
     const float* input_ = nullptr;
     int64_t macs_done_ = 0, macs_dense_ = 0;
-    double seconds_ = 0, cycles_ = 0, full_cycles_ = 0;  // of this frame so far; estimated, and those of a full one
+    double seconds_ = 0;  // of this frame so far
 };
 
 }  // namespace vq

@@ -61,12 +61,10 @@ struct Sparse {
 };
 
 // How a stream follows what changed in a tensor of codes; null pointers where nobody asks.
-// A code takes its new value only where it moved by more than `tau`.
 struct Track {
     int8_t* delta = nullptr;    // h × w × stride: the change of each code, valid in pixels that were computed
     bool changes = true;        // whether anyone will read `delta`; else it need not be written
     uint16_t* moved = nullptr;  // h × w: the number of 4-channel groups with a change; `wide` where one leaves int8
-    int32_t tau = 0;
 };
 constexpr uint16_t wide = 0x8000;
 

@@ -93,7 +93,7 @@ static void quantize_input(const Map& map, Pixels pixels) {
         }
         bool over = false;
         const int groups = track_bytes(step.out.u8() + pixel * stride, step.track.delta + pixel * stride, codes,
-                                       channels, step.track.tau, over);
+                                       channels, over);
         step.track.moved[pixel] = uint16_t(groups | (over ? wide : 0));
     }
 }

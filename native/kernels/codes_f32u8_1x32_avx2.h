@@ -42,11 +42,11 @@ inline __m256i first_bytes(int n) {
 // What store_codes needs of a grid, in registers.
 struct CodeVectors {
     __m256 low, high, inverse;
-    __m256i zero, tau;
+    __m256i zero;
 
     explicit CodeVectors(const Codes& codes)
         : low(_mm256_set1_ps(codes.low)), high(_mm256_set1_ps(codes.high)), inverse(_mm256_set1_ps(codes.inverse)),
-          zero(_mm256_set1_epi32(codes.zero)), tau(_mm256_set1_epi8(char(codes.track.tau))) {}
+          zero(_mm256_set1_epi32(codes.zero)) {}
 
     __attribute__((always_inline)) __m256i steps(F32 x) const {
         const __m256 t = _mm256_min_ps(_mm256_max_ps(_mm256_mul_ps(x.v, inverse), low), high);
@@ -66,10 +66,9 @@ struct Met {
     __m256i held, change;  // afterwards
     __m256i over;          // top bits: changes that leave int8
 
-    Met(__m256i bytes, __m256i old, __m256i tau, __m256i counts) {
+    Met(__m256i bytes, __m256i old, __m256i counts) {
         const __m256i size = _mm256_or_si256(_mm256_subs_epu8(bytes, old), _mm256_subs_epu8(old, bytes));
-        const __m256i stays = _mm256_cmpeq_epi8(_mm256_subs_epu8(size, tau), _mm256_setzero_si256());
-        const __m256i moved = _mm256_andnot_si256(stays, counts);
+        const __m256i moved = _mm256_andnot_si256(_mm256_cmpeq_epi8(bytes, old), counts);
         held = _mm256_blendv_epi8(old, bytes, moved);
         change = _mm256_and_si256(_mm256_sub_epi8(bytes, old), moved);
         over = _mm256_and_si256(size, moved);
@@ -92,11 +91,11 @@ struct Met {
 
 // 32 codes of one pixel, of which the first n count, from channel c0.
 template <bool Tracked>
-inline __attribute__((always_inline)) void store_bytes32(const Codes& codes, const CodeVectors& vectors, __m256i bytes,
-                                                         int64_t pixel, int c0, int n) {
+inline __attribute__((always_inline)) void store_bytes32(const Codes& codes, __m256i bytes, int64_t pixel, int c0,
+                                                         int n) {
     uint8_t* out = codes.out + pixel * codes.stride + c0;
     if (!Tracked) return store_first(out, bytes, n);
-    const Met met(bytes, _mm256_loadu_si256((const __m256i*)out), vectors.tau, first_bytes(n));
+    const Met met(bytes, _mm256_loadu_si256((const __m256i*)out), first_bytes(n));
     store_first(out, met.held, n);
     if (codes.track.changes) store_first(codes.track.delta + pixel * codes.stride + c0, met.change, n);
     const int groups = __builtin_popcount(met.groups());
@@ -113,7 +112,7 @@ inline __attribute__((always_inline)) void store_vectors(const Codes& codes, con
         const bool four = i + 2 < N;
         const __m256i bytes = vectors.bytes(v[i], v[i + 1], four ? v[i + 2] : v[i], four ? v[i + 3] : v[i + 1]);
         const int left = n - 8 * i, width = four ? 32 : 16;
-        store_bytes32<Tracked>(codes, vectors, bytes, pixel, c0 + 8 * i, left < width ? left : width);
+        store_bytes32<Tracked>(codes, bytes, pixel, c0 + 8 * i, left < width ? left : width);
     }
 }
 

@@ -53,14 +53,13 @@ inline __attribute__((always_inline)) void store_first(void* to, __m512i bytes, 
 // What store_codes needs of a grid, in registers.
 struct CodeVectors {
     __m512 low, high, inverse;
-    __m512i zero, order, tau;
+    __m512i zero, order;
 
     // Packing works within 128-bit blocks: dword 4·L + i of the result belongs to place 4·i + L.
     explicit CodeVectors(const Codes& codes)
         : low(_mm512_set1_ps(codes.low)), high(_mm512_set1_ps(codes.high)), inverse(_mm512_set1_ps(codes.inverse)),
           zero(_mm512_set1_epi32(codes.zero)),
-          order(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)),
-          tau(_mm512_set1_epi8(char(codes.track.tau))) {}
+          order(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)) {}
 
     template <int N>
     __attribute__((always_inline)) __m512i bytes(const F32 (&v)[N]) const {
@@ -79,14 +78,14 @@ struct CodeVectors {
 
 // 64 codes of one pixel, of which the first n count, from channel c0.
 template <bool Tracked>
-inline __attribute__((always_inline)) void store_bytes64(const Codes& codes, const CodeVectors& vectors, __m512i bytes,
-                                                         int64_t pixel, int c0, int n) {
+inline __attribute__((always_inline)) void store_bytes64(const Codes& codes, __m512i bytes, int64_t pixel, int c0,
+                                                         int n) {
     uint8_t* out = codes.out + pixel * codes.stride + c0;
     if (!Tracked) return store_first(out, bytes, n);
     const __mmask64 tail = n == 64 ? ~__mmask64(0) : (__mmask64(1) << n) - 1;
     const __m512i old = _mm512_loadu_si512(out);
     const __m512i size = _mm512_or_si512(_mm512_subs_epu8(bytes, old), _mm512_subs_epu8(old, bytes));
-    const __mmask64 moved = _mm512_mask_cmpgt_epu8_mask(tail, size, vectors.tau);
+    const __mmask64 moved = _mm512_mask_cmpneq_epi8_mask(tail, bytes, old);
     const bool over = _mm512_mask_cmpgt_epu8_mask(moved, size, _mm512_set1_epi8(127)) != 0;
     const __m512i change = _mm512_maskz_sub_epi8(moved, bytes, old);
     store_first(out, _mm512_mask_mov_epi8(old, moved, bytes), n);
@@ -100,7 +99,7 @@ inline __attribute__((always_inline)) void store_bytes64(const Codes& codes, con
 template <bool Tracked, int N>
 inline __attribute__((always_inline)) void store_vectors(const Codes& codes, const CodeVectors& vectors,
                                                          const F32 (&v)[N], int64_t pixel, int c0, int n) {
-    store_bytes64<Tracked>(codes, vectors, vectors.bytes<N>(v), pixel, c0, n);
+    store_bytes64<Tracked>(codes, vectors.bytes<N>(v), pixel, c0, n);
 }
 
 template <int V, bool Tracked, bool Summed, bool Staged>

@@ -103,11 +103,11 @@ inline int depthwise_twos(const Depthwise& conv, const Codes& codes, const Place
         if (codes.on && !codes.staged) {
             const __m256i bytes = vectors.bytes(v[0], v[1], v[0], v[1]), next = _mm256_srli_si256(bytes, 8);
             if (codes.track.delta) {
-                store_bytes32<true>(codes, vectors, bytes, places.pixel[i], 0, n);
-                store_bytes32<true>(codes, vectors, next, places.pixel[i + 1], 0, n);
+                store_bytes32<true>(codes, bytes, places.pixel[i], 0, n);
+                store_bytes32<true>(codes, next, places.pixel[i + 1], 0, n);
             } else {
-                store_bytes32<false>(codes, vectors, bytes, places.pixel[i], 0, n);
-                store_bytes32<false>(codes, vectors, next, places.pixel[i + 1], 0, n);
+                store_bytes32<false>(codes, bytes, places.pixel[i], 0, n);
+                store_bytes32<false>(codes, next, places.pixel[i + 1], 0, n);
             }
             continue;
         }

@@ -119,8 +119,8 @@ inline int depthwise_packed(const Depthwise& conv, const Codes& codes, const Pla
             __m512i bytes = vectors.bytes<4>(v);
 #pragma GCC unroll 4
             for (int q = 0; q < P; q++) {
-                if (codes.track.delta) store_bytes64<true>(codes, vectors, bytes, places.pixel[i + q], 0, n);
-                else store_bytes64<false>(codes, vectors, bytes, places.pixel[i + q], 0, n);
+                if (codes.track.delta) store_bytes64<true>(codes, bytes, places.pixel[i + q], 0, n);
+                else store_bytes64<false>(codes, bytes, places.pixel[i + q], 0, n);
                 bytes = P == 2 ? _mm512_shuffle_i32x4(bytes, bytes, 0xEE) : _mm512_shuffle_i32x4(bytes, bytes, 0x39);
             }
             continue;

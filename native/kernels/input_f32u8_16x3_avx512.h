@@ -26,10 +26,10 @@ inline __m512i quantize_rgb(const float* in, const Step& step) {
 }
 
 // 16 pixels of 4 bytes meet what the stream holds.
-inline void follow_pixels(__m512i bytes, uint8_t* out, const Track& track, int64_t pixel, __m512i tau) {
+inline void follow_pixels(__m512i bytes, uint8_t* out, const Track& track, int64_t pixel) {
     const __m512i old = _mm512_loadu_si512(out);
     const __m512i size = _mm512_or_si512(_mm512_subs_epu8(bytes, old), _mm512_subs_epu8(old, bytes));
-    const __mmask64 changed = _mm512_cmpgt_epu8_mask(size, tau);
+    const __mmask64 changed = _mm512_cmpneq_epi8_mask(bytes, old);
     const __mmask64 over = _mm512_mask_cmpgt_epu8_mask(changed, size, _mm512_set1_epi8(127));
     const __m512i change = _mm512_maskz_sub_epi8(changed, bytes, old);
     _mm512_storeu_si512(out, _mm512_mask_mov_epi8(old, changed, bytes));
@@ -54,7 +54,7 @@ inline int64_t quantize_gray(const float* in, const Step& step, int64_t i, int64
         }
         const __m512i change = _mm512_sub_epi32(codes, _mm512_and_si512(_mm512_loadu_si512(out), low));
         const __m512i size = _mm512_abs_epi32(change);
-        const __mmask16 moved = _mm512_cmpgt_epi32_mask(size, _mm512_set1_epi32(step.track.tau));
+        const __mmask16 moved = _mm512_test_epi32_mask(change, change);
         const __mmask16 over = _mm512_mask_cmpgt_epi32_mask(moved, size, limit);
         _mm512_mask_storeu_epi32(out, moved, codes);
         _mm512_storeu_si512(step.track.delta + 4 * i, _mm512_maskz_and_epi32(moved, change, low));
@@ -76,14 +76,13 @@ static void quantize_input_vector(const Map& map, Pixels pixels) {
     // Lanes of 4 pixels, `channels` used of each 4.
     const __mmask16 used = __mmask16(((1u << channels) - 1) * 0x1111u);
     const I32 zero = I32::set1(step.grid.zero);
-    const __m512i tau = _mm512_set1_epi32(step.track.tau), limit = _mm512_set1_epi32(127);
+    const __m512i limit = _mm512_set1_epi32(127);
     int64_t i = pixels.begin;
     if (channels == 3)
         for (; i + 16 <= pixels.end; i += 16) {
             const __m512i bytes = quantize_rgb(map.in.f32() + i * 3, step);
             uint8_t* out = step.out.u8() + 4 * i;
-            if (step.track.delta)
-                follow_pixels(bytes, out, step.track, i, _mm512_set1_epi8(char(step.track.tau)));
+            if (step.track.delta) follow_pixels(bytes, out, step.track, i);
             else _mm512_storeu_si512(out, bytes);
         }
     const __mmask16 loaded = __mmask16((1u << 4 * channels) - 1);
@@ -97,7 +96,7 @@ static void quantize_input_vector(const Map& map, Pixels pixels) {
         }
         const __m512i change = _mm512_sub_epi32(codes, _mm512_cvtepu8_epi32(_mm_loadu_si128(out)));
         const __m512i size = _mm512_abs_epi32(change);
-        const unsigned moved = _mm512_mask_cmpgt_epi32_mask(used, size, tau);
+        const unsigned moved = _mm512_mask_test_epi32_mask(used, change, change);
         unsigned over = _mm512_mask_cmpgt_epi32_mask(__mmask16(moved), size, limit);
         _mm512_mask_cvtepi32_storeu_epi8(out, __mmask16(moved), codes);
         _mm_storeu_si128(reinterpret_cast<__m128i*>(step.track.delta + 4 * i),

@@ -32,7 +32,7 @@ static void quantize_input_vector(const Map& map, Pixels pixels) {
             _mm256_storeu_si256((__m256i*)out, bytes);
             continue;
         }
-        const Met met(bytes, _mm256_loadu_si256((const __m256i*)out), vectors.tau, used);
+        const Met met(bytes, _mm256_loadu_si256((const __m256i*)out), used);
         _mm256_storeu_si256((__m256i*)out, met.held);
         if (step.track.changes) _mm256_storeu_si256((__m256i*)(step.track.delta + 4 * i), met.change);
         _mm_storeu_si128((__m128i*)(step.track.moved + i), met.counts());

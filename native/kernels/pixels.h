@@ -95,7 +95,7 @@ private:
         if (store_) {
             const int64_t at = first_ * program_.channels;
             track_run(store_->out.u8() + at, store_->track.delta + at, store_->track.moved + first_, codes_, count_,
-                      program_.channels, store_->track.tau);
+                      program_.channels);
         }
         count_ = 0;
     }

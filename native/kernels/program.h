@@ -168,7 +168,7 @@ inline __attribute__((always_inline)) void run_program(const Program& program, F
                 for (int i = 0; i < N; i++)
                     if (width(i) > 0)
                         groups += track_bytes(out + i * lanes, delta + i * lanes, to_steps(v[i], s->grid) + zero,
-                                              width(i), s->track.tau, over);
+                                              width(i), over);
                 uint16_t& moved = s->track.moved[pixel];
                 if (c0 == 0) moved = 0;
                 moved = uint16_t((moved + groups) | (over ? wide : 0));

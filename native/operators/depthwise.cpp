@@ -8,7 +8,6 @@ namespace {
 
 struct DepthwiseOp : Op {
     std::unique_ptr<Bound> bind(Buffers& buffers) const override;
-    double cycles() const override { return double(macs) / 32 + double(pixels()) * c / 4; }
 
     int32_t stride_y = 1, stride_x = 1;
     Taps taps;

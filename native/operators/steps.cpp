@@ -163,7 +163,7 @@ static void track_code(const Track& track, uint8_t& held, int32_t code, int64_t 
     if (c == 0) moved = 0;
     const int32_t change = code - held;
     track.delta[at] = 0;
-    if (std::abs(change) <= track.tau) return;
+    if (change == 0) return;
     bool counted = false;
     for (int before = c / 4 * 4; before < c; before++) counted |= track.delta[at - c + before] != 0;
     moved = uint16_t(moved + (counted ? 0 : 1));

@@ -38,13 +38,6 @@ void check_threads(int threads) {
     if (threads < 1 || threads > 1024) throw std::invalid_argument("threads must be 1 to 1024");
 }
 
-void set_tau(Session& s, int64_t slot, int32_t tau) {
-    if (slot < 0 || slot >= int64_t(s.plan().slots.size()) || !s.plan().slots[size_t(slot)].codes || !s.incremental() ||
-        tau < 0 || tau > 255)
-        throw std::invalid_argument("a tau is for codes of a session that follows changes, 0 to 255");
-    s.set_tau(int32_t(slot), tau);
-}
-
 // A Python function that takes a number of bytes and raises where they are too many; None allows all.
 Allow allowed_by(const std::optional<nb::callable>& check) {
     if (!check) return nullptr;
@@ -52,16 +45,14 @@ Allow allowed_by(const std::optional<nb::callable>& check) {
 }
 
 void make_session(Session* self, std::shared_ptr<Plan> plan, const std::string& isa, int threads,
-                  const std::string& mode, const std::map<int64_t, int32_t>& taus,
-                  const std::optional<nb::callable>& check) {
+                  const std::string& mode, const std::optional<nb::callable>& check) {
     check_threads(threads);
-    if (mode != "frame" && mode != "exact" && mode != "bounded" && mode != "regions")
-        throw std::invalid_argument("mode must be frame, exact, bounded or regions");
+    if (mode != "frame" && mode != "exact" && mode != "regions")
+        throw std::invalid_argument("mode must be frame, exact or regions");
     const Kernels* kernels = kernels_named(isa);
     const PlainArithmetic plain;
     const Partly partly = mode == "frame" ? Partly::none : mode == "regions" ? Partly::regions : Partly::changes;
     new (self) Session(std::move(plan), *kernels, threads, partly, allowed_by(check));
-    for (const auto& [slot, tau] : taus) set_tau(*self, slot, tau);
 }
 
 const ProgramPlan& program(const Session& s, const std::string& name) {
@@ -198,7 +189,7 @@ NB_MODULE(_native, m) {
         }, "spec"_a, "check"_a = nb::none());
     nb::class_<Session>(m, "Session", "One stream's buffers and threads.")
         .def("__init__", &make_session, "plan"_a, "isa"_a = "", "threads"_a = 1, "mode"_a = "frame",
-             "taus"_a = std::map<int64_t, int32_t>(), "check"_a = nb::none())
+             "check"_a = nb::none())
         .def("run", &run, "program"_a, "input"_a, "measure"_a = nb::none(), "first"_a = 0, "last"_a = -1,
              "Run operators first … last − 1 of a program, with the range updates before them; −1 is to its end.")
         .def("finite", [](Session& s, const Input& input) {
@@ -211,8 +202,6 @@ NB_MODULE(_native, m) {
              "What the last frame left in a sparse slot: where each pixel's elements begin, column · c + channel, and "
              "values.")
         .def("moved", &moved_view, "index"_a, "Per pixel how many groups of 4 channels changed; None: all may have.")
-        .def("set_tau", &set_tau, "slot"_a, "tau"_a,
-             "From now on codes of this slot take a new value only where it moved by more than tau.")
         .def("always_follow", &Session::always_follow,
              "Follow changes even where it costs more than it saves, to measure what there is to save.")
         .def("joined", [](const Session& s, const std::string& name) { return s.fused(program(s, name)); },

@@ -72,13 +72,13 @@ inline void store_bytes(uint8_t* p, I32 a, int n) {
     else _mm512_mask_cvtepi32_storeu_epi8(p, __mmask16((1u << n) - 1), a.v);
 }
 
-// The first n ≤ 16 codes of one pixel meet what a stream holds: those that moved by more than tau are taken over,
-// `delta` becomes the changes (0 elsewhere). Returns how many groups of 4 changed; `over` where a change leaves int8.
-inline int track_bytes(uint8_t* held, int8_t* delta, I32 codes, int n, int tau, bool& over) {
+// The first n ≤ 16 codes of one pixel meet what a stream holds: those that moved are taken over, `delta`
+// becomes the changes (0 elsewhere). Returns how many groups of 4 changed; `over` where a change leaves int8.
+inline int track_bytes(uint8_t* held, int8_t* delta, I32 codes, int n, bool& over) {
     const __mmask16 tail = __mmask16((1u << n) - 1);
     const __m512i change = _mm512_sub_epi32(codes.v, _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)held)));
     const __m512i size = _mm512_abs_epi32(change);
-    const __mmask16 moved = _mm512_mask_cmpgt_epi32_mask(tail, size, _mm512_set1_epi32(tau));
+    const __mmask16 moved = _mm512_mask_test_epi32_mask(tail, change, change);
     over |= _mm512_mask_cmpgt_epi32_mask(moved, size, _mm512_set1_epi32(127)) != 0;
     _mm512_mask_cvtepi32_storeu_epi8(held, moved, codes.v);
     _mm512_mask_cvtepi32_storeu_epi8(delta, tail, _mm512_maskz_mov_epi32(moved, change));
@@ -89,16 +89,14 @@ inline int track_bytes(uint8_t* held, int8_t* delta, I32 codes, int n, int tau, 
 
 // The codes of pixels that lie one after the other, whole groups of 4 channels each, up to 512; `moved` gets their
 // counts.
-inline void track_run(uint8_t* held, int8_t* delta, uint16_t* moved, const uint8_t* codes, int pixels, int channels,
-                      int tau) {
+inline void track_run(uint8_t* held, int8_t* delta, uint16_t* moved, const uint8_t* codes, int pixels, int channels) {
     const int bytes = pixels * channels, each = channels / 4;
     uint64_t groups[3] = {}, overs[3] = {};  // a bit for every 4 channels; a shift by a pixel reads two words
-    const __m512i limit = _mm512_set1_epi8(char(tau));
     for (int i = 0; i < bytes; i += 64) {
         const __mmask64 tail = bytes - i < 64 ? (uint64_t(1) << (bytes - i)) - 1 : ~uint64_t(0);
         const __m512i now = _mm512_maskz_loadu_epi8(tail, codes + i), old = _mm512_maskz_loadu_epi8(tail, held + i);
         const __m512i size = _mm512_or_si512(_mm512_subs_epu8(now, old), _mm512_subs_epu8(old, now));
-        const __mmask64 takes = _mm512_cmpgt_epu8_mask(size, limit);
+        const __mmask64 takes = _mm512_cmpneq_epi8_mask(now, old);
         const __m512i change = _mm512_maskz_sub_epi8(takes, now, old);
         const __m512i wide_change = _mm512_movm_epi8(_mm512_mask_cmpgt_epu8_mask(takes, size, _mm512_set1_epi8(127)));
         if (tail == ~uint64_t(0)) {

@@ -5,9 +5,9 @@
 
 namespace vq::VQ_ISA {
 
-// The first n codes of one pixel meet what a stream holds: those that moved by more than tau are taken over,
-// `delta` becomes the changes (0 elsewhere). Returns how many groups of 4 changed; `over` where a change leaves int8.
-inline int track_bytes(uint8_t* held, int8_t* delta, I32 codes, int n, int tau, bool& over) {
+// The first n codes of one pixel meet what a stream holds: those that moved are taken over, `delta`
+// becomes the changes (0 elsewhere). Returns how many groups of 4 changed; `over` where a change leaves int8.
+inline int track_bytes(uint8_t* held, int8_t* delta, I32 codes, int n, bool& over) {
     int32_t code[lanes];
     codes.store(code);
     int groups = 0;
@@ -15,7 +15,7 @@ inline int track_bytes(uint8_t* held, int8_t* delta, I32 codes, int n, int tau, 
         bool any = false;
         for (int i = first; i < n && i < first + 4; i++) {
             const int change = code[i] - held[i], size = change < 0 ? -change : change;
-            const bool moved = size > tau;
+            const bool moved = size > 0;
             over |= moved && size > 127;
             any |= moved;
             delta[i] = moved ? int8_t(change) : int8_t(0);
@@ -27,8 +27,7 @@ inline int track_bytes(uint8_t* held, int8_t* delta, I32 codes, int n, int tau, 
 }
 
 // The codes of pixels that lie one after the other, whole groups of 4 channels each; `moved` gets their counts.
-inline void track_run(uint8_t* held, int8_t* delta, uint16_t* moved, const uint8_t* codes, int pixels, int channels,
-                      int tau) {
+inline void track_run(uint8_t* held, int8_t* delta, uint16_t* moved, const uint8_t* codes, int pixels, int channels) {
     for (int p = 0; p < pixels; p++) {
         int groups = 0;
         bool over = false;
@@ -36,7 +35,7 @@ inline void track_run(uint8_t* held, int8_t* delta, uint16_t* moved, const uint8
             bool any = false;
             for (int i = first; i < first + 4; i++) {
                 const int change = codes[i] - held[i], size = change < 0 ? -change : change;
-                const bool takes = size > tau;
+                const bool takes = size > 0;
                 over |= takes && size > 127;
                 any |= takes;
                 delta[i] = takes ? int8_t(change) : int8_t(0);

@@ -112,7 +112,6 @@ inline Step step_of(World& world, Do kind, const Tensor& out, Random& r) {
             if (s.sparse || r.chance(50)) break;
             s.track.delta = world.array<int8_t>("delta", out.pixels() * s.out.stride);
             s.track.moved = world.array<uint16_t>("moved", out.pixels());
-            s.track.tau = r.chance(50) ? 0 : r.between(1, 60);
             break;
         default: s.a = r.uniform(0, 1), s.b = r.uniform(0, 1);
     }

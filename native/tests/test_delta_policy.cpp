@@ -5,28 +5,26 @@
 
 using namespace vq;
 using Path = DeltaPolicy::Path;
-constexpr auto seconds = DeltaPolicy::Measure::seconds, counted = DeltaPolicy::Measure::counted;
 
 namespace {
 
 // Frames of which a share of the input changes; a full one costs `full`, a followed one `followed`. Returns how many of
 // them were followed, that is neither full nor fresh.
-int follow(DeltaPolicy& policy, int frames, double share, double full, double followed,
-           DeltaPolicy::Measure measure = seconds) {
+int follow(DeltaPolicy& policy, int frames, double share, double full, double followed) {
     int count = 0;
     for (int i = 0; i < frames; i++) {
-        const Path path = policy.select_path(share, measure);
+        const Path path = policy.select_path(share);
         count += !path.full && !path.fresh;
-        policy.add_cost(path.full ? full : followed, measure);
+        policy.add_cost(path.full ? full : followed);
     }
     return count;
 }
 
 void first_frames_are_full() {
     DeltaPolicy policy;
-    const Path first = policy.select_path(1, seconds);
+    const Path first = policy.select_path(1);
     CHECK(first.full && first.fresh);
-    policy.add_cost(9, seconds);
+    policy.add_cost(9);
     CHECK(follow(policy, 2, 0, 1, 0.1) == 0);  // until it is known what a full one costs
 }
 
@@ -34,11 +32,11 @@ void a_frame_after_full_ones_fills_the_buffers() {
     DeltaPolicy policy;
     bool was_full = true;
     for (int i = 0; i < 50; i++) {
-        const Path path = policy.select_path(0, seconds);
+        const Path path = policy.select_path(0);
         if (!path.full && was_full) CHECK(path.fresh);
         if (!path.full && !was_full) CHECK(!path.fresh);
         was_full = path.full;
-        policy.add_cost(path.full ? 1 : 0.2, seconds);
+        policy.add_cost(path.full ? 1 : 0.2);
     }
     CHECK(!was_full);
 }
@@ -72,25 +70,25 @@ void one_odd_frame_changes_nothing() {
     follow(policy, 60, 0.9, 1, 1.5);
     follow(policy, 6, 0, 1, 0.1);  // fewer than those after which a full one is measured again
     CHECK(!policy.full());
-    policy.select_path(0.9, seconds);
+    policy.select_path(0.9);
     CHECK(!policy.full());
 }
 
 void less_change_is_calmer() {
     DeltaPolicy policy;
-    CHECK(!policy.select_path(0.3, seconds).calmer);
-    policy.add_cost(1, seconds);
-    CHECK(policy.select_path(0.05, seconds).calmer);
-    policy.add_cost(1, seconds);
-    CHECK(!policy.select_path(0.05, seconds).calmer);
+    CHECK(!policy.select_path(0.3).calmer);
+    policy.add_cost(1);
+    CHECK(policy.select_path(0.05).calmer);
+    policy.add_cost(1);
+    CHECK(!policy.select_path(0.05).calmer);
 }
 
 void always_following_asks_no_costs() {
     DeltaPolicy policy;
     policy.always_follow();
-    const Path first = policy.select_path(1, seconds);
+    const Path first = policy.select_path(1);
     CHECK(!first.full && first.fresh);  // there is nothing yet to follow
-    policy.add_cost(1, seconds);
+    policy.add_cost(1);
     CHECK(follow(policy, 100, 0.9, 1, 50) == 100);
 }
 
@@ -98,15 +96,9 @@ void refreshed_frames_are_fresh_once() {
     DeltaPolicy policy;
     follow(policy, 60, 0, 1, 0.1);
     policy.refresh();
-    CHECK(policy.select_path(0, seconds).fresh);
-    policy.add_cost(1, seconds);
-    CHECK(!policy.select_path(0, seconds).fresh);
-}
-
-void counted_costs_are_shares_of_a_full_frame() {
-    DeltaPolicy cheap, dear;
-    CHECK(follow(cheap, 100, 0.9, 123, 0.8, counted) > 90);  // what a full one took is no measure
-    CHECK(follow(dear, 400, 0.9, 123, 1.3, counted) < 40);
+    CHECK(policy.select_path(0).fresh);
+    policy.add_cost(1);
+    CHECK(!policy.select_path(0).fresh);
 }
 
 void same_costs_give_same_decisions() {
@@ -115,10 +107,10 @@ void same_costs_give_same_decisions() {
     for (int i = 0; i < 3000; i++) {
         random = random * 1664525u + 1013904223u;
         const double share = double(random >> 8 & 0xFF) / 255, cost = 0.2 + double(random >> 16 & 0xFF) / 160;
-        const Path x = a.select_path(share, seconds), y = b.select_path(share, seconds);
+        const Path x = a.select_path(share), y = b.select_path(share);
         CHECK(x.full == y.full && x.fresh == y.fresh && x.calmer == y.calmer);
-        a.add_cost(cost, seconds);
-        b.add_cost(cost, seconds);
+        a.add_cost(cost);
+        b.add_cost(cost);
     }
 }
 
@@ -135,6 +127,5 @@ int main() {
     less_change_is_calmer();
     always_following_asks_no_costs();
     refreshed_frames_are_fresh_once();
-    counted_costs_are_shares_of_a_full_frame();
     same_costs_give_same_decisions();
 }

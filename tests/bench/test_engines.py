@@ -11,6 +11,8 @@ from tests.networks import moving_frames, small_network
 from videoquant._native import isas
 from videoquant.bench import engines, onnxruntime_engine, openvino_engine
 from videoquant.bench.engine_config import MissingPackageError, Prepared
+from videoquant.bench.own_engine import modes_at
+from videoquant.errors import SchemeError
 from videoquant.network.graph import Node
 from videoquant.network.onnx_writer import write_onnx
 from videoquant.network.preprocessing import Preprocessing
@@ -172,3 +174,13 @@ def test_engines_that_are_not_installed_are_left_out_or_refused(monkeypatch):
         MissingPackageError, match="tvm: no such engine; there are openvino, onnxruntime, videoquant"
     ):
         engines.choose(["tvm"])
+
+
+def test_regions_are_left_out_where_the_input_is_one_block_unless_they_are_wanted():
+    modes, frames, regions = MODES, Scheme.parse("w8a8"), Scheme.parse("w8a8 regions")
+    assert modes_at(modes, frames, (12, 12), wanted=False) == ("frame", "exact")
+    assert modes_at(modes, frames, (12, 17), wanted=False) == modes
+    assert modes_at(("frame",), frames, (12, 12), wanted=True) == ("frame",)
+    for scheme, wanted in ((frames, True), (regions, False)):
+        with pytest.raises(SchemeError, match="blocks of 16×16 pixels, and the network's input of 12×12"):
+            modes_at(modes, scheme, (12, 12), wanted)

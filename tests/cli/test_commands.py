@@ -267,7 +267,7 @@ def test_an_empty_scene_recommends_nothing(small, command, tmp_path):
     rows = json.loads((tmp_path / "videoquant-report/results.json").read_text())["rows"]
     assert all(row["agreement"] == {} for row in rows)
     page = (tmp_path / "videoquant-report/report.html").read_text(encoding="utf-8")
-    assert "mask IoU recommends none: these frames show nothing that it could measure." in page
+    assert "These frames cannot tell: they show nothing that mask IoU measures." in page
 
 
 def test_the_version_is_said_and_stands_in_results(small, command, clip, monkeypatch):

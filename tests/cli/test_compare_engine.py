@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from videoquant.exporting import runtime_stream
+
 
 @pytest.fixture
 def rows(small, command, clip):
@@ -44,9 +46,34 @@ def test_the_engine_gives_the_rows_of_the_simulation(rows, engine):
         lines = {line["scheme"]: line for line in csv.DictReader(file)}
     assert float(lines["w8a8"]["frames_per_second"]) > 0 and lines["fp32"]["work_share"] == ""
     with open("videoquant-report/report.html") as file:
-        assert f"The integer engine ran the schemes that have these numbers, in mode {engine}" in file.read()
+        assert f"What the integer engine in mode {engine} ran has these numbers" in file.read()
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_other_runtimes_run_what_has_a_form_there(command, small, clip, engine):
+    pytest.importorskip(engine)
+    code, out, err = command(
+        *("compare", small, "--video", clip, "--schemes", "w8a8; w8a8 dynamic", "--json", "r.json"),
+        *("--frames", 4, "--engine", engine, "--threads", 1),
+    )
+    assert code == 0 and "frames/s" in out and "work %" not in out
+    assert err.startswith(
+        "simulated: w8a8 dynamic: ranges that mse measures on each frame have no form in ONNX"
+    )
+    with open("r.json") as file:
+        data = json.load(file)
+    rates = {row["scheme"]: row["frames_per_second"] for row in data["rows"]}
+    assert data["engine"] == engine and rates["w8a8"] > 0 and rates["w8a8 dynamic"] is None
+
+
+def test_a_runtime_that_is_not_there(command, small, clip, monkeypatch):
+    monkeypatch.setattr(runtime_stream, "find_spec", lambda name: None)
+    code, _, err = command("compare", small, "--video", clip, "--engine", "openvino")
+    assert (
+        code == 2 and "exported files need openvino to run, which is not there: pip install openvino" in err
+    )
 
 
 def test_an_engine_that_there_is_not(command, small, clip):
     code, _, err = command("compare", small, "--video", clip, "--engine", "fast")
-    assert code == 2 and "--engine fast: it must be simulate, frame or exact" in err
+    assert code == 2 and "--engine fast: it must be simulate, frame, exact, onnxruntime or openvino" in err

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from videoquant.engine.region_budget import (
     _place,
     _runs,
     run_length,
+    runs_for,
     try_rules,
 )
 from videoquant.errors import CalibrationWarning, DataError, SchemeError
@@ -231,17 +233,23 @@ def test_progress_and_text(plan):
     )
 
 
-def test_a_class_that_was_always_right_may_be_wrong_in_three_frames_of_as_many(plan):
+def test_a_class_that_was_always_right_may_be_wrong_in_three_runs_of_as_many(plan):
     name = next(iter(plan.outputs))
-    rung = Rung(plan, vq.Regions(**SMALL), 1, by_frame=True)
-    rung.losses, rung.work = [0.0] * 10, [1.0] * 80
-    assert rung.likely_loss == 3 / 80
-    rung.losses[3] = 1 / 8
-    assert rung.likely_loss == 1 / 8
-    rung.losses, rung.work = [0.0] * 18 + [1 / 8], [1.0] * 152
-    assert rung.likely_loss == pytest.approx(4.6 / 152)
     task = Classification(name, (SIZE, SIZE), plan.preprocessing, probabilities=False)
+    rung = Rung(plan, vq.Regions(**SMALL), 1, by_frame=True)
+    rung.losses = [0.0] * 10
+    assert rung.likely_loss == pytest.approx(0.3 * 0.5)  # such a run is thought to lose a half
+    rung.losses[3] = 1 / 2
+    assert rung.likely_loss == 1 / 2  # of ten runs none may lose more
+    rung.losses = [0.0] * 75 + [1 / 8]
+    assert rung.likely_loss == pytest.approx((3 + 1.6) / 76 * (1 / 8 + 1 / 2) / 2)
+    assert (runs_for(None), runs_for(task)) == (19, 76)
     tried = try_rules(plan, film(40), 1.0, task, threads=1)
+    for rung in tried.rungs:
+        rung.losses = [0.0] * 5
+    told_apart = replace(tried, between=SimpleNamespace(label="class", result=lambda: 0.5))
+    with pytest.raises(DataError, match=r"\(in 5 runs it lost nothing, which are too few to say so\)"):
+        told_apart.choose(0.02)
     assert all(rung.by_frame and len(rung.work) == 40 for rung in tried.rungs)
 
 

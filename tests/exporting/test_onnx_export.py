@@ -129,7 +129,7 @@ def test_what_is_compared_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("w8a8 regions", "regions have no form in ONNX"),
+        ("w8a8 regions block=8", "regions have no form in ONNX"),
         ("w8a8->w4a8 T=3 adaptive tau=2", "tau=0"),
         ("w8a8 dynamic", "mse measures on each frame have no form in ONNX; minmax has"),
     ],

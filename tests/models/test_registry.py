@@ -166,7 +166,7 @@ def test_capture_works_and_outputs_are_what_the_docstring_says(name: str) -> Non
     assert network.preprocessing.task == task
 
 
-SCHEMES = ("w8a4 qpp", "w8a8->w4a4 T=3", "w8a8->w4a4 T=3 ds=1%", "w8a8->w4a8 adaptive")
+SCHEMES = ("w8a4 qpp", "w8a8->w4a4 T=3 ds=1%", "w8a8->w4a8 adaptive")
 
 
 def error(name: str, scheme: str) -> float:

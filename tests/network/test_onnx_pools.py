@@ -5,7 +5,7 @@ import pytest
 import torch
 from onnx import helper
 
-from tests.network.test_onnx_reader import Case, check, ints, model, save
+from tests.network.onnx_files import Case, check, ints, model, save
 from videoquant.errors import NetworkError
 from videoquant.network.onnx_reader import read_onnx
 

@@ -163,7 +163,7 @@ def test_dilation(blocks, margin):
 
 
 def test_a_picture_of_another_shape_or_type_is_refused():
-    gate = Gate(Regions(), (8, 8), 3)
-    for picture, got in ((grey(8, 9), "uint8 8×9×3"), (grey(8, 8).astype(np.int16), "int16 8×8×3")):
-        with pytest.raises(DataError, match=f"the gate takes uint8 8×8×3; got {got}"):
+    gate = Gate(Regions(), (8, 24), 3)
+    for picture, got in ((grey(8, 9), "uint8 8×9×3"), (grey(8, 24).astype(np.int16), "int16 8×24×3")):
+        with pytest.raises(DataError, match=f"the gate takes uint8 8×24×3; got {got}"):
             gate.step(gate.first(), picture)

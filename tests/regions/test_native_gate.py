@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from videoquant import _native
 from videoquant.axes import Regions
-from videoquant.errors import DataError
+from videoquant.errors import DataError, SchemeError
 from videoquant.regions import Gate, NativeGate
 
 
@@ -57,6 +57,7 @@ rules = st.builds(
     st.integers(0, 2**32),
 )
 def test_it_is_the_numpy_gate_to_the_last_bit(rule, size, channels, seed):
+    assume(rule.block < max(size))
     gate, twins = Gate(rule, size, channels), [native(rule, size, channels, isa) for isa in _native.isas()]
     state, native_states = gate.first(), [twin.first() for twin in twins]
     for picture in clip_of(np.random.default_rng(seed), size, channels, 12):
@@ -98,3 +99,18 @@ def test_a_picture_of_another_size_is_refused():
     gate = NativeGate(Regions(), (32, 40), 3)
     with pytest.raises(DataError, match="the gate takes uint8 32×40×3; got uint8 40×32×3"):
         gate.step(gate.first(), np.zeros((40, 32, 3), np.uint8))
+
+
+@pytest.mark.parametrize("gate", [Gate, NativeGate])
+@pytest.mark.parametrize(
+    ("rule", "size", "message"),
+    [
+        (Regions(), (16, 12), "the network.s input of 16×12 is one of them: .*; take block=8"),
+        (Regions(block=64), (40, 64), "blocks of 64×64 pixels, and the network's input of 40×64"),
+        (Regions(block=8), (1, 1), "take no regions"),
+    ],
+)
+def test_a_picture_of_one_block_is_refused(gate, rule, size, message):
+    with pytest.raises(SchemeError, match=message):
+        gate(rule, size, 3)
+    assert gate(rule, (1, rule.block + 1), 3).size == (1, rule.block + 1)

@@ -16,14 +16,15 @@ from hypothesis import strategies as st
 from videoquant.comparison import Comparison, Row
 from videoquant.errors import OutputError
 from videoquant.json_file import write_json
-from videoquant.report.results import front, pareto, to_dict, write_csv
+from videoquant.report.pareto import front, pareto
+from videoquant.report.results import to_dict, write_csv
 
 
 def test_dictionary_has_every_documented_key(comparison: Comparison) -> None:
     data = to_dict(comparison)
     assert list(data) == [
         "format", "made", "network", "source", "calibration", "task", "primary_output", "frames",
-        "labelled_frames", "complete", "engine", "chip", "rows",
+        "labelled_frames", "complete", "engine", "chip", "answer", "rows",
     ]  # fmt: skip
     assert data["format"] == 2
     assert data["calibration"] == "15 frames of the same source, none of them scored"

@@ -24,7 +24,7 @@ def plan(frames):
     return lower(vq.quantize(small_network(), "w8a8", frames))
 
 
-HELD = vq.Regions(floor=255, refresh=999)  # a gate that passes over every change
+HELD = vq.Regions(floor=255, refresh=999, block=8)  # a gate that passes over every change
 
 
 def equal(a, b):

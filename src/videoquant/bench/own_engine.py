@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from videoquant.api import quantize
+from videoquant.axes import Regions
 from videoquant.bench.engine_config import Prepared, Runner
 from videoquant.engine import IntegerNetwork, load_plan, lower
 from videoquant.errors import SchemeError
 from videoquant.network.graph import Network
+from videoquant.regions.gate import check_blocks
 from videoquant.runtime.report import FrameReport
 from videoquant.runtime.session import MODES, modes_of
 from videoquant.schemes import Scheme
@@ -36,6 +38,22 @@ def choose_modes(scheme: Scheme, wanted: Sequence[str] | None) -> tuple[str, ...
     if not chosen:
         raise SchemeError(f"scheme {scheme} runs in mode {' and '.join(runs)} only")
     return chosen
+
+
+def modes_at(modes: tuple[str, ...], scheme: Scheme, size: tuple[int, int], wanted: bool) -> tuple[str, ...]:
+    """The modes without regions where the input, of this height and width, is one block.
+
+    Raises `SchemeError` where regions are wanted, by a mode or by the scheme.
+    """
+    if "regions" not in modes:
+        return modes
+    try:
+        check_blocks(scheme.regions or Regions(), size)
+    except SchemeError:
+        if wanted or scheme.regions is not None:
+            raise
+        return tuple(mode for mode in modes if mode != "regions")
+    return modes
 
 
 def write_plan(network: Network, scheme: Scheme, inputs: Sequence[Tensor], target: Path) -> None:

@@ -17,6 +17,7 @@ from videoquant.network.graph import Network, Node
 from videoquant.quantizers.placement import LayerBits, layer_bits, points
 from videoquant.quantizers.weights import WeightCodes, quantize_weights
 from videoquant.ranges.sources import Predicted, RangeAxis, RangeSource, Static, Unquantized
+from videoquant.regions.gate import check_blocks
 from videoquant.schemes import Scheme
 from videoquant.simulate.parameters import LayerWeights, PointGrids
 from videoquant.simulate.quantized import QuantizedNetwork
@@ -35,11 +36,13 @@ def calibrate(
     clips: consecutive inputs N×C×H×W of the network, each clip beginning with a keyframe; frames past the
     scheme's period are ignored by residual schemes and are samples like any other without a time axis.
     progress: called once per node of the network and walk (`walks`).
-    Raises `SchemeError` for a position that is not in the network, `DataError`
-    where there is too little to learn from, where a quantizer meets NaN or infinity, and where memory does
-    not suffice. Warns once (`CalibrationWarning`) where frames do not show what ranges must cover: how many
-    quantizers that concerns and what stands in (`evidence.py`).
+    Raises `SchemeError` for a position that is not in the network and for regions of which the input is one
+    block, `DataError` where there is too little to learn from, where a quantizer meets NaN or infinity, and
+    where memory does not suffice. Warns once (`CalibrationWarning`) where frames do not show what ranges must
+    cover: how many quantizers that concerns and what stands in (`evidence.py`).
     """
+    if scheme.regions is not None:
+        check_blocks(scheme.regions, network.size)
     weights = layer_weights(network, scheme)
     if not scheme.ranges.calibrates or not weights:
         grids = {

@@ -28,6 +28,7 @@ COMMANDS = {
     "compare": "Compare schemes on a clip: GBOPs per frame, SQNR, agreement with fp32, accuracy on labels.",
     "debug": "Find the first layer and value at which the engine differs from the simulation on a clip.",
     "export": "Write a quantized network as ONNX, for ONNX Runtime, OpenVINO and TensorRT.",
+    "info": "Say what this machine has: CPU, instruction sets, engine, versions of libraries.",
     "inspect": "Print a network's layers: shapes, parameters, MACs, and the bits a scheme gives each.",
     "quantize": "Calibrate a scheme on a clip and store weights, codes and parameters in one file.",
     "run": "Run a quantized network over a stream and write the annotated video. Ctrl-C keeps what is done.",

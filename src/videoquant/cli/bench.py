@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from videoquant.bench.engines import PACKAGES, choose
 from videoquant.bench.machine import this_machine
-from videoquant.bench.own_engine import choose_modes
+from videoquant.bench.own_engine import choose_modes, modes_at
 from videoquant.bench.result import Benchmark
 from videoquant.bench.run import bench_clip
 from videoquant.bench.spans import TIMED_FRAMES, plan_spans
@@ -120,6 +120,7 @@ def command(
         note(f"{output}: holds the results of an earlier benchmark, which are replaced")
     captured = open_network(network, checkpoint, size, clips[0], preprocessing)
     channels_match(captured)
+    own_modes = modes_at(own_modes, parsed, captured.size, modes is not None)
     spans = [plan_spans(len(clip), count) for clip in clips]
 
     known = task_for(captured)

@@ -21,6 +21,7 @@ from videoquant.calibration.sampling import (
 from videoquant.cli.chips import ChipOption, say_fallbacks
 from videoquant.cli.compare_plan import (
     calibration_sets,
+    commands,
     describe,
     live_frames,
     parse_schemes,
@@ -29,7 +30,7 @@ from videoquant.cli.compare_plan import (
 )
 from videoquant.cli.console import console, note, progress_bar, say
 from videoquant.cli.engines import comparable_stream, one_thread_of_pytorch
-from videoquant.cli.modes import SIMULATE, ThreadsOption
+from videoquant.cli.modes import COMPARABLE, SIMULATE, ThreadsOption
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     DatasetOption,
@@ -49,14 +50,18 @@ from videoquant.costs.chip_file import open_chip
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, Frame
 from videoquant.errors import DataError, NetworkError, SchemeError
+from videoquant.exporting.exported_stream import RUNTIMES
 from videoquant.json_file import write_json
 from videoquant.made import made_by
 from videoquant.network.graph import Network
 from videoquant.quantized_onnx import is_quantized_onnx
+from videoquant.report.answer import Question, answer
 from videoquant.report.html import write_report
 from videoquant.report.label_table import render_labels
 from videoquant.report.results import REPORT_FILES, earlier_report, to_dict
 from videoquant.report.table import render_table
+from videoquant.report.targets import read_target
+from videoquant.report.wish import read_wish
 from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.storage import load_quantized
@@ -113,22 +118,44 @@ def command(
         str,
         typer.Option(
             metavar="NAME",
-            help="What runs the schemes: simulate, or the integer engine, frame or exact; docs/engine.md.",
+            help="What runs the schemes: simulate; the integer engine, frame or exact (docs/engine.md); or, "
+            "exported, onnxruntime or openvino (docs/export.md).",
         ),
     ] = SIMULATE,
     threads: ThreadsOption = 2,
     chip: ChipOption = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WISH",
+            help='What the recommended scheme surely keeps, e.g. "mask IoU >= 0.98". Default: within 1% of '
+            "fp32, by the task's first measure.",
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COST",
+            help="What it is cheapest in: gbops, ms or mj. Default: ms with --engine or --chip, else gbops.",
+        ),
+    ] = None,
 ) -> None:
-    """Compare schemes on a clip: GBOPs per frame, SQNR, agreement with fp32, accuracy on labels."""
+    """Compare schemes on a clip: GBOPs per frame, SQNR, agreement with fp32, accuracy on labels.
+
+    At the end stands the cheapest scheme that surely keeps what --keep asks for, and how to make it.
+    """
     check_targets(
         common_reads(network, video, images, dataset, checkpoint, preprocessing)
         | {"--quantized": files, "--calibration": calibration, "--chip": chip},
         {"--json": json_file, "--report": Folder(report, REPORT_FILES)},
     )
     earlier = earlier_report(report)
-    target = None if chip is None else open_chip(chip)
-    if engine not in (SIMULATE, "frame", "exact"):
-        raise SchemeError(f"--engine {engine}: it must be {SIMULATE}, frame or exact")
+    on_chip = None if chip is None else open_chip(chip)
+    cost = read_target(target, engine != SIMULATE, chip is not None)
+    if engine not in COMPARABLE:
+        raise SchemeError(f"--engine {engine}: it must be {', '.join(COMPARABLE[:-1])} or {COMPARABLE[-1]}")
+    if engine in RUNTIMES:
+        RUNTIMES[engine].check_installed()
     source = open_source(video, images, dataset)
     stills = are_stills(source, images)
     is_quantized = is_quantized_onnx(network)  # then it stands beside its own weights in floating point
@@ -141,6 +168,11 @@ def command(
 
     read = [read_quantized(file, captured, stills) for file in files or []]
     score = scorer(captured, source)
+    task = task_for(captured)
+    measured = (task.measures if task else (), score().measures if score else ())
+    wish = None if keep is None else read_wish(keep, *measured)
+    lines = commands(network, video, images, dataset, checkpoint, size, preprocessing)
+    question = Question(wish, cost, lines)
     plan = plan_frames(source, count, [*wanted, *(q.scheme for q in read)], calibration is not None)
     if score is not None and isinstance(source, LabelledClip):
         check_labels(source, plan.scored)
@@ -170,20 +202,22 @@ def command(
             progress=advance,
             streams=streams,
             engine=None if engine == SIMULATE else engine,
-            chip=target,
+            chip=on_chip,
             files=[*("" for _ in wanted), *(printable(str(file)) for file in files or [])],
         )
-    made = made_by()
+    made, found = made_by(), answer(result, question)
     if json_file:
-        write_json(to_dict(result, made), json_file)
-    page = write_report(result, report, made)
+        write_json(to_dict(result, made, found), json_file)
+    page = write_report(result, report, made, question)
     console.print(render_table(result))
     note_unmeasured(result.measures, [row.agreement for row in result.rows])
     by_class = render_labels(result, console)
     if by_class:
         console.print(by_class)
-    if target:
-        say_fallbacks(target, [row.on_chip for row in result.rows if row.on_chip])
+    if on_chip:
+        say_fallbacks(on_chip, [row.on_chip for row in result.rows if row.on_chip])
+    for line in (*found.sentences, *found.commands.splitlines()):
+        say(line)
     say(f"report: {page}")
     if not result.complete:
         note(f"stopped after {result.frames} frames; the results hold those")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from videoquant.axes import Frame as FrameByFrame
 from videoquant.calibration.sampling import SCORED_FRAMES, Split, calibration_runs, calibration_spans, split
@@ -62,6 +64,30 @@ def picture_frames(scored: Sequence[range]) -> list[int]:
     """The last frames of a few scored runs: the end of a cycle, where a residual is furthest from its key."""
     step = max(1, len(scored) // PICTURES)
     return [span[-1] for span in scored[step // 2 :: step]][:PICTURES]
+
+
+def commands(
+    network: str,
+    video: str | None,
+    images: Path | None,
+    dataset: str | None,
+    checkpoint: Path | None,
+    size: str | None,
+    preprocessing: Mapping[str, str | None],
+) -> str:
+    """The lines that make a scheme, "{scheme}" in its place, as these options say, and run it on a video."""
+    source = {"--video": video, "--images": images, "--dataset": dataset}
+    how = {"--checkpoint": checkpoint, "--size": size}
+    how |= {f"--{name.replace('_', '-')}": value for name, value in preprocessing.items()}
+    given, rest = (
+        [word for name, value in words.items() if value is not None for word in (name, str(value))]
+        for words in (source, how)
+    )
+    file = f"{Path(network).stem}.vq"
+    lines = [["quantize", network, "--scheme", "{scheme}", *given, *rest, "-o", file]]
+    if video is not None:
+        lines.append(["run", file, *given, "-o", f"{Path(network).stem}.mp4"])
+    return "\n".join(shlex.join(["videoquant", *line]) for line in lines)
 
 
 def describe(calibration: Clip, source: Clip, plan: Split, sets: dict[tuple[int, int], list[Frame]]) -> str:

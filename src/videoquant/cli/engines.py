@@ -13,8 +13,9 @@ from videoquant.cli.modes import SIMULATE, default_mode
 from videoquant.comparison import AnyStream
 from videoquant.data.video import Clip
 from videoquant.engine import IntegerNetwork, Plan, fit_regions, lower
-from videoquant.engine.region_budget import RUNS, run_length
+from videoquant.engine.region_budget import run_length, runs_for
 from videoquant.errors import NetworkError, SchemeError
+from videoquant.exporting.exported_stream import RUNTIMES, ExportedStream
 from videoquant.runtime.session import check_mode, modes_of
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.stopwatch import timed
@@ -46,6 +47,8 @@ def choose_engine(quantized: QuantizedNetwork, wanted: str | None) -> tuple[str,
 def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) -> AnyStream:
     """What runs a scheme of a comparison: the engine, or simulation where the engine does not, with a note.
 
+    engine: of `COMPARABLE`.
+
     A scheme that does not run in that mode runs in its own. Floating point is simulated, as the others are
     measured against it. So are adaptive widths: their cost is counted from the shares that simulation sees.
     """
@@ -53,6 +56,8 @@ def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) ->
     if engine == SIMULATE or scheme.is_float or getattr(scheme.time, "adaptive", False):
         return quantized.stream()
     try:
+        if engine in RUNTIMES:
+            return ExportedStream(quantized, engine, threads)
         plan = lower(quantized)
         modes = modes_of(scheme)
         return plan.stream(engine if engine in modes else modes[0], threads)
@@ -63,9 +68,9 @@ def comparable_stream(quantized: QuantizedNetwork, engine: str, threads: int) ->
 
 def search_rule(plan: Plan, clip: Clip, budget: float, task: Task, threads: int) -> Regions:
     """The rule of regions that keeps a budget on runs of frames all over a clip; a note says which."""
-    length = run_length(plan)
-    frames = clip.runs(calibration_spans(whole(clip, RUNS * length), length, RUNS))
-    with one_thread_of_pytorch(True), progress_bar("finding a rule of regions", RUNS) as advance:
+    length, runs = run_length(plan), runs_for(task)
+    frames = clip.runs(calibration_spans(whole(clip, runs * length), length, runs))
+    with one_thread_of_pytorch(True), progress_bar("finding a rule of regions", runs) as advance:
         found, ms = timed(partial(fit_regions, plan, frames, budget, task, advance, threads))
     note(f"{found}; found in {ms / 1e3:.0f} s")
     return found.regions

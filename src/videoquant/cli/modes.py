@@ -14,6 +14,7 @@ from videoquant.schemes import Scheme
 
 SIMULATE = "simulate"
 ENGINES = (SIMULATE, *MODES)
+COMPARABLE = (SIMULATE, "frame", "exact", "onnxruntime", "openvino")  # the engines of a comparison
 
 ThreadsOption = Annotated[
     int, typer.Option("--threads", metavar="N", min=1, max=1024, help="Threads of the integer engine.")

@@ -16,6 +16,7 @@ from videoquant.costs.rapl import Meter
 from videoquant.data.targets import Target
 from videoquant.data.video import Frame
 from videoquant.engine import Stream as EngineStream
+from videoquant.exporting.exported_stream import ExportedStream
 from videoquant.network.graph import Node
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.ranges.predictor import Features
@@ -28,7 +29,7 @@ from videoquant.tasks.agreement import Agreement
 from videoquant.tasks.scoring import Score
 from videoquant.tasks.sqnr import Sqnr
 
-AnyStream = Stream | EngineStream
+AnyStream = Stream | EngineStream | ExportedStream
 
 
 class Collector:
@@ -37,7 +38,7 @@ class Collector:
     quantized, stream: the scheme, and what runs it.
     comparison: which the row is for.
     agreement, score: against fp32 and against labels; None where there is nothing to say.
-    meter: of the CPU's energy, for streams of the engine.
+    meter: of the CPU's energy, for streams that are timed: those of engines.
     computed: with regions, of each frame whether it is a keyframe, and by layer the share that was computed.
     """
 
@@ -75,7 +76,7 @@ class Collector:
         reference_layers: dict[str, Tensor] | None,
     ) -> dict[str, Tensor]:
         """Run one frame and measure it against the floating-point outputs, and its target if it has one."""
-        if isinstance(self.stream, EngineStream):
+        if not isinstance(self.stream, Stream):
             output = self._run_timed(self.stream, frame)
         elif reference_layers:
             probe = self._probe if self.stream.quantized.watched else None
@@ -109,7 +110,7 @@ class Collector:
         self.row.per_frame.append(measured)
         return output
 
-    def _run_timed(self, stream: EngineStream, frame: Frame) -> dict[str, Tensor]:
+    def _run_timed(self, stream: EngineStream | ExportedStream, frame: Frame) -> dict[str, Tensor]:
         settle()
         if self._meter:
             self._meter.joules()
@@ -117,7 +118,10 @@ class Collector:
         if self._meter:
             self._joules.append(self._meter.joules())
         self._ms.append(ms)
-        self._work.append(stream.report.work_share)
+        if isinstance(stream, EngineStream):
+            self._work.append(stream.report.work_share)
+        else:
+            stream.count(frame)
         return output
 
     def _observe(self, reference: dict[str, Tensor], node: Node, y: Tensor) -> None:
@@ -169,9 +173,10 @@ class Collector:
             requested, mean = self.scheme.representation.density, sum(densities) / len(densities)
             row.density = {"requested": requested, "mean": mean, "p10": low, "p90": high}
         row.ranges = list(self._ranges.values())
-        if self._work:
+        if self._ms:
             ms = self._ms[WARM_UP:] or self._ms
             row.frames_per_second = 1e3 * len(ms) / sum(ms)
+        if self._work:
             row.work_share = sum(self._work) / len(self._work)
         if self._joules:
             row.measured_mj = 1e3 * sum(self._joules) / len(self._joules)

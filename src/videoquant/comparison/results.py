@@ -57,11 +57,11 @@ class Row:
     ranges: of schemes that predict ranges, what was predicted and what would have been measured. In
         simulation, on every `LAYER_STEP`-th frame.
     pictures: H×W×3, uint8: the outputs drawn on the frames `Comparison.picture_frames`.
-    frames_per_second: of the integer engine, from a frame to its outputs, timed as `bench` times
-        (`stopwatch.py`): the first `WARM_UP` frames do not count where there are more. None in simulation.
-    work_share: of the integer engine, the mean over frames of `FrameReport.work_share`. None in simulation.
+    frames_per_second: of an engine, from a frame to its outputs, timed as `bench` times (`stopwatch.py`): the
+        first `WARM_UP` frames do not count where there are more. None in simulation.
+    work_share: of the integer engine, the mean over frames of `FrameReport.work_share`. None elsewhere.
     file: what the quantized network was read from; "" where it was calibrated here.
-    measured_mj: millijoules of the CPU per frame, where the engine ran it and the machine exposes them.
+    measured_mj: millijoules of the CPU per frame, where an engine ran it and the machine exposes them.
     on_chip: what the scheme takes on the comparison's chip.
     """
 
@@ -106,7 +106,7 @@ class Comparison:
     accuracy: the measures against labels, where there are any.
     labelled: how many frames have a label.
     complete: False where the user stopped it; then every row holds the same first frames.
-    engine: what ran the rows that have a `work_share`; None where all were simulated.
+    engine: what ran the rows that have a `frames_per_second`; None where all were simulated.
     chip: what the rows' `on_chip` is for; None where no chip was asked for.
     """
 
@@ -125,3 +125,9 @@ class Comparison:
     complete: bool = True
     engine: str | None = None
     chip: Chip | None = None
+
+    @property
+    def runner(self) -> str:
+        """What a reader calls the engine."""
+        named = {None: "simulation", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+        return named.get(self.engine) or f"the integer engine in mode {self.engine}"

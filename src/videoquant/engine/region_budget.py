@@ -33,7 +33,8 @@ from videoquant.tasks.sqnr import Sqnr
 
 Outputs = dict[str, Tensor]
 
-RUN, RUNS = 8, 19  # frames of a run, and how many runs: PoseNet at 432×768 takes 20 s for them
+RUN = 8  # frames of a run
+RUNS, CLASS_RUNS = 19, 76  # how many runs; of classes, which are wrong seldom but for a while, more
 CONFIDENCE = 0.9
 FEWEST = 4  # runs that show what the task measures: fewer say nothing of others
 SHARES = {"": 1.0, "%": 0.01}  # what a measure's unit is of a share, which is what budgets are
@@ -87,8 +88,8 @@ def fit_regions(
 ) -> RegionBudget:
     """The boldest rule of `LADDER` with which at most one run of frames in ten loses more than a budget.
 
-    frames: of the clip or one like it, in order, in `RUNS` runs of `run_length` from all over it; longer runs
-        are cut. They are read once.
+    frames: of the clip or one like it, in order, in `runs_for(task)` runs of `run_length` from all over it;
+        longer runs are cut. They are read once.
     budget: how far the task's first measure may fall against every frame computed in full, as a share: 0.02
         is a keypoint F1, mask IoU or top-1 agreement of 0.98, or landmarks off by 2% of the body's or face's
         size. Of pictures, and without a task, it is the relative error of the first output.
@@ -112,6 +113,7 @@ def try_rules(
 ) -> Tried:
     """What every rule loses, to choose among for budgets up to `most`; arguments as of `fit_regions`."""
     _check(most)
+    runs = runs_for(task)
     base = plan.scheme.regions or Regions()
     whole = open_stream(plan, "regions", threads, regions=replace(base, refresh=1))  # all have their turn
     by_frame = isinstance(task, Classification)
@@ -125,7 +127,7 @@ def try_rules(
         for rung in rungs:
             rung.run(run, expected, task)
         # More than may fail already: no use in going on with it, or with bolder ones.
-        failed = [sum(loss > most for loss in rung.losses) > RUNS - _place(RUNS) for rung in rungs[1:]]
+        failed = [sum(loss > most for loss in rung.losses) > runs - _place(runs) for rung in rungs[1:]]
         if any(failed):
             del rungs[1 + failed.index(True) :]
         progress()
@@ -165,14 +167,22 @@ class Tried:
                 break
             found = rung
         if found is None:
+            careful = self.rungs[0]
+            few = careful.by_frame and not any(careful.losses)
+            so_far = f" (in {count} runs it lost nothing, which are too few to say so)" if few else ""
             raise DataError(
                 f"no rule of regions keeps a budget of {budget:g}: the most careful may lose "
-                f"{self.rungs[0].likely_loss:.2g} of {label}; allow more, or compute every frame (mode frame "
-                "or exact)"
+                f"{careful.likely_loss:.2g} of {label}{so_far}; {'give more frames, ' if few else ''}allow "
+                "more, or compute every frame (mode frame or exact)"
             )
         count = len(found.losses)
         confidence = _place(count) / (count + 1)
         return RegionBudget(found.regions, label, found.likely_loss, confidence, count, fmean(found.work))
+
+
+def runs_for(task: Task | None) -> int:
+    """How many runs of frames a rule is sought on."""
+    return CLASS_RUNS if isinstance(task, Classification) else RUNS
 
 
 def run_length(plan: Plan) -> int:
@@ -215,13 +225,17 @@ class Rung:
     def likely_loss(self) -> float:
         """What at most one run in ten exceeds.
 
-        A class is right or wrong: one frame in a hundred makes a loss of 0.01, though most runs have none.
-        So at least the share that w wrong ones of n frames allow with 95% confidence, (3 + 1.6·w)/n: the
-        upper limit of a Poisson variable's mean, for w = 0 the rule of three.
+        A class is right or wrong, and once wrong it is for a while: most runs lose nothing, some much. So at
+        least the mean that b runs of n with wrong frames allow. (3 + 1.6·b)/n of all runs are such ones, with
+        95% confidence: the upper limit of a Poisson variable's mean, for b = 0 the rule of three. And such a
+        run loses what these did in the mean, one that was not seen and lost a half among them.
         """
-        count, frames = len(self.losses), len(self.work)
+        count = len(self.losses)
         likely = sorted(self.losses)[_place(count) - 1]
-        return max(likely, (3 + 1.6 * frames * fmean(self.losses)) / frames) if self.by_frame else likely
+        if not self.by_frame:
+            return likely
+        bad = sum(loss > 0 for loss in self.losses)
+        return max(likely, (3 + 1.6 * bad) / count * (sum(self.losses) + 0.5) / (bad + 1))
 
 
 class Loss:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videoquant.axes import Regions
-from videoquant.errors import DataError
+from videoquant.errors import DataError, SchemeError
 from videoquant.regions import noise
 from videoquant.regions.region import Region
 
@@ -52,7 +52,11 @@ class Gate:
     """Decides, frame by frame, which blocks of a network's input are computed anew."""
 
     def __init__(self, regions: Regions, size: tuple[int, int], channels: int) -> None:
-        """regions: the rule's parameters. size: (height, width) of the input. channels: of a picture."""
+        """regions: the rule's parameters. size: (height, width) of the input. channels: of a picture.
+
+        Raises `SchemeError` where the picture is one block.
+        """
+        check_blocks(regions, size)
         self.regions = regions
         self.size = size
         self.channels = channels
@@ -156,6 +160,16 @@ class Gate:
         whole = np.ones((self.rows, self.columns), bool)
         return Region(
             whole if blocks is None else blocks, blocks is None, moving, self.size, self.regions.block
+        )
+
+
+def check_blocks(regions: Regions, size: tuple[int, int]) -> None:
+    """Raise `SchemeError` where a picture of this size is one block, of which no part can be left out."""
+    if regions.block >= max(size):
+        raise SchemeError(
+            f"regions have blocks of {regions.block}×{regions.block} pixels, and the network's input of "
+            f"{size[0]}×{size[1]} is one of them: no part of it can be left out; "
+            + ("take block=8, or no regions" if max(size) > 8 else "take no regions")
         )
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from videoquant import _native
 from videoquant.axes import Regions
-from videoquant.regions.gate import not_a_picture
+from videoquant.regions.gate import check_blocks, not_a_picture
 from videoquant.regions.region import Region
 
 
@@ -15,7 +15,8 @@ class NativeGate:
     """`Gate` for streams that run; its states are native."""
 
     def __init__(self, regions: Regions, size: tuple[int, int], channels: int) -> None:
-        """regions: the rule's parameters. size: (height, width) of the input. channels: of a picture."""
+        """Arguments and errors as of `Gate`."""
+        check_blocks(regions, size)
         self.regions = regions
         self.size = size
         self.channels = channels

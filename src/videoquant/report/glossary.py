@@ -47,9 +47,8 @@ _ACCURACY = (
     "fp32 is what quantization starts from."
 )
 _ENGINE = (
-    "The integer engine ran the schemes that have these numbers, in mode {engine}, or in mode frame "
-    "where they run in no other; the rest was simulated. "
-    "frames/s: from the frame to the outputs. work %: the multiply–accumulates done, of those of full frames."
+    "What {runner} ran has these numbers; the rest was simulated. frames/s: from the frame to the outputs. "
+    "work %: the multiply–accumulates done, of those of full frames."
 )
 _CHIP = (
     "Simulated, not measured: milliseconds, frames per second and millijoules per frame on the chip, "
@@ -104,7 +103,7 @@ def glossary(comparison: Comparison) -> list[tuple[str, str]]:
     known = [measure for measure in comparison.measures if measure.name in _MEASURES]
     entries += [(measure.label, _MEASURES[measure.name]) for measure in known]
     if comparison.engine:
-        entries.append(("frames/s, work %", _ENGINE.format(engine=comparison.engine)))
+        entries.append(("frames/s, work %", _ENGINE.format(runner=comparison.runner)))
     if any(row.measured_mj is not None for row in comparison.rows):
         entries.append(("measured mJ", _METERED))
     if comparison.chip:

@@ -14,12 +14,13 @@ from PIL import Image
 
 from videoquant.comparison import Comparison, Row
 from videoquant.costs.simulator import fallback_sentences
+from videoquant.report.answer import Answer
 from videoquant.report.glossary import glossary
 from videoquant.report.layer_plots import layers_plot, shares_plot
+from videoquant.report.pareto import pareto
 from videoquant.report.plot_style import family
 from videoquant.report.plots import fidelity_plot, frames_per_point, frames_plot, lower_panel, time_plot
 from videoquant.report.range_plots import ranges_plot
-from videoquant.report.results import pareto
 from videoquant.report.summary import summary
 from videoquant.report.table import FRONT_MEANING, columns, sqnr_text
 
@@ -37,7 +38,7 @@ def data_uri(pixels: NDArray[np.uint8]) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def overview(comparison: Comparison) -> str:
+def overview(comparison: Comparison, found: Answer) -> str:
     notice = ""
     if not comparison.complete:
         held = f"these results hold only the first {_count(comparison.frames, 'frame')}"
@@ -52,10 +53,16 @@ def overview(comparison: Comparison) -> str:
     )
     facts = f"{_count(comparison.frames, 'frame')}, {_count(len(comparison.rows), 'scheme')}."
     note = f"<p class='muted'>{facts} {reference}</p>"
-    return f"{notice}<section class='summary'>\n{sentences}\n{note}\n</section>"
+    lead = "\n".join(f"<p>{_code(sentence)}</p>" for sentence in found.sentences)
+    if found.commands:
+        lead += f"\n<pre><code>{escape(found.commands)}</code></pre>"
+    return (
+        f"{notice}<section class='answer'>\n{lead}\n</section>\n"
+        f"<section class='summary'>\n{sentences}\n{note}\n</section>"
+    )
 
 
-def results(comparison: Comparison) -> str:
+def results(comparison: Comparison, chosen: Row | None) -> str:
     shown = columns(comparison)
     base = next((row.gbops_per_frame for row in comparison.rows if family(row.scheme) == "float"), 0.0)
     heads = [_head("scheme", "text", "")]
@@ -72,7 +79,8 @@ def results(comparison: Comparison) -> str:
             cells.append(f"<td class='n'{data}>{escape(column.cells[index])}</td>")
         if base:
             cells.insert(2, f"<td class='n'>{_percent(row.gbops_per_frame / base)}</td>")
-        lines.append(f"<tr{' class=front' if on_front else ''}>{''.join(cells)}</tr>")
+        kinds = " ".join(["front"] * on_front + ["chosen"] * (row is chosen))
+        lines.append(f"<tr class='{kinds}'>{''.join(cells)}</tr>")
     caption = (
         f"<span class='mark'>●</span> Pareto front of GBOPs and SQNR: {FRONT_MEANING}. Click a heading to "
         "sort. results.csv beside this page has the same numbers, results.json those of every frame and "

@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from videoquant.comparison import Comparison, Row
 from videoquant.report.labels import add_labels
+from videoquant.report.pareto import front
 from videoquant.report.plot_style import (
     FAMILY_NAMES,
     INK,
@@ -31,7 +32,6 @@ from videoquant.report.plot_style import (
     svg,
     title,
 )
-from videoquant.report.results import front
 from videoquant.report.table import against_labels, heading
 from videoquant.runtime.clock import follows
 from videoquant.tasks import Measure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,18 +17,23 @@ from videoquant.errors import OutputError
 from videoquant.files import atomic_write, check_file
 from videoquant.json_file import plain
 from videoquant.made import made_by
+from videoquant.report.answer import Answer, answer
+from videoquant.report.pareto import pareto
 
 JSON_FILE, CSV_FILE, PAGE_FILE = REPORT_FILES = ("results.json", "results.csv", "report.html")
 FORMAT = 2  # raised when a reader of the JSON form would have to change
 
 
-def to_dict(comparison: Comparison, made: Mapping[str, str] | None = None) -> dict[str, Any]:
+def to_dict(
+    comparison: Comparison, made: Mapping[str, str] | None = None, found: Answer | None = None
+) -> dict[str, Any]:
     """The JSON form, without the pictures: only dict, list, str, int, float, bool and None.
 
     made: of `made_by`, so that several files can have the same; default: now.
+    found: what the comparison recommends; by default `answer(comparison)`.
     Bit-widths, which are keys of the shares, become strings. A number that is not finite becomes None.
     """
-    fronts = pareto(comparison.rows)
+    fronts, found = pareto(comparison.rows), found or answer(comparison)
     result = {
         "format": FORMAT,
         "made": dict(made or made_by()),
@@ -42,6 +47,7 @@ def to_dict(comparison: Comparison, made: Mapping[str, str] | None = None) -> di
         "complete": comparison.complete,
         "engine": comparison.engine,
         "chip": comparison.chip and {"name": comparison.chip.name, "source": comparison.chip.source},
+        "answer": {"scheme": found.row and found.row.scheme, "sentences": found.sentences},
         "rows": [_row(row) | {"pareto": front} for row, front in zip(comparison.rows, fronts, strict=True)],
     }
     form: dict[str, Any] = plain(result)
@@ -116,22 +122,6 @@ def write_csv(comparison: Comparison, path: str | Path) -> None:
 def _no_formula(path: str) -> str:
     """The same path as it begins with no sign by which spreadsheets know a formula."""
     return f"./{path}" if path.startswith(("=", "+", "-", "@", "\t", "\r")) else path
-
-
-def pareto(rows: Sequence[Row]) -> list[bool]:
-    """For each row, whether it is on the Pareto front of GBOPs per frame (lower) and SQNR (higher).
-
-    It is where no other row is at least as good in both and better in one; equal rows stand there together.
-    """
-    return front([(row.gbops_per_frame, row.sqnr_db) for row in rows])
-
-
-def front(points: Sequence[tuple[float, float]]) -> list[bool]:
-    """For each (cost, fidelity), whether no other point is as good in both (cost lower) and better in one."""
-    return [
-        not any(c <= cost and f >= fidelity and (c, f) != (cost, fidelity) for c, f in points)
-        for cost, fidelity in points
-    ]
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -8,14 +8,11 @@ can: where it had something to measure, and did not give every scheme the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from videoquant.comparison import Comparison, Row
-from videoquant.engine.lower import check_scheme
-from videoquant.errors import SchemeError
 from videoquant.report.plot_style import family
-from videoquant.report.table import against_labels, cost_digits, sqnr_text
-from videoquant.schemes import Scheme
+from videoquant.report.table import against_labels, sqnr_text
+from videoquant.report.targets import Target, target_of
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
@@ -23,48 +20,21 @@ CLOSE_DB = 3.0  # an error of twice the power
 PLAIN = "w8a8"  # what most tools give: the second yardstick beside fp32
 
 
-@dataclass(frozen=True)
-class _Target:
-    """What schemes shall run on, and what that costs.
-
-    name: what runs them.
-    unit: of costs.
-    cost: of a row, None where the target does not run it.
-    digits: of costs, after the decimal point.
-    """
-
-    name: str
-    unit: str
-    cost: Callable[[Row], float | None]
-    digits: int
-
-    def of(self, row: Row) -> float:
-        """The cost of a row that the target runs."""
-        cost = self.cost(row)
-        assert cost is not None
-        return cost
-
-    def text(self, row: Row) -> str:
-        return f"{self.of(row):.{self.digits}f} {self.unit}"
-
-
 def summary(comparison: Comparison) -> list[str]:
     """Sentences for the top of a report: the best quantized scheme, and the cheapest that comes near it.
 
-    Once by SQNR, once by the task's first measure, and once by the first against labels; then the schemes
-    that were passed over, since the target does not run them. Scheme names stand between backquotes.
+    Once by SQNR and once by the first measure against labels; then the schemes that were passed over, since
+    the target does not run them. What is recommended by the task's measure says `answer`. Scheme names stand
+    between backquotes.
     """
     quantized = [row for row in comparison.rows if family(row.scheme) != "float"]
     if not quantized:
         return ["No quantized scheme was compared; there is only the floating-point network itself."]
-    target = _target(comparison)
+    target = target_of(comparison)
     rows = [row for row in quantized if target.cost(row) is not None]
     if not rows:
         return [f"None of these schemes is recommended, since {target.name} runs none of them."]
     sentences = _by_sqnr(comparison, rows, target)
-    if comparison.measures:
-        first = comparison.measures[0]
-        sentences += _by_measure(first, [row.agreement.get(first.name) for row in rows], rows, target)
     if comparison.accuracy:
         first = comparison.accuracy[0]
         accuracies = [row.accuracy.get(first.name) for row in rows]
@@ -76,38 +46,7 @@ def summary(comparison: Comparison) -> list[str]:
     return sentences
 
 
-def _target(comparison: Comparison) -> _Target:
-    if comparison.chip:
-        name, unit = comparison.chip.name, f"ms per frame on {comparison.chip.name} (simulated)"
-
-        def cost(row: Row) -> float | None:
-            return row.on_chip.ms if row.on_chip else None
-
-    elif comparison.engine:
-        name, unit = f"the engine in mode {comparison.engine}", "ms per frame"
-
-        def cost(row: Row) -> float | None:
-            return 1e3 / row.frames_per_second if row.frames_per_second else None
-
-    else:
-        name, unit = "the integer engine", "GBOPs per frame"
-
-        def cost(row: Row) -> float | None:
-            return row.gbops_per_frame if family(row.scheme) == "float" or _on_engine(row) else None
-
-    known = [value for row in comparison.rows if (value := cost(row)) is not None]
-    return _Target(name, unit, cost, cost_digits(known))
-
-
-def _on_engine(row: Row) -> bool:
-    try:
-        check_scheme(Scheme.parse(row.scheme))
-    except SchemeError:
-        return False
-    return True
-
-
-def _by_sqnr(comparison: Comparison, rows: Sequence[Row], target: _Target) -> list[str]:
+def _by_sqnr(comparison: Comparison, rows: Sequence[Row], target: Target) -> list[str]:
     best = min(rows, key=lambda row: (-row.sqnr_db, target.of(row)))
     fidelity = "exactly fp32’s output" if best.sqnr_db >= EXACT_DB else f"{sqnr_text(best.sqnr_db)} dB SQNR"
     if len(rows) == 1:
@@ -131,7 +70,7 @@ def _by_sqnr(comparison: Comparison, rows: Sequence[Row], target: _Target) -> li
 
 
 def _by_measure(
-    measure: Measure, measured: Sequence[float | None], rows: Sequence[Row], target: _Target
+    measure: Measure, measured: Sequence[float | None], rows: Sequence[Row], target: Target
 ) -> list[str]:
     if len(rows) < 2:
         return []
@@ -155,12 +94,12 @@ def _by_measure(
     ]
 
 
-def _cheapest(rows: Sequence[Row], target: _Target, accept: Callable[[Row], bool]) -> Row:
+def _cheapest(rows: Sequence[Row], target: Target, accept: Callable[[Row], bool]) -> Row:
     """The cheapest row that is accepted; of equals the one with the higher SQNR."""
     return min(filter(accept, rows), key=lambda row: (target.of(row), -row.sqnr_db))
 
 
-def _against(comparison: Comparison, row: Row, target: _Target) -> str:
+def _against(comparison: Comparison, row: Row, target: Target) -> str:
     """What a scheme costs beside fp32 and plain w8a8, where these were run and are not the scheme itself."""
     own = target.of(row)
     parts = []

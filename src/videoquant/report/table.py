@@ -15,7 +15,7 @@ from rich.text import Text
 
 from videoquant.comparison import Comparison, Row
 from videoquant.costs.simulator import SchemeCost
-from videoquant.report.results import pareto
+from videoquant.report.pareto import pareto
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
@@ -137,10 +137,10 @@ def against_labels(measure: Measure) -> Measure:
 
 def _engine_columns(rows: Sequence[Row]) -> list[Column]:
     rates, work = [row.frames_per_second for row in rows], [row.work_share for row in rows]
-    shown = [
-        Column("frames/s ↑", [ABSENT if x is None else f"{x:.1f}" for x in rates], rates, True),
-        Column("work % ↓", [ABSENT if x is None else f"{100 * x:.0f}" for x in work], work, False),
-    ]
+    shown = [Column("frames/s ↑", [ABSENT if x is None else f"{x:.1f}" for x in rates], rates, True)]
+    if any(x is not None for x in work):
+        percent = [ABSENT if x is None else f"{100 * x:.0f}" for x in work]
+        shown.append(Column("work % ↓", percent, work, False))
     joules = [row.measured_mj for row in rows]
     return shown + ([_cost_column("measured mJ ↓", joules)] if any(x is not None for x in joules) else [])
 
