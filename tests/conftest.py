@@ -17,6 +17,12 @@ from tests.quick import (  # noqa: F401 (hooks of pytest)
 )
 
 
+@pytest.fixture(autouse=True)
+def no_calibrations_from_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands calibrate anew in every test, and leave the user's calibrations alone."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real networks, clips and labels; the test skips where it is absent."""

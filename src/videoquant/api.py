@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from videoquant.calibration.calibrate import calibrate
 from videoquant.calibration.sampling import calibration_clips
+from videoquant.calibration_cache import cached_calibration
 from videoquant.errors import NetworkError
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
@@ -20,6 +22,7 @@ def quantize(
     scheme: Scheme | str,
     calibration: Any,
     progress: Callable[[], None] | None = None,
+    cache: str | Path | None = None,
 ) -> QuantizedNetwork:
     """Calibrate a scheme on unlabelled frames.
 
@@ -28,6 +31,8 @@ def quantize(
         whole length, or 64 to predict ranges; or an iterable of consecutive frames or network inputs, all of
         which are used.
     progress: called once per node of the network and walk through it (`calibration.calibrate.walks`).
+    cache: a folder where what the same network, frames and scheme gave before is found and else put, up to a
+        gibibyte; None (the default) calibrates anew (docs/calibration.md).
     Raises `SchemeError` and `DataError`, and `NetworkError` for what is no network in floating point.
     """
     if isinstance(network, QuantizedNetwork):
@@ -41,4 +46,7 @@ def quantize(
     scheme = Scheme.parse(scheme) if isinstance(scheme, str) else scheme
     if scheme.is_float:
         return calibrate(network, scheme, [])
-    return calibrate(network, scheme, calibration_clips(network, calibration, scheme), progress)
+    clips = calibration_clips(network, calibration, scheme)
+    if cache is None:
+        return calibrate(network, scheme, clips, progress)
+    return cached_calibration(cache, network, scheme, clips, progress)

@@ -9,6 +9,7 @@ from torch import Tensor
 from videoquant.axes import FLOAT
 from videoquant.calibration.bias_choice import better_biased
 from videoquant.calibration.calibration_pass import CalibrationPass
+from videoquant.calibration.evidence import warn
 from videoquant.calibration.predicted_fit import PredictedFit
 from videoquant.calibration.range_fit import Progress, RangeFit
 from videoquant.calibration.unmeasured import unmeasured
@@ -41,6 +42,16 @@ def calibrate(
     where memory does not suffice. Warns once (`CalibrationWarning`) where frames do not show what ranges must
     cover: how many quantizers that concerns and what stands in (`evidence.py`).
     """
+    quantized, shortcomings = learn(network, scheme, clips, progress)
+    if shortcomings:
+        warn(shortcomings)
+    return quantized
+
+
+def learn(
+    network: Network, scheme: Scheme, clips: Sequence[Sequence[Tensor]], progress: Progress | None = None
+) -> tuple[QuantizedNetwork, str]:
+    """What `calibrate` gives, and what it warns of, else nothing."""
     if scheme.regions is not None:
         check_blocks(scheme.regions, network.size)
     weights = layer_weights(network, scheme)
@@ -52,7 +63,7 @@ def calibrate(
             )
             for point in points(network, layer_bits(network, scheme)).values()
         }
-        return QuantizedNetwork(network, scheme, weights, grids)
+        return QuantizedNetwork(network, scheme, weights, grids), ""
     given = sum(map(len, clips))
     if scheme.period > 1:
         clips = [clip[: scheme.period] for clip in clips if len(clip) > 1]
@@ -76,8 +87,7 @@ def calibrate(
             f"{scheme}: calibration on {sum(map(len, clips))} frames of {network.name} needs more memory "
             "than there is; give fewer frames, or a smaller input"
         ) from None
-    walk.evidence.warn(scheme, len(walk.grids))
-    return quantized
+    return quantized, walk.evidence.shortcomings(scheme, len(walk.grids))
 
 
 def walks(scheme: Scheme) -> int:

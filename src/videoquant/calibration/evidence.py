@@ -66,8 +66,8 @@ class Evidence:
         self.overflowed: list[str] = []
         self.unmeasured = ""
 
-    def warn(self, scheme: Scheme, points: int) -> None:
-        """Say what was not shown and what stands in, if anything. points: how many quantizers there are."""
+    def shortcomings(self, scheme: Scheme, points: int) -> str:
+        """What was not shown and what stands in, else nothing. points: how many quantizers there are."""
         found = []
         if self.blank:
             found.append("every frame is of one colour; all ranges are measured at run time instead")
@@ -85,9 +85,15 @@ class Evidence:
             found.append(f"the corrected bias of {self.overflowed[0]!r} overflows; such layers keep theirs")
         if self.unmeasured:
             found.append(f"no frame shows what {self.unmeasured} measures")
-        if found:
-            text = f"{scheme}: calibration shows too little: {'. '.join(found)}"
-            warnings.warn(f"{text}. Calibrate on frames like those that will come", CalibrationWarning, 3)
+        if not found:
+            return ""
+        text = f"{scheme}: calibration shows too little: {'. '.join(found)}"
+        return f"{text}. Calibrate on frames like those that will come"
+
+
+def warn(shortcomings: str) -> None:
+    """Say what calibration frames do not show."""
+    warnings.warn(shortcomings, CalibrationWarning, 3)
 
 
 def _movement(frame: Tensor, reference: Tensor) -> float:

@@ -13,11 +13,7 @@ import typer
 from videoquant.api import quantize
 from videoquant.axes import Frame as FrameByFrame
 from videoquant.calibration.calibrate import walks
-from videoquant.calibration.sampling import (
-    SCORED_FRAMES,
-    calibration_runs,
-    whole,
-)
+from videoquant.calibration.sampling import SCORED_FRAMES, calibration_runs, whole
 from videoquant.cli.chips import ChipOption, say_fallbacks
 from videoquant.cli.compare_plan import (
     calibration_sets,
@@ -33,11 +29,14 @@ from videoquant.cli.engines import comparable_stream, one_thread_of_pytorch
 from videoquant.cli.modes import COMPARABLE, SIMULATE, ThreadsOption
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
+    CacheOption,
     DatasetOption,
     ImagesOption,
+    NoCacheOption,
     Texts,
     VideoOption,
     are_stills,
+    cache_folder,
     channels_match,
     note_unmeasured,
     open_clip,
@@ -139,6 +138,8 @@ def command(
             help="What it is cheapest in: gbops, ms or mj. Default: ms with --engine or --chip, else gbops.",
         ),
     ] = None,
+    cache: CacheOption = None,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Compare schemes on a clip: GBOPs per frame, SQNR, agreement with fp32, accuracy on labels.
 
@@ -182,7 +183,8 @@ def command(
     if earlier:
         note(f"{report}: holds a report of {earlier}, which is replaced")
     with progress_bar("calibrating", len(captured.nodes) * sum(map(walks, wanted))) as advance:
-        quantized = calibrate_all(captured, wanted, sets, schemes is None, advance)
+        calibrated = partial(quantize, progress=advance, cache=cache_folder(cache, no_cache))
+        quantized = calibrate_all(captured, wanted, sets, schemes is None, calibrated)
     wanted = [q.scheme for q in quantized]
     quantized += read
     streams = [comparable_stream(q, engine, threads) for q in quantized]
@@ -229,18 +231,19 @@ def calibrate_all(
     schemes: Sequence[Scheme],
     sets: dict[tuple[int, int], list[Frame]],
     are_default: bool,
-    advance: Callable[[], None],
+    calibrated: Callable[[Network, Scheme, list[Frame]], QuantizedNetwork],
 ) -> list[QuantizedNetwork]:
     """A network for each scheme, in their order.
 
     are_default: nobody asked for these schemes, so that one for which the clip is too short is left out, with
     a note. Raises `DataError` where they were asked for, and where none is left.
+    calibrated: what makes one of them.
     """
     done: dict[Scheme, QuantizedNetwork] = {}
     # What needs the most frames may be refused: it comes first, not after minutes.
     for scheme in sorted(schemes, key=lambda scheme: -scheme.ranges.calibration_runs(1)):
         try:
-            done[scheme] = quantize(network, scheme, sets[scheme.period, calibration_runs(scheme)], advance)
+            done[scheme] = calibrated(network, scheme, sets[scheme.period, calibration_runs(scheme)])
         except DataError as error:
             if not are_default or (len(done) == 0 and scheme == schemes[-1]):
                 raise

@@ -37,6 +37,15 @@ DatasetOption = Annotated[
         help="A labelled data set, e.g. camvid:PATH#val; docs/data.md lists them.",
     ),
 ]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        metavar="DIR",
+        help="Where calibrations are kept to be found again; default: videoquant in the user's cache folder.",
+    ),
+]
+NoCacheOption = Annotated[bool, typer.Option("--no-cache", help="Calibrate anew, and keep nothing.")]
 Texts = Mapping[
     str, str
 ]  # of preprocessing and task, by option, such as {"mean": "0.5,0.5,0.5", "color": "BGR"}
@@ -75,6 +84,13 @@ def preprocessing_options(command: Callable[..., None]) -> Callable[..., None]:
     with_options.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return with_options
+
+
+def cache_folder(cache: Path | None, no_cache: bool) -> Path | None:
+    """Where calibrations are kept, by default in the user's folder for caches; None for nowhere."""
+    if no_cache:
+        return None
+    return cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "videoquant"
 
 
 def said(option: str, text: str) -> str:

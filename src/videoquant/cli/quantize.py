@@ -12,10 +12,13 @@ from videoquant.calibration.calibrate import walks
 from videoquant.cli.console import progress_bar, say
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
+    CacheOption,
     DatasetOption,
     ImagesOption,
+    NoCacheOption,
     Texts,
     VideoOption,
+    cache_folder,
     channels_match,
     open_source,
     preprocessing_options,
@@ -51,6 +54,8 @@ def command(
     dataset: DatasetOption = None,
     checkpoint: CheckpointOption = None,
     size: SizeOption = None,
+    cache: CacheOption = None,
+    no_cache: NoCacheOption = False,
     *,
     preprocessing: Texts,
 ) -> None:
@@ -68,7 +73,7 @@ def command(
     channels_match(captured)
     check_writable(output, least_bytes(captured))
     with progress_bar("calibrating", len(captured.nodes) * walks(wanted)) as advance:
-        quantized = quantize(captured, wanted, source, advance)
+        quantized = quantize(captured, wanted, source, advance, cache_folder(cache, no_cache))
     if output.suffix == PLAN_SUFFIX:
         lowered(quantized).save(output)
     else:
