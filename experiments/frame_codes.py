@@ -1,61 +1,136 @@
-"""Residual schemes beside frame schemes of the same bits, with the frame's own codes and without.
+"""Residual schemes beside frame schemes: is the residual at least as close as every frame scheme of its cost?
 
-    python experiments/frame_codes.py [--data DIR] [--only NETWORK ...]
+    python experiments/frame_codes.py [--models DIR ...] [--clips FILE ...] [--only NAME ...] [--verdict]
 
-SQNR of the first output of every network of `--data` on two clips of a parked camera: about 16 frames of a
-clip's first half calibrate, 36 in a row of its second half are scored, the first a keyframe. Writes
-results/frame_codes.json, row by row: what was stopped goes on where it was. Before a moving camera:
-`resq_camvid.py`.
+Every network of the folders on every clip, first and last layers at 8 bits and as the rest: about 16 frames
+of a clip's first half calibrate, 24 in a row of its second half are scored against the floating-point
+network, the first a keyframe. Writes results/frame_codes.json, row by row: what was stopped goes on where it
+was. Networks are taken at the sizes of `SIZES`, where they would cost hours at their own. Before a moving
+camera with labels: `resq_camvid.py`.
 """
 
 import json
+import math
+import warnings
+from pathlib import Path
 
-from common import RESULTS, arguments, run, store
+from common import RESULTS, arguments, difference, run, store
 
 import videoquant as vq
 from videoquant.calibration.sampling import calibration_runs, calibration_spans
-from videoquant.tasks import primary_output
+from videoquant.costs.bops import amortised_bops, frame_bops
+from videoquant.tasks import primary_output, task_for
+from videoquant.tasks.agreement import agreement_for
 from videoquant.tasks.sqnr import Sqnr
 
-CLIPS = ("one-by-one-person-detection", "car-detection")
 FRAME = ("w4a4", "w4a8", "w8a4")
 RESIDUAL = ("w8a8->w4a4 T=3", "w8a8->w8a4 T=3", "w8a8->w4a4 T=12", "w8a8->w8a4 T=12")
-SCHEMES = (*FRAME, *(f"{text}{word}" for text in RESIDUAL for word in ("", " always-residual")))
-SCORED = 36
+EDGES = ("", " head=2 tail=2")
+SCORED = 24
+SIZES = {"centerface": (256, 320), "mtcnn_pnet": (120, 160), "ppocrv2_cls": (48, 192)}
+SIZES |= {"ppocrv4_det": (160, 224), "ppocrv4_rec": (48, 160)}
+SIZES |= {"posenet_432x768": (224, 384), "waifu2x_photo_x2_144x176": (72, 88)}
+SIZES |= {"u2netp": (160, 160), "picodet_layout": (320, 320)}
 
 
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0], carphone=False)
+    parser.add_argument("--models", type=Path, nargs="+", help="folders of networks (DATA/models)")
+    parser.add_argument("--clips", type=Path, nargs="+", help="clips (both of DATA/clips)")
     parser.add_argument("--only", nargs="+", help="networks, by a part of their file's name")
+    parser.add_argument("--verdict", action="store_true", help="measure nothing, say what is stored")
     options = parser.parse_args()
     path = RESULTS / "frame_codes.json"
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for model in sorted((options.data / "models").glob("*.onnx"), key=lambda file: file.stat().st_size):
-        if options.only and not any(part in model.stem for part in options.only):
-            continue
-        network = vq.load(model)
-        for clip in CLIPS:
-            source = vq.frames(options.data / f"clips/{clip}.mp4")
-            for text in SCHEMES:
-                key = f"{model.stem}, {clip}, {text}"
-                if key not in rows:
-                    rows[key] = measured(network, source, text)
-                    store("frame_codes", rows)
-                    print(f"{key}: {rows[key]['sqnr_db']:.2f} dB", flush=True)
+    if not options.verdict:
+        warnings.simplefilter("ignore")  # clips that show little are among them
+        files = [
+            file for folder in options.models or [options.data / "models"] for file in folder.glob("*.onnx")
+        ]
+        chosen = [
+            file for file in files if not options.only or any(part in file.stem for part in options.only)
+        ]
+        networks = {file.stem: vq.load(file, size=SIZES.get(file.stem)) for file in chosen}
+        clips = options.clips or sorted((options.data / "clips").glob("*.mp4"), reverse=True)
+        for name in sorted(networks, key=lambda name: sum(networks[name].macs.values())):
+            for clip in clips:
+                measure(networks[name], name, clip, rows)
+    verdict(rows)
 
 
-def measured(network, source, text):
-    """SQNR, and how many quantizers take the frame's codes on residual frames."""
-    scheme, half = vq.Scheme.parse(text), len(source) // 2
-    spans = calibration_spans([range(half)], scheme.period, calibration_runs(scheme))
-    quantized = vq.quantize(network, scheme, list(source.runs(spans)))
-    stream, total = quantized.stream(), Sqnr()
-    name = primary_output(network)
-    for frame in source.runs([range(half, half + SCORED)]):
-        x = network.prepare(frame)
-        total.update(run(network, x)[name], stream.run(x)[name])
+def measure(network: vq.Network, name: str, clip: Path, rows: dict) -> None:
+    """All rows of a network on a clip that are not there yet."""
+    source = vq.frames(clip)
+    half = len(source) // 2
+    frames = [network.prepare(frame) for frame in source.runs([range(half, half + SCORED)])]
+    references = [run(network, x) for x in frames]
+    for edges in EDGES:
+        for text in (*FRAME, *RESIDUAL):
+            key = f"{name}, {clip.stem}, {text}{edges}"
+            if key in rows:
+                continue
+            scheme = vq.Scheme.parse(text + edges)
+            spans = calibration_spans([range(half)], scheme.period, calibration_runs(scheme))
+            quantized = vq.quantize(network, scheme, list(source.runs(spans)))
+            rows[key] = {"gbops": gbops(network, scheme), **score(quantized, frames, references)}
+            store("frame_codes", rows)
+            print(f"{key}: {rows[key]['sqnr_db']:.2f} dB", flush=True)
+
+
+def gbops(network: vq.Network, scheme: vq.Scheme) -> float:
+    """Bit operations per frame, in 10⁹."""
+    key, residual = (frame_bops(network, scheme, is_key) for is_key in (True, False))
+    return amortised_bops(key, residual, scheme.period) / 1e9
+
+
+def score(quantized, frames, references) -> dict:
+    """SQNR of the first output, the task's measure by frame, how many quantizers take frame codes."""
+    network, stream, total = quantized.network, quantized.stream(), Sqnr()
+    output, task = primary_output(network), task_for(network)
+    measure = task.measures[0] if task else None
+    measures: list[float] = []
+    for x, reference in zip(frames, references, strict=True):
+        found = stream.run(x)
+        total.update(reference[output], found[output])
+        if measure:  # a frame without what the task measures has none
+            value = agreement_for(task).update(reference, found).get(measure.name, math.nan)
+            measures.append(value if measure.higher_is_better else -value)
     taken = [grids.of_frame for grids in quantized.grids.values()]
-    return {"sqnr_db": total.result(), "of_frame": sum(taken), "quantizers": len(taken)}
+    return {"sqnr_db": total.result(), "measures": measures, "of_frame": sum(taken), "quantizers": len(taken)}
+
+
+def verdict(rows: dict) -> None:
+    """Each residual scheme against the closest frame scheme of its cost or below, and against w4a4."""
+    gains, missed = [], 0
+    for key, row in rows.items():
+        where, text = key.rsplit(", ", 1)
+        scheme = text.partition(" head")[0]
+        if scheme not in RESIDUAL:
+            continue
+        named = {frame: rows.get(f"{where}, {frame}{text.removeprefix(scheme)}") for frame in FRAME}
+        frames = {
+            frame: found for frame, found in named.items() if found and found["gbops"] <= row["gbops"] * 1.001
+        }
+        if not frames:
+            continue
+        best = max(frames, key=lambda frame: frames[frame]["sqnr_db"])
+        ahead, gain = row["sqnr_db"] - frames[best]["sqnr_db"], row["sqnr_db"] - named["w4a4"]["sqnr_db"]
+        gains.append(gain)
+        words = [
+            f"{ahead:+6.2f} dB of {best}, {gain:+6.2f} of w4a4",
+            f"{row['of_frame']}/{row['quantizers']}",
+        ]
+        for frame, other in frames.items():
+            pairs = [
+                pair for pair in zip(row["measures"], other["measures"], strict=True) if pair[0] == pair[0]
+            ]
+            low, high = difference(*map(list, zip(*pairs, strict=True)))[1:] if pairs else (0, 0)
+            words += [f"task below {frame}: {low:+.3f} to {high:+.3f}"] if high < 0 else []
+        is_missed = ahead < 0 or len(words) > 2
+        missed += is_missed
+        print(f"{'MISSED' if is_missed else '':7}{key:75}{'; '.join(words)}")
+    if gains:
+        print(f"{missed} of {len(gains)} missed; {sum(gains) / len(gains):+.2f} dB above w4a4 in the mean")
 
 
 if __name__ == "__main__":

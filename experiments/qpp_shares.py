@@ -1,0 +1,132 @@
+"""How much of what measured ranges gain do predicted ones keep, at equal α, on other inputs than fitted?
+
+    python experiments/qpp_shares.py --carphone CLIP [--only NETWORK ...] [--draws 10]
+
+A draw takes 64 inputs at random from one half of a network's data and calibrates static and predicted ranges
+on them, both of the quantile 0.999. The other half judges. Point by point: on one walk with static grids the
+relative error of each quantizer's input, under the static grid, the predicted and the measured one; the share
+is what prediction takes from static's error, of what measuring takes, as a mean over points. End to end: SQNR
+of the first output, predicted less static. Writes results/qpp_shares.json draw by draw: what was stopped goes
+on where it was.
+"""
+
+import json
+import warnings
+from functools import partial
+
+import numpy as np
+import torch
+from common import RESULTS, Case, arguments, clip, images, run, store
+
+import videoquant as vq
+from videoquant.quantizers.on_grid import fake_quantize
+from videoquant.simulate.activations import as_array, represent
+from videoquant.simulate.layer import compute_layer
+from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.tasks import primary_output
+from videoquant.tasks.sqnr import Sqnr
+
+FITTED, JUDGED, ALPHA = 64, 24, "quantile=0.999"
+FRAMES = 96  # of each half of a clip
+
+
+def main() -> None:
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+")
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--scheme", default="w8a4 qpp")
+    options = parser.parse_args()
+    path = RESULTS / "qpp_shares.json"
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    warnings.simplefilter("ignore")
+    with torch.no_grad():
+        models, people = options.data / "models", options.data / "clips/one-by-one-person-detection.mp4"
+        for name, load in {
+            "mobilenet_v2_224": lambda model: images(options.data),
+            "face_landmark_192": partial(clip, path=options.carphone, count=FRAMES),
+            "selfie_segmentation_256": partial(clip, path=options.carphone, count=FRAMES),
+            "pose_landmark_full_256": partial(clip, path=people, count=FRAMES),
+            "posenet_432x768": partial(clip, path=people, count=FRAMES),
+        }.items():
+            if options.only and not any(part in name for part in options.only):
+                continue
+            case, of = load(models / f"{name}.onnx"), f"{name}, {options.scheme}"
+            for draw in range(options.draws):
+                key = f"{of}, {draw}"
+                if key not in rows:
+                    rows[key] = drawn(case, options.scheme, draw)
+                    store("qpp_shares", rows)
+            found = [rows[f"{of}, {draw}"] for draw in range(options.draws)]
+            shares, gains = ([row[what] for row in found] for what in ("share", "gain_db"))
+            print(
+                f"{of}: share {np.mean(shares):.2f} ({min(shares):.2f} to {max(shares):.2f}), "
+                f"SQNR over static {np.mean(gains):+.2f} dB ({min(gains):+.2f} to {max(gains):+.2f})",
+                flush=True,
+            )
+
+
+def drawn(case: Case, scheme: str, draw: int) -> dict[str, float]:
+    """The share and the gain of one draw."""
+    random = np.random.default_rng(draw)
+    chosen = random.choice(len(case.calibration), min(FITTED, len(case.calibration)), replace=False)
+    fitted = [case.calibration[i] for i in sorted(chosen)]
+    network = case.network
+    ranges = {
+        "static": scheme.replace(" qpp", ""),
+        "predicted": scheme,
+        "measured": f"{scheme.split()[0]} dynamic",
+    }
+    learnt = {
+        what: vq.quantize(network, f"{text} {ALPHA} no-bias-correction", fitted)
+        for what, text in ranges.items()
+    }
+    judged = case.evaluation[:: max(1, len(case.evaluation) // JUDGED)][:JUDGED]
+    errors = np.mean([point_errors(learnt, x) for x in judged], axis=0)
+    static, predicted, measured = errors.mean(0)
+    noise = {what: Sqnr() for what in ("static", "predicted")}
+    for x in judged:
+        exact = run(network, x)
+        for what, total in noise.items():
+            output = primary_output(network)
+            total.update(exact[output], learnt[what].stream().run(x)[output])
+    decibels = {what: total.result() for what, total in noise.items()}
+    return {
+        "share": (static - predicted) / (static - measured),
+        "static_error": static,
+        "measured_error": measured,
+        "static_db": decibels["static"],
+        "gain_db": decibels["predicted"] - decibels["static"],
+    }
+
+
+def point_errors(learnt: dict[str, QuantizedNetwork], x: torch.Tensor) -> np.ndarray:
+    """Points × rules: of each quantizer's input, |x̂ − x|² / |x|², on a walk with static grids."""
+    static, watched = learnt["static"], learnt["predicted"].watched
+    network, seen, errors = static.network, {}, {}
+
+    def kept(value, x):
+        if value in watched:
+            seen[value] = watched[value].extract(x, None)
+        return x
+
+    def compute(node, inputs):
+        if node.name not in static.points:
+            return kept(node.name, network.apply(node, inputs))
+        (x,), point = inputs, static.points[node.name]
+        if point not in errors:
+            size = max(float(x.double().square().sum()), 1e-30)
+            grids = [q.grids[point].key.grid(partial(as_array, x), seen) for q in learnt.values()]
+            errors[point] = [float((fake_quantize(x, g) - x).double().square().sum()) / size for g in grids]
+        x_hat, _ = represent(
+            x, static.grids[point].key.grid(partial(as_array, x), {}), static.scheme.representation
+        )
+        return kept(
+            node.name, compute_layer(node, x_hat, static.weights[node.name].key, network.node_tensors(node))
+        )
+
+    network.run(kept(network.input, x), compute)
+    return np.array(list(errors.values()))
+
+
+if __name__ == "__main__":
+    main()
