@@ -29,11 +29,18 @@ def same(a, b):
     return all(torch.equal(value, b[name]) for name, value in a.state_dict().items())
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.fixture(scope="module", params=["adamw", "sgd"])
+def whole(request, squares, tmp_path_factory):
+    """A training that nothing interrupts, and its optimizer."""
+    pictures = vq.data.open(f"camvid:{squares}#train")
+    run = trainer(pictures, tmp_path_factory.mktemp("whole"), optimizer=request.param)
+    assert run.run()
+    return run, request.param
+
+
 @pytest.mark.parametrize("stop_after", [1, 2, 3, 5])
-def test_an_interrupted_training_resumes_to_the_same_result(pictures, tmp_path, optimizer, stop_after):
-    whole = trainer(pictures, tmp_path / "whole", optimizer=optimizer)
-    assert whole.run()
+def test_an_interrupted_training_resumes_to_the_same_result(pictures, tmp_path, whole, stop_after):
+    whole, optimizer = whole
     first = trainer(pictures, tmp_path / "parts", optimizer=optimizer)
 
     def interrupt():
