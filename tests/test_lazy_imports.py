@@ -51,6 +51,10 @@ def test_help_of_one_command_imports_what_that_command_needs():
     imported(f"{program}\n{there}\nassert 'videoquant.cli.train' not in sys.modules")
 
 
+def test_quantizing_brings_what_takes_as_long_as_pytorch_only_for_predicted_ranges():
+    assert imported("from videoquant import quantize\nimport videoquant.engine") == {"torch"}
+
+
 def test_the_help_of_all_commands_is_the_first_line_of_each():
     shown = {name: (load_command(name).help or "").split("\n\n")[0] for name in COMMANDS}
     assert shown == COMMANDS

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sklearn.linear_model  # noqa: F401 (it takes seconds, which would be the first example's)
 from hypothesis import given
 from hypothesis import strategies as st
 

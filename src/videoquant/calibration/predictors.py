@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import RidgeCV
 
+from videoquant.errors import needs_extra
 from videoquant.ranges.features import SAMPLES
 from videoquant.ranges.predictor import Predictor
 
@@ -65,6 +65,8 @@ def fit_linear(
     slopes = np.zeros((targets.shape[1], features.shape[1]))
     errors = average_errors(targets)
     if usable.any() and varying.any():
+        with needs_extra("predicted ranges"):  # imported here, since it takes as long as PyTorch
+            from sklearn.linear_model import RidgeCV
         x = (features[:, usable] - centre[usable]) / spread[usable]
         model: Any = RidgeCV(SHRINKAGES, alpha_per_target=True)  # type: ignore[no-untyped-call]
         model.fit(x, targets[:, varying] / scale[varying])

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from sklearn.feature_selection import f_regression
 from torch import Tensor
 
 from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.calibration.predictors import fit_linear
 from videoquant.calibration.range_fit import Array, Progress, RangeFit
+from videoquant.errors import needs_extra
 from videoquant.network.graph import Network
 from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible
@@ -143,6 +143,8 @@ def select(features: Array, ranges: Sequence[Array], count: int) -> tuple[str, .
     The F of one feature and one end of a range is turned into the share of variance that it explains,
     F/(F + n − 2), so that ends can be averaged.
     """
+    with needs_extra("predicted ranges"):  # imported here, since it takes as long as PyTorch
+        from sklearn.feature_selection import f_regression
     explained = np.zeros(len(POOL))
     varying = np.ptp(features, axis=0) > 0
     for end in np.concatenate(ranges, axis=1).T:
