@@ -7,6 +7,7 @@ others quantize between layers, too. What the network gives is what the file giv
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,7 +39,7 @@ _WRITTEN = ("QuantizeLinear", "DequantizeLinear", "QLinear", "QGemm", "ConvInteg
 def is_quantized_onnx(path: str | Path) -> bool:
     """Whether a file is an ONNX file that quantizes. Raises `NetworkError` for *.onnx that is none."""
     path = Path(path)
-    if path.suffix != ".onnx" or not path.is_file():
+    if path.suffix != ".onnx" or not os.path.isfile(path):  # False for a name that is too long, too
         return False
     with refused_as(NetworkError, f"{path}: not an ONNX file"):
         nodes = onnx.load(path, load_external_data=False).graph.node
