@@ -262,3 +262,41 @@ def test_a_plain_file_and_half_a_pair_are_refused(tmp_path):
     (dynamic,) = vq.export(made, tmp_path / "dynamic.onnx", form="qdq")
     with pytest.raises(vq.NetworkError, match="its scale is computed at run time"):
         vq.load_quantized(dynamic)
+
+
+def test_weights_that_are_quantized_in_the_file_as_pytorch_exports_them(tmp_path):
+    """Floating-point weights, QuantizeLinear, DequantizeLinear, and for a linear layer Transpose."""
+    rng = np.random.default_rng(0)
+    tensors = {
+        "fc.weight": rng.normal(size=(5, 12)).astype(np.float32),
+        "ws": rng.uniform(0.01, 0.03, 5).astype(np.float32),
+        "wz": np.zeros(5, np.int8),
+        "s": np.array(0.05, np.float32),
+        "z": np.array(-7, np.int8),
+        "flat": np.array([1, 12]),
+    }
+    nodes = [
+        helper.make_node("Reshape", ["x", "flat"], ["row"]),
+        helper.make_node("QuantizeLinear", ["row", "s", "z"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        helper.make_node("QuantizeLinear", ["fc.weight", "ws", "wz"], ["wq"], axis=0),
+        helper.make_node("DequantizeLinear", ["wq", "ws", "wz"], ["wd"], axis=0),
+        helper.make_node("Transpose", ["wd"], ["wt"]),
+        helper.make_node("MatMul", ["d", "wt"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "exported",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 3, 2, 2))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 5))],
+        [numpy_helper.from_array(value, name) for name, value in tensors.items()],
+    )
+    path = tmp_path / "linear.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    quantized = vq.load_quantized(path)
+    codes = np.clip(np.rint(tensors["fc.weight"] / tensors["ws"][:, None]), -128, 127)
+    np.testing.assert_array_equal(quantized.weights["fc"].key.steps.numpy(), codes)
+    (grids,) = quantized.grids.values()
+    assert (grids.key.fixed.zero_point, grids.key.fixed.low, grids.key.fixed.high) == (121, 0, 255)
+    x = torch.randn(1, 3, 2, 2)
+    assert torch.allclose(quantized.stream().run(x)["y"], run_in_onnxruntime(path, x)["y"], atol=1e-4)
