@@ -49,6 +49,26 @@ def test_channels_last_is_seen_by_what_the_network_does(tmp_path: Path) -> None:
     check(model([conv], {"w": floats(2, 64, 3, 3)}, ["y"], (1, 64, 40, 3)), tmp_path)
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("DepthToSpace", [], {"blocksize": 3}, (1, 9, 9, 4)),
+        Case("SpaceToDepth", [], {"blocksize": 3}, (1, 9, 9, 3)),
+        Case("MaxPool", [], {"kernel_shape": [3, 3]}, (1, 9, 8, 3)),
+        Case("GlobalAveragePool", shape=(1, 8, 9, 4)),
+        Case("ConvTranspose", [floats(8, 2, 3, 3)], shape=(1, 8, 9, 4)),
+        Case(
+            "BatchNormalization",
+            [floats(8), floats(8), floats(8), np.ones(8, np.float32)],
+            shape=(1, 8, 9, 3),
+        ),
+    ],
+    ids=lambda case: case.op,
+)
+def test_what_takes_channels_first_says_so(case: Case, tmp_path: Path) -> None:
+    assert check(case.model(), tmp_path).input_shape == case.shape
+
+
 def test_several_inputs_are_refused_but_initializers_are_no_inputs(tmp_path: Path) -> None:
     proto = Case("Add", [floats(4, 1, 1)]).model()
     proto.graph.input.append(helper.make_tensor_value_info("c0", TensorProto.FLOAT, (4, 1, 1)))

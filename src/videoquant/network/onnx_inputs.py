@@ -17,6 +17,12 @@ UINT8 = onnx.TensorProto.UINT8
 CHANNELS = (1, 3, 4)  # of a picture
 SMALLEST_SIDE = 8  # of an input that is taken for a picture by its sizes alone
 POINTWISE = ("Add", "Cast", "Clip", "Div", "Identity", "Mul", "Sub")  # what may come before the first layer
+# Operators whose second dimension is the channels, always.
+CHANNELS_FIRST = (
+    *("Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "DepthToSpace", "SpaceToDepth", "GridSample"),
+    *("MaxPool", "AveragePool", "LpPool", "GlobalMaxPool", "GlobalAveragePool", "GlobalLpPool"),
+    *("BatchNormalization", "InstanceNormalization", "GroupNormalization", "LRN"),
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def _channels_last(graph: onnx.GraphProto, name: str, shape: Sequence[int]) -> b
     values = {name}
     for node in graph.node:
         if not values.isdisjoint(node.input):
-            if node.op_type == "Conv":  # which takes channels first, always
+            if node.op_type in CHANNELS_FIRST:
                 return False
             order = next((list(a.ints) for a in node.attribute if a.name == "perm"), [])
             if node.op_type == "Transpose" and order == [0, 3, 1, 2]:
