@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from videoquant.cli.console import note, say, unfailing_streams
-from videoquant.errors import VideoQuantError, needs_extra
+from videoquant.errors import CalibrationWarning, StreamWarning, VideoQuantError, needs_extra
 from videoquant.limits import DEFAULT_GIB, size_limit
 from videoquant.made import VERSION
 
@@ -123,5 +123,6 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    if Path(filename).is_relative_to(Path(__file__).parents[1]):
+    ours = issubclass(category, CalibrationWarning | StreamWarning)  # whoever in between called
+    if ours or Path(filename).is_relative_to(Path(__file__).parents[1]):
         note(f"videoquant: warning: {message}")
