@@ -8,7 +8,6 @@ from typing import Any
 
 from videoquant.calibration.calibrate import calibrate
 from videoquant.calibration.sampling import calibration_clips
-from videoquant.calibration_cache import cached_calibration
 from videoquant.errors import NetworkError
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
@@ -49,4 +48,6 @@ def quantize(
     clips = calibration_clips(network, calibration, scheme)
     if cache is None:
         return calibrate(network, scheme, clips, progress)
+    from videoquant.calibration_cache import cached_calibration  # which reads files, and so imports onnx
+
     return cached_calibration(cache, network, scheme, clips, progress)
