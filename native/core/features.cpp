@@ -5,14 +5,24 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <stdexcept>
 
 namespace vq {
 namespace {
 
-constexpr int pivots = 128;  // values that say about where an element of a rank lies
+constexpr int parts = 2048;  // of the range of values' keys
+constexpr int most_wanted = 64;  // elements at once
+// Bytes that `select` needs for a value: its part and itself twice, at most three times, for a part of a part of a part
+// holds one key; and what is rounded up.
+constexpr int64_t room_each = 3 * (2 + 4 + 4), room_more = 1024;
 
-bool before(float a, float b) { return order_key(a) < order_key(b); }
+float of_key(int32_t key) {
+    const int32_t bits = key ^ (key < 0 ? 0x7FFFFFFF : 0);
+    float value;
+    std::memcpy(&value, &bits, 4);
+    return value;
+}
 
 }  // namespace
 
@@ -49,55 +59,72 @@ const float* Features::sample(const Sampled& s, int64_t& count) {
     return out;
 }
 
-// Elements of rank first … last, in increasing order, of the values: these are narrowed down to those between two of a
-// few, in one pass at the speed of vectors, and so on, for all that lie close together at once. It is right for
-// whatever few they are. room: for four times the values, and some.
-void Features::select(const float* values, int64_t count, Wanted* first, Wanted* last, float* room) const {
-    float ordered[most_ordered];
+// Elements of rank first … last − 1, in increasing order, of the values. Those that have the least or the largest value
+// are known at once, of which activations have many. For the others the range is cut into equal parts and counted how
+// many values lie in each; only those in a part that an element is wanted of are looked at again.
+void Features::select(const float* values, int64_t count, Wanted* first, Wanted* last, uint8_t* room) const {
     if (count <= most_ordered) {
+        float ordered[most_ordered];
         kernels_->order(values, int32_t(count), ordered);
         for (; first < last; first++) *first->answer = ordered[first->rank];
         return;
     }
-    float some[pivots];
-    // From all over, in no step that channels could be met in.
-    for (int64_t i = 0; i < pivots; i++)
-        some[i] = values[(uint64_t(uint32_t(uint64_t(i) * 0x9E3779B97F4A7C15u >> 32)) * uint64_t(count)) >> 32];
-    kernels_->order(some, pivots, ordered);
-    // The pivots that an element lies between, by three standard deviations.
-    const auto pivot = [&](const Wanted& wanted, int side) {
-        const double share = double(wanted.rank) / double(count);
-        const double at = share * pivots + side * (3 * std::sqrt(pivots * share * (1 - share)) + 2);
-        return int(std::max(-1.0, std::min(double(pivots), std::floor(at))));
-    };
-    while (first < last) {
-        Wanted* end = first + 1;
-        const int from = pivot(*first, -1);
-        while (end < last && pivot(*end, 1) - from < pivots / 2) end++;
-        const int to = pivot(end[-1], 1);
-        const int32_t low = from < 0 ? INT32_MIN : order_key(ordered[from]);
-        const int32_t high = to == pivots ? INT32_MAX : order_key(ordered[to]);
-        int64_t found = 0, below = 0;
-        kernels_->between(values, count, low, high, room, found, below);
-        if (below > first->rank || end[-1].rank >= below + found || found > count * 3 / 4) {
-            // The few were not like the rest, or most of the rest are equal.
-            std::copy(values, values + count, room);
-            for (Wanted* w = first; w < end; w++) {
-                std::nth_element(room, room + w->rank, room + count, before);
-                *w->answer = room[w->rank];
-            }
-        } else {
-            for (Wanted* w = first; w < end; w++) w->rank -= below;
-            select(room, found, first, end, room + found + 16);
+    int32_t ends[3];
+    int64_t counts[2];
+    kernels_->key_ends(values, count, ends, counts);
+    const auto [least, next, largest] = ends;
+    while (first < last && first->rank < counts[0]) *first++->answer = of_key(least);
+    while (first < last && last[-1].rank >= count - counts[1]) *(--last)->answer = of_key(largest);
+    if (first == last) return;
+
+    int32_t shift = 0;
+    while ((uint32_t(largest) - uint32_t(next)) >> shift >= parts) shift++;
+    auto* bins = reinterpret_cast<uint16_t*>(room);
+    kernels_->key_bins(values, count, next, shift, bins);  // the least ones are in the first part
+    // Two of them, since the second of two equal bins in a row would wait for the first.
+    uint32_t found[2][parts] = {};
+    for (int64_t i = 0; i + 1 < count; i += 2) found[0][bins[i]]++, found[1][bins[i + 1]]++;
+    if (count % 2) found[0][bins[count - 1]]++;
+
+    // The parts that are looked at, each a group of values, and whose elements are in it.
+    struct Group {
+        Wanted *first, *last;
+        int64_t begin, end;
+    } groups[most_wanted + 1];
+    uint8_t group_of[parts] = {};
+    int number = 0;
+    int64_t below = 0, size = 0;
+    for (int part = 0; first < last; part++) {
+        const int64_t here = int64_t(found[0][part]) + found[1][part];
+        if (first->rank < below + here) {
+            Group& group = groups[++number] = {first, first, size, size};
+            for (; first < last && first->rank < below + here; first++) first->rank -= below;
+            group.last = first, group_of[part] = uint8_t(number), size += here;
         }
-        first = end;
+        below += here;
     }
+    // First their values alone, in order, which guesses nothing; then group by group.
+    room += (count * 2 + 63) / 64 * 64;
+    auto* some = reinterpret_cast<float*>(room);
+    int64_t kept = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const uint8_t group = group_of[bins[i]];
+        some[kept] = values[i], bins[kept] = group;
+        kept += group != 0;
+    }
+    room += (kept * 4 + 127) / 64 * 64;
+    auto* grouped = reinterpret_cast<float*>(room);
+    for (int64_t i = 0; i < kept; i++) grouped[groups[bins[i]].end++] = some[i];
+    room += (kept * 4 + 63) / 64 * 64;
+    for (const Group* group = groups + 1; group <= groups + number; group++)
+        select(grouped + group->begin, group->end - group->begin, group->first, group->last, room);
 }
 
 std::vector<double> Features::take(const Sampled& sampled, const std::vector<Feature>& features) {
     int64_t count = 0;
     const float* values = sample(sampled, count);
-    if (selected_.bytes() < size_t(count) * 16) selected_ = Memory::of<float>(size_t(count) * 4 + 1024);
+    const size_t room = size_t(count * room_each + room_more);
+    if (selected_.bytes() < room) selected_ = Memory::of<uint8_t>(room);
 
     std::vector<float> elements(features.size() + 2);  // of the quantiles; then the least and the largest
     std::vector<Wanted> wanted;
@@ -122,8 +149,11 @@ std::vector<double> Features::take(const Sampled& sampled, const std::vector<Fea
         return sum / double(count);
     };
     threads_->run(2, [&](int64_t task) {
-        if (task == 0) select(values, count, wanted.data(), wanted.data() + wanted.size(), selected_.as<float>());
-        else if (moments) {
+        if (task == 0) {
+            Wanted *first = wanted.data(), *last = first + wanted.size();
+            for (; first < last; first += most_wanted)
+                select(values, count, first, std::min(first + most_wanted, last), selected_.as<uint8_t>());
+        } else if (moments) {
             mean = average(0, false);
             if (deviations) deviation = std::sqrt(average(mean, true));
         }
@@ -150,13 +180,18 @@ void lane_sums(const float* values, int64_t count, double from, bool squares, do
     }
 }
 
-void between(const float* values, int64_t count, int32_t low, int32_t high, float* found, int64_t& found_count,
-                    int64_t& below) {
-    found_count = below = 0;
-    for (int64_t i = 0; i < count; i++) {
-        if (order_key(values[i]) < low) below++;
-        else if (order_key(values[i]) <= high) found[found_count++] = values[i];
-    }
+void key_ends(const float* values, int64_t count, int32_t* ends, int64_t* counts) {
+    std::vector<int32_t> keys;
+    for (int64_t i = 0; i < count; i++) keys.push_back(order_key(values[i]));
+    std::sort(keys.begin(), keys.end());
+    const auto next = std::upper_bound(keys.begin(), keys.end(), keys.front());
+    ends[0] = keys.front(), ends[1] = next == keys.end() ? INT32_MAX : *next, ends[2] = keys.back();
+    for (int end = 0; end < 2; end++) counts[end] = std::count(keys.begin(), keys.end(), ends[2 * end]);
+}
+
+void key_bins(const float* values, int64_t count, int32_t low, int32_t shift, uint16_t* bins) {
+    for (int64_t i = 0; i < count; i++)
+        bins[i] = uint16_t(std::max<int64_t>(int64_t(order_key(values[i])) - low, 0) >> shift);
 }
 
 void order(const float* values, int32_t count, float* ordered) {

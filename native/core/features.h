@@ -40,7 +40,7 @@ private:
         float* answer;
     };
     const float* sample(const Sampled& sampled, int64_t& count);
-    void select(const float* values, int64_t count, Wanted* first, Wanted* last, float* room) const;
+    void select(const float* values, int64_t count, Wanted* first, Wanted* last, uint8_t* room) const;
 
     const Kernels* kernels_;
     Threads* threads_;

@@ -229,10 +229,11 @@ struct Kernels {
                   int32_t* high, int64_t& high_count, int64_t& total) = nullptr;
     // Σ (x − from), or of its square, lane by lane: value i belongs to lane i modulo 64, and each lane adds in order.
     void (*lane_sums)(const float* values, int64_t count, double from, bool squares, double* lanes) = nullptr;
-    // Copies the values with low ≤ order_key ≤ high in order, and counts those below. `found` has room for 16 more than
-    // there are values.
-    void (*between)(const float* values, int64_t count, int32_t low, int32_t high, float* found, int64_t& found_count,
-                    int64_t& below) = nullptr;
+    // The least, the next and the largest order_key of values, INT32_MAX for a next that is not there, and how many have
+    // the least and the largest.
+    void (*key_ends)(const float* values, int64_t count, int32_t* ends, int64_t* counts) = nullptr;
+    // (order_key − low) >> shift of each value, below 2¹⁶; 0 below `low`.
+    void (*key_bins)(const float* values, int64_t count, int32_t low, int32_t shift, uint16_t* bins) = nullptr;
     // Sorts up to `most_ordered` values by order_key.
     void (*order)(const float* values, int32_t count, float* ordered) = nullptr;
     // The sums of so many cells, of four rows of pixels. scratch: for as many numbers as a row has, and 3 · channels more.

@@ -31,8 +31,8 @@ void window_map(const WindowMap& m);              // operators/window.cpp
 void split(const uint16_t* map, int32_t begin, int32_t end, uint16_t limit, int32_t* low, int64_t& low_count,
            int32_t* high, int64_t& high_count, int64_t& total);  // core/delta_paths.cpp
 void lane_sums(const float* values, int64_t count, double from, bool squares, double* lanes);  // core/features.cpp
-void between(const float* values, int64_t count, int32_t low, int32_t high, float* found, int64_t& found_count,
-             int64_t& below);
+void key_ends(const float* values, int64_t count, int32_t* ends, int64_t* counts);
+void key_bins(const float* values, int64_t count, int32_t low, int32_t shift, uint16_t* bins);
 void order(const float* values, int32_t count, float* ordered);
 void cell_sums(const uint8_t* const* rows, int64_t cells, int32_t channels, uint16_t* sums,
                uint16_t* scratch);  // core/gate.cpp

@@ -1,5 +1,5 @@
-// What features of a value are made of, float32, any instruction set: sums in 64 lanes of float64, the values between
-// two others, and sorting few.
+// What features of a value are made of, float32, any instruction set: sums in 64 lanes of float64, in which
+// of equal parts of their range values lie, and sorting few.
 #pragma once
 #include "isa.h"
 
@@ -21,16 +21,33 @@ static void lane_sums(const float* values, int64_t count, double from, bool squa
     for (int lane = 0; lane < feature_lanes; lane++) lanes[lane] = sums[lane];
 }
 
-static void between(const float* values, int64_t count, int32_t low, int32_t high, float* found, int64_t& found_count,
-                    int64_t& below) {
-    int64_t inside = 0, less = 0;
+static void key_ends(const float* values, int64_t count, int32_t* ends, int64_t* counts) {
+    int32_t least = INT32_MAX, largest = INT32_MIN;
     for (int64_t i = 0; i < count; i++) {
         const int32_t key = order_key(values[i]);
-        found[inside] = values[i];
-        inside += (key >= low) & (key <= high);
-        less += key < low;
+        least = key < least ? key : least;
+        largest = key > largest ? key : largest;
     }
-    found_count = inside, below = less;
+    uint32_t next = UINT32_MAX;  // from the one above the least, to which the least itself is the furthest
+    for (int64_t i = 0; i < count; i++) {
+        const uint32_t above = uint32_t(order_key(values[i])) - uint32_t(least) - 1;
+        next = above < next ? above : next;
+    }
+    int64_t all_least = 0, all_largest = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const int32_t key = order_key(values[i]);
+        all_least += key == least;
+        all_largest += key == largest;
+    }
+    ends[0] = least, ends[1] = least == largest ? INT32_MAX : int32_t(uint32_t(least) + next + 1), ends[2] = largest;
+    counts[0] = all_least, counts[1] = all_largest;
+}
+
+static void key_bins(const float* values, int64_t count, int32_t low, int32_t shift, uint16_t* bins) {
+    for (int64_t i = 0; i < count; i++) {
+        const int32_t key = order_key(values[i]);
+        bins[i] = uint16_t((uint32_t(key < low ? low : key) - uint32_t(low)) >> shift);
+    }
 }
 
 // By counting: it takes the same steps whatever the values are, where sorting would guess every other one wrong.

@@ -43,7 +43,8 @@ constexpr Kernels common_kernels(const char* name) {
     k.window_map = window_map;
     k.split = split;
     k.lane_sums = lane_sums;
-    k.between = between;
+    k.key_ends = key_ends;
+    k.key_bins = key_bins;
     k.order = order;
     k.cell_sums = cell_sums;
     k.cell_changes = cell_changes;

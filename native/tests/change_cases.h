@@ -95,17 +95,27 @@ inline Call lane_sums_case(World& world, Random& r) {
     };
 }
 
-inline Call between_case(World& world, Random& r) {
+inline Call key_ends_case(World& world, Random& r) {
     std::vector<float>& values = values_of(world, r);
     if (r.chance(30)) values[size_t(r.between(0, int(values.size()) - 1))] = r.chance(50) ? NAN : -INFINITY;
-    const int32_t low = r.chance(20) ? INT32_MIN : order_key(r.value()),
-                  high = r.chance(20) ? INT32_MAX : order_key(r.value());
-    auto& room = world.own(Memory::of<float>(values.size() + 16));
-    auto* found = world.array<uint32_t>("found", int64_t(values.size()));
-    auto* counts = world.array<int64_t>("found and below", 2);
-    return [=, &values, &room](const Kernels& kernels) {
-        kernels.between(values.data(), int64_t(values.size()), low, high, room.as<float>(), counts[0], counts[1]);
-        std::memcpy(found, room.as<float>(), size_t(counts[0]) * 4);
+    if (r.chance(30)) std::fill(values.begin(), values.begin() + r.between(0, int(values.size())), values.back());
+    auto* ends = world.array<int32_t>("ends", 3);
+    auto* counts = world.array<int64_t>("counts", 2);
+    return [=, &values](const Kernels& kernels) {
+        kernels.key_ends(values.data(), int64_t(values.size()), ends, counts);
+    };
+}
+
+inline Call key_bins_case(World& world, Random& r) {
+    std::vector<float>& values = values_of(world, r);
+    if (r.chance(30)) values[size_t(r.between(0, int(values.size()) - 1))] = r.chance(50) ? NAN : -INFINITY;
+    int32_t low = INT32_MAX;
+    for (const float value : values) low = std::min(low, order_key(value));
+    if (r.chance(50)) low = std::max(low, order_key(values.front()));
+    const int32_t shift = r.between(16, 31);
+    auto* bins = world.array<uint16_t>("bins", int64_t(values.size()));
+    return [=, &values](const Kernels& kernels) {
+        kernels.key_bins(values.data(), int64_t(values.size()), low, shift, bins);
     };
 }
 

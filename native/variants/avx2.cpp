@@ -3,7 +3,6 @@
 #define VQ_VECTORS "../simd/avx2.h"
 #define VQ_CODES "../kernels/codes_f32u8_1x32_avx2.h"
 #define VQ_PRODUCTS "../kernels/gemm_u8s8_6x16_avx2.h"
-#include "../kernels/between_f32_8_avx2.h"
 #include "../kernels/depthwise_u8s8_1x32_avx2.h"
 #include "../kernels/input_f32u8_8x3_avx2.h"
 #include "../kernels/table.h"
@@ -18,7 +17,6 @@ constexpr Kernels all_kernels() {
     k.winograd = winograd;
     k.depthwise = depthwise_pairs;
     k.quantize_input = quantize_input_vector;
-    k.between = between_vector;
     k.peak = peak;
     return k;
 }

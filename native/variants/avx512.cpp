@@ -3,7 +3,6 @@
 #define VQ_VECTORS "../simd/avx512.h"
 #define VQ_CODES "../kernels/codes_f32u8_1x64_avx512.h"
 #define VQ_PRODUCTS "../kernels/gemm_u8s8_6x64_avx512.h"
-#include "../kernels/between_f32_16_avx512.h"
 #include "../kernels/depthwise_u8s8_1x64_avx512.h"
 #include "../kernels/input_f32u8_16x3_avx512.h"
 #include "../kernels/split_u16_16_avx512.h"
@@ -17,7 +16,6 @@ constexpr Kernels all_kernels() {
     k.depthwise = depthwise_vnni;
     k.quantize_input = quantize_input_vector;
     k.split = split_vector;
-    k.between = between_vector;
     k.peak = peak;
     return k;
 }
