@@ -136,9 +136,6 @@ def test_without_quantizers_the_weights_stay(tmp_path):
     assert all(torch.equal(plain.tensors[name], tensor) for name, tensor in read.tensors.items())
 
 
-# Files by hand
-
-
 def convolutions(
     path: Path,
     grids: Sequence[tuple[float, int]] = ((0.1, 3),),
