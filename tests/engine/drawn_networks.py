@@ -214,7 +214,7 @@ def draw_network(seed, pooled):
     pooled: begins with convolution, activation, pool.
     """
     chance = random.Random(seed)
-    size = chance.randint(8, 48), chance.randint(8, 48)
+    size = chance.randint(8, 48), chance.randint(9, 48)  # never one block of regions
     build = Drawer(seed, size)
     if pooled:
         y = build.pooled("input", chance.choice([8, 16, 24, 32]))

@@ -94,10 +94,10 @@ class Case:
 def check(seed):
     """Draw a network, a scheme with regions, a video and, mostly, regions; compare their streams."""
     draw, network = np.random.default_rng(seed), draw_network(seed, seed % 3 == 0)
-    scheme = (
-        f"{draw.choice(SCHEMES)} regions block={draw.choice([8, 12, 16])} grow={draw.choice([0, 0, 1, 2])}"
-    )
-    size, threads = tuple(network.input_shape[2:]), int(draw.integers(1, 4))
+    size, kind = tuple(network.input_shape[2:]), draw.choice(SCHEMES)
+    block = draw.choice([side for side in (8, 12, 16) if side < max(size)])  # one of several
+    scheme = f"{kind} regions block={block} grow={draw.choice([0, 0, 1, 2])}"
+    threads = int(draw.integers(1, 4))
     frames, _ = draw_video(seed, FRAMES, size)
     seen, _ = draw_video(seed + 1, CALIBRATION, size)
     quantized = quantize(network, scheme, seen)
