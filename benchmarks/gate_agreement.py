@@ -7,7 +7,9 @@ scheme with regions has it (docs/regions.md). SCHEME: with the words of a rule, 
 bit-widths play no part. --noise: adds a camera's noise of so many levels, half of it in color, to the frames.
 
 Printed for each: the share of the input's pixels and of multiply-accumulates, the frames that were whole, all
-of those after the first, and how far the task's outputs agree with every pixel of every frame computed.
+of those after the first, and how far the task's outputs agree with every pixel of every frame computed. Then
+how far they agree with the whole network on the pixels that are held: what is lost there is lost by what maps
+hold, at the region's edges and behind global operators, whose values change everywhere.
 """
 
 import warnings
@@ -72,18 +74,26 @@ def main() -> None:
         rule = vq.Scheme.parse(scheme).regions
         if rule is None:
             parser.error(f"{scheme!r} has no regions")
-        gate, held, agreement = NativeGate(rule, network.size, 3), {}, agreement_for(task)
+        gate, held = NativeGate(rule, network.size, 3), {}
+        agreement, of_held = agreement_for(task), agreement_for(task)
         state, figures = gate.first(), []
         for picture, x, expected in zip(pictures, inputs, reference, strict=True):
             region, state = gate.step(state, picture)
             outputs, work = play(network, x, region, held, rule.grow)
             agreement.update(expected, outputs)
+            with torch.no_grad():
+                of_held.update(network.run(held[""]), outputs)
             figures.append((region.share, work, region.whole))
         share, work, whole = np.mean(figures[1:], 0)
-        measures = ", ".join(
-            f"{name} {value:.4f}" for name, value in agreement.result().items() if value is not None
+        found, beside = (
+            ", ".join(f"{name} {value:.4f}" for name, value in each.result().items())
+            for each in (agreement, of_held)
         )
-        print(f"{scheme}: pixels {share:.3f}, MACs {work:.3f}, whole {whole:.3f}; {measures}", flush=True)
+        print(
+            f"{scheme}: pixels {share:.3f}, MACs {work:.3f}, whole {whole:.3f}; {found}; "
+            f"of held pixels {beside}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
