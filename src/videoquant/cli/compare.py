@@ -210,7 +210,7 @@ def command(
     made, found = made_by(), answer(result, question)
     if json_file:
         write_json(to_dict(result, made, found), json_file)
-    page = write_report(result, report, made, question)
+    page = write_report(result, report, made, found)
     console.print(render_table(result))
     note_unmeasured(result.measures, [row.agreement for row in result.rows])
     by_class = render_labels(result, console)
@@ -253,9 +253,8 @@ def calibrate_all(
 
 def read_quantized(path: Path, network: Network, stills: bool) -> QuantizedNetwork:
     """What `quantize` or `train` wrote, or another's ONNX file, to stand beside the schemes of a network."""
-    from_others = (
-        path.suffix == ".onnx"
-    )  # which may call layers otherwise, and does not say what frames become
+    # Others may call layers otherwise, and do not say what frames become.
+    from_others = path.suffix == ".onnx"
     quantized = load_quantized(path, size=network.size) if from_others else load_quantized(path)
     theirs, ours = quantized.network, network
     if from_others:

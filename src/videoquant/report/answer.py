@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from videoquant.comparison import Comparison, Row
 from videoquant.report.plot_style import family
-from videoquant.report.targets import Cost, Target, target_of
+from videoquant.report.targets import Cost, Target, ratio_text, target_of
 from videoquant.report.wish import Wish, default_wish
 
 
@@ -144,5 +144,5 @@ def _saved(comparison: Comparison, target: Target, row: Row) -> str:
             cost = target.cost(other)
             if other is not row and other.scheme == name and cost and target.of(row):
                 times = cost / target.of(row)
-                return f", {times:.{0 if times >= 9.95 else 1}f}× less than `{name}`" if times > 1.05 else ""
+                return f", {ratio_text(times, name)}" if times > 1.05 else ""
     return ""

@@ -12,7 +12,7 @@ from videoquant.files import atomic_write, output_folder
 from videoquant.json_file import write_json
 from videoquant.made import made_by
 from videoquant.report import html_sections as sections
-from videoquant.report.answer import Question, answer
+from videoquant.report.answer import Answer, answer
 from videoquant.report.label_table import label_section
 from videoquant.report.results import CSV_FILE, JSON_FILE, PAGE_FILE, to_dict, write_csv
 
@@ -21,29 +21,27 @@ def write_report(
     comparison: Comparison,
     folder: str | Path,
     made: Mapping[str, str] | None = None,
-    question: Question | None = None,
+    found: Answer | None = None,
 ) -> Path:
     """Write report.html, results.json and results.csv into `folder`, which is made where it is missing.
 
     made: what they say of their origin (`made_by`), by default now.
-    question: what the page and the JSON file answer.
+    found: what the page and the JSON file recommend, by default `answer(comparison)`.
     Returns the path of report.html. Raises `OutputError` where the folder or a file cannot be written.
     """
-    target, made = output_folder(folder), made or made_by()
-    write_json(to_dict(comparison, made, answer(comparison, question)), target / JSON_FILE)
+    target, made, found = output_folder(folder), made or made_by(), found or answer(comparison)
+    write_json(to_dict(comparison, made, found), target / JSON_FILE)
     write_csv(comparison, target / CSV_FILE)
     path = target / PAGE_FILE
     with atomic_write(path) as temporary:
-        temporary.write_text(page(comparison, made, question), encoding="utf-8")
+        temporary.write_text(page(comparison, made, found), encoding="utf-8")
     return path
 
 
-def page(
-    comparison: Comparison, made: Mapping[str, str] | None = None, question: Question | None = None
-) -> str:
-    """The whole page; `made`: of `made_by`, by default now. Sections with nothing to show are left out."""
+def page(comparison: Comparison, made: Mapping[str, str] | None = None, found: Answer | None = None) -> str:
+    """The whole page. made, found: as of `write_report`. Sections with nothing to show are left out."""
     name = f"{comparison.network} on {comparison.source}"
-    found = answer(comparison, question)
+    found = found or answer(comparison)
     parts = (
         sections.overview(comparison, found),
         sections.results(comparison, found.row),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from videoquant.comparison import Comparison, Row
 from videoquant.report.plot_style import family
 from videoquant.report.table import against_labels, sqnr_text
-from videoquant.report.targets import Target, target_of
+from videoquant.report.targets import Target, ratio_text, target_of
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
@@ -106,16 +106,8 @@ def _against(comparison: Comparison, row: Row, target: Target) -> str:
     for other in comparison.rows:
         name, cost = "fp32" if family(other.scheme) == "float" else other.name, target.cost(other)
         if other is not row and name in ("fp32", PLAIN) and cost is not None and min(own, cost) > 0:
-            parts.append(_ratio(cost / own, name))
+            parts.append(ratio_text(cost / own, name))
     return f", {' and '.join(parts)}" if parts else ""
-
-
-def _ratio(ratio: float, name: str) -> str:
-    """How many times less (or more) than `name` it costs; ratio: the cost of `name` over the scheme's."""
-    times = max(ratio, 1 / ratio)
-    if times < 1.05:
-        return f"about as much as `{name}`"
-    return f"{times:.{0 if times >= 9.95 else 1}f}× {'less' if ratio > 1 else 'more'} than `{name}`"
 
 
 def _them(rows: Sequence[Row]) -> str:

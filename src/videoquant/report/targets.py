@@ -42,6 +42,14 @@ class Target:
         return f"{self.of(row):.{self.digits}f} {self.unit}"
 
 
+def ratio_text(ratio: float, name: str) -> str:
+    """How many times less (or more) than `name` it costs; ratio: the cost of `name` over the scheme's."""
+    times = max(ratio, 1 / ratio)
+    if times < 1.05:
+        return f"about as much as `{name}`"
+    return f"{times:.{0 if times >= 9.95 else 1}f}× {'less' if ratio > 1 else 'more'} than `{name}`"
+
+
 def target_of(comparison: Comparison, wanted: Cost | None = None) -> Target:
     """What a comparison is for. wanted: the cost; by default time where something took it, else GBOPs."""
     timed: Cost = "ms" if comparison.chip or comparison.engine else "gbops"
