@@ -87,6 +87,17 @@ def test_random_networks(tmp_path_factory, network, text, seed):
     assert run(made, files, frames[20:])[1] > (20 if rounds else 100)
 
 
+def test_values_between_two_codes_go_where_the_simulation_s_go(tmp_path):
+    made = quantized("w8a8")
+    grid = made.grids[made.points["stem"]].key.fixed
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randint(grid.low, grid.high, (1, 3, *made.network.size), generator=generator)
+    between = (codes + 0.5 - grid.zero_point).float() * grid.scale
+    files = vq.export(made, tmp_path / "small.onnx", form="integer")
+    assert run(made, files, [torch.nextafter(between, torch.tensor(end)) for end in (-9.0, 9.0)])[1] > 100
+    assert run(made, files, [between])[1] > 100
+
+
 def test_layers_keep_their_names_and_weights_are_codes(tmp_path):
     made = quantized("w4a8")
     for opset, kind in ((20, onnx.TensorProto.INT8), (21, onnx.TensorProto.INT4)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from onnx import TensorProto
 
 from videoquant.errors import SchemeError
@@ -30,7 +31,8 @@ class WrittenGrid:
 
     scale, zero: the names of the scale, float32, and of the zero point, of the type of the codes.
     low, high: the first and the last code.
-    ends: the names of the values of these, float32; empty where the type has no codes beyond.
+    ends: the names of what the first and the last code stand for, float32, as `quantize_linear` clips; empty
+        where the type has no codes beyond.
     fixed: the grid itself, where it is the same for all frames.
     """
 
@@ -76,7 +78,9 @@ def fixed_grid(sheet: QuantizedGraphBuilder, grid: Grid, bits: int) -> WrittenGr
     codes = _Codes.of(sheet, bits, grid.low < 0)
     ends: tuple[str, ...] = ()
     if not codes.fill_their_type:
-        ends = tuple(sheet.number(end, part) for part, end in zip(("low", "high"), grid.range, strict=True))
+        steps = (grid.low - grid.zero_point, grid.high - grid.zero_point)
+        at = steps if sheet.integer else grid.range
+        ends = tuple(sheet.number(end, part) for part, end in zip(("low", "high"), at, strict=True))
     zero = sheet.code(grid.zero_point + codes.shift, codes.kind, "zero")
     return WrittenGrid(sheet.number(grid.scale, "scale"), zero, codes.low, codes.high, ends, grid)
 
@@ -98,9 +102,13 @@ def grid_of_range(
     ends: tuple[str, ...] = ()
     if not codes.fill_their_type:
         ends = tuple(
-            step("Mul", step("Sub", sheet.number(code, "code"), centre, part="steps"), scale, part=part)
+            step("Sub", sheet.number(code, "code"), centre, part=f"{part}.steps")
             for part, code in (("low", codes.low), ("high", codes.high))
         )
+        if not sheet.integer:
+            ends = tuple(
+                step("Mul", end, scale, part=part) for part, end in zip(("low", "high"), ends, strict=True)
+            )
     return WrittenGrid(scale, zero, codes.low, codes.high, ends)
 
 
@@ -161,9 +169,23 @@ def measured_grid(
 
 
 def quantize_linear(sheet: QuantizedGraphBuilder, x: str, grid: WrittenGrid) -> str:
-    """The codes of x."""
-    clipped = sheet.step("Clip", x, *grid.ends, part="clipped") if grid.ends else x
-    return sheet.step("QuantizeLinear", clipped, grid.scale, grid.zero, part="codes")
+    """The codes of x.
+
+    QuantizeLinear divides by the scale, a `Grid` multiplies by its reciprocal: one value in some ten thousand
+    lies so near to the middle of two codes that it goes to the other. Integer layers promise the engine's own
+    codes, so they multiply too; QDQ is written as runtimes know it.
+    """
+    scale = grid.scale
+    if sheet.integer:
+        one = sheet.number(1, "one")
+        if grid.fixed is not None:
+            reciprocal = sheet.number(float(np.float32(1) / np.float32(grid.fixed.scale)), "reciprocal")
+        else:
+            reciprocal = sheet.step("Div", one, scale, part="reciprocal")
+        x, scale = sheet.step("Mul", x, reciprocal, part="share"), one
+    if grid.ends:
+        x = sheet.step("Clip", x, *grid.ends, part="clipped")
+    return sheet.step("QuantizeLinear", x, scale, grid.zero, part="codes")
 
 
 def _scale(sheet: QuantizedGraphBuilder, wide: str) -> str:
