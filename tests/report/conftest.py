@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import videoquant as vq
 from tests.networks import moving_frames
@@ -110,13 +112,15 @@ def _row(scheme: str) -> Row:
     return row
 
 
-def _picture(frame: int, rng: np.random.Generator, db: float) -> np.ndarray:
+def _picture(frame: int, rng: np.random.Generator, db: float) -> bytes:
     """A plain scene with a disc, which noise moves."""
     y, x = np.mgrid[0:108, 0:192]
     pixels = np.stack([90 + x / 3, 100 + y / 2, np.full_like(x, 120)], axis=-1)
     middle = 30 + frame / 3 + rng.standard_normal() * 60 / max(db, 5)
     pixels[(x - middle) ** 2 + (y - 60) ** 2 < 400] = (240, 170, 40)
-    return pixels.clip(0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(file, "JPEG")
+    return file.getvalue()
 
 
 @pytest.fixture(scope="session", params=["w8a8", "w8a8->w4a4 T=3 recurrent", "w8a8 dynamic ds=2%"])

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from videoquant.errors import OutputError
 from videoquant.report.html import page, write_report
-from videoquant.report.html_sections import PICTURE_SIDE, data_uri
 
 VOID = {"meta", "img", "br", "link", "input"}
 
@@ -144,10 +139,3 @@ def test_table_gives_sortable_values(full: str) -> None:
     row = next(line for line in full.splitlines() if "<code>w8a8</code>" in line and line.startswith("<tr"))
     assert re.findall(r"data-value='(.*?)'", row)[:2] == ["w8a8", "95.5"]
     assert ">6.2%<" in row
-
-
-def test_picture_is_bounded_and_keeps_its_shape() -> None:
-    uri = data_uri(np.full((1000, 2000, 3), 200, np.uint8))
-    image = Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/jpeg;base64,"))))
-    assert image.size == (PICTURE_SIDE, PICTURE_SIDE // 2)
-    assert image.getpixel((5, 5)) == (200, 200, 200)

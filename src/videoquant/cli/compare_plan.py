@@ -14,7 +14,7 @@ from videoquant.errors import SchemeError
 from videoquant.scheme_text import split_schemes
 from videoquant.schemes import Scheme
 
-PICTURES = 3  # frames drawn for the report
+PICTURES = 60  # frames drawn for the report, at most
 
 
 def parse_schemes(text: str | None, stills: bool, labelled: bool = False) -> list[Scheme]:
@@ -61,9 +61,10 @@ def calibration_sets(
 
 
 def picture_frames(scored: Sequence[range]) -> list[int]:
-    """The last frames of a few scored runs: the end of a cycle, where a residual is furthest from its key."""
-    step = max(1, len(scored) // PICTURES)
-    return [span[-1] for span in scored[step // 2 :: step]][:PICTURES]
+    """The scored frames; of many every second, third, … one."""
+    frames = [position for span in scored for position in span]
+    step = -(-len(frames) // PICTURES)
+    return frames[step - 1 :: step]
 
 
 def commands(

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from videoquant.axes import DenseSparse
+from videoquant.comparison.layer_inputs import LayerInput
 from videoquant.comparison.results import Comparison, PredictedRanges, Row
 from videoquant.costs.bops import amortised_bops, frame_bops
 from videoquant.costs.rapl import Meter
@@ -65,8 +66,10 @@ class Collector:
         self._layers: dict[str, Sqnr] = {}
         self._bops: dict[bool, list[float]] = {True: [], False: []}
         self._shares: dict[str, dict[int, float]] = {}
+        self._density: dict[str, float] = {}
         self.computed: list[tuple[bool, Mapping[str, float]]] = []
         self._ranges: dict[tuple[QuantizationPoint, bool], PredictedRanges] = {}
+        self._inputs: dict[QuantizationPoint, LayerInput] = {}
 
     def step(
         self,
@@ -79,8 +82,7 @@ class Collector:
         if not isinstance(self.stream, Stream):
             output = self._run_timed(self.stream, frame)
         elif reference_layers:
-            probe = self._probe if self.stream.quantized.watched else None
-            output = self.stream.run(frame, partial(self._observe, reference_layers), probe)
+            output = self.stream.run(frame, partial(self._observe, reference_layers), self._probe)
         else:
             output = self.stream.run(frame)
         report = self.stream.report
@@ -102,6 +104,9 @@ class Collector:
         }
         if self.points and isinstance(self.scheme.representation, DenseSparse):
             measured["density"] = self._mean_density(report.density)
+            for layer, point in self.points.items():
+                share = report.density.get(str(point), 0.0)
+                self._density[layer] = self._density.get(layer, 0.0) + share
         if self._agreement:
             measured["agreement"] = self._agreement.update(reference, output)
         if self._score and target is not None:
@@ -130,12 +135,15 @@ class Collector:
             self._layers.setdefault(node.name, Sqnr()).update(reference[node.name], y)
 
     def _probe(self, point: QuantizationPoint, x: Tensor, source: RangeSource, seen: Features) -> None:
-        """Note a predicted range beside the one that `Dynamic` would have taken."""
+        """Note what its grid does to a value, and of a predicted range what `Dynamic` would take."""
+        # A residual's source is another object than the keyframe's.
+        symmetric = source is not self._grids[point].key
+        is_residual = symmetric and not self._grids[point].of_frame
+        held = self._inputs.setdefault(point, LayerInput())
+        held.see(x, source.grid(lambda: as_array(x), seen), is_residual)
         predictor = source.predictor
         if predictor is None:
             return
-        # A residual's source is another object than the keyframe's.
-        symmetric = source is not self._grids[point].key
         bits = point.residual if symmetric else point.key
         assert bits is not None
         ranges = self._ranges.get((point, symmetric))
@@ -165,6 +173,10 @@ class Collector:
         if self._score and self._scored:
             row.accuracy, row.accuracy_by_label = self._score.result(), self._score.per_label()
         row.layer_sqnr_db = {name: sqnr.result() for name, sqnr in self._layers.items()}
+        row.layer_inputs = {
+            layer: self._inputs[point] for layer, point in self.points.items() if point in self._inputs
+        }
+        row.layer_density = {layer: total / len(row.per_frame) for layer, total in self._density.items()}
         self._finish_shares()
         # None are seen where the scheme leaves every layer in floating point.
         densities = [frame["density"] for frame in row.per_frame if "density" in frame]

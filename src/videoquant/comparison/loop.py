@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from videoquant.comparison.collector import AnyStream, Collector
+from videoquant.comparison.pictures import drawn
 from videoquant.comparison.results import LAYER_STEP, Comparison
 from videoquant.costs.chip import Chip
 from videoquant.costs.rapl import open_meter
@@ -95,7 +96,7 @@ def compare(
             if task and frame.index in picture_frames:
                 comparison.picture_frames.append(frame.index)
                 for collector, output in zip(collectors, outputs, strict=True):
-                    collector.row.pictures.append(task.draw(frame.pixels, output))
+                    collector.row.pictures.append(drawn(task, frame.pixels, output))
             comparison.frames += 1
             if progress:
                 progress()

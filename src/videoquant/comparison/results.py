@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from videoquant.comparison.layer_inputs import LayerInput
 from videoquant.costs.chip import Chip
 from videoquant.costs.simulator import SchemeCost
 from videoquant.tasks import Measure
@@ -56,7 +54,10 @@ class Row:
         measured. A frame's is its mean over the MACs.
     ranges: of schemes that predict ranges, what was predicted and what would have been measured. In
         simulation, on every `LAYER_STEP`-th frame.
-    pictures: H×W×3, uint8: the outputs drawn on the frames `Comparison.picture_frames`.
+    layer_inputs: by layer, the range of its input, what is clipped, and which residuals are 0. As
+        `layer_sqnr_db`.
+    layer_density: of Dense + Sparse, the mean over frames by layer.
+    pictures: JPEG: the outputs drawn on the frames `Comparison.picture_frames`.
     frames_per_second: of an engine, from a frame to its outputs, timed as `bench` times (`stopwatch.py`): the
         first `WARM_UP` frames do not count where there are more. None in simulation.
     work_share: of the integer engine, the mean over frames of `FrameReport.work_share`. None elsewhere.
@@ -77,7 +78,9 @@ class Row:
     layer_shares: dict[str, dict[int, float]] = field(default_factory=dict)
     density: dict[str, float] = field(default_factory=dict)
     ranges: list[PredictedRanges] = field(default_factory=list)
-    pictures: list[NDArray[np.uint8]] = field(default_factory=list)
+    layer_inputs: dict[str, LayerInput] = field(default_factory=dict)
+    layer_density: dict[str, float] = field(default_factory=dict)
+    pictures: list[bytes] = field(default_factory=list)
     frames_per_second: float | None = None
     work_share: float | None = None
     file: str = ""

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import base64
-import io
 import re
 from collections.abc import Mapping
 from html import escape
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from videoquant.comparison import Comparison, Row
 from videoquant.costs.simulator import fallback_sentences
@@ -24,18 +19,12 @@ from videoquant.report.range_plots import ranges_plot
 from videoquant.report.summary import summary
 from videoquant.report.table import FRONT_MEANING, columns, sqnr_text
 
-PICTURE_SIDE = 720  # pixels of the longer side at most: three frames of a dozen schemes take about 3 MB
-JPEG_QUALITY = 86
+SHOWN = 3  # frames
 
 
-def data_uri(pixels: NDArray[np.uint8]) -> str:
-    """A picture (uint8 RGB, H×W×3) as the data URI of a JPEG, its longer side at most `PICTURE_SIDE`."""
-    image = Image.fromarray(pixels)
-    image.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    # Full colour resolution: overlays are thin coloured lines, which halved colour would smear.
-    image.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+def data_uri(picture: bytes) -> str:
+    """A JPEG as a data URI."""
+    return "data:image/jpeg;base64," + base64.b64encode(picture).decode("ascii")
 
 
 def overview(comparison: Comparison, found: Answer) -> str:
@@ -202,7 +191,8 @@ def pictures(comparison: Comparison) -> str:
     if not rows or not comparison.picture_frames:
         return ""
     strips = []
-    for number, frame in enumerate(comparison.picture_frames):
+    step = max(1, len(comparison.picture_frames) // SHOWN)
+    for number, frame in list(enumerate(comparison.picture_frames))[step // 2 :: step][:SHOWN]:
         cells = [
             _picture(comparison, row, frame, row.pictures[number])
             for row in rows
@@ -220,7 +210,7 @@ def pictures(comparison: Comparison) -> str:
     )
 
 
-def _picture(comparison: Comparison, row: Row, frame: int, pixels: NDArray[np.uint8]) -> str:
+def _picture(comparison: Comparison, row: Row, frame: int, picture: bytes) -> str:
     measured = next((entry for entry in row.per_frame if entry["frame"] == frame), None)
     facts = []
     if measured is not None:
@@ -230,10 +220,9 @@ def _picture(comparison: Comparison, row: Row, frame: int, pixels: NDArray[np.ui
             value = measured.get("agreement", {}).get(measure.name)
             if value is not None:
                 facts.append(f"{measure.label} {measure.format(value)}")
-    height, width = pixels.shape[:2]
     title = escape(f"{row.name}, frame {frame}")
     return (
-        f"<figure><img src='{data_uri(pixels)}' alt='{title}' width='{width}' height='{height}'>"
+        f"<figure><img src='{data_uri(picture)}' alt='{title}'>"
         f"<figcaption><code>{escape(row.name)}</code> <span>{escape(' · '.join(facts))}</span></figcaption>"
         "</figure>"
     )

@@ -135,6 +135,8 @@ def _row(row: Row) -> dict[str, Any]:
         "accuracy_by_label": row.accuracy_by_label,
         "per_frame": row.per_frame,
         "layer_sqnr_db": row.layer_sqnr_db,
+        "layer_inputs": {layer: held.to_json() for layer, held in row.layer_inputs.items()},
+        "layer_density": row.layer_density,
         "shares": row.shares,
         "layer_shares": row.layer_shares,
         "density": row.density,
