@@ -38,6 +38,10 @@ class OutputError(VideoQuantError):
     """A file or folder that cannot be written."""
 
 
+class WorkerError(VideoQuantError):
+    """Processes that are lost again and again, or a cluster that cannot be used."""
+
+
 class MissingExtraError(VideoQuantError, ImportError):
     """Something that `pip install videoquant` alone does not bring the packages for."""
 

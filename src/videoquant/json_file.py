@@ -12,9 +12,14 @@ from videoquant.files import atomic_write
 
 def write_json(value: Any, path: str | Path) -> None:
     """Write what `plain` makes of a value as UTF-8, whole or not at all. Raises `OutputError`."""
-    text = json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json_text(value)
     with atomic_write(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def json_text(value: Any) -> str:
+    """What `plain` makes of a value as JSON."""
+    return json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def plain(value: Any) -> Any:

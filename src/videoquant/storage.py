@@ -39,6 +39,13 @@ def save(quantized: QuantizedNetwork, path: str | Path) -> None:
             f"saved are quantized networks; this is a {type(quantized).__name__}: quantize it, by the scheme "
             "fp32 where nothing is to be lost"
         )
+    tensors, header = contents(quantized)
+    metadata = {"format": FORMAT, FORMAT: json.dumps(header)}
+    write_tensors(Path(path), tensors, metadata)
+
+
+def contents(quantized: QuantizedNetwork) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What a file of a quantized network holds: its tensors by name, and its header in the types of JSON."""
     network = quantized.network
     tensors: dict[str, Tensor] = {}
     weights: dict[str, dict[str, Any]] = {}
@@ -80,8 +87,7 @@ def save(quantized: QuantizedNetwork, path: str | Path) -> None:
             for point, grids in quantized.grids.items()
         },
     }
-    metadata = {"format": FORMAT, FORMAT: json.dumps(header)}
-    write_tensors(Path(path), tensors, metadata)
+    return tensors, header
 
 
 def _residual_json(grids: PointGrids) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from torch import Tensor
 
+from videoquant.data.joined import JoinedClip
 from videoquant.data.video import Clip, Frame, frames
 from videoquant.errors import DataError
 from videoquant.network.graph import Network
@@ -96,6 +97,16 @@ def calibration_spans(free: Sequence[range], period: int, wanted: int) -> list[r
     return evenly(runs, wanted)
 
 
+def spans_of_clips(free: Sequence[Sequence[range]], period: int, wanted: int) -> list[range]:
+    """`calibration_spans` of several clips, each with an equal share, and one run at least.
+
+    free: the free spans of each clip.
+    """
+    shares = [max(1, wanted * (i + 1) // len(free) - wanted * i // len(free)) for i in range(len(free))]
+    each = zip(free, shares, strict=True)
+    return [span for spans, share in each for span in calibration_spans(spans, period, share)]
+
+
 def evenly(items: Sequence[_Item], wanted: int) -> list[_Item]:
     """`wanted` of the items, from the middles of equal parts; all where there are no more."""
     wanted = min(len(items), wanted)
@@ -116,7 +127,9 @@ def calibration_clips(network: Network, source: Any, scheme: Scheme) -> list[lis
         source = frames(source)
     if not isinstance(source, Iterable):
         raise DataError(f"calibration takes a clip or frames; got a {type(source).__name__}")
-    if isinstance(source, Clip):
+    if isinstance(source, JoinedClip):
+        source = source.runs(spans_of_clips([[part] for part in source.parts], period, wanted))
+    elif isinstance(source, Clip):
         source = source.runs(calibration_spans(whole(source, wanted * period), period, wanted))
     return cut(network, source, period)
 

@@ -111,7 +111,7 @@ def command(
     parsed = Scheme.parse(scheme)
     own_modes = choose_modes(parsed, _names(modes))
     chosen, notes = choose(_names(engines))
-    clips = open_clips(video, dataset)
+    clips = open_clips(video, [dataset] if dataset else None)
     check_targets(
         common_reads(network, video, None, dataset, checkpoint, preprocessing),
         {"--output": Folder(output, (RESULTS_FILE, *map(plot_file, clips)))},

@@ -10,51 +10,56 @@ from typing import Annotated
 
 import typer
 
-from videoquant.api import quantize
 from videoquant.axes import Frame as FrameByFrame
-from videoquant.calibration.calibrate import walks
 from videoquant.calibration.sampling import SCORED_FRAMES, calibration_runs, whole
 from videoquant.cli.chips import ChipOption, say_fallbacks
 from videoquant.cli.compare_plan import (
     calibration_sets,
     commands,
     describe,
+    free_spans,
     live_frames,
     parse_schemes,
     picture_frames,
     plan_frames,
 )
-from videoquant.cli.console import console, note, progress_bar, say
+from videoquant.cli.console import console, note, progress_bar, say, status
 from videoquant.cli.engines import comparable_stream, one_thread_of_pytorch
 from videoquant.cli.modes import COMPARABLE, SIMULATE, ThreadsOption
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     CacheOption,
-    DatasetOption,
+    DatasetsOption,
     ImagesOption,
     NoCacheOption,
     Texts,
-    VideoOption,
+    VideosOption,
     are_stills,
     cache_folder,
     channels_match,
     note_unmeasured,
     open_clip,
-    open_source,
+    open_clips,
     preprocessing_options,
 )
 from videoquant.cli.targets import Folder, check_targets, common_reads
-from videoquant.comparison import compare
+from videoquant.comparison import Comparison
+from videoquant.comparison.parts import Calibration, compare_clips
+from videoquant.comparison.ray_cluster import RayCluster
+from videoquant.comparison.references import ScoredClip
+from videoquant.comparison.workers import Processes, Runner, one_by_one
 from videoquant.costs.chip_file import open_chip
 from videoquant.data.dataset import LabelledClip
+from videoquant.data.joined import JoinedClip
 from videoquant.data.video import Clip, Frame
 from videoquant.errors import DataError, NetworkError, SchemeError
 from videoquant.exporting.exported_stream import RUNTIMES
-from videoquant.json_file import write_json
+from videoquant.json_file import json_text, write_json
 from videoquant.made import made_by
 from videoquant.network.graph import Network
 from videoquant.quantized_onnx import is_quantized_onnx
 from videoquant.report.answer import Question, answer
+from videoquant.report.clip_table import render_clips
 from videoquant.report.html import write_report
 from videoquant.report.label_table import render_labels
 from videoquant.report.results import REPORT_FILES, earlier_report, to_dict
@@ -68,13 +73,15 @@ from videoquant.tasks import task_for
 from videoquant.tasks.scoring import Score, score_for
 from videoquant.text import printable
 
+STDOUT = Path("-")
+
 
 @preprocessing_options
 def command(
     network: NetworkArgument,
-    video: VideoOption = None,
+    video: VideosOption = None,
     images: ImagesOption = None,
-    dataset: DatasetOption = None,
+    dataset: DatasetsOption = None,
     checkpoint: CheckpointOption = None,
     size: SizeOption = None,
     schemes: Annotated[
@@ -106,7 +113,8 @@ def command(
         ),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="F", help="Write the results as JSON here too.")
+        Path | None,
+        typer.Option("--json", metavar="F", help="Write the results as JSON here too; - is standard output."),
     ] = None,
     report: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for report.html, results.json and results.csv.")
@@ -140,6 +148,17 @@ def command(
     ] = None,
     cache: CacheOption = None,
     no_cache: NoCacheOption = False,
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1024, help="Processes side by side, in simulation.")
+    ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help='Run side by side on a Ray cluster: its address, "auto" for the one this machine is in, or '
+            '"local" to begin one here (pip install "videoquant[ray]").',
+        ),
+    ] = None,
 ) -> None:
     """Compare schemes on a clip: GBOPs per frame, SQNR, agreement with fp32, accuracy on labels.
 
@@ -148,7 +167,7 @@ def command(
     check_targets(
         common_reads(network, video, images, dataset, checkpoint, preprocessing)
         | {"--quantized": files, "--calibration": calibration, "--chip": chip},
-        {"--json": json_file, "--report": Folder(report, REPORT_FILES)},
+        {"--json": None if json_file == STDOUT else json_file, "--report": Folder(report, REPORT_FILES)},
     )
     earlier = earlier_report(report)
     on_chip = None if chip is None else open_chip(chip)
@@ -157,73 +176,104 @@ def command(
         raise SchemeError(f"--engine {engine}: it must be {', '.join(COMPARABLE[:-1])} or {COMPARABLE[-1]}")
     if engine in RUNTIMES:
         RUNTIMES[engine].check_installed()
-    source = open_source(video, images, dataset)
-    stills = are_stills(source, images)
+    clips = open_clips(video, dataset, images)
+    is_live = clips[0].is_live
+    stills = all_stills(clips, images)
+    run = runner(workers, ray, engine, is_live)
     is_quantized = is_quantized_onnx(network)  # then it stands beside its own weights in floating point
     if is_quantized:
         files = [Path(network), *(files or [])]
     only_float = "fp32" if is_quantized and schemes is None else schemes
-    wanted = parse_schemes(only_float, stills, isinstance(source, LabelledClip))
-    captured = open_network(network, checkpoint, size, source, preprocessing)
+    wanted = parse_schemes(only_float, stills, isinstance(clips[0], LabelledClip))
+    captured = open_network(network, checkpoint, size, clips[0], preprocessing)
     channels_match(captured)
 
     read = [read_quantized(file, captured, stills) for file in files or []]
-    score = scorer(captured, source)
+    scores = [scorer(captured, clip) for clip in clips]
     task = task_for(captured)
-    measured = (task.measures if task else (), score().measures if score else ())
-    wish = None if keep is None else read_wish(keep, *measured)
+    accuracy = tuple(dict.fromkeys(m for score in scores if score for m in score().measures))
+    wish = None if keep is None else read_wish(keep, task.measures if task else (), accuracy)
     lines = commands(network, video, images, dataset, checkpoint, size, preprocessing)
     question = Question(wish, cost, lines)
-    plan = plan_frames(source, count, [*wanted, *(q.scheme for q in read)], calibration is not None)
-    if score is not None and isinstance(source, LabelledClip):
-        check_labels(source, plan.scored)
-    other = open_clip(calibration) if calibration is not None else source
-    free = plan.free if other is source else whole(other, live_frames(wanted))
+    every = [*wanted, *(q.scheme for q in read)]
+    plans = [plan_frames(clip, count, every, calibration is not None) for clip in clips]
+    for clip, score, plan in zip(clips, scores, plans, strict=True):
+        if score is not None and isinstance(clip, LabelledClip):
+            check_labels(clip, plan.scored)
+    if calibration is not None:
+        other = open_clip(calibration)
+        free = [whole(other, live_frames(wanted))]
+    else:
+        other = clips[0] if len(clips) == 1 else JoinedClip(clips)
+        free = free_spans(clips, plans)
     sets = calibration_sets(other, free, wanted)
     if earlier:
         note(f"{report}: holds a report of {earlier}, which is replaced")
-    with progress_bar("calibrating", len(captured.nodes) * sum(map(walks, wanted))) as advance:
-        calibrated = partial(quantize, progress=advance, cache=cache_folder(cache, no_cache))
-        quantized = calibrate_all(captured, wanted, sets, schemes is None, calibrated)
+    kept = cache_folder(cache, no_cache)
+    quantized = calibrate_all(captured, wanted, sets, schemes is None, run, kept)
     wanted = [q.scheme for q in quantized]
     quantized += read
-    streams = [comparable_stream(q, engine, threads) for q in quantized]
+    takes_turns = engine != SIMULATE or is_live
+    streams = [comparable_stream(q, engine, threads) for q in quantized] if takes_turns else None
+    scored = [
+        ScoredClip(clip, tuple(plan.scored), tuple(map(clip.index_at, picture_frames(plan.scored))), score)
+        for clip, score, plan in zip(clips, scores, plans, strict=True)
+    ]
     with (
         one_thread_of_pytorch(engine != SIMULATE),
-        progress_bar("scoring", sum(map(len, plan.scored))) as advance,
+        progress_bar("scoring", len(quantized) * sum(one.count for one in scored)) as advance,
     ):
-        result = compare(
+        result = compare_clips(
             captured,
             quantized,
-            source.runs(plan.scored),
-            source=source.name,
-            calibration=describe(other, source, plan, sets),
-            picture_frames=[source.index_at(position) for position in picture_frames(plan.scored)],
-            stills=stills,
-            score=score,
-            progress=advance,
-            streams=streams,
+            scored,
+            describe(other, calibration is None, plans, sets),
+            stills,
+            advance,
+            run,
+            kept,
+            streams,
             engine=None if engine == SIMULATE else engine,
             chip=on_chip,
             files=[*("" for _ in wanted), *(printable(str(file)) for file in files or [])],
         )
     made, found = made_by(), answer(result, question)
-    if json_file:
+    # The results go to stdout, or their JSON form does, and what people read to stderr.
+    screen, tell = (status, note) if json_file == STDOUT else (console, say)
+    if json_file == STDOUT:
+        say(json_text(to_dict(result, made, found)))
+    elif json_file:
         write_json(to_dict(result, made, found), json_file)
     page = write_report(result, report, made, found)
-    console.print(render_table(result))
+    screen.print(render_table(result))
     note_unmeasured(result.measures, [row.agreement for row in result.rows])
-    by_class = render_labels(result, console)
-    if by_class:
-        console.print(by_class)
+    for table in (render_clips(result, screen), render_labels(result, screen)):
+        if table:
+            screen.print(table)
     if on_chip:
         say_fallbacks(on_chip, [row.on_chip for row in result.rows if row.on_chip])
     for line in (*found.sentences, *found.commands.splitlines()):
-        say(line)
-    say(f"report: {page}")
+        tell(line)
+    tell(f"report: {page}")
     if not result.complete:
-        note(f"stopped after {result.frames} frames; the results hold those")
+        note(stopped(result, len(quantized), kept is not None and streams is None))
         raise typer.Exit(130)
+
+
+def stopped(result: Comparison, schemes: int, goes_on: bool) -> str:
+    """What Ctrl-C has left. goes_on: whether the same command would begin behind what is done."""
+    if len(result.rows) == schemes:
+        return f"stopped after {result.frames} frames; the results hold those"
+    rest = "; the same command goes on from there" if goes_on else ""
+    return f"stopped; {len(result.rows)} of {schemes} schemes are done, which the results hold{rest}"
+
+
+def all_stills(clips: Sequence[Clip], images: Path | None) -> bool:
+    """Whether all frames stand for themselves. Raises `DataError` where that differs from clip to clip."""
+    kinds = {are_stills(clip, images): clip.name for clip in clips}
+    if len(kinds) > 1:
+        raise DataError(f"{kinds[True]} holds stills and {kinds[False]} is a video; compare on one kind")
+    return True in kinds
 
 
 def calibrate_all(
@@ -231,24 +281,48 @@ def calibrate_all(
     schemes: Sequence[Scheme],
     sets: dict[tuple[int, int], list[Frame]],
     are_default: bool,
-    calibrated: Callable[[Network, Scheme, list[Frame]], QuantizedNetwork],
+    run: Runner,
+    cache: Path | None,
 ) -> list[QuantizedNetwork]:
     """A network for each scheme, in their order.
 
     are_default: nobody asked for these schemes, so that one for which the clip is too short is left out, with
     a note. Raises `DataError` where they were asked for, and where none is left.
-    calibrated: what makes one of them.
     """
-    done: dict[Scheme, QuantizedNetwork] = {}
     # What needs the most frames may be refused: it comes first, not after minutes.
-    for scheme in sorted(schemes, key=lambda scheme: -scheme.ranges.calibration_runs(1)):
-        try:
-            done[scheme] = calibrated(network, scheme, sets[scheme.period, calibration_runs(scheme)])
-        except DataError as error:
-            if not are_default or (len(done) == 0 and scheme == schemes[-1]):
-                raise
-            note(f"left out: {error}")
+    order = sorted(schemes, key=lambda scheme: -scheme.ranges.calibration_runs(1))
+    tasks = [
+        Calibration(network, scheme, sets[scheme.period, calibration_runs(scheme)], cache) for scheme in order
+    ]
+    done: dict[Scheme, QuantizedNetwork] = {}
+    ended, refused = 0, None
+    with progress_bar("calibrating", sum(task.steps for task in tasks)) as advance:
+        for number, found in run(tasks, advance):
+            ended += 1
+            if not isinstance(found, DataError):
+                done[order[number]] = found
+            elif are_default:
+                refused = found
+                note(f"left out: {found}")
+            else:
+                raise found
+    if ended < len(tasks):
+        raise KeyboardInterrupt
+    if refused and not done:
+        raise refused
     return [done[scheme] for scheme in schemes if scheme in done]
+
+
+def runner(workers: int, ray: str | None, engine: str, is_live: bool) -> Runner:
+    """What runs the parts of a comparison. Raises `SchemeError` where they cannot run side by side."""
+    if workers == 1 and ray is None:
+        return one_by_one
+    option = "--workers" if ray is None else "--ray"
+    if engine != SIMULATE:
+        raise SchemeError(f"{option}: schemes that are timed take turns in one process; leave it out")
+    if is_live:
+        raise SchemeError(f"{option}: a camera's frames come once, to one process; leave it out")
+    return Processes(workers) if ray is None else RayCluster(ray)
 
 
 def read_quantized(path: Path, network: Network, stills: bool) -> QuantizedNetwork:

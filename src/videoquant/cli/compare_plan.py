@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from videoquant.axes import Frame as FrameByFrame
-from videoquant.calibration.sampling import SCORED_FRAMES, Split, calibration_runs, calibration_spans, split
+from videoquant.calibration.sampling import SCORED_FRAMES, Split, calibration_runs, spans_of_clips, split
 from videoquant.comparison import DEFAULT_IMAGE_SCHEMES, DEFAULT_LABELLED_SCHEMES, DEFAULT_SCHEMES
+from videoquant.data.joined import JoinedClip
 from videoquant.data.video import Clip, Frame
 from videoquant.errors import SchemeError
 from videoquant.scheme_text import split_schemes
@@ -49,15 +50,29 @@ def live_frames(schemes: Sequence[Scheme]) -> int:
 
 
 def calibration_sets(
-    source: Clip, free: Sequence[range], schemes: Sequence[Scheme]
+    source: Clip, free: Sequence[Sequence[range]], schemes: Sequence[Scheme]
 ) -> dict[tuple[int, int], list[Frame]]:
-    """The calibration frames for each period and number of runs that occurs, read in one pass."""
+    """The calibration frames for each period and number of runs that occurs, read in one pass.
+
+    free: the spans of each clip that `source` joins.
+    """
     kinds = {(scheme.period, calibration_runs(scheme)) for scheme in schemes}
-    wanted = {kind: {i for span in calibration_spans(free, *kind) for i in span} for kind in kinds}
+    wanted = {kind: {i for span in spans_of_clips(free, *kind) for i in span} for kind in kinds}
     every = sorted(set().union(*wanted.values()))
     # By position: where a data set has several sequences, a frame's index is another.
     read = dict(zip(every, source.runs([range(i, i + 1) for i in every]), strict=False))
     return {kind: [read[i] for i in sorted(indexes & read.keys())] for kind, indexes in wanted.items()}
+
+
+def free_spans(clips: Sequence[Clip], plans: Sequence[Split]) -> list[list[range]]:
+    """The free spans of each clip, by their positions where the clips are joined."""
+    if len(clips) == 1:
+        return [plans[0].free]
+    parts = JoinedClip(clips).parts
+    return [
+        [range(part.start + span.start, part.start + span.stop) for span in plan.free]
+        for part, plan in zip(parts, plans, strict=True)
+    ]
 
 
 def picture_frames(scored: Sequence[range]) -> list[int]:
@@ -69,34 +84,39 @@ def picture_frames(scored: Sequence[range]) -> list[int]:
 
 def commands(
     network: str,
-    video: str | None,
+    videos: Sequence[str] | None,
     images: Path | None,
-    dataset: str | None,
+    datasets: Sequence[str] | None,
     checkpoint: Path | None,
     size: str | None,
     preprocessing: Mapping[str, str | None],
 ) -> str:
     """The lines that make a scheme, "{scheme}" in its place, as these options say, and run it on a video."""
-    source = {"--video": video, "--images": images, "--dataset": dataset}
-    how = {"--checkpoint": checkpoint, "--size": size}
-    how |= {f"--{name.replace('_', '-')}": value for name, value in preprocessing.items()}
+    source = [("--video", video) for video in videos or []] + [("--dataset", one) for one in datasets or []]
+    how = [("--checkpoint", checkpoint), ("--size", size)]
+    how += [(f"--{name.replace('_', '-')}", value) for name, value in preprocessing.items()]
     given, rest = (
-        [word for name, value in words.items() if value is not None for word in (name, str(value))]
-        for words in (source, how)
+        [word for name, value in words if value is not None for word in (name, str(value))]
+        for words in ([*source, ("--images", images)], how)
     )
     file = f"{Path(network).stem}.vq"
     lines = [["quantize", network, "--scheme", "{scheme}", *given, *rest, "-o", file]]
-    if video is not None:
-        lines.append(["run", file, *given, "-o", f"{Path(network).stem}.mp4"])
+    for video in (videos or [])[:1]:
+        lines.append(["run", file, "--video", video, "-o", f"{Path(network).stem}.mp4"])
     return "\n".join(shlex.join(["videoquant", *line]) for line in lines)
 
 
-def describe(calibration: Clip, source: Clip, plan: Split, sets: dict[tuple[int, int], list[Frame]]) -> str:
-    """The calibration data in words."""
+def describe(
+    calibration: Clip, is_scored: bool, plans: Sequence[Split], sets: dict[tuple[int, int], list[Frame]]
+) -> str:
+    """The calibration data in words. is_scored: whether it is of the clips that are scored."""
     numbers = " and ".join(str(count) for count in sorted({len(frames) for frames in sets.values()}))
-    if calibration is not source:
+    if not is_scored:
         return f"{numbers} frames of {calibration.name}"
     overlap = (
-        "none of them scored" if plan.disjoint else "some of them scored too: the clip is too short for both"
+        "none of them scored"
+        if all(plan.disjoint for plan in plans)
+        else "some of them scored too: the clip is too short for both"
     )
-    return f"{numbers} frames of the same {'stream' if source.is_live else 'source'}, {overlap}"
+    kind = "stream" if calibration.is_live else "clips" if len(plans) > 1 else "source"
+    return f"{numbers} frames of the same {kind}, {overlap}"

@@ -11,13 +11,14 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.segment import Segment
+from rich.table import Column
 from rich.text import Text
 
 from videoquant.files import reason
@@ -58,8 +59,14 @@ def note(text: str) -> None:
     status.print(printable(text), soft_wrap=True)
 
 
+class Advance(Protocol):
+    """Called after each step. text: what goes on, where that is not what the bar began with."""
+
+    def __call__(self, text: str | None = None, /) -> None: ...
+
+
 @contextmanager
-def progress_bar(text: str, total: int | None) -> Iterator[Callable[[], None]]:
+def progress_bar(text: str, total: int | None) -> Iterator[Advance]:
     """A progress bar on stderr, or a line every `EVERY_SECONDS` where that is no terminal.
 
     Yields a function to call after each step.
@@ -68,11 +75,15 @@ def progress_bar(text: str, total: int | None) -> Iterator[Callable[[], None]]:
     if not _draws():
         yield _lines(text, total)
         return
-    name = TextColumn("{task.description}", markup=False)
-    columns = (name, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=status, transient=True) as progress:
+    name = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1))
+    columns = (name, BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=status, transient=True, expand=True) as progress:
         bar = progress.add_task(printable(text), total=total)
-        yield lambda: progress.advance(bar)
+
+        def advance(now: str | None = None) -> None:
+            progress.update(bar, advance=1, description=None if now is None else printable(now))
+
+        yield advance
 
 
 @contextmanager
@@ -163,14 +174,19 @@ def _draws() -> bool:
     return status.is_terminal and not status.is_dumb_terminal
 
 
-def _lines(text: str, total: int | None) -> Callable[[], None]:
+def _lines(text: str, total: int | None) -> Advance:
     done, said = 0, time.monotonic()
+    began = said
 
-    def advance() -> None:
+    def advance(now: str | None = None) -> None:
         nonlocal done, said
         done += 1
         if time.monotonic() - said >= EVERY_SECONDS:
             said = time.monotonic()
-            note(f"{text}: {done}" + ("" if total is None else f" of {total}"))
+            note(f"{now or text}: {done}" + ("" if total is None else f" of {total}, {_left(total)} left"))
+
+    def _left(total: int) -> str:
+        seconds = (time.monotonic() - began) * (total - done) / done
+        return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
     return advance

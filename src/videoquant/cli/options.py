@@ -37,15 +37,31 @@ DatasetOption = Annotated[
         help="A labelled data set, e.g. camvid:PATH#val; docs/data.md lists them.",
     ),
 ]
+VideosOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--video", metavar="CLIP", help="A video file, a folder of frames or a camera index; may be repeated."
+    ),
+]
+DatasetsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--dataset",
+        metavar="NAME:PATH[#SPLIT]",
+        help="A labelled data set, e.g. camvid:PATH#val; docs/data.md lists them. May be repeated.",
+    ),
+]
 CacheOption = Annotated[
     Path | None,
     typer.Option(
         "--cache",
         metavar="DIR",
-        help="Where calibrations are kept to be found again; default: videoquant in the user's cache folder.",
+        help="Where calibrations and results are kept to be found again; default: videoquant in the user's "
+        "cache folder.",
     ),
 ]
-NoCacheOption = Annotated[bool, typer.Option("--no-cache", help="Calibrate anew, and keep nothing.")]
+NoCacheOption = Annotated[bool, typer.Option("--no-cache", help="Compute all anew, and keep nothing.")]
+SOURCES = "give one of --video CLIP, --images DIR and --dataset NAME:PATH"
 Texts = Mapping[
     str, str
 ]  # of preprocessing and task, by option, such as {"mean": "0.5,0.5,0.5", "color": "BGR"}
@@ -122,7 +138,7 @@ def open_source(video: str | None, images: Path | None, dataset: str | None) -> 
     """The clip of --video, the stills of --images or the --dataset, exactly one of which must be given."""
     given = [source for source in (video, images, dataset) if source is not None]
     if len(given) != 1:
-        raise DataError("give one of --video CLIP, --images DIR and --dataset NAME:PATH")
+        raise DataError(SOURCES)
     if images is not None and not os.path.isdir(images):
         raise DataError(f"--images {images}: not a folder")
     clip = open_clip(dataset) if dataset is not None else frames(given[0])
@@ -136,11 +152,21 @@ def open_clip(text: str) -> Clip:
     return source if isinstance(source, Clip) else source.clip()
 
 
-def open_clips(videos: list[str] | None, dataset: str | None = None) -> list[Clip]:
-    """The clips of every --video, or of the --dataset; each must have a name of its own."""
-    if not videos:
-        return [open_source(None, None, dataset)]
-    clips = [open_source(video, None, dataset) for video in videos]
+def open_clips(
+    videos: Sequence[str] | None, datasets: Sequence[str] | None = None, images: Path | None = None
+) -> list[Clip]:
+    """The clips of every --video, or of every --dataset, or the stills of --images.
+
+    Raises `DataError` unless exactly one of them is given, and where two clips have one name or a camera is
+    among several.
+    """
+    if sum(map(bool, (videos, datasets, images))) != 1:
+        raise DataError(SOURCES)
+    clips = [open_source(video, None, None) for video in videos or []]
+    clips += [open_source(None, None, dataset) for dataset in datasets or []]
+    clips += [] if images is None else [open_source(None, images, None)]
+    if len(clips) > 1 and any(clip.is_live for clip in clips):
+        raise DataError("a camera has no end that another clip could follow; give it alone")
     twice = [name for name, times in Counter(clip.name for clip in clips).items() if times > 1]
     if twice:
         raise DataError(f"two clips are named {twice[0]}; results are by name")

@@ -13,17 +13,18 @@ from videoquant.cli.console import progress_bar, say
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     CacheOption,
-    DatasetOption,
+    DatasetsOption,
     ImagesOption,
     NoCacheOption,
     Texts,
-    VideoOption,
+    VideosOption,
     cache_folder,
     channels_match,
-    open_source,
+    open_clips,
     preprocessing_options,
 )
 from videoquant.cli.targets import check_targets, common_reads
+from videoquant.data.joined import JoinedClip
 from videoquant.engine import lower
 from videoquant.errors import NetworkError, SchemeError
 from videoquant.files import check_writable
@@ -49,9 +50,9 @@ def command(
             help="Where to store it, e.g. pose.vq; as pose.plan it is lowered for the engine.",
         ),
     ],
-    video: VideoOption = None,
+    video: VideosOption = None,
     images: ImagesOption = None,
-    dataset: DatasetOption = None,
+    dataset: DatasetsOption = None,
     checkpoint: CheckpointOption = None,
     size: SizeOption = None,
     cache: CacheOption = None,
@@ -68,7 +69,8 @@ def command(
         {"--output": output},
     )
     wanted = Scheme.parse(scheme)
-    source = open_source(video, images, dataset)
+    clips = open_clips(video, dataset, images)
+    source = clips[0] if len(clips) == 1 else JoinedClip(clips)
     captured = open_network(network, checkpoint, size, source, preprocessing)
     channels_match(captured)
     check_writable(output, least_bytes(captured))

@@ -40,7 +40,6 @@ class Collector:
     comparison: which the row is for.
     agreement, score: against fp32 and against labels; None where there is nothing to say.
     meter: of the CPU's energy, for streams that are timed: those of engines.
-    computed: with regions, of each frame whether it is a keyframe, and by layer the share that was computed.
     """
 
     def __init__(
@@ -67,7 +66,6 @@ class Collector:
         self._bops: dict[bool, list[float]] = {True: [], False: []}
         self._shares: dict[str, dict[int, float]] = {}
         self._density: dict[str, float] = {}
-        self.computed: list[tuple[bool, Mapping[str, float]]] = []
         self._ranges: dict[tuple[QuantizationPoint, bool], PredictedRanges] = {}
         self._inputs: dict[QuantizationPoint, LayerInput] = {}
 
@@ -91,7 +89,7 @@ class Collector:
         )
         self._bops[report.is_key].append(bops)
         if self.scheme.regions is not None:
-            self.computed.append((report.is_key, report.computed))
+            self.row.computed.append((report.is_key, dict(report.computed)))
         for layer, point in self.points.items():
             for width, share in report.bits.get(str(point), {}).items():
                 totals = self._shares.setdefault(layer, {})

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from videoquant.comparison.collector import AnyStream, Collector
 from videoquant.comparison.pictures import drawn
-from videoquant.comparison.results import LAYER_STEP, Comparison
+from videoquant.comparison.references import reference as reference_of
+from videoquant.comparison.results import LAYER_STEP, Comparison, Row
 from videoquant.costs.chip import Chip
 from videoquant.costs.rapl import open_meter
 from videoquant.costs.simulator import scheme_cost
@@ -23,11 +24,15 @@ from videoquant.data.video import Frame
 from videoquant.errors import DataError
 from videoquant.interrupt import deferred_interrupt
 from videoquant.network.frames import as_pixels
-from videoquant.network.graph import Network, Node
+from videoquant.network.graph import Network
+from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import primary_output, task_for
 from videoquant.tasks.agreement import agreement_for
 from videoquant.tasks.scoring import Score
+
+# The floating-point outputs of a frame by its number, which fill `layers` where that is given.
+Outputs = Callable[[int, Frame, dict[str, Tensor] | None], dict[str, Tensor]]
 
 
 def compare(
@@ -44,6 +49,7 @@ def compare(
     engine: str | None = None,
     chip: Chip | None = None,
     files: Sequence[str] | None = None,
+    outputs: Outputs | None = None,
 ) -> Comparison:
     """Score calibrated schemes on a stream, against the floating-point network.
 
@@ -59,12 +65,13 @@ def compare(
     engine: what the results call the engine that runs some of them.
     chip: simulate the time and energy of every scheme on it, with the shares and densities recorded here.
     files: what each scheme was read from, "" for what was calibrated here; rows are called so too.
+    outputs: gives the floating-point outputs where they are known (`References.outputs`).
 
     Ctrl-C ends it after the frame in hand: what is measured so far is returned, marked incomplete.
     Raises `DataError` where there are no frames.
     """
     task = task_for(network)
-    work = workload(network) if chip else None
+    known = outputs or (lambda _, frame, layers: reference_of(network, frame, layers))
     meter = open_meter()
     comparison = Comparison(
         network.name,
@@ -89,13 +96,13 @@ def compare(
             frame = given if isinstance(given, Frame) else Frame(as_pixels(given), number)
             by_layer = number % LAYER_STEP == LAYER_STEP - 1
             layers: dict[str, Tensor] | None = {} if by_layer else None
-            reference = _reference(network, frame, layers)
+            reference = known(number, frame, layers)
             target = frame.sample.target if score and isinstance(frame, LabelledFrame) else None
             comparison.labelled += target is not None
-            outputs = [collector.step(frame, target, reference, layers) for collector in collectors]
+            found = [collector.step(frame, target, reference, layers) for collector in collectors]
             if task and frame.index in picture_frames:
                 comparison.picture_frames.append(frame.index)
-                for collector, output in zip(collectors, outputs, strict=True):
+                for collector, output in zip(collectors, found, strict=True):
                     collector.row.pictures.append(drawn(task, frame.pixels, output))
             comparison.frames += 1
             if progress:
@@ -108,22 +115,13 @@ def compare(
     comparison.rows = [collector.finish() for collector in collectors]
     for row, file in zip(comparison.rows, files or [""] * len(comparison.rows), strict=True):
         row.file = file
-    if chip and work:
-        for row, collector in zip(comparison.rows, collectors, strict=True):
-            density = row.density.get("mean")
-            row.on_chip = scheme_cost(
-                chip, work, collector.scheme, row.layer_shares, density, collector.computed
-            )
+    if chip:
+        add_chip(comparison.rows, network, [q.scheme for q in quantized], chip)
     return comparison
 
 
-def _reference(network: Network, frame: Frame, layers: dict[str, Tensor] | None) -> dict[str, Tensor]:
-    """The floating-point outputs; fills `layers` with every layer's output where it is given."""
-
-    def compute(node: Node, inputs: list[Tensor]) -> Tensor:
-        y = network.apply(node, inputs)
-        if layers is not None and node.is_layer:
-            layers[node.name] = y
-        return y
-
-    return network.run(network.prepare(frame), compute)
+def add_chip(rows: Sequence[Row], network: Network, schemes: Sequence[Scheme], chip: Chip) -> None:
+    """Give rows what their schemes take on a chip, with the shares and densities that were measured."""
+    work = workload(network)
+    for row, scheme in zip(rows, schemes, strict=True):
+        row.on_chip = scheme_cost(chip, work, scheme, row.layer_shares, row.density.get("mean"), row.computed)

@@ -46,7 +46,7 @@ class Row:
     accuracy: measures against the labels of a data set, by name.
     accuracy_by_label: the first of those, by class or joint.
     per_frame: a dict per frame: frame (index), key, gbops, sqnr_db; agreement where there is a task,
-        density of Dense + Sparse, accuracy where the frame has a label.
+        density of Dense + Sparse, accuracy where the frame has a label, clip (name) where there are several.
     layer_sqnr_db: by layer. In simulation, on every `LAYER_STEP`-th frame.
     shares: of adaptive schemes, by bit-width, the share of the MACs over the residual frames. In simulation.
     layer_shares: the same by layer.
@@ -57,6 +57,7 @@ class Row:
     layer_inputs: by layer, the range of its input, what is clipped, and which residuals are 0. As
         `layer_sqnr_db`.
     layer_density: of Dense + Sparse, the mean over frames by layer.
+    computed: with regions, of each frame whether it is a keyframe, and by layer the share that was computed.
     pictures: JPEG: the outputs drawn on the frames `Comparison.picture_frames`.
     frames_per_second: of an engine, from a frame to its outputs, timed as `bench` times (`stopwatch.py`): the
         first `WARM_UP` frames do not count where there are more. None in simulation.
@@ -64,6 +65,7 @@ class Row:
     file: what the quantized network was read from; "" where it was calibrated here.
     measured_mj: millijoules of the CPU per frame, where an engine ran it and the machine exposes them.
     on_chip: what the scheme takes on the comparison's chip.
+    clips: of several clips, the row of each, by its name; then the measures here are their means.
     """
 
     scheme: str
@@ -80,12 +82,14 @@ class Row:
     ranges: list[PredictedRanges] = field(default_factory=list)
     layer_inputs: dict[str, LayerInput] = field(default_factory=dict)
     layer_density: dict[str, float] = field(default_factory=dict)
+    computed: list[tuple[bool, dict[str, float]]] = field(default_factory=list)
     pictures: list[bytes] = field(default_factory=list)
     frames_per_second: float | None = None
     work_share: float | None = None
     file: str = ""
     measured_mj: float | None = None
     on_chip: SchemeCost | None = None
+    clips: dict[str, Row] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -128,6 +132,11 @@ class Comparison:
     complete: bool = True
     engine: str | None = None
     chip: Chip | None = None
+
+    @property
+    def clips(self) -> tuple[str, ...]:
+        """The names of the clips, () where there is but one."""
+        return tuple(self.rows[0].clips) if self.rows else ()
 
     @property
     def runner(self) -> str:

@@ -46,6 +46,12 @@ class ExportedStream:
         self._counted = quantized.stream() if sparse else None
         self.report = FrameReport()
 
+    def reset(self) -> None:
+        """Forget everything: the next frame is a keyframe."""
+        self._stream.reset()
+        if self._counted is not None:
+            self._counted.reset()
+
     def run(self, frame: Any) -> dict[str, Tensor]:
         """The network's outputs for a frame, as `simulate.Stream.run` gives them."""
         x = self.quantized.network.prepare(frame)

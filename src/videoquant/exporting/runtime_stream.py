@@ -39,7 +39,12 @@ class RuntimeStream(ABC):
     def __init__(self, files: Sequence[Path], period: int, threads: int = 0) -> None:
         self.check_installed()
         self._sessions = [self._open(file, threads) for file in files]
-        self._clock = Clock(period)
+        self._period = period
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the next frame is a keyframe."""
+        self._clock = Clock(self._period)
         self._state: dict[str, Any] = {}
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
+from statistics import variance
 from typing import Any, Literal
 
 from scipy.special import stdtrit
@@ -59,16 +60,19 @@ class Wish:
         """Between which values it lies on other such frames, with 95% confidence; None of too few frames.
 
         Student's t over the means of pieces of at most `PIECE` frames that follow each other, around the
-        value of all frames. stills: every frame is a piece.
+        value of all frames. Of several clips it is about other frames of these clips: each is a stratum of
+        its own, and a value is their mean. stills: every frame is a piece.
         """
-        value = self.value(row)
-        means = [math.fsum(piece) / len(piece) for piece in self._pieces(row.per_frame, stills)]
-        count = len(means)
-        if value is None or count < FEWEST:
+        value, clips = self.value(row), [one for one in row.clips.values() if self.value(one) is not None]
+        strata = [
+            [math.fsum(piece) / len(piece) for piece in self._pieces(one.per_frame, stills)]
+            for one in clips or [row]
+        ]
+        if value is None or min(map(len, strata)) < FEWEST:
             return None
-        middle = math.fsum(means) / count
-        deviation = math.sqrt(math.fsum((mean - middle) ** 2 for mean in means) / (count - 1))
-        away = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * deviation / math.sqrt(count)
+        error = math.sqrt(math.fsum(variance(means) / len(means) for means in strata)) / len(strata)
+        freedom = sum(len(means) - 1 for means in strata)
+        away = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
         most = 1.0 if self.measure.unit == "" else math.inf
         return max(0.0, value - away), min(most, value + away)
 

@@ -1,0 +1,84 @@
+"""What schemes are measured against on a clip: its frames and what floating point gives for them, kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from videoquant.data.clip import Clip, Frame
+from videoquant.network.graph import Network, Node
+from videoquant.tasks.scoring import Score
+
+LIMIT = 1 << 28  # bytes of frames, and as many of outputs: what is beyond is read and computed anew
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredClip:
+    """A clip and what is scored of it.
+
+    spans: the frames, as of `Clip.runs`.
+    picture_frames: indexes of frames to draw.
+    score: makes what scores outputs against labels; None where there are none.
+    """
+
+    clip: Clip
+    spans: tuple[range, ...]
+    picture_frames: tuple[int, ...] = ()
+    score: Callable[[], Score] | None = None
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.spans))
+
+
+class References:
+    """The scored frames of a clip, one pass after another, and the floating-point outputs of each.
+
+    Frames are kept where all fit into `LIMIT` bytes, outputs as far as they do.
+    """
+
+    def __init__(self, network: Network, scored: ScoredClip) -> None:
+        self.network, self.scored = network, scored
+        height, width = scored.clip.size
+        self._keeps = 3 * height * width * scored.count <= LIMIT
+        self._frames: list[Frame] | None = None
+        self._outputs: dict[int, dict[str, Tensor]] = {}
+        self._room = LIMIT
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._frames is not None:
+            yield from self._frames
+            return
+        read = []
+        for frame in self.scored.clip.runs(self.scored.spans):
+            if self._keeps:
+                read.append(frame)
+            yield frame
+        if self._keeps:
+            self._frames = read
+
+    def outputs(self, number: int, frame: Frame, layers: dict[str, Tensor] | None) -> dict[str, Tensor]:
+        """What floating point gives for the frame of a number from 0; fills `layers` where it is given."""
+        known = self._outputs.get(number)
+        if known is not None and layers is None:
+            return known
+        found = reference(self.network, frame, layers)
+        size = sum(output.nbytes for output in found.values())
+        if known is None and size <= self._room:
+            self._room -= size
+            self._outputs[number] = found
+        return found
+
+
+def reference(network: Network, frame: Frame, layers: dict[str, Tensor] | None) -> dict[str, Tensor]:
+    """The floating-point outputs; fills `layers` with every layer's output where it is given."""
+
+    def compute(node: Node, inputs: list[Tensor]) -> Tensor:
+        y = network.apply(node, inputs)
+        if layers is not None and node.is_layer:
+            layers[node.name] = y
+        return y
+
+    return network.run(network.prepare(frame), compute)

@@ -1,0 +1,139 @@
+"""Comparisons in parts: whatever runs them, and whatever was done before, the results are the same."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import videoquant as vq
+from tests.networks import moving_frames, small_network
+from videoquant.comparison import kept_rows
+from videoquant.comparison.parts import compare_clips
+from videoquant.comparison.references import ScoredClip
+from videoquant.comparison.workers import Processes, one_by_one
+from videoquant.report.results import to_dict
+
+SCHEMES = ("fp32", "w8a8", "w8a8->w4a4 T=3 ds=1%", "w8a8->w4a8 T=3 adaptive tau=2", "w8a4 qpp")
+
+
+@pytest.fixture(scope="module")
+def network():
+    network = small_network()
+    network.preprocessing = replace(network.preprocessing, task="segmentation")
+    return network
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    folder, made = tmp_path_factory.mktemp("clips"), []
+    for seed, name in enumerate(("day", "night")):
+        (folder / name).mkdir()
+        for i, frame in enumerate(moving_frames(8, seed=seed)):
+            pixels = (255 * frame[0].permute(1, 2, 0).clamp(0, 1)).numpy().astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+        made.append(ScoredClip(vq.frames(folder / name), (range(3), range(4, 7)), (2, 6)))
+    return made
+
+
+@pytest.fixture(scope="module")
+def quantized(network):
+    return [vq.quantize(network, text, moving_frames(24)) for text in SCHEMES]
+
+
+def compared(network, quantized, clips, run=one_by_one, cache=None, streams=None, steps=None):
+    steps = [] if steps is None else steps
+    return compare_clips(network, quantized, clips, "", False, steps.append, run, cache, streams)
+
+
+def plain(comparison):
+    """All that a comparison says, and its pictures."""
+    pictures = [[picture.tolist() for picture in row.pictures] for row in comparison.rows]
+    return to_dict(comparison, {"version": "any"}), pictures
+
+
+@pytest.fixture(scope="module")
+def expected(network, quantized, clips):
+    found = compared(network, quantized, clips)
+    assert found.frames == 12 and found.clips == ("day", "night") and found.picture_frames == [2, 6]
+    assert all(len(row.pictures) == 2 for row in found.rows)
+    return plain(found)
+
+
+def test_side_by_side_gives_what_one_process_gives(network, quantized, clips, expected):
+    assert plain(compared(network, quantized, clips, Processes(2))) == expected
+
+
+def test_by_turns_gives_what_one_scheme_after_the_other_gives(network, quantized, clips, expected):
+    steps = []
+    found = compared(network, quantized, clips, streams=[q.stream() for q in quantized], steps=steps)
+    assert plain(found) == expected
+    assert len(steps) == 12 * len(SCHEMES)
+
+
+def test_one_clip_is_what_compare_gives(network, quantized, clips):
+    scored = clips[0]
+    frames = scored.clip.runs(scored.spans)
+    expected = vq.compare(network, quantized, frames, "day", picture_frames=scored.picture_frames)
+    assert plain(compared(network, quantized, [scored])) == plain(expected)
+
+
+def stopped(count):
+    """A runner that is stopped after so many tasks."""
+
+    def run(tasks, progress):
+        for number, result in one_by_one(tasks, progress):
+            yield number, result
+            if number + 1 == count:
+                return
+
+    return run
+
+
+def test_what_was_stopped_goes_on_behind_what_is_done(network, quantized, clips, expected, tmp_path):
+    # The first clip of all schemes, the second of two.
+    found = compared(network, quantized, clips, stopped(len(SCHEMES) + 2), tmp_path)
+    assert not found.complete and [row.scheme for row in found.rows] == list(SCHEMES[:2])
+    begun, steps = [], []
+
+    def rest(tasks, progress):
+        begun.extend(task.name for task in tasks)
+        return one_by_one(tasks, progress)
+
+    assert plain(compared(network, quantized, clips, rest, tmp_path, steps=steps)) == expected
+    assert begun == [f"scoring {q.scheme} on night" for q in quantized[2:]]
+    assert len(steps) == 12 * len(SCHEMES)
+    assert plain(compared(network, quantized, clips, lambda *_: iter(()), tmp_path)) == expected
+
+
+def test_nothing_done_is_no_result(network, quantized, clips):
+    with pytest.raises(KeyboardInterrupt):
+        compared(network, quantized, clips, lambda *_: iter(()))
+
+
+def test_other_frames_and_other_networks_are_measured_anew(network, quantized, clips, tmp_path):
+    one = partial(compared, cache=tmp_path)
+    one(network, quantized[:2], clips[:1])
+    count = len(list(tmp_path.iterdir()))
+    one(network, quantized[:2], [replace(clips[0], spans=(range(4),))])
+    assert len(list(tmp_path.iterdir())) == 2 * count
+    other = small_network(seed=1)
+    other.preprocessing = network.preprocessing
+    one(other, [vq.quantize(other, text, moving_frames(24)) for text in SCHEMES[:2]], clips[:1])
+    assert len(list(tmp_path.iterdir())) == 3 * count
+
+
+def test_a_folder_that_takes_no_files_is_a_warning(network, quantized, clips, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.warns(UserWarning, match="results are not kept: .*file") as said:
+        compared(network, quantized[:2], clips[:1], cache=tmp_path / "file")
+    assert len([warning for warning in said if "not kept" in str(warning.message)]) == 1
+
+
+def test_a_damaged_entry_is_measured_anew(network, quantized, clips, tmp_path):
+    expected = plain(compared(network, quantized[:1], clips[:1], cache=tmp_path))
+    (entry,) = tmp_path.glob(f"*{kept_rows.SUFFIX}")
+    entry.write_bytes(entry.read_bytes()[:-1])
+    assert plain(compared(network, quantized[:1], clips[:1], cache=tmp_path)) == expected
+    assert len(list(tmp_path.iterdir())) == 1
