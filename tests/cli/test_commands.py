@@ -226,33 +226,40 @@ def test_a_truncated_clip_counts_what_was_decoded(small, command, clip, tmp_path
     assert 0 < json.loads((tmp_path / "r.json").read_text())["frames"] < 36
 
 
-def test_ctrl_c_leaves_what_is_finished(small, clip, tmp_path):
-    # In a process of its own, since the signal is real: sent once the scoring has begun.
+@pytest.mark.parametrize(
+    ("more", "stopped", "schemes", "frames"),
+    [
+        ((), "1 of 2 schemes are done, which the results hold; the same command goes on", ["w8a8"], 24),
+        (("--engine", "frame"), "stopped after 4 frames", ["w8a8", "w4a4"], 4),
+    ],
+)
+def test_ctrl_c_leaves_what_is_finished(small, clip, tmp_path, more, stopped, schemes, frames):
+    # In a process of its own, since the signal is real: sent on the fourth frame of the second scheme.
     script = (
-        "import sys, os, signal, videoquant.cli.compare as c\n"
-        "real = c.compare\n"
-        "def compare(*a, progress, **k):\n"
-        "    done = []\n"
-        "    def step():\n"
-        "        progress(); done.append(1)\n"
-        "        if len(done) == 4: os.kill(os.getpid(), signal.SIGINT)\n"
-        "    return real(*a, progress=step, **k)\n"
-        "c.compare = compare\n"
+        "import os, signal\n"
+        "from videoquant.comparison.collector import Collector\n"
+        "step = Collector.step\n"
+        "def interrupted(self, *a):\n"
+        "    output = step(self, *a)\n"
+        "    if self.row.scheme == 'w4a4' and len(self.row.per_frame) == 4:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return output\n"
+        "Collector.step = interrupted\n"
         "from videoquant.cli import main; main()\n"
     )
     arguments = ["compare", small, "--video", str(clip), "--schemes", "w8a8; w4a4", "--json", "r.json"]
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
+        [sys.executable, "-c", script, *arguments, *more],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 128 + signal.SIGINT, done.stderr
-    assert "Traceback" not in done.stderr and "stopped after 4 frames" in done.stderr
+    assert "Traceback" not in done.stderr and stopped in done.stderr
     data = json.loads((tmp_path / "r.json").read_text())
-    assert data["complete"] is False and data["frames"] == 4
-    assert [len(row["per_frame"]) for row in data["rows"]] == [4, 4]
+    assert data["complete"] is False and data["frames"] == frames
+    assert [(row["scheme"], len(row["per_frame"])) for row in data["rows"]] == [(s, frames) for s in schemes]
     assert (tmp_path / "videoquant-report" / "report.html").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 from videoquant.comparison.workers import TRIES, Memory, Progress, Results, Task, carried_out
 from videoquant.content_hash import code
 from videoquant.errors import MissingExtraError, WorkerError
+from videoquant.files import reason
 from videoquant.interrupt import deferred_interrupt
 from videoquant.text import printable
+
+REACHED_IN = 5.0  # seconds
 
 
 class RayCluster:
@@ -30,6 +34,8 @@ class RayCluster:
         except ImportError:
             raise MissingExtraError('--ray needs Ray: pip install "videoquant[ray]"') from None
         local = self.address == "local"
+        if not local and self.address != "auto":
+            self._check_reached()
         try:
             ray.init(
                 None if local else self.address,
@@ -65,6 +71,15 @@ class RayCluster:
             for reference in waiting:
                 ray.cancel(reference, force=True)
             ray.shutdown()
+
+    def _check_reached(self) -> None:
+        """Ray itself tries for minutes."""
+        host, _, port = self.address.removeprefix("ray://").rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=REACHED_IN).close()
+        except (OSError, ValueError, OverflowError) as error:
+            why = reason(error) if isinstance(error, OSError) else "it must be HOST:PORT, auto or local"
+            raise WorkerError(f"--ray {self.address}: cannot be reached: {why}") from None
 
 
 def _carry_out(task: Task, expected: str) -> tuple[str, int, Any]:
