@@ -26,7 +26,7 @@ ROOMS = (
     "quantizers models",
     "simulate",
     "calibration",
-    "saved_network quantized_onnx storage torch_file calibration_cache",
+    "saved_network quantized_onnx storage torch_file content_hash kept_files calibration_cache",
     "engine costs exporting",
     "training",
     "comparison bench api",

@@ -9,7 +9,7 @@ import torch
 
 import videoquant as vq
 from tests.networks import moving_frames, small_network
-from videoquant import calibration_cache
+from videoquant import calibration_cache, kept_files
 from videoquant.calibration_cache import cached_calibration, calibration_key
 from videoquant.errors import CalibrationWarning
 from videoquant.network.graph import Network
@@ -112,7 +112,7 @@ def test_what_was_not_used_for_longest_goes_first(tmp_path, monkeypatch):
         os.utime(entry, (then, then))
         entries.append(entry)
     vq.quantize(network, "w8a8", frames, cache=tmp_path)  # used: it is no longer the oldest
-    monkeypatch.setattr(calibration_cache, "LIMIT", 3.5 * entries[0].stat().st_size)
+    monkeypatch.setattr(kept_files, "LIMIT", 3.5 * entries[0].stat().st_size)
     vq.quantize(network, "w5a8", frames, cache=tmp_path)
     left = set(tmp_path.iterdir())
     assert entries[0] in left and entries[1] not in left and entries[2] in left and len(left) == 3

@@ -22,7 +22,9 @@ def dark(tmp_path_factory):
 
 
 def compared(command, *arguments):
-    code, _, err = command("compare", *arguments, "--schemes", "fp32; w8a8; w8a8->w4a4 T=3", "--json", "r.json")
+    code, _, err = command(
+        "compare", *arguments, "--schemes", "fp32; w8a8; w8a8->w4a4 T=3", "--json", "r.json"
+    )
     assert code == 0, err
     with open("r.json") as file:
         found = json.load(file)
@@ -33,9 +35,7 @@ def compared(command, *arguments):
 def test_two_clips_are_a_mean_and_each_of_them(command, small, clip, dark):
     both = compared(command, small, "--video", clip, "--video", dark, "--frames", 12)
     assert both["source"] == "disc.mp4, dark.mp4" and both["frames"] == 24
-    assert "24 of" not in both["calibration"] and both["calibration"].endswith(
-        "frames of the same clips, none of them scored"
-    )
+    assert both["calibration"].endswith("frames of the same clips, none of them scored")
     for row in both["rows"]:
         of_clips = row["clips"]
         assert list(of_clips) == ["disc.mp4", "dark.mp4"]

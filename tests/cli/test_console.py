@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 
 import pytest
@@ -81,10 +82,10 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(monkeypatch, capsys)
     monkeypatch.setattr(module.time, "monotonic", lambda: float(next(clock)))
     with progress_bar("calibrating", 9) as advance:
         for _ in range(9):
-            advance()
+            advance("calibrating w8a8")
     lines = capsys.readouterr().err.splitlines()
     assert lines and len(lines) < 9
-    assert all(line.startswith("calibrating: ") and line.endswith(" of 9") for line in lines)
+    assert all(re.fullmatch(r"calibrating w8a8: \d of 9, \d+ s left", line) for line in lines)
     with progress_bar("short", 2) as advance:
         advance()
     assert capsys.readouterr().err == ""

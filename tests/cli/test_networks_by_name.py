@@ -191,7 +191,7 @@ def test_a_damaged_data_set_is_one_line_and_no_report(damage, command, camvid, e
     def quantize(*_):
         raise AssertionError("began the long work all the same")
 
-    monkeypatch.setattr("videoquant.cli.compare.quantize", quantize)
+    monkeypatch.setattr("videoquant.comparison.parts.quantize", quantize)
     damage(camvid)
     code, out, err = command("compare", eleven, "--dataset", f"camvid:{camvid}", "--frames", FRAMES)
     assert code == 2 and out == ""

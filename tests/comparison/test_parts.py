@@ -49,7 +49,7 @@ def compared(network, quantized, clips, run=one_by_one, cache=None, streams=None
 
 def plain(comparison):
     """All that a comparison says, and its pictures."""
-    pictures = [[picture.tolist() for picture in row.pictures] for row in comparison.rows]
+    pictures = [row.pictures for row in comparison.rows]
     return to_dict(comparison, {"version": "any"}), pictures
 
 

@@ -34,7 +34,8 @@ def test_dictionary_has_every_documented_key(comparison: Comparison) -> None:
         "scheme", "file", "gbops_per_frame", "sqnr_db", "agreement", "accuracy", "accuracy_by_label",
             "per_frame",
         "layer_sqnr_db", "layer_inputs", "layer_density", "shares", "layer_shares", "density",
-        "frames_per_second", "work_share", "measured_mj", "on_chip", "ranges", "pareto",
+        "frames_per_second", "work_share", "measured_mj", "on_chip", "ranges", "clips",
+        "pareto",
     ]  # fmt: skip
     assert list(data["rows"][-1]["shares"]) == ["0", "4", "8"]
     assert data["rows"][1]["per_frame"][0].keys() == {"frame", "key", "gbops", "sqnr_db", "agreement"}

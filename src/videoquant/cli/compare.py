@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from videoquant.axes import Frame as FrameByFrame
 from videoquant.calibration.sampling import SCORED_FRAMES, calibration_runs, whole
 from videoquant.cli.chips import ChipOption, say_fallbacks
+from videoquant.cli.compare_inputs import all_stills, check_labels, read_quantized, runner, scorer
 from videoquant.cli.compare_plan import (
     calibration_sets,
     commands,
@@ -34,7 +32,6 @@ from videoquant.cli.options import (
     NoCacheOption,
     Texts,
     VideosOption,
-    are_stills,
     cache_folder,
     channels_match,
     note_unmeasured,
@@ -45,14 +42,13 @@ from videoquant.cli.options import (
 from videoquant.cli.targets import Folder, check_targets, common_reads
 from videoquant.comparison import Comparison
 from videoquant.comparison.parts import Calibration, compare_clips
-from videoquant.comparison.ray_cluster import RayCluster
 from videoquant.comparison.references import ScoredClip
-from videoquant.comparison.workers import Processes, Runner, one_by_one
+from videoquant.comparison.workers import Runner
 from videoquant.costs.chip_file import open_chip
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.joined import JoinedClip
-from videoquant.data.video import Clip, Frame
-from videoquant.errors import DataError, NetworkError, SchemeError
+from videoquant.data.video import Frame
+from videoquant.errors import DataError, SchemeError
 from videoquant.exporting.exported_stream import RUNTIMES
 from videoquant.json_file import json_text, write_json
 from videoquant.made import made_by
@@ -68,9 +64,7 @@ from videoquant.report.targets import read_target
 from videoquant.report.wish import read_wish
 from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
-from videoquant.storage import load_quantized
 from videoquant.tasks import task_for
-from videoquant.tasks.scoring import Score, score_for
 from videoquant.text import printable
 
 STDOUT = Path("-")
@@ -241,7 +235,8 @@ def command(
     # The results go to stdout, or their JSON form does, and what people read to stderr.
     screen, tell = (status, note) if json_file == STDOUT else (console, say)
     if json_file == STDOUT:
-        say(json_text(to_dict(result, made, found)))
+        for line in json_text(to_dict(result, made, found)).splitlines():
+            say(line)
     elif json_file:
         write_json(to_dict(result, made, found), json_file)
     page = write_report(result, report, made, found)
@@ -266,14 +261,6 @@ def stopped(result: Comparison, schemes: int, goes_on: bool) -> str:
         return f"stopped after {result.frames} frames; the results hold those"
     rest = "; the same command goes on from there" if goes_on else ""
     return f"stopped; {len(result.rows)} of {schemes} schemes are done, which the results hold{rest}"
-
-
-def all_stills(clips: Sequence[Clip], images: Path | None) -> bool:
-    """Whether all frames stand for themselves. Raises `DataError` where that differs from clip to clip."""
-    kinds = {are_stills(clip, images): clip.name for clip in clips}
-    if len(kinds) > 1:
-        raise DataError(f"{kinds[True]} holds stills and {kinds[False]} is a video; compare on one kind")
-    return True in kinds
 
 
 def calibrate_all(
@@ -311,61 +298,3 @@ def calibrate_all(
     if refused and not done:
         raise refused
     return [done[scheme] for scheme in schemes if scheme in done]
-
-
-def runner(workers: int, ray: str | None, engine: str, is_live: bool) -> Runner:
-    """What runs the parts of a comparison. Raises `SchemeError` where they cannot run side by side."""
-    if workers == 1 and ray is None:
-        return one_by_one
-    option = "--workers" if ray is None else "--ray"
-    if engine != SIMULATE:
-        raise SchemeError(f"{option}: schemes that are timed take turns in one process; leave it out")
-    if is_live:
-        raise SchemeError(f"{option}: a camera's frames come once, to one process; leave it out")
-    return Processes(workers) if ray is None else RayCluster(ray)
-
-
-def read_quantized(path: Path, network: Network, stills: bool) -> QuantizedNetwork:
-    """What `quantize` or `train` wrote, or another's ONNX file, to stand beside the schemes of a network."""
-    # Others may call layers otherwise, and do not say what frames become.
-    from_others = path.suffix == ".onnx"
-    quantized = load_quantized(path, size=network.size) if from_others else load_quantized(path)
-    theirs, ours = quantized.network, network
-    if from_others:
-        theirs.preprocessing = ours.preprocessing
-    for what, their, our in (
-        ("layers", [node.name for node in theirs.layers], [node.name for node in ours.layers]),
-        ("size", theirs.size, ours.size),
-        ("outputs", sorted(theirs.outputs), sorted(ours.outputs)),
-    ):
-        if from_others and what == "layers":
-            continue
-        if their != our:
-            detail = f"; its {their[0]}×{their[1]} is {our[0]}×{our[1]} there" if what == "size" else ""
-            raise NetworkError(f"--quantized {path}: has not the {what} of {network.name}{detail}")
-    if stills and not isinstance(quantized.scheme.time, FrameByFrame):
-        raise SchemeError(
-            f"--quantized {path}: {quantized.scheme} needs a video; stills have no frame before them"
-        )
-    return quantized
-
-
-def scorer(network: Network, source: Clip) -> Callable[[], Score] | None:
-    """What scores outputs against the labels of a data set; None where there are none that fit."""
-    if not isinstance(source, LabelledClip):
-        return None
-    task = task_for(network)
-    try:
-        if task is None:
-            raise DataError(f"the task of {network.name} is unknown (--task names it)")
-        score_for(task, source.dataset)
-    except DataError as error:
-        note(f"not scored against labels: {error}")
-        return None
-    return partial(score_for, task, source.dataset)
-
-
-def check_labels(source: LabelledClip, scored: Sequence[range]) -> None:
-    """Read the labels that will be scored against, so that an unusable one fails before the long work."""
-    for position in itertools.chain.from_iterable(scored):
-        _ = source.dataset[position].target

@@ -83,6 +83,12 @@ def answer(comparison: Comparison, question: Question | None = None) -> Answer:
         f"Take `{chosen.name}`: {_found(wish, chosen, stills)}, at {target.text(chosen)}"
         f"{_saved(comparison, target, chosen)}. It is the cheapest of {len(rows)} that surely keeps {wish}."
     ]
+    if chosen.clips:
+        by_clip = {
+            name: found for name, one in chosen.clips.items() if (found := wish.value(one)) is not None
+        }
+        worst = min(by_clip, key=lambda name: wish.measure.gain(by_clip[name], 0))
+        sentences.append(f"It is worst on {worst}, with {wish.label} {wish.measure.format(by_clip[worst])}.")
     cheaper = [row for row in kept if target.of(row) < target.of(chosen)]
     if cheaper:
         other = cheaper[0]

@@ -13,6 +13,7 @@ from videoquant.json_file import write_json
 from videoquant.made import made_by
 from videoquant.report import html_sections as sections
 from videoquant.report.answer import Answer, answer
+from videoquant.report.clip_table import clip_section
 from videoquant.report.label_table import label_section
 from videoquant.report.results import CSV_FILE, JSON_FILE, PAGE_FILE, to_dict, write_csv
 
@@ -45,6 +46,7 @@ def page(comparison: Comparison, made: Mapping[str, str] | None = None, found: A
     parts = (
         sections.overview(comparison, found),
         sections.results(comparison, found.row),
+        clip_section(comparison),
         label_section(comparison),
         sections.fidelity(comparison),
         sections.fidelity_in_time(comparison),

@@ -145,6 +145,17 @@ def _row(row: Row) -> dict[str, Any]:
         "measured_mj": row.measured_mj,
         "on_chip": row.on_chip and _on_chip(row.on_chip),
         "ranges": [asdict(ranges) for ranges in row.ranges],
+        "clips": {name: _of_clip(one) for name, one in row.clips.items()},
+    }
+
+
+def _of_clip(row: Row) -> dict[str, Any]:
+    """What stands by clip: the measures; everything else is of all of them."""
+    return {
+        "gbops_per_frame": row.gbops_per_frame,
+        "sqnr_db": row.sqnr_db,
+        "agreement": row.agreement,
+        "accuracy": row.accuracy,
     }
 
 
