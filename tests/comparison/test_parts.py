@@ -14,8 +14,16 @@ from videoquant.comparison.parts import compare_clips
 from videoquant.comparison.references import ScoredClip
 from videoquant.comparison.workers import Processes, one_by_one
 from videoquant.report.results import to_dict
+from videoquant.torch_settings import threads_of_pytorch
 
 SCHEMES = ("fp32", "w8a8", "w8a8->w4a4 T=3 ds=1%", "w8a8->w4a8 T=3 adaptive tau=2", "w8a4 qpp")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """PyTorch's convolutions round by the number of threads."""
+    with threads_of_pytorch(1):
+        yield
 
 
 @pytest.fixture(scope="module")

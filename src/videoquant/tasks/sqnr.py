@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from torch import Tensor
 
 EXACT_DB = 150.0  # SQNR is capped here: beyond float32's own precision there is no error to speak of
@@ -17,9 +18,10 @@ class Sqnr:
 
     def update(self, reference: Tensor, output: Tensor) -> float:
         """Add one tensor pair; return the ratio of this pair alone."""
-        exact = reference.double()
-        signal = float(exact.square().sum())
-        noise = float((exact - output.double()).square().sum())
+        # NumPy adds up in one order, PyTorch in one that depends on the number of its threads.
+        exact = reference.detach().double().numpy()
+        signal = float(np.square(exact).sum())
+        noise = float(np.square(exact - output.detach().double().numpy()).sum())
         self.signal += signal
         self.noise += noise
         return decibels(signal, noise)
