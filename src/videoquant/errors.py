@@ -55,7 +55,7 @@ class StreamWarning(UserWarning):
 
 
 # What `pip install "videoquant[quantize]"` adds, by the names they are imported by.
-QUANTIZE_PACKAGES = ("torch", "onnx", "scipy", "sklearn", "matplotlib")
+QUANTIZE_PACKAGES = ("torch", "onnx", "scipy", "sklearn", "matplotlib", "vl_convert")
 
 
 @contextmanager

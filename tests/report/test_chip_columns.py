@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
@@ -10,8 +9,9 @@ import pytest
 from tests.costs.chips import ROUND
 from videoquant.comparison import Comparison
 from videoquant.costs.simulator import SchemeCost
+from videoquant.report.answer import answer
+from videoquant.report.fidelity_chart import fidelity_charts
 from videoquant.report.html import page
-from videoquant.report.plots import fidelity_plot, time_plot
 from videoquant.report.results import to_dict
 from videoquant.report.table import columns
 
@@ -52,19 +52,24 @@ def test_measured_energy_has_a_column_only_where_it_was_measured(on_chip: Compar
 
 
 def test_plot_leaves_out_what_the_chip_cannot_run(on_chip: Comparison) -> None:
-    svg = time_plot(on_chip)
-    ET.fromstring(svg)
-    assert svg != fidelity_plot(on_chip)
-    on_chip.rows = on_chip.rows[1:]
-    assert time_plot(on_chip) == svg
+    charts = fidelity_charts(on_chip, answer(on_chip))
+    assert {key.split("|")[0] for key in charts} == {"gbops", "ms", "mj"}
+    drawn = {cost: points_of(charts[f"{cost}|agreementkeypoint_f1"][2]) for cost in ("gbops", "ms", "mj")}
+    assert drawn["ms"] == {"w8a8": 4.0, "w4a4": 2.5, "w8a8->w4a4 T=3": 0.125}
+    assert drawn["mj"] == {"w8a8": 0.5, "w8a8->w4a4 T=3": 0.25}
+    assert drawn["gbops"].keys() == drawn["ms"].keys()
+
+
+def points_of(spec: Any) -> dict[str, float]:
+    return {point["name"]: point["x"] for point in spec["layer"][-1]["data"]["values"]}
 
 
 def test_report_says_what_the_chip_lacks(on_chip: Comparison) -> None:
     text = page(on_chip)
-    assert "Fidelity against time" in text and "round computes w4a4 as w8a8" in text
+    assert "on round (simulated)</option>" in text and "round computes w4a4 as w8a8" in text
     assert "round has nothing for w32a32" in text
 
 
 def test_nothing_of_a_chip_where_none_was_asked_for(comparison: Comparison) -> None:
-    assert "Fidelity against time" not in page(comparison)
+    assert "(simulated)" not in page(comparison)
     assert to_dict(comparison)["chip"] is None and to_dict(comparison)["rows"][0]["on_chip"] is None

@@ -13,10 +13,10 @@ from rich.console import Console
 
 from videoquant.comparison import Comparison
 from videoquant.data.sets.camvid import CLASSES
+from videoquant.report.chart_style import shown_measures
 from videoquant.report.glossary import glossary
 from videoquant.report.html import page
 from videoquant.report.label_table import label_section, render_labels
-from videoquant.report.plots import lower_panel
 from videoquant.report.results import to_dict, write_csv
 from videoquant.report.summary import summary
 from videoquant.tasks.metrics import MIOU
@@ -94,7 +94,8 @@ def test_labels_are_told_apart_from_fp32(labelled: Comparison, comparison: Compa
     assert "(labels)" in terms and "ground truth" in terms["(labels)"] + terms["Reference"]
     assert "not with ground truth" not in terms["Reference"] and "(labels)" not in dict(glossary(comparison))
     assert any("By mIoU (labels) the best is `w8a8` (0.800)" in sentence for sentence in summary(labelled))
-    measure, values = lower_panel(labelled) or (None, [])
-    assert measure and measure.label == "mIoU (labels)" and values == pytest.approx([0.9, 0.8, 0.7])
-    measure, values = lower_panel(comparison) or (None, [])
-    assert measure and measure.label == "keypoint F1" and values[0] == 1.0
+    first = shown_measures(labelled)[0]
+    assert first.label == "mIoU (labels)"
+    assert [first.value(row) for row in labelled.rows] == pytest.approx([0.9, 0.8, 0.7])
+    first = shown_measures(comparison)[0]
+    assert first.label == "keypoint F1" and first.value(comparison.rows[0]) == 1.0

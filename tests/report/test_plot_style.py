@@ -1,18 +1,10 @@
-"""Colours, markers and families of schemes."""
+"""Families of schemes."""
 
 from __future__ import annotations
 
 import pytest
 
-from videoquant.comparison import DEFAULT_SCHEMES, Row
-from videoquant.report.plot_style import family, series_styles
-
-
-def test_every_scheme_has_its_own_colour_and_each_family_its_marker() -> None:
-    drawn = series_styles([Row(scheme) for scheme in DEFAULT_SCHEMES])
-    assert len({look.color for look in drawn}) == len(DEFAULT_SCHEMES)
-    assert [look.marker for look in drawn] == ["*", *"oooo", *"^^^^^^", *"DD"]
-    assert drawn[5].label == "w8a8→w4a8 T=3"
+from videoquant.report.plot_style import family
 
 
 @pytest.mark.parametrize(

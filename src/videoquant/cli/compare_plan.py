@@ -15,7 +15,7 @@ from videoquant.errors import SchemeError
 from videoquant.scheme_text import split_schemes
 from videoquant.schemes import Scheme
 
-PICTURES = 60  # frames drawn for the report, at most
+PICTURES = 36  # frames drawn for the report, at most: each takes 20 ms a scheme
 
 
 def parse_schemes(text: str | None, stills: bool, labelled: bool = False) -> list[Scheme]:

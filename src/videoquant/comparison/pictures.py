@@ -32,7 +32,10 @@ def drawn(task: Task, pixels: NDArray[np.uint8], outputs: Mapping[str, Any]) -> 
 def _resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = pixels.shape[:2]
     scale = SIDE / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = (
+        2 * max(1, round(width * scale / 2)),
+        2 * max(1, round(height * scale / 2)),
+    )  # even, as films want it
     if size == (width, height):
         return pixels
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from videoquant.comparison import Comparison, Row
 from videoquant.report.plot_style import family
-from videoquant.report.targets import Cost, Target, ratio_text, target_of
+from videoquant.report.targets import Cost, Target, default_cost, ratio_text, target_of
 from videoquant.report.wish import Wish, default_wish
 
 
@@ -32,11 +32,15 @@ class Answer:
     row: the scheme, None where none can be recommended.
     sentences: the answer in words; scheme names stand between backquotes.
     commands: that make and run it; "" where there is none, or where nobody said how.
+    wish: what was to be kept; None where nothing was compared.
+    cost: what was chosen by.
     """
 
     row: Row | None
     sentences: list[str]
     commands: str = ""
+    wish: Wish | None = None
+    cost: Cost = "gbops"
 
 
 def answer(comparison: Comparison, question: Question | None = None) -> Answer:
@@ -46,38 +50,42 @@ def answer(comparison: Comparison, question: Question | None = None) -> Answer:
     frames cannot tell (nothing that is measured, the same for all, too few), that is the answer.
     """
     question = question or Question()
-    wish, target = question.wish or default_wish(comparison), target_of(comparison, question.target)
+    wish, cost = question.wish or default_wish(comparison), question.target or default_cost(comparison)
+    row, sentences, commands = _answer(comparison, wish, target_of(comparison, cost), question.commands)
+    return Answer(row, sentences, commands, wish, cost)
+
+
+def _answer(
+    comparison: Comparison, wish: Wish, target: Target, how: str
+) -> tuple[Row | None, list[str], str]:
+    """The row, the sentences and the commands. how: `Question.commands`."""
     quantized = [row for row in comparison.rows if family(row.scheme) != "float"]
     rows = sorted(
         (row for row in quantized if target.cost(row) is not None),
         key=lambda row: (target.of(row), -row.sqnr_db),
     )
     if not rows:
-        return Answer(None, ["No quantized scheme was compared." if not quantized else _none_runs(target)])
+        return None, ["No quantized scheme was compared." if not quantized else _none_runs(target)], ""
     cannot_tell = _cannot_tell(wish, rows, comparison)
     if cannot_tell:
-        return Answer(None, [cannot_tell])
+        return None, [cannot_tell], ""
     kept = [row for row in rows if wish.kept(_value(wish, row))]
     sure = [row for row in kept if wish.surely_kept(row, comparison.stills)]
     stills = comparison.stills
     if not kept:
         best = max(rows, key=lambda row: (wish.measure.gain(_value(wish, row), 0), -target.of(row)))
-        return Answer(
-            None,
-            [
-                f"No scheme keeps {wish}: `{best.name}` comes nearest, with {_found(wish, best, stills)}. "
-                "Allow more loss (--keep), or train it (videoquant train)."
-            ],
+        sentence = (
+            f"No scheme keeps {wish}: `{best.name}` comes nearest, with {_found(wish, best, stills)}. "
+            "Allow more loss (--keep), or train it (videoquant train)."
         )
+        return None, [sentence], ""
     if not sure:
-        return Answer(
-            None,
-            [
-                f"No scheme surely keeps {wish}: on these frames `{kept[0].name}` does, with "
-                f"{_found(wish, kept[0], stills)}, at {target.text(kept[0])}. Score more frames (--frames) "
-                "to be sure, or allow more loss (--keep)."
-            ],
+        sentence = (
+            f"No scheme surely keeps {wish}: on these frames `{kept[0].name}` does, with "
+            f"{_found(wish, kept[0], stills)}, at {target.text(kept[0])}. Score more frames (--frames) "
+            "to be sure, or allow more loss (--keep)."
         )
+        return None, [sentence], ""
     chosen = sure[0]
     sentences = [
         f"Take `{chosen.name}`: {_found(wish, chosen, stills)}, at {target.text(chosen)}"
@@ -98,8 +106,8 @@ def answer(comparison: Comparison, question: Question | None = None) -> Answer:
             f"({_found(wish, other, stills)})."
         )
     # A scheme that was read from a file is there already, and of no use to calibrate anew.
-    commands = "" if chosen.file else question.commands.replace("{scheme}", chosen.scheme)
-    return Answer(chosen, sentences, commands)
+    commands = "" if chosen.file else how.replace("{scheme}", chosen.scheme)
+    return chosen, sentences, commands
 
 
 def _value(wish: Wish, row: Row) -> float:

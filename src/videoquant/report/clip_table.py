@@ -70,7 +70,8 @@ def clip_section(comparison: Comparison) -> str:
             cells.append(f"<td class='n'>{marked}</td>")
         lines.append(f"<tr><td><code>{escape(row.name)}</code></td>{''.join(cells)}</tr>")
     return (
-        f"<section>\n<h2>{escape(measure.label)} on each clip</h2>\n<div class='scroll'><table>\n"
+        f"<section>\n<h2>{escape(measure.label)} on each clip</h2>\n<div class='scroll' role='region' "
+        "aria-label='Clips' tabindex='0'><table>\n"
         f"<thead><tr><th>scheme</th>{heads}</tr></thead>\n<tbody>\n"
         + "\n".join(lines)
         + "\n</tbody></table></div>\n<p class='caption'>Every other number of this page is the mean of the "

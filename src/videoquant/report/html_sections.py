@@ -1,30 +1,29 @@
-"""The sections of the HTML report, from top to bottom. One that has nothing to show is empty."""
+"""The sections of the HTML report, from top to bottom. One that has nothing to show is empty.
+
+A chart stands in the page as an empty place with a name; page.js draws it there.
+"""
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from html import escape
+from typing import Any
 
-from videoquant.comparison import Comparison, Row
+from videoquant.bench.machine import this_machine
+from videoquant.comparison import LAYER_STEP, Comparison
 from videoquant.costs.simulator import fallback_sentences
 from videoquant.report.answer import Answer
+from videoquant.report.fidelity_chart import default_chart, fidelity_charts
+from videoquant.report.frames_chart import frames_chart
 from videoquant.report.glossary import glossary
-from videoquant.report.layer_plots import layers_plot, shares_plot
+from videoquant.report.layer_charts import bits_chart, error_map, layer_panels, ranges_chart, steepest
 from videoquant.report.pareto import pareto
 from videoquant.report.plot_style import family
-from videoquant.report.plots import fidelity_plot, frames_per_point, frames_plot, lower_panel, time_plot
-from videoquant.report.range_plots import ranges_plot
 from videoquant.report.summary import summary
-from videoquant.report.table import FRONT_MEANING, columns, sqnr_text
+from videoquant.report.table import FRONT_MEANING, columns
 
-SHOWN = 3  # frames
-
-
-def data_uri(picture: bytes) -> str:
-    """A JPEG as a data URI."""
-    return "data:image/jpeg;base64," + base64.b64encode(picture).decode("ascii")
+LIBRARIES = ("numpy", "torch", "onnx", "av", "scipy", "scikit-learn")  # whose versions results hang on
 
 
 def overview(comparison: Comparison, found: Answer) -> str:
@@ -44,14 +43,14 @@ def overview(comparison: Comparison, found: Answer) -> str:
     note = f"<p class='muted'>{facts} {reference}</p>"
     lead = "\n".join(f"<p>{_code(sentence)}</p>" for sentence in found.sentences)
     if found.commands:
-        lead += f"\n<pre><code>{escape(found.commands)}</code></pre>"
+        lead += f"\n{_command('make-it', found.commands, 'how to make and run it')}"
     return (
-        f"{notice}<section class='answer'>\n{lead}\n</section>\n"
-        f"<section class='summary'>\n{sentences}\n{note}\n</section>"
+        f"{notice}<section class='answer' aria-label='Answer'>\n{lead}\n</section>\n"
+        f"<section class='summary' aria-label='Summary'>\n{sentences}\n{note}\n</section>"
     )
 
 
-def results(comparison: Comparison, chosen: Row | None) -> str:
+def results(comparison: Comparison, found: Answer) -> str:
     shown = columns(comparison)
     base = next((row.gbops_per_frame for row in comparison.rows if family(row.scheme) == "float"), 0.0)
     heads = [_head("scheme", "text", "")]
@@ -61,6 +60,7 @@ def results(comparison: Comparison, chosen: Row | None) -> str:
     lines = []
     for index, (row, on_front) in enumerate(zip(comparison.rows, pareto(comparison.rows), strict=True)):
         mark = f"<span class='mark' title='Pareto front: {FRONT_MEANING}'>●</span>" if on_front else ""
+        mark += "<span class='badge'>the answer</span>" if row is found.row else ""
         cells = [f"<td data-value='{escape(row.name)}'><code>{escape(row.name)}</code>{mark}</td>"]
         for column in shown:
             value = column.values[index]
@@ -68,15 +68,15 @@ def results(comparison: Comparison, chosen: Row | None) -> str:
             cells.append(f"<td class='n'{data}>{escape(column.cells[index])}</td>")
         if base:
             cells.insert(2, f"<td class='n'>{_percent(row.gbops_per_frame / base)}</td>")
-        kinds = " ".join(["front"] * on_front + ["chosen"] * (row is chosen))
-        lines.append(f"<tr class='{kinds}'>{''.join(cells)}</tr>")
+        kinds = " ".join(["front"] * on_front + ["chosen"] * (row is found.row))
+        lines.append(f"<tr class='{kinds}' data-scheme='{escape(row.name)}'>{''.join(cells)}</tr>")
     caption = (
         f"<span class='mark'>●</span> Pareto front of GBOPs and SQNR: {FRONT_MEANING}. Click a heading to "
         "sort. results.csv beside this page has the same numbers, results.json those of every frame and "
         "layer."
     )
     return (
-        "<section>\n<h2>Results</h2>\n<div class='scroll'><table>\n<thead><tr>"
+        f"<section>\n<h2>Results</h2>\n{_scroll('Results')}<table>\n<thead><tr>"
         + "".join(heads)
         + "</tr></thead>\n<tbody>\n"
         + "\n".join(lines)
@@ -84,57 +84,115 @@ def results(comparison: Comparison, chosen: Row | None) -> str:
     )
 
 
-def fidelity(comparison: Comparison) -> str:
-    if any(row.gbops_per_frame <= 0 for row in comparison.rows):  # a network without layers: no log axis
-        return ""
-    caption = (
-        "Each point is a scheme: further left costs less, further up is closer to fp32. The grey line "
-        "shows the best that each budget buys."
-    )
-    below = lower_panel(comparison)
-    if below and not below[0].higher_is_better:
-        caption += " In the lower panel less is better."
-    return _figure("Fidelity against cost", fidelity_plot(comparison), caption)
+def charts(comparison: Comparison, found: Answer) -> dict[str, Any]:
+    """The charts by the names of their places; those of fidelity by what is chosen beside them."""
+    fixed = {
+        "frames": frames_chart(comparison),
+        "errors": error_map(comparison),
+        "panels": layer_panels(comparison),
+        "bits": bits_chart(comparison),
+        "ranges": ranges_chart(comparison),
+    }
+    fidelities = {key: spec for key, (_, _, spec) in fidelity_charts(comparison, found).items()}
+    return {"fidelity": fidelities} | {name: spec for name, spec in fixed.items() if spec}
 
 
-def fidelity_in_time(comparison: Comparison) -> str:
-    chip = comparison.chip
-    if chip is None or not any(row.on_chip and row.on_chip.ms for row in comparison.rows):
+def fidelity(comparison: Comparison, found: Answer) -> str:
+    drawn = fidelity_charts(comparison, found)
+    if not drawn:
         return ""
+    costs, measures = {}, {}
+    for key, (cost, measure, _) in drawn.items():
+        first, second = key.split("|")
+        costs[first], measures[second] = cost, measure
+    shown = default_chart(comparison, found).split("|")
     caption = (
-        f"The same against the time that {escape(chip.name)} takes in simulation ({escape(chip.source)}). "
-        "It counts what BOPs do not: memory traffic, the state that residual schemes read and write, layers "
-        "that do not fill the array."
+        "Each point is a scheme: further left costs less, further up is closer to fp32. Bars are 95% "
+        "intervals, the line is the Pareto front: the best that each budget buys. Zoom with Ctrl and the "
+        "wheel or the buttons; drag to move; click a point to look at that scheme below."
     )
-    fallbacks = {p: q for row in comparison.rows if row.on_chip for p, q in row.on_chip.fallbacks.items()}
-    sentences = [escape(sentence) for sentence in fallback_sentences(chip, fallbacks)]
-    return _figure("Fidelity against time", time_plot(comparison), " ".join([caption, *sentences]))
+    chip, notes = comparison.chip, []
+    if chip is not None and "ms" in costs:
+        caption += (
+            f" Times and energies are simulated for {escape(chip.name)} ({escape(chip.source)}): they count "
+            "what bit operations do not, memory traffic and layers that do not fill the array."
+        )
+        fallbacks = {p: q for row in comparison.rows if row.on_chip for p, q in row.on_chip.fallbacks.items()}
+        notes = [escape(sentence) for sentence in fallback_sentences(chip, fallbacks)]
+    controls = (
+        f"<label>cost {_select('cost', costs, shown[0])}</label>"
+        f"<label>measure {_select('measure', measures, shown[1])}</label>"
+        "<span class='buttons'>"
+        "<button type='button' data-zoom='0.5' aria-label='zoom in'>+</button>"
+        "<button type='button' data-zoom='2' aria-label='zoom out'>−</button>"
+        "<button type='button' data-zoom='0'>reset</button></span>"
+    )
+    return _figure("Fidelity against cost", "fidelity", " ".join([caption, *notes]), controls)
+
+
+def choose(comparison: Comparison, found: Answer) -> str:
+    """Which scheme the sections below show."""
+    names = [row.name for row in comparison.rows if family(row.scheme) != "float"]
+    if not names:
+        return ""
+    chosen = found.row.name if found.row else names[0]
+    options = {name: name.replace("->", "→") for name in names}
+    return f"<div class='choose'><label>Look closer at {_select('scheme', options, chosen)}</label></div>"
 
 
 def frame_by_frame(comparison: Comparison) -> str:
-    if comparison.stills or all(family(row.scheme) == "float" for row in comparison.rows):
+    if frames_chart(comparison) is None:
         return ""
-    step = frames_per_point(comparison.frames)
-    caption = "SQNR of each frame."
-    if step > 1:
-        caption = f"SQNR of the frames; each point is the mean of {step}."
-    if any(family(row.scheme) in ("residual", "adaptive") for row in comparison.rows):
-        caption += (
-            " Marks are keyframes: between them a residual scheme can lose fidelity as the picture moves "
-            "away from the last one; the next starts afresh."
-        )
-    return _figure("Frame by frame", frames_plot(comparison), caption)
+    caption = (
+        "The chosen scheme in colour, the others in grey. Large dots are keyframes: between them a residual "
+        "scheme can lose fidelity as the picture moves away from the last one. Gaps are frames that were not "
+        "scored."
+    )
+    return _figure("Frame by frame", "frames", caption)
 
 
 def layers(comparison: Comparison) -> str:
-    if not any(row.layer_sqnr_db and family(row.scheme) != "float" for row in comparison.rows):
+    if error_map(comparison) is None:
+        return ""
+    rows = [row for row in comparison.rows if family(row.scheme) != "float" and row.layer_sqnr_db]
+    where = "".join(
+        f"<p class='by-scheme' data-scheme='{escape(row.name)}' hidden>"
+        f"Of <code>{escape(row.name)}</code> the error grows most at <code>{escape(layer)}</code>.</p>"
+        for row in rows
+        if (layer := steepest(row)) is not None
+    )
+    caption = (
+        f"Above, every scheme: each layer’s output against the same layer of fp32 (every {LAYER_STEP}th "
+        "frame). Below, the chosen one: the power of its error, what its quantizers clip, how many residuals "
+        "round to zero, so that nothing is computed with them. Layers are numbered in the network’s order; "
+        "tooltips have their names."
+    )
+    return (
+        "<section aria-labelledby='layers'>\n<h2 id='layers'>Where the loss arises</h2>\n"
+        f"{where}\n<div class='card'><div class='chart' data-chart='errors'></div></div>\n"
+        f"<div class='card'><div class='chart' data-chart='panels'></div></div>\n"
+        f"<p class='caption'>{caption}</p>\n</section>"
+    )
+
+
+def bits(comparison: Comparison) -> str:
+    if bits_chart(comparison) is None:
         return ""
     caption = (
-        "SQNR of each layer’s output against the same layer of fp32, first layer on the left: blue is "
-        "close, red is far. Where the colour turns abruptly from one layer to the next, much of the error "
-        "arises."
+        "How the multiply–accumulates of residual frames divide over bit-widths. The grey part was skipped: "
+        "too little had changed there since the keyframe."
     )
-    return _figure("Error by layer", layers_plot(comparison), caption)
+    return _figure("Bits that adaptive schemes use", "bits", caption)
+
+
+def ranges(comparison: Comparison) -> str:
+    if ranges_chart(comparison) is None:
+        return ""
+    caption = (
+        "The squared error of ranges that were predicted from early activations, on scored frames, of that "
+        "of the static average: below 100% is a gain. A bar is a quantizer, in the network’s order."
+    )
+    return _figure("Predicted ranges", "ranges", caption)
 
 
 def densities(comparison: Comparison) -> str:
@@ -152,7 +210,7 @@ def densities(comparison: Comparison) -> str:
         f"<th class='n'>{text}</th>" for text in ("requested", "mean", "10th – 90th percentile")
     )
     return (
-        "<section>\n<h2>Density of the sparse parts</h2>\n<div class='scroll'><table>\n"
+        f"<section>\n<h2>Density of the sparse parts</h2>\n{_scroll('Density')}<table>\n"
         f"<thead><tr><th>scheme</th>{headings}</tr></thead>\n<tbody>\n"
         + "\n".join(lines)
         + "\n</tbody></table></div>\n"
@@ -161,99 +219,63 @@ def densities(comparison: Comparison) -> str:
     )
 
 
-def ranges(comparison: Comparison) -> str:
-    if not any(row.ranges for row in comparison.rows):
-        return ""
-    caption = (
-        "Ranges that were predicted from early activations, on scored frames. Left: each point is one "
-        "quantizer on one frame, blue for the first layers, red for the last; on the diagonal the prediction "
-        "is what measuring would have given, on the dashed line it is the static average. Right: the squared "
-        "error of the predictions as a share of that of the static average; below 100% is a gain. A grey "
-        "rule marks where the next position takes over."
-    )
-    return _figure("Predicted ranges", ranges_plot(comparison), caption)
-
-
-def shares(comparison: Comparison) -> str:
-    if not any(row.shares for row in comparison.rows):
-        return ""
-    caption = (
-        "How the multiply–accumulates of residual frames divide over bit-widths. The grey part was skipped: "
-        "too little had changed there since the keyframe."
-    )
-    return _figure("Bits that adaptive schemes use", shares_plot(comparison), caption)
-
-
-def pictures(comparison: Comparison) -> str:
-    rows = sorted(
-        (row for row in comparison.rows if row.pictures), key=lambda row: family(row.scheme) != "float"
-    )
-    if not rows or not comparison.picture_frames:
-        return ""
-    strips = []
-    step = max(1, len(comparison.picture_frames) // SHOWN)
-    for number, frame in list(enumerate(comparison.picture_frames))[step // 2 :: step][:SHOWN]:
-        cells = [
-            _picture(comparison, row, frame, row.pictures[number])
-            for row in rows
-            if number < len(row.pictures)
-        ]
-        strips.append(f"<h3>Frame {frame}</h3>\n<div class='strip'>\n" + "\n".join(cells) + "\n</div>")
-    caption = (
-        "The same frame under each scheme, with the fidelity of this frame; click a picture to enlarge it."
-    )
-    return (
-        f"<section>\n<h2>Sample frames</h2>\n<p class='caption'>{caption}</p>\n"
-        + "<div class='frames'>\n"
-        + "\n".join(strips)
-        + "\n</div>\n<dialog><img alt=''><p></p></dialog>\n</section>"
-    )
-
-
-def _picture(comparison: Comparison, row: Row, frame: int, picture: bytes) -> str:
-    measured = next((entry for entry in row.per_frame if entry["frame"] == frame), None)
-    facts = []
-    if measured is not None:
-        db = sqnr_text(measured["sqnr_db"])
-        facts.append(db if db == "exact" else f"{db} dB")
-        for measure in comparison.measures[:1]:
-            value = measured.get("agreement", {}).get(measure.name)
-            if value is not None:
-                facts.append(f"{measure.label} {measure.format(value)}")
-    title = escape(f"{row.name}, frame {frame}")
-    return (
-        f"<figure><img src='{data_uri(picture)}' alt='{title}'>"
-        f"<figcaption><code>{escape(row.name)}</code> <span>{escape(' · '.join(facts))}</span></figcaption>"
-        "</figure>"
-    )
-
-
 def method(comparison: Comparison, made: Mapping[str, str]) -> str:
+    machine = this_machine(LIBRARIES)
+    versions = ", ".join(f"{name} {number}" for name, number in machine.versions.items())
     facts = [
+        ("Made", f"{made['date']}, by videoquant {made['version']}"),
         ("Network", comparison.network),
         ("Clip", comparison.source),
         ("Frames scored", str(comparison.frames)),
         ("Calibrated on", comparison.calibration),
         ("Task", comparison.task or "unknown: outputs are compared as numbers only"),
         ("Primary output", comparison.primary),
+        ("Run by", comparison.runner),
         ("Chip", comparison.chip.name if comparison.chip else ""),
-        ("Made", f"{made['date']}, by videoquant {made['version']}"),
-        ("Command", made["command"]),
+        ("Machine", f"{machine.cpu}, {machine.cores} cores ({', '.join(machine.flags) or 'no vector sets'})"),
+        ("Versions", versions),
+        ("Seed", "none: nothing is drawn at random"),
+        ("Intervals", "95%, Student’s t over pieces of at most 12 frames that follow each other."),
     ]
     listed = "".join(f"<dt>{term}</dt><dd>{escape(text)}</dd>" for term, text in facts if text)
     terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in glossary(comparison))
     return (
-        "<section>\n<h2>How it was measured</h2>\n"
+        "<section aria-labelledby='method'>\n<h2 id='method'>How it was made</h2>\n"
+        f"{_command('made-by', made['command'], 'the command that made this page')}\n"
         f"<dl class='facts'>{listed}</dl>\n<h3>Terms</h3>\n<dl>{terms}</dl>\n</section>"
     )
 
 
-def _figure(heading: str, drawing: str, caption: str) -> str:
-    named = drawing.replace("<svg", f"<svg role='img' aria-label='{heading}'", 1)
+def _figure(heading: str, name: str, caption: str, controls: str = "") -> str:
+    """A section with a chart's place. controls: what stands above it."""
+    above = f"<div class='bar'>{controls}</div>\n" if controls else ""
     return (
-        f"<section>\n<h2>{heading}</h2>\n<figure class='plot'>\n<div class='card'>{named}</div>\n"
+        f"<section aria-labelledby='s-{name}'>\n<h2 id='s-{name}'>{heading}</h2>\n<figure class='plot'>\n"
+        f"<div class='card'>{above}<div class='chart' data-chart='{name}'></div></div>\n"
         f"<figcaption>{caption}</figcaption>\n</figure>\n</section>"
     )
+
+
+def _command(name: str, text: str, what: str) -> str:
+    """Lines for a terminal, and a button that copies them. what: they are."""
+    return (
+        f"<div class='command'><pre tabindex='0' aria-label='{what}'>"
+        f"<code id='{name}'>{escape(text)}</code></pre>"
+        f"<button type='button' data-copy='{name}' aria-label='copy {what}'>copy</button></div>"
+    )
+
+
+def _select(name: str, options: Mapping[str, str], chosen: str) -> str:
+    listed = "".join(
+        f"<option value='{escape(value)}'{' selected' * (value == chosen)}>{escape(text)}</option>"
+        for value, text in options.items()
+    )
+    return f"<select id='{name}'>{listed}</select>"
+
+
+def _scroll(name: str) -> str:
+    """The start of what scrolls sideways, by keyboard too."""
+    return f"<div class='scroll' role='region' aria-label='{name}' tabindex='0'>"
 
 
 def _head(text: str, first: str, kind: str) -> str:

@@ -48,7 +48,8 @@ def label_section(comparison: Comparison) -> str:
         f"lies. {ABSENT} stands where no frame holds the {kind}."
     )
     return (
-        f"<section>\n<h2>{number} per {kind}</h2>\n<div class='scroll'><table class='dense'>\n"
+        f"<section>\n<h2>{number} per {kind}</h2>\n<div class='scroll' role='region' aria-label='Labels' "
+        "tabindex='0'><table class='dense'>\n"
         f"<thead><tr><th>scheme</th>{heads}</tr></thead>\n<tbody>\n"
         + "\n".join(lines)
         + f"\n</tbody></table></div>\n<p class='caption'>{caption}</p>\n</section>"

@@ -1,11 +1,7 @@
-"""What all plots share: a colour and a marker for every scheme, the style_axes of the axes, and SVG text."""
+"""What all plots share: colours, the families of schemes, and how figures and axes look."""
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -15,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from videoquant.axes import Residual
-from videoquant.comparison import Row
 from videoquant.schemes import Scheme
 
 Family = Literal["float", "frame", "residual", "adaptive"]
@@ -27,9 +22,6 @@ COLORS = (
     "#2f6fb5", "#cf5f1d", "#2b8f62", "#b8324a", "#7a55bd",
     "#8a6a2f", "#c8559b", "#4f7384", "#85851c", "#118a9e", "#a4553f", "#5b8f2e",
 )  # fmt: skip
-MARKERS: dict[Family, str] = {"float": "*", "frame": "o", "residual": "^", "adaptive": "D"}
-# Markers of one nominal size look different in size; these look alike.
-SIZES: dict[Family, float] = {"float": 10.0, "frame": 6.0, "residual": 6.6, "adaptive": 5.4}
 FAMILY_NAMES: dict[Family, str] = {
     "float": "floating point",
     "frame": "frame quantization",
@@ -43,34 +35,6 @@ _STYLE: Any = {
     "svg.hashsalt": "videoquant",  # the same data gives the same file
     "text.parse_math": False,  # a name may hold a dollar sign
 }
-
-
-@dataclass(frozen=True)
-class SeriesStyle:
-    """How one row is drawn in every plot. label: its name with a real arrow. size: in points."""
-
-    label: str
-    color: str
-    family: Family
-
-    @property
-    def marker(self) -> str:
-        return MARKERS[self.family]
-
-    @property
-    def size(self) -> float:
-        return SIZES[self.family]
-
-
-def series_styles(rows: Sequence[Row]) -> list[SeriesStyle]:
-    """A look for each row of a comparison; colours come in turn and repeat after ten."""
-    result, used = [], 0
-    for row in rows:
-        kind = family(row.scheme)
-        color = INK if kind == "float" else COLORS[used % len(COLORS)]
-        used += kind != "float"
-        result.append(SeriesStyle(row.name.replace("->", "→"), color, kind))
-    return result
 
 
 def family(text: str) -> Family:
@@ -110,19 +74,3 @@ def title(axes: Axes, text: str) -> None:
 def style() -> Any:
     """The context in which figures are built and written; settings outside it stay as they were."""
     return mpl.rc_context(_STYLE)
-
-
-def svg(figure: Figure, name: str) -> str:
-    """A figure as an `<svg>` element to stand in a page, its ids led by `name` so that figures can share one.
-
-    It has a viewBox and no size: the page decides how wide it is.
-    """
-    file = io.StringIO()
-    with style():
-        figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None})
-    text = file.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"\s*(<metadata>.*?</metadata>|<!--.*?-->)", "", text, flags=re.DOTALL)
-    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
-    return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text)

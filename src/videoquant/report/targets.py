@@ -52,10 +52,22 @@ def ratio_text(ratio: float, name: str) -> str:
 
 def target_of(comparison: Comparison, wanted: Cost | None = None) -> Target:
     """What a comparison is for. wanted: the cost; by default time where something took it, else GBOPs."""
-    timed: Cost = "ms" if comparison.chip or comparison.engine else "gbops"
-    name, unit, cost = _costs(comparison, wanted or timed)
+    name, unit, cost = _costs(comparison, wanted or default_cost(comparison))
     known = [value for row in comparison.rows if (value := cost(row)) is not None]
     return Target(name, unit, cost, cost_digits(known))
+
+
+def default_cost(comparison: Comparison) -> Cost:
+    """Time where something took it, else bit operations."""
+    return "ms" if comparison.chip or comparison.engine else "gbops"
+
+
+def known_costs(comparison: Comparison, cost: Cost) -> tuple[str, Callable[[Row], float | None]] | None:
+    """The unit of a cost and what a row has of it; None where no row has any. GBOPs are every row's."""
+    if cost == "gbops":
+        return "GBOPs per frame", lambda row: row.gbops_per_frame
+    _, unit, value = _costs(comparison, cost)
+    return (unit, value) if any(value(row) is not None for row in comparison.rows) else None
 
 
 def read_target(text: str | None, engine: bool, chip: bool) -> Cost | None:

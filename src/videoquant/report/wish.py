@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
@@ -53,6 +53,13 @@ class Wish:
         found: dict[str, float] = getattr(row, self.place)
         return found.get(self.measure.name)
 
+    def of_frame(self, frame: Mapping[str, Any]) -> float | None:
+        """What one of `Row.per_frame` has of it."""
+        if not self.place:
+            return frame["sqnr_db"]  # type: ignore[no-any-return]
+        found: float | None = frame.get(self.place, {}).get(self.measure.name)
+        return found
+
     def kept(self, value: float) -> bool:
         return self.measure.gain(value, self.bound) >= 0
 
@@ -89,7 +96,7 @@ class Wish:
             if piece and (not follows or len(piece) == PIECE):
                 yield piece
                 piece = []
-            value = frame.get(self.place, {}).get(self.measure.name) if self.place else frame["sqnr_db"]
+            value = self.of_frame(frame)
             if value is not None:
                 piece.append(value)
         if piece:
