@@ -106,3 +106,109 @@ def test_without_a_threshold_it_is_refused_in_one_line(given, words, tmp_path):
     assert "\n" not in str(error.value)
     missing = "overlap" if given["overlap"] is None else "score"
     assert getattr(task_for(vq.load(path, preprocessing={missing: "0.3"})), missing) == 0.3
+
+
+def moved_apart(path: Path, largest: str, step: float | None) -> Path:
+    """Boxes in pixels, the best class of each, and its offset before one suppression of all classes.
+
+    largest: the operator that finds a box's best class, "ArgMax" or "TopK".
+    step: between the offsets of classes; None: the largest coordinate and one, as torchvision's batched_nms.
+    """
+    rng = np.random.default_rng(2)
+    tensors = {
+        "boxes.weight": rng.normal(0, 6, (4 * BOXES, 3, 8, 8)).astype(np.float32),
+        "scores.weight": rng.normal(0, 0.2, (CLASSES * BOXES, 3, 8, 8)).astype(np.float32),
+        "as boxes": np.array([BOXES, 4]),
+        "as scores": np.array([BOXES, CLASSES]),
+        "one": np.array(1, np.float32),
+        "ones": np.array([1]),
+        "step": np.array(0 if step is None else step, np.float32),
+        "first": np.array([0]),
+        "both": np.array([0, 1]),
+        "last": np.array([1]),
+        "most": np.array([100]),
+        "overlap": np.array([0.4], np.float32),
+        "score": np.array([0.55], np.float32),
+    }
+    node = helper.make_node
+    best = [
+        node("ArgMax", ["scores"], ["where"], axis=1, keepdims=0),
+        node("ReduceMax", ["scores"], ["value"], axes=[1], keepdims=0),
+    ]
+    if largest == "TopK":
+        best = [
+            node("TopK", ["scores", "ones"], ["values", "indices"], axis=1),
+            node("Squeeze", ["indices", "last"], ["where"]),
+            node("Squeeze", ["values", "last"], ["value"]),
+        ]
+    far = [node("ReduceMax", ["boxes"], ["top"], keepdims=0), node("Add", ["top", "one"], ["step"])]
+    if step is None:
+        del tensors["step"]
+    nodes = [
+        node("Conv", ["image", "boxes.weight"], ["a"]),
+        node("Reshape", ["a", "as boxes"], ["boxes"]),
+        node("Conv", ["image", "scores.weight"], ["c"]),
+        node("Sigmoid", ["c"], ["d"]),
+        node("Reshape", ["d", "as scores"], ["scores"]),
+        *best,
+        *(far if step is None else []),
+        node("Cast", ["where"], ["label"], to=TensorProto.FLOAT),
+        node("Mul", ["label", "step"], ["offset"]),
+        node("Unsqueeze", ["offset", "last"], ["offsets"]),
+        node("Add", ["boxes", "offsets"], ["apart"]),
+        node("Unsqueeze", ["apart", "first"], ["all"]),
+        node("Unsqueeze", ["value", "both"], ["all scores"]),
+        node("NonMaxSuppression", ["all", "all scores", "most", "overlap", "score"], ["chosen"]),
+    ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "apart",
+        [value("image", TensorProto.FLOAT, (1, 3, 8, 8))],
+        [
+            value("chosen", TensorProto.INT64, ("count", 3)),
+            value("boxes", TensorProto.FLOAT, (BOXES, 4)),
+            value("where", TensorProto.INT64, (BOXES,)),
+        ],
+        [numpy_helper.from_array(array, name) for name, array in tensors.items()],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize("largest", ["ArgMax", "TopK"])
+@pytest.mark.parametrize("step", [None, 4096.0])
+def test_boxes_that_were_moved_apart_by_class_come_back(largest, step, tmp_path):
+    path = moved_apart(tmp_path / "apart.onnx", largest, step)
+    network = vq.load(path, preprocessing={"boxes": "yolov8"})
+    assert network.shapes[network.outputs["all_scores"]] == (1, BOXES, CLASSES)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    x = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    chosen, boxes, labels = session.run(None, {"image": x.numpy()})
+    boxes = np.concatenate(
+        [np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])], 1
+    )
+    wanted = sorted((int(labels[box]), *boxes[box].round(2).tolist()) for _, _, box in chosen)
+    assert len(wanted) > 3 and len({label for label, *_ in wanted}) > 1
+    outputs = network.run(x)
+    found = task_for(network).found({name: outputs[name] for name in ("all_boxes", "all_scores")})
+    assert wanted == sorted(
+        (int(label), *corners.round(2).tolist())
+        for label, corners in zip(found.classes, found.corners, strict=True)
+    )
+
+
+def test_a_sum_that_moves_no_classes_apart_stays(tmp_path):
+    """An offset of all boxes alike is a part of where they are."""
+    proto = onnx.load(suppressing(tmp_path / "nms.onnx", {"overlap": 0.4, "score": 0.55}))
+    proto.graph.initializer.append(numpy_helper.from_array(np.full((1, 1, 1), 0.25, np.float32), "shift"))
+    for node in proto.graph.node:
+        if node.op_type == "NonMaxSuppression":
+            node.input[0] = "shifted"
+            at = [*proto.graph.node].index(node)
+    proto.graph.node.insert(at, helper.make_node("Add", ["boxes", "shift"], ["shifted"]))
+    onnx.save(proto, tmp_path / "shifted.onnx")
+    network = vq.load(tmp_path / "shifted.onnx")
+    x = torch.randn(1, 3, 8, 8)
+    plain = vq.load(tmp_path / "nms.onnx")
+    assert torch.equal(network.run(x)["all_boxes"], plain.run(x)["all_boxes"] + 0.25)

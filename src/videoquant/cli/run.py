@@ -173,7 +173,7 @@ def _drawing(task: Task, track: bool) -> Callable[[NDArray[np.uint8], Mapping[st
 
     def draw(pixels: NDArray[np.uint8], outputs: Mapping[str, Any]) -> NDArray[np.uint8]:
         found = task.boxes((pixels.shape[0], pixels.shape[1]), outputs, min(WEAK, task.score))
-        return task.draw_boxes(pixels, tracker.update(found))
+        return task.draw_boxes(pixels, tracker.update(found), outputs)
 
     return draw
 

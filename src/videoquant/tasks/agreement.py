@@ -20,8 +20,10 @@ from videoquant.network.preprocessing import Preprocessing
 from videoquant.tasks.base import Task, single
 from videoquant.tasks.classification import TOP1, Classification
 from videoquant.tasks.confusion import class_ious, confusion
-from videoquant.tasks.detection import BOX_F1, Detection
+from videoquant.tasks.detection import BOX_F1, Boxes, Detection
+from videoquant.tasks.detection.instances import mask_overlaps, near, visible
 from videoquant.tasks.detection.matching import match
+from videoquant.tasks.detection.yolo import ScoredBoxes
 from videoquant.tasks.landmarks import LANDMARK_DISTANCE, BodyLandmarks, Landmarks
 from videoquant.tasks.pose import KEYPOINT_F1, Keypoints, peaks
 from videoquant.tasks.segmentation import MASK_IOU, Segmentation
@@ -142,6 +144,11 @@ def _(task: SuperResolution) -> Agreement:
 @agreement_for.register
 def _(task: Detection) -> Agreement:
     return BoxAgreement(task)
+
+
+@agreement_for.register
+def _(task: ScoredBoxes) -> Agreement:
+    return InstanceAgreement(task) if task.masks or task.keypoints else BoxAgreement(task)
 
 
 def pair(reference: dict[str, Tensor], output: dict[str, Tensor], name: str) -> tuple[Tensor, Tensor]:
@@ -290,14 +297,68 @@ class BoxAgreement(Agreement):
             _same_shape(name, a.shape, b.shape)
             finite &= bool(np.isfinite(a).all() and np.isfinite(b).all())
         expected, got = (self._task.found(outputs) for outputs in (reference, output))
-        count, matched = len(expected) + len(got), len(match(expected, got))
+        pairs = match(expected, got)
+        count, matched = len(expected) + len(got), len(pairs)
         if not finite:
-            count, matched = max(1, count), 0
+            count, matched, pairs = max(1, count), 0, pairs[:0]
         self._matched, self._boxes = self._matched + matched, self._boxes + count
-        return _box_f1(matched, count)
+        return _box_f1(matched, count) | self._inside(reference, output, expected, got, pairs)
+
+    def _inside(
+        self,
+        reference: dict[str, Tensor],
+        output: dict[str, Tensor],
+        expected: Boxes,
+        got: Boxes,
+        pairs: NDArray[np.int64],
+    ) -> dict[str, float]:
+        """The agreement of what lies in boxes. pairs: those that match."""
+        return {}
 
     def _pooled(self) -> dict[str, float]:
         return _box_f1(self._matched, self._boxes)
+
+
+class InstanceAgreement(BoxAgreement):
+    """As `BoxAgreement`, and of what lies in the boxes.
+
+    `mask_iou`: the mean, over pairs of boxes that match, of the intersection over union of their masks.
+    `keypoint_f1`: 2·matched/(keypoints of the reference + of the output), over those that are visible; two
+    match in boxes that match, where they are at most a cell apart (`instances.NEAR`).
+    """
+
+    def __init__(self, task: ScoredBoxes) -> None:
+        super().__init__(task)
+        self._boxed = task
+        self._ious, self._pairs = 0.0, 0
+        self._near = self._points = 0
+
+    def _inside(
+        self,
+        reference: dict[str, Tensor],
+        output: dict[str, Tensor],
+        expected: Boxes,
+        got: Boxes,
+        pairs: NDArray[np.int64],
+    ) -> dict[str, float]:
+        task, (a, b) = self._boxed, pairs.T
+        if task.masks:
+            masks = task.masks_of(expected[a], reference), task.masks_of(got[b], output)
+            ious = mask_overlaps(*masks)
+            self._ious, self._pairs = self._ious + float(ious.sum()), self._pairs + len(ious)
+            return _mean_iou(float(ious.sum()), len(ious))
+        points = [task.keypoints_of(boxes) for boxes in (expected, got)]
+        matched, count = near(points[0][a], points[1][b]), visible(points[0]) + visible(points[1])
+        self._near, self._points = self._near + matched, self._points + count
+        return _f1(matched, count)
+
+    def _pooled(self) -> dict[str, float]:
+        more = _mean_iou(self._ious, self._pairs) if self._boxed.masks else _f1(self._near, self._points)
+        return super()._pooled() | more
+
+
+def _mean_iou(total: float, pairs: int) -> dict[str, float]:
+    return {MASK_IOU.name: total / pairs} if pairs else {}
 
 
 def _box_f1(matched: int, count: int) -> dict[str, float]:

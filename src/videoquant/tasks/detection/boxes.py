@@ -20,12 +20,15 @@ class Boxes:
     scores: float32 N, 0 … 1.
     classes: int64 N, from 0.
     tracks: int64 N, the number of the thing that each box follows; None where nothing was tracked.
+    extra: float32 N×E, what the network says of each box beyond that, such as a mask's coefficients or
+        keypoints; None where it says nothing more.
     """
 
     corners: NDArray[np.float32]
     scores: NDArray[np.float32]
     classes: NDArray[np.int64]
     tracks: NDArray[np.int64] | None = None
+    extra: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -33,7 +36,8 @@ class Boxes:
     def __getitem__(self, chosen: Any) -> Boxes:
         """Those that an index array, a mask or a slice of NumPy takes."""
         tracks = None if self.tracks is None else self.tracks[chosen]
-        return Boxes(self.corners[chosen], self.scores[chosen], self.classes[chosen], tracks)
+        extra = None if self.extra is None else self.extra[chosen]
+        return Boxes(self.corners[chosen], self.scores[chosen], self.classes[chosen], tracks, extra)
 
     @classmethod
     def of(cls, corners: Any, scores: Any, classes: Any) -> Boxes:
@@ -46,7 +50,7 @@ class Boxes:
 
     @classmethod
     def joined(cls, parts: Sequence[Boxes]) -> Boxes:
-        """The boxes of all parts, which have no tracks."""
+        """The boxes of all parts, which have no tracks and nothing beyond scores and classes."""
         if not parts:
             return cls.of([], [], [])
         return cls(

@@ -131,14 +131,19 @@ class Detection(Task):
         return replace(found, corners=corners)[seen]
 
     def draw(self, pixels: NDArray[np.uint8], outputs: Mapping[str, Any]) -> NDArray[np.uint8]:
-        """A frame around every box in its class's colour, with the class and the score."""
-        return self.draw_boxes(pixels, self.boxes((pixels.shape[0], pixels.shape[1]), outputs))
+        """A frame around every box in its class's colour, with the class and the score.
 
-    def draw_boxes(self, pixels: NDArray[np.uint8], boxes: Boxes) -> NDArray[np.uint8]:
+        Where the network gives masks and keypoints of what is in a box, those too.
+        """
+        return self.draw_boxes(pixels, self.boxes((pixels.shape[0], pixels.shape[1]), outputs), outputs)
+
+    def draw_boxes(
+        self, pixels: NDArray[np.uint8], boxes: Boxes, outputs: Mapping[str, Any]
+    ) -> NDArray[np.uint8]:
         """As `draw`, of boxes in the frame's pixels; tracked ones have their track's number and colour."""
-        canvas = Canvas(pixels)
         by = boxes.classes if boxes.tracks is None else boxes.tracks
         colors = palette(max(1, self.classes, int(by.max(initial=0)) + 1))
+        canvas = Canvas(self.under_boxes(pixels, boxes, outputs, colors[by]))
         for index in range(len(boxes))[::-1]:  # the strongest last, on top
             label, score = int(boxes.classes[index]), float(boxes.scores[index])
             text = f"{self.names[label] if label < len(self.names) else label}" if self.classes != 1 else ""
@@ -146,7 +151,21 @@ class Detection(Task):
             number = "" if boxes.tracks is None else f"#{boxes.tracks[index]} "
             red, green, blue = (int(part) for part in colors[by[index]])
             canvas.box(boxes.corners[index], f"{number}{text} {score:.0%}".strip(), (red, green, blue))
+        self.over_boxes(canvas, boxes)
         return canvas.picture()
+
+    def under_boxes(
+        self,
+        pixels: NDArray[np.uint8],
+        boxes: Boxes,
+        outputs: Mapping[str, Any],
+        colors: NDArray[np.uint8],
+    ) -> NDArray[np.uint8]:
+        """The frame that boxes are drawn on: with masks, where the family has some. colors: of each box."""
+        return pixels
+
+    def over_boxes(self, canvas: Canvas, boxes: Boxes) -> None:
+        """What is drawn upon boxes: keypoints, where the family has some."""
 
 
 def shapes_of(network: Graph) -> dict[str, Shape]:

@@ -1,17 +1,22 @@
-"""YOLO's boxes that the file has decoded already, and those of YOLOX, whose cells are still to be placed."""
+"""YOLO's boxes that the file has decoded already, and those of YOLOX, whose cells are still to be placed.
+
+Of YOLOv8 and later also masks and keypoints, which stand behind the classes (`instances.py`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from videoquant.errors import NetworkError
-from videoquant.tasks.base import Graph
+from videoquant.tasks.base import Graph, Measure, sigmoid
 from videoquant.tasks.detection.boxes import Boxes
 from videoquant.tasks.detection.detector import (
+    BOX_F1,
     STRIDES,
     Array,
     Detection,
@@ -24,6 +29,10 @@ from videoquant.tasks.detection.detector import (
     shapes_of,
     strides_for,
 )
+from videoquant.tasks.detection.instances import VISIBLE, mask_values, masks_within, within
+from videoquant.tasks.drawing import LEFT, MIDDLE, RIGHT, Canvas, Window, tint_mask
+from videoquant.tasks.pose import COCO_BONES, COCO_POINTS, KEYPOINT_F1
+from videoquant.tasks.segmentation import MASK_IOU
 
 _ARITHMETIC = ("add", "sub", "mul", "div", "exp", "affine", "pow")
 
@@ -32,12 +41,16 @@ _ARITHMETIC = ("add", "sub", "mul", "div", "exp", "affine", "pow")
 class ScoredBoxes(Detection):
     """YOLOv8, v9, 11 and 12: centre, size and a probability of every class, (4 + C)×P or P×(4 + C).
 
-    rows_first: whether it is (4 + C)×P. Further rows, of masks or keypoints, are not read.
+    rows_first: whether it is (4 + C)×P.
+    masks: the output with prototypes of masks, M×h×w; then M coefficients stand behind the classes. "": none.
+    keypoints: how many there are of each box, as x, y and how visible it is behind the classes.
     """
 
     families: ClassVar = ("yolov8", "yolov9", "yolo11", "yolo12")
 
     rows_first: bool
+    masks: str = ""
+    keypoints: int = 0
 
     @classmethod
     def read(cls, network: Graph) -> dict[str, Any] | None:
@@ -55,14 +68,80 @@ class ScoredBoxes(Detection):
                 if not told or strides_for(network.size, shape[0]) is None:
                     continue
             classes = _without_extra(network, count, shapes)
-            return {"outputs": (output,), "classes": classes, "rows_first": rows_first}
+            extra = count - classes
+            masks = next((name for name, shape in shapes.items() if extra and _are_masks(shape, extra)), "")
+            found = {"outputs": (output, masks) if masks else (output,), "masks": masks}
+            keypoints = 0 if masks else extra // 3
+            return found | {"classes": classes, "rows_first": rows_first, "keypoints": keypoints}
         return None
 
     def candidates(self, outputs: Sequence[Array]) -> Boxes:
         values = outputs[0] if self.rows_first else outputs[0].T
         rows, classes, scores = best_classes(values[4 : 4 + self.classes].T, self.score)
-        chosen = values[:4, rows].T
-        return Boxes(around(chosen[:, :2], chosen[:, 2:]), scores, classes)
+        chosen, extra = values[:4, rows].T, values[4 + self.classes :, rows].T
+        boxes = Boxes(around(chosen[:, :2], chosen[:, 2:]), scores, classes)
+        return replace(boxes, extra=extra) if self.masks or self.keypoints else boxes
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        more = ((self.masks, MASK_IOU), (self.keypoints, KEYPOINT_F1))
+        return (BOX_F1, *(measure for given, measure in more if given))
+
+    def masks_of(self, boxes: Boxes, outputs: Mapping[str, Any]) -> NDArray[np.bool_]:
+        """What of the input belongs to the thing in each box of `found`: bool N×h×w, as prototypes lie."""
+        prototypes = self.arrays(outputs)[1]
+        assert boxes.extra is not None
+        height, width = (side / whole for side, whole in zip(prototypes.shape[1:], self.size, strict=True))
+        corners = boxes.corners * np.array([width, height] * 2, np.float32)
+        return masks_within(boxes.extra, prototypes, corners)
+
+    def mask_maps(
+        self, boxes: Boxes, outputs: Mapping[str, Any], frame: tuple[int, int]
+    ) -> Iterator[NDArray[np.float32]]:
+        """The mask of each box in pixels of a frame (height, width): float32 H×W, foreground above 0.5."""
+        assert boxes.extra is not None
+        window, prototypes = Window(frame, self.size, self.preprocessing), self.arrays(outputs)[1]
+        for coefficients, corners in zip(boxes.extra, boxes.corners, strict=True):
+            values = mask_values(coefficients[None], prototypes)[0]
+            yield within(window.map(sigmoid(np.nan_to_num(values))), corners)
+
+    def keypoints_of(self, boxes: Boxes, frame: tuple[int, int] | None = None) -> NDArray[np.float32]:
+        """The keypoints of boxes: float32 N×K×3 of x, y and how visible, 0 … 1.
+
+        frame: (height, width) of that in whose pixels they are; None: of the input.
+        """
+        assert boxes.extra is not None
+        points = boxes.extra.reshape(len(boxes), self.keypoints, 3).copy()
+        if frame is not None:
+            window = Window(frame, self.size, self.preprocessing)
+            points[..., :2] = window.points(points[..., :2].reshape(-1, 2)).reshape(len(boxes), -1, 2)
+        return points
+
+    def under_boxes(
+        self,
+        pixels: NDArray[np.uint8],
+        boxes: Boxes,
+        outputs: Mapping[str, Any],
+        colors: NDArray[np.uint8],
+    ) -> NDArray[np.uint8]:
+        if self.masks and boxes.extra is not None:
+            maps = self.mask_maps(boxes, outputs, (pixels.shape[0], pixels.shape[1]))
+            for color, shown in zip(colors, maps, strict=True):
+                pixels = tint_mask(pixels, shown, (int(color[0]), int(color[1]), int(color[2])))
+        return pixels
+
+    def over_boxes(self, canvas: Canvas, boxes: Boxes) -> None:
+        if not self.keypoints or boxes.extra is None:
+            return
+        colors = [MIDDLE if k == 0 else LEFT if k % 2 else RIGHT for k in range(self.keypoints)]
+        bones = COCO_BONES if self.keypoints == COCO_POINTS else ()
+        for points in self.keypoints_of(boxes, (canvas.height, canvas.width))[::-1]:
+            canvas.skeleton(points[:, :2], (points[:, 2] > VISIBLE).tolist(), bones, colors)
+
+
+def _are_masks(shape: Shape, count: int) -> bool:
+    """Whether an output's shape is that of prototypes of masks, of which there are so many."""
+    return len(shape) == 3 and shape[0] == count
 
 
 def _without_extra(network: Graph, count: int, shapes: dict[str, Shape]) -> int:
