@@ -62,6 +62,23 @@ void Session::set_grid(int32_t index, const Grid& grid) {
     if (tracker_) tracker_->grid_changed(index);
 }
 
+void Session::forget() {
+    for (size_t s = 0; s < plan_->slots.size(); s++) {
+        if (!plan_->slots[s].keep) continue;
+        for (Executor* executor : {&executor_, compact_.get()})
+            if (executor && executor->data(int32_t(s))) std::memset(executor->data(int32_t(s)), 0, plan_->slots[s].bytes());
+    }
+}
+
+// What slots keep goes with the frames from one memory to the other.
+void Session::carry(Executor& executor) {
+    if (&executor == last_) return;
+    for (size_t s = 0; s < plan_->slots.size(); s++)
+        if (plan_->slots[s].keep && executor.data(int32_t(s)))
+            std::memcpy(executor.data(int32_t(s)), last_->data(int32_t(s)), plan_->slots[s].bytes());
+    last_ = &executor;
+}
+
 void Session::look(const Region& region) {
     if (!regions_) throw std::invalid_argument("this session has no regions");
     // State lives in one place: a plan that keeps any is computed there, whatever moves.
@@ -126,6 +143,7 @@ void Session::begin(size_t program) {
         tracker_->begin(path.fresh);
     }
     Executor& executor = to_run();
+    carry(executor);
     if (!executor.needs_input(program) || input_ == executor.data(0)) return;
     if (tracker_ && !is_compact()) tracker_->compare_input(input_);
     executor.copy_input(input_);

@@ -34,6 +34,8 @@ public:
     void always_follow() { policy_.always_follow(); }
     // The next frame is computed in full.
     void refresh() { policy_.refresh(); }
+    // The next frame is the first of a video: what slots keep from frame to frame becomes 0.
+    void forget();
 
     const Plan& plan() const { return *plan_; }
     void* data(int32_t slot) const { return slot == 0 && regions_ ? executor_.data(0) : current().data(slot); }
@@ -53,6 +55,7 @@ private:
     size_t index_of(const ProgramPlan& program) const;
     bool fuses(size_t program, size_t i) const { return (regions_ ? current() : executor_).is_fused(program, i); }
     void begin(size_t program);
+    void carry(Executor& executor);
     void run_operators(size_t program, int64_t first, int64_t last);
     Executor& to_run();
     bool run_operator(size_t program, size_t i);
@@ -71,6 +74,7 @@ private:
     std::unique_ptr<DeltaTracker> tracker_;
     std::unique_ptr<RegionRunner> regions_;
     std::unique_ptr<Executor> compact_;
+    Executor* last_ = &executor_;  // where the last frame ran, and so what slots keep
     bool moving_ = false;  // with regions: this frame runs in `compact_`
     DeltaPolicy policy_;
     Features features_;

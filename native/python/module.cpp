@@ -212,6 +212,7 @@ NB_MODULE(_native, m) {
         .def("take_picture", &take_picture, "picture"_a, "gain"_a, "offset"_a,
              "With regions: the input's pixels, from bytes · gain + offset; the run's input is then slot 0.")
         .def("refresh", &Session::refresh, "Compute the next frame in full.")
+        .def("forget", &Session::forget, "The next frame is the first of a video: what slots keep becomes 0.")
         .def("layers", [](const Session& s, const std::string& name) {
             static const char* const path[] = {"dense", "listed", "residual"};
             nb::list result;

@@ -64,6 +64,7 @@ class ContentHash:
                     network.input_shape,
                     network.outputs,
                     network.metadata,
+                    network.states,
                 ],
                 "preprocessing": asdict(network.preprocessing),
                 "nodes": [asdict(node) for node in network.nodes],

@@ -99,7 +99,8 @@ def without_quantizers(network: Network) -> Network:
             nodes.append(replace(node, inputs=tuple(instead.get(value, value) for value in node.inputs)))
     outputs = {name: instead.get(value, value) for name, value in network.outputs.items()}
     of = (nodes, network.input, network.input_shape, outputs, network.tensors)
-    return Network(*of, network.preprocessing, network.name, network.metadata)
+    states = {state: instead.get(value, value) for state, value in network.states.items()}
+    return Network(*of, network.preprocessing, network.name, network.metadata, states)
 
 
 def _into_depthwise(
@@ -227,7 +228,7 @@ def _with_points(
             taken[value, width] = grid
         grids[node.name] = StaticGrid(grid)
         nodes[node.name] = replace(node, inputs=(value,))
-    kept = needed([*nodes.values()], network.outputs)
+    kept = needed([*nodes.values()], network.outputs, network.states)
     names = {f"{node.name}.{short}" for node in kept for short in node.tensors}
     tensors = {name: tensor for name, tensor in network.tensors.items() if name in names}
     return network.rewritten(kept, tensors), grids

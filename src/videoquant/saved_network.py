@@ -62,6 +62,7 @@ def build(header: Any, tensors: dict[str, Tensor], what: str) -> QuantizedNetwor
         part(str, "name", stored),
         # Files of older releases have none.
         part(dict[str, str], "metadata", {"metadata": {}} | stored),
+        part(dict[str, str], "states", {"states": {}} | stored),
     )
     _check_preprocessing(network.preprocessing, what)
     check_frame(network, what)

@@ -16,6 +16,7 @@ from videoquant.errors import NetworkError
 from videoquant.ranges.features import features
 from videoquant.ranges.grid import Grid
 from videoquant.regions.region import Region
+from videoquant.runtime.flow import states_of
 from videoquant.runtime.plan_spec import read_program
 from videoquant.runtime.program import (
     CodeGrid,
@@ -68,6 +69,12 @@ class Interpreter:
 
     def refresh(self):
         """Every frame is computed in full here."""
+
+    def forget(self):
+        """What is kept becomes 0, and states may be read."""
+        for index in states_of(self.plan):
+            self.slots[index][:] = 0
+            self.written.add(index)
 
     def look(self, blocks, block, grow, whole, moving):
         """What the next frame computes anew: all is computed, and that is stored."""

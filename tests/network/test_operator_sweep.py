@@ -23,7 +23,7 @@ def test_every_operator_is_met_and_written(tmp_path: Path) -> None:
     for op in sorted(GENERATORS):
         for what, _, _, _, network in sweep(op, COUNT // 2, 0, tmp_path):
             met |= {node.op for node in network.nodes} if network and what == "same" else set()
-    for op in operators.OPERATORS:
+    for op in operators.OPERATORS.keys() - {"state"}:  # which is an input: in test_onnx_states.py
         assert op in onnx_writer.OPERATORS, f"{op} is not written to ONNX (network/onnx_emitters.py)"
         assert op in met, f"no ONNX operator that tests/operators draws (@onnx) is read as {op}"
 

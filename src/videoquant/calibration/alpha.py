@@ -17,6 +17,7 @@ from torch import Tensor
 from videoquant.axes import FLOAT, DenseSparse, Residual
 from videoquant.calibration.calibrate import calibrate
 from videoquant.errors import CalibrationWarning, DataError, SchemeError
+from videoquant.network.float_stream import FloatStream
 from videoquant.network.graph import Network
 from videoquant.ranges.estimators import Quantile
 from videoquant.schemes import Scheme
@@ -181,8 +182,11 @@ class _Measured:
         self.network, self.scheme, self.clips, self.progress = network, scheme, clips, progress
         self.task, self.primary = task_for(network), primary_output(network)
         self.points: dict[float, AlphaPoint] = {}
-        with torch.no_grad():
-            self._references = [[network.run(network.prepare(x)) for x in clip] for clip in clips]
+        self._references = []
+        for clip in clips:
+            exact = FloatStream(network)
+            with torch.no_grad():
+                self._references.append([exact.run(x) for x in clip])
 
     def __call__(self, alpha: float) -> AlphaPoint:
         if alpha not in self.points:

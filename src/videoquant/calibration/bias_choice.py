@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from videoquant.calibration.calibration_pass import CalibrationPass
+from videoquant.network.float_stream import FloatStream
+from videoquant.network.graph import Network
 from videoquant.simulate.quantized import QuantizedNetwork
 
 RUNS = 8  # about so many runs are compared, spread over all clips
@@ -38,12 +40,29 @@ def better_biased(walk: CalibrationPass, clips: Sequence[Sequence[Tensor]]) -> Q
         own = {f"{name}.bias": bias for name, bias in walk.outputs.biases.items()}
         network = network.with_tensors(network.tensors | own)
     corrected = QuantizedNetwork(network, walk.scheme, weights | biased, walk.grids)
-    # A frame scheme's biases show in any frame, a residual scheme's in its residual frames alone.
-    length = 2 if walk.outputs.residual_biases else 1
-    chosen = [clip[:length] for clip in clips[:: max(1, len(clips) // RUNS)]]
+    chosen = [_run_of(walk, clip) for clip in clips[:: max(1, len(clips) // RUNS)]]
     with torch.no_grad():
-        runs = [(clip, walk.network.run(clip[-1])) for clip in chosen]
+        runs = [(clip, _exact(walk.network, clip)) for clip in chosen]
         return corrected if _error(corrected, runs) <= GAIN * _error(given, runs) else given
+
+
+def _run_of(walk: CalibrationPass, clip: Sequence[Tensor]) -> Sequence[Tensor]:
+    """The frames of a clip that tell: any of a frame scheme, a residual one of a residual scheme's biases.
+
+    Of a network with states all that lead to such a frame, the last of a cycle.
+    """
+    if not walk.network.states:
+        return clip[: 2 if walk.outputs.residual_biases else 1]
+    period = walk.scheme.period
+    return clip[: len(clip) // period * period] if len(clip) > period else clip
+
+
+def _exact(network: Network, clip: Sequence[Tensor]) -> dict[str, Tensor]:
+    """The floating-point outputs of the last frame of a clip."""
+    if not network.states:
+        return network.run(clip[-1])
+    stream = FloatStream(network)
+    return [stream.feed(x) for x in clip][-1]
 
 
 def _error(quantized: QuantizedNetwork, runs: Sequence[Run]) -> float:

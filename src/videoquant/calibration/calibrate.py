@@ -12,6 +12,7 @@ from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.calibration.evidence import warn
 from videoquant.calibration.predicted_fit import PredictedFit
 from videoquant.calibration.range_fit import Progress, RangeFit
+from videoquant.calibration.sampling import run_length
 from videoquant.calibration.unmeasured import unmeasured
 from videoquant.errors import DataError, ran_out_of_memory
 from videoquant.network.graph import Network, Node
@@ -20,7 +21,7 @@ from videoquant.quantizers.weights import WeightCodes, quantize_weights
 from videoquant.ranges.sources import Predicted, RangeAxis, RangeSource, Static, Unquantized
 from videoquant.regions.gate import check_blocks
 from videoquant.schemes import Scheme
-from videoquant.simulate.parameters import LayerWeights, PointGrids
+from videoquant.simulate.parameters import LayerWeights, PointGrids, check_states
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.torch_settings import plain_math
 
@@ -35,12 +36,15 @@ def calibrate(
     """Learn a scheme's parameters from clips.
 
     clips: consecutive inputs N×C×H×W of the network, each clip beginning with a keyframe; frames past the
-    scheme's period are ignored by residual schemes and are samples like any other without a time axis.
+    scheme's period are ignored by residual schemes and are samples like any other without a time axis. Of a
+    network with states the last frame of a clip is a sample, or its last frames for a residual scheme; the
+    floating-point network finds its states in those before.
     progress: called once per node of the network and walk (`walks`).
-    Raises `SchemeError` for a position that is not in the network and for regions of which the input is one
-    block, `DataError` where there is too little to learn from, where a quantizer meets NaN or infinity, and
-    where memory does not suffice. Warns once (`CalibrationWarning`) where frames do not show what ranges must
-    cover: how many quantizers that concerns and what stands in (`evidence.py`).
+    Raises `SchemeError` for a position that is not in the network, for regions of which the input is one
+    block and for regions of a network with states, `DataError` where there is too little to learn from, where
+    a quantizer meets NaN or infinity, and where memory does not suffice. Warns once (`CalibrationWarning`)
+    where frames do not show what ranges must cover: how many quantizers that concerns and what stands in
+    (`evidence.py`).
     """
     quantized, shortcomings = learn(network, scheme, clips, progress)
     if shortcomings:
@@ -52,6 +56,7 @@ def learn(
     network: Network, scheme: Scheme, clips: Sequence[Sequence[Tensor]], progress: Progress | None = None
 ) -> tuple[QuantizedNetwork, str]:
     """What `calibrate` gives, and what it warns of, else nothing."""
+    check_states(network, scheme)
     if scheme.regions is not None:
         check_blocks(scheme.regions, network.size)
     weights = layer_weights(network, scheme)
@@ -66,8 +71,8 @@ def learn(
         return QuantizedNetwork(network, scheme, weights, grids), ""
     given = sum(map(len, clips))
     if scheme.period > 1:
-        clips = [clip[: scheme.period] for clip in clips if len(clip) > 1]
-    else:
+        clips = [clip[: run_length(network, scheme)] for clip in clips if len(clip) > 1]
+    elif not network.states:
         clips = [[frame] for clip in clips for frame in clip]
     if not clips:
         needed = "2 consecutive frames" if scheme.period > 1 else "1 frame"

@@ -29,6 +29,7 @@ from videoquant.calibration.sample_ranges import sample_ranges, voted_ranges
 from videoquant.calibration.samples import IN_MEMORY, Codes, Samples, Shelf, give_back_freed
 from videoquant.errors import DataError
 from videoquant.network.finite import require_finite
+from videoquant.network.float_stream import FloatStream
 from videoquant.network.graph import Network, Node
 from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
 from videoquant.ranges.grid import LARGEST, Grid
@@ -77,6 +78,7 @@ class CalibrationPass:
         self._clips: list[range] = []  # which of the samples belong to each clip
         self._seen: list[dict[str, Array]] = []
         self._codes: dict[QuantizationPoint, Codes] = {}
+        self._states: dict[str, Samples] = {}  # of every sample, until their nodes are visited
         self.outputs = LayerOutputs(network, weights, self.recurrent)
         self._waiting = Counter(self.points.values())
         # How often the samples of a value are still to be read through: by each point and by each other node.
@@ -94,8 +96,12 @@ class CalibrationPass:
     def run(self, clips: Sequence[Sequence[Tensor]], progress: Progress | None) -> None:
         """Visit every node once; each clip begins with a keyframe. The graph's values are `Samples`.
 
+        Of a network with states, the last frames of a clip are samples, as many as a cycle has; those before
+        lead to them.
         Raises `DataError` where a quantizer meets NaN or infinity.
         """
+        if self.network.states:
+            clips = self._settle(clips)
         self._frames = [frame for clip in clips for frame in clip]
         ends = np.cumsum([len(clip) for clip in clips]).tolist()
         self._clips = [range(end - len(clip), end) for end, clip in zip(ends, clips, strict=True)]
@@ -106,6 +112,9 @@ class CalibrationPass:
         def compute(node: Node, inputs: list[Samples]) -> Samples:
             if progress:
                 progress()
+            if node.name in self._states:
+                found = self._states.pop(node.name)
+                return self._kept(node.name, (found.take(i) for i in range(len(self._seen))))
             if node.name in self.points:
                 (x,) = inputs
                 inputs.clear()  # so that this node's samples go where it is the last that reads them
@@ -122,6 +131,22 @@ class CalibrationPass:
 
         with torch.no_grad():
             self.network.run(self._kept(self.network.input, iter(self._frames)), compute)
+
+    def _settle(self, clips: Sequence[Sequence[Tensor]]) -> list[Sequence[Tensor]]:
+        """The samples of each clip. Their states are what the floating-point network has by then."""
+        self._states = {state: self._shelf.samples() for state in self.network.states}
+        nodes = {node.name: node for node in self.network.nodes}
+        for clip in clips:
+            stream = FloatStream(self.network)
+            for at, x in enumerate(clip, start=self.scheme.period - len(clip)):
+                if at >= 0 or len(clip) < self.scheme.period:
+                    for state, found in self._states.items():
+                        known = stream.states.get(state)
+                        found.append(self.network.apply(nodes[state], [x]) if known is None else known)
+                if at < self.scheme.period - 1:
+                    with torch.no_grad():
+                        stream.feed(x)
+        return [clip[-self.scheme.period :] for clip in clips]
 
     def _kept(self, value: str, tensors: Iterable[Tensor]) -> Samples:
         """Keep the samples of a value, and take its features as a stream takes them frame by frame."""

@@ -20,6 +20,8 @@ from videoquant.schemes import Scheme
 
 _Item = TypeVar("_Item")
 
+LEAD = 7  # frames before those that calibrate, in which a network with states finds them
+
 SCORED_FRAMES = 60  # scored where the user names no number
 RUN = 12  # consecutive frames of one scored run: whole cycles of T = 2, 3, 4, 6 and 12
 RUNS = 5  # of few frames, shorter runs are scored rather than fewer: one place says little of a clip
@@ -90,21 +92,26 @@ def calibration_runs(scheme: Scheme) -> int:
     return scheme.ranges.calibration_runs(scheme.period)
 
 
-def calibration_spans(free: Sequence[range], period: int, wanted: int) -> list[range]:
-    """`wanted` runs of `period` frames, evenly chosen from the free spans; fewer where no more fit."""
-    runs = [range(i, i + period) for span in free for i in range(span.start, span.stop - period + 1, period)]
-    runs = runs or [span[:period] for span in free]  # spans shorter than a cycle give what they have
+def run_length(network: Network, scheme: Scheme) -> int:
+    """Consecutive frames of a run that calibrates: a cycle, of a network with states behind `LEAD` others."""
+    return scheme.period + (LEAD if network.states else 0)
+
+
+def calibration_spans(free: Sequence[range], length: int, wanted: int) -> list[range]:
+    """`wanted` runs of `length` frames, evenly chosen from the free spans; fewer where no more fit."""
+    runs = [range(i, i + length) for span in free for i in range(span.start, span.stop - length + 1, length)]
+    runs = runs or [span[:length] for span in free]  # spans shorter than a run give what they have
     return evenly(runs, wanted)
 
 
-def spans_of_clips(free: Sequence[Sequence[range]], period: int, wanted: int) -> list[range]:
+def spans_of_clips(free: Sequence[Sequence[range]], length: int, wanted: int) -> list[range]:
     """`calibration_spans` of several clips, each with an equal share, and one run at least.
 
     free: the free spans of each clip.
     """
     shares = [max(1, wanted * (i + 1) // len(free) - wanted * i // len(free)) for i in range(len(free))]
     each = zip(free, shares, strict=True)
-    return [span for spans, share in each for span in calibration_spans(spans, period, share)]
+    return [span for spans, share in each for span in calibration_spans(spans, length, share)]
 
 
 def evenly(items: Sequence[_Item], wanted: int) -> list[_Item]:
@@ -120,7 +127,7 @@ def calibration_clips(network: Network, source: Any, scheme: Scheme) -> list[lis
         over its length (the first ones of a camera); or any iterable of frames or network inputs, all of
         which are taken. Raises `DataError` for anything else.
     """
-    period, wanted = scheme.period, calibration_runs(scheme)
+    length, wanted = run_length(network, scheme), calibration_runs(scheme)
     if isinstance(source, np.ndarray | Tensor) and source.ndim < 4:
         raise DataError("calibration is one frame; give a clip, or a list of frames")
     if isinstance(source, str | Path):
@@ -128,16 +135,16 @@ def calibration_clips(network: Network, source: Any, scheme: Scheme) -> list[lis
     if not isinstance(source, Iterable):
         raise DataError(f"calibration takes a clip or frames; got a {type(source).__name__}")
     if isinstance(source, JoinedClip):
-        source = source.runs(spans_of_clips([[part] for part in source.parts], period, wanted))
+        source = source.runs(spans_of_clips([[part] for part in source.parts], length, wanted))
     elif isinstance(source, Clip):
-        source = source.runs(calibration_spans(whole(source, wanted * period), period, wanted))
-    return cut(network, source, period)
+        source = source.runs(calibration_spans(whole(source, wanted * length), length, wanted))
+    return cut(network, source, length)
 
 
-def cut(network: Network, frames: Iterable[Any], period: int) -> list[list[Tensor]]:
-    """Consecutive frames as clips of at most `period`; a seek begins a new clip."""
+def cut(network: Network, frames: Iterable[Any], length: int) -> list[list[Tensor]]:
+    """Consecutive frames as clips of at most `length`; a seek begins a new clip."""
     clips: list[list[Tensor]] = []
-    clock = Clock(period)
+    clock = Clock(length)
     for frame in frames:
         index = frame.index if isinstance(frame, Frame) else None
         clock = clock.tick(index, ())  # whatever their sizes, all become the network's input

@@ -19,7 +19,7 @@ from videoquant.bench.run import bench_clip
 from videoquant.bench.spans import TIMED_FRAMES, plan_spans
 from videoquant.cli import bench_gating, bench_ranges
 from videoquant.cli.console import console, note, progress_bar, say
-from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
+from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network, refuse_states
 from videoquant.cli.options import (
     DatasetOption,
     Texts,
@@ -119,6 +119,7 @@ def command(
     if (output / RESULTS_FILE).exists():
         note(f"{output}: holds the results of an earlier benchmark, which are replaced")
     captured = open_network(network, checkpoint, size, clips[0], preprocessing)
+    refuse_states(captured, "bench")
     channels_match(captured)
     own_modes = modes_at(own_modes, parsed, captured.size, modes is not None)
     spans = [plan_spans(len(clip), count) for clip in clips]

@@ -13,7 +13,7 @@ from videoquant.bench.gates import ways_of
 from videoquant.bench.gating import GatingRow, gate_clip
 from videoquant.bench.machine import this_machine
 from videoquant.cli.console import console, note, progress_bar, say
-from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
+from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network, refuse_states
 from videoquant.cli.options import Texts, channels_match, open_clips, preprocessing_options
 from videoquant.cli.targets import Folder, check_targets, common_reads
 from videoquant.errors import DataError, SchemeError
@@ -68,6 +68,7 @@ def command(
     reads = common_reads(network, video, None, None, checkpoint, preprocessing)
     check_targets(reads, {"--output": Folder(output, (RESULTS_FILE, PLOT_FILE))})
     captured = open_network(network, checkpoint, size, clips[0], preprocessing)
+    refuse_states(captured, "bench gating")
     channels_match(captured)
     if captured.preprocessing.color == "Y":
         raise DataError(f"{captured.name}: motion is looked for in color pictures; this network takes luma")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from videoquant.calibration.sampling import SCORED_FRAMES, calibration_runs, whole
+from videoquant.calibration.sampling import SCORED_FRAMES, calibration_runs, run_length, whole
 from videoquant.cli.chips import ChipOption, say_fallbacks
 from videoquant.cli.compare_inputs import all_stills, check_labels, read_quantized, runner, scorer
 from videoquant.cli.compare_plan import (
@@ -190,17 +190,17 @@ def command(
     lines = commands(network, video, images, dataset, checkpoint, size, preprocessing)
     question = Question(wish, cost, lines)
     every = [*wanted, *(q.scheme for q in read)]
-    plans = [plan_frames(clip, count, every, calibration is not None) for clip in clips]
+    plans = [plan_frames(captured, clip, count, every, calibration is not None) for clip in clips]
     for clip, score, plan in zip(clips, scores, plans, strict=True):
         if score is not None and isinstance(clip, LabelledClip):
             check_labels(clip, plan.scored)
     if calibration is not None:
         other = open_clip(calibration)
-        free = [whole(other, live_frames(wanted))]
+        free = [whole(other, live_frames(captured, wanted))]
     else:
         other = clips[0] if len(clips) == 1 else JoinedClip(clips)
         free = free_spans(clips, plans)
-    sets = calibration_sets(other, free, wanted)
+    sets = calibration_sets(captured, other, free, wanted)
     if earlier:
         note(f"{report}: holds a report of {earlier}, which is replaced")
     kept = cache_folder(cache, no_cache)
@@ -279,7 +279,8 @@ def calibrate_all(
     # What needs the most frames may be refused: it comes first, not after minutes.
     order = sorted(schemes, key=lambda scheme: -scheme.ranges.calibration_runs(1))
     tasks = [
-        Calibration(network, scheme, sets[scheme.period, calibration_runs(scheme)], cache) for scheme in order
+        Calibration(network, scheme, sets[run_length(network, scheme), calibration_runs(scheme)], cache)
+        for scheme in order
     ]
     done: dict[Scheme, QuantizedNetwork] = {}
     ended, refused = 0, None

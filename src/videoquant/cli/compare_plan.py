@@ -7,11 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from videoquant.axes import Frame as FrameByFrame
-from videoquant.calibration.sampling import SCORED_FRAMES, Split, calibration_runs, spans_of_clips, split
+from videoquant.calibration.sampling import (
+    SCORED_FRAMES,
+    Split,
+    calibration_runs,
+    run_length,
+    spans_of_clips,
+    split,
+)
 from videoquant.comparison import DEFAULT_IMAGE_SCHEMES, DEFAULT_LABELLED_SCHEMES, DEFAULT_SCHEMES
 from videoquant.data.joined import JoinedClip
 from videoquant.data.video import Clip, Frame
 from videoquant.errors import SchemeError
+from videoquant.network.graph import Network
 from videoquant.scheme_text import split_schemes
 from videoquant.schemes import Scheme
 
@@ -32,31 +40,31 @@ def parse_schemes(text: str | None, stills: bool, labelled: bool = False) -> lis
 
 
 def plan_frames(
-    source: Clip, count: int | None, schemes: Sequence[Scheme], calibrated_elsewhere: bool
+    network: Network, source: Clip, count: int | None, schemes: Sequence[Scheme], calibrated_elsewhere: bool
 ) -> Split:
     """Which frames are scored and which are free to calibrate on."""
     periods = [scheme.period for scheme in schemes]
     if source.is_live:  # every opening of a camera gives new frames
-        return Split([range(count or SCORED_FRAMES)], [range(live_frames(schemes))])
+        return Split([range(count or SCORED_FRAMES)], [range(live_frames(network, schemes))])
     total = len(source)
     if count is None and calibrated_elsewhere:
         count = min(total, SCORED_FRAMES)
     return split(total, count, periods)
 
 
-def live_frames(schemes: Sequence[Scheme]) -> int:
+def live_frames(network: Network, schemes: Sequence[Scheme]) -> int:
     """How many frames of a camera calibrate all the schemes."""
-    return max(scheme.period * calibration_runs(scheme) for scheme in schemes)
+    return max(run_length(network, scheme) * calibration_runs(scheme) for scheme in schemes)
 
 
 def calibration_sets(
-    source: Clip, free: Sequence[Sequence[range]], schemes: Sequence[Scheme]
+    network: Network, source: Clip, free: Sequence[Sequence[range]], schemes: Sequence[Scheme]
 ) -> dict[tuple[int, int], list[Frame]]:
-    """The calibration frames for each period and number of runs that occurs, read in one pass.
+    """The calibration frames for each length and number of runs that occurs, read in one pass.
 
     free: the spans of each clip that `source` joins.
     """
-    kinds = {(scheme.period, calibration_runs(scheme)) for scheme in schemes}
+    kinds = {(run_length(network, scheme), calibration_runs(scheme)) for scheme in schemes}
     wanted = {kind: {i for span in spans_of_clips(free, *kind) for i in span} for kind in kinds}
     every = sorted(set().union(*wanted.values()))
     # By position: where a data set has several sequences, a frame's index is another.

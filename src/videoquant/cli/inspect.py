@@ -247,6 +247,7 @@ def summary(network: Network, scheme: Scheme) -> list[str]:
     """The network in a few lines: input, outputs, preprocessing, totals."""
     p = network.preprocessing
     outputs = ", ".join(f"{n} {'×'.join(map(str, network.shapes[v]))}" for n, v in network.outputs.items())
+    states = ", ".join(f"{state} {'×'.join(map(str, network.shapes[state]))}" for state in network.states)
     others = sorted({node.op for node in network.nodes if not node.is_layer})
     bits = layer_bits(network, scheme)
     quantized = sum(not bits[node.name].is_float for node in network.layers)
@@ -259,6 +260,7 @@ def summary(network: Network, scheme: Scheme) -> list[str]:
         "",
         f"network        {network.name}: input {network.input} {'×'.join(map(str, network.input_shape))}",
         f"outputs        {outputs}",
+        *([f"states         {states}"] if states else []),
         f"preprocessing  {p.color} × {p.scale:.6g}, mean {numbers[0]}, std {numbers[1]}, {p.fit}; "
         f"task {p.task or 'unknown (--task names it)'}",
         f"layers         {len(network.layers)}, and {', '.join(others)}",

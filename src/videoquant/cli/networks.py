@@ -14,7 +14,7 @@ from videoquant.data.dataset import LabelledClip
 from videoquant.data.video import Clip, Stills
 from videoquant.errors import NetworkError
 from videoquant.models import ModelConfig, create, names
-from videoquant.models.loading import SHIPPED, capture_model, load
+from videoquant.models.loading import SHIPPED, capture_model, check_plain, load
 from videoquant.models.weights import require_weights, shipped_weights
 from videoquant.network.box_layout import FAMILIES
 from videoquant.network.graph import Network
@@ -62,6 +62,7 @@ def open_network(
     wanted = None if size is None else parse_size(size, "--size")
     given = {option: said(option, text) for option, text in (preprocessing or {}).items()}
     if name in names():
+        check_plain(name, given)
         network = _open_model(name, checkpoint, wanted, source)
         network.preprocessing = network.preprocessing.with_text(given)
     else:
@@ -77,6 +78,13 @@ def open_network(
             f"{channels} channels"
         )
     return network
+
+
+def refuse_states(network: Network, command: str) -> None:
+    """Raise `NetworkError` for a network with states, which a command has no streams for."""
+    if network.states:
+        states = ", ".join(network.states)
+        raise NetworkError(f"{network.name}: has states ({states}); {command} takes networks without any")
 
 
 def _check_task(network: Network, given: Texts) -> None:

@@ -78,6 +78,8 @@ PREPROCESSING: dict[str, str] = {
     "anchors": "Anchors of a detector whose file lacks them: numbers, or a file of them.",
     "score": "Boxes below this score are dropped; default: the family's.",
     "overlap": "Of two boxes of a class that overlap more (IoU), the weaker is dropped.",
+    "state": "Of a file with states, which output feeds which input on the next frame: OUT=IN,….",
+    "input": "Numbers that inputs of a file other than the picture have: NAME=NUMBER,….",
 }
 FROM_FILES = ("names", "anchors")  # may name a file that holds the text
 

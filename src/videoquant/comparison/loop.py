@@ -23,6 +23,7 @@ from videoquant.data.dataset import LabelledFrame
 from videoquant.data.video import Frame
 from videoquant.errors import DataError
 from videoquant.interrupt import deferred_interrupt
+from videoquant.network.float_stream import FloatStream
 from videoquant.network.frames import as_pixels
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
@@ -71,7 +72,8 @@ def compare(
     Raises `DataError` where there are no frames.
     """
     task = task_for(network)
-    known = outputs or (lambda _, frame, layers: reference_of(network, frame, layers))
+    exact = FloatStream(network)
+    known = outputs or (lambda _, frame, layers: reference_of(exact, frame, layers))
     meter = open_meter()
     comparison = Comparison(
         network.name,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from videoquant.data.clip import Clip, Frame
+from videoquant.network.float_stream import FloatStream
 from videoquant.network.graph import Network, Node
 from videoquant.tasks.scoring import Score
 
@@ -41,6 +42,7 @@ class References:
 
     def __init__(self, network: Network, scored: ScoredClip) -> None:
         self.network, self.scored = network, scored
+        self._exact = FloatStream(network)
         height, width = scored.clip.size
         self._keeps = 3 * height * width * scored.count <= LIMIT
         self._frames: list[Frame] | None = None
@@ -61,10 +63,12 @@ class References:
 
     def outputs(self, number: int, frame: Frame, layers: dict[str, Tensor] | None) -> dict[str, Tensor]:
         """What floating point gives for the frame of a number from 0; fills `layers` where it is given."""
-        known = self._outputs.get(number)
+        if number == 0:
+            self._exact.reset()
+        known = None if self.network.states else self._outputs.get(number)  # states need every frame before
         if known is not None and layers is None:
             return known
-        found = reference(self.network, frame, layers)
+        found = reference(self._exact, frame, layers)
         size = sum(output.nbytes for output in found.values())
         if known is None and size <= self._room:
             self._room -= size
@@ -72,13 +76,13 @@ class References:
         return found
 
 
-def reference(network: Network, frame: Frame, layers: dict[str, Tensor] | None) -> dict[str, Tensor]:
+def reference(exact: FloatStream, frame: Frame, layers: dict[str, Tensor] | None) -> dict[str, Tensor]:
     """The floating-point outputs; fills `layers` with every layer's output where it is given."""
 
     def compute(node: Node, inputs: list[Tensor]) -> Tensor:
-        y = network.apply(node, inputs)
+        y = exact.network.apply(node, inputs)
         if layers is not None and node.is_layer:
             layers[node.name] = y
         return y
 
-    return network.run(network.prepare(frame), compute)
+    return exact.run(frame, compute)

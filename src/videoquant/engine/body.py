@@ -29,6 +29,7 @@ class Body:
     given: the values that programs must give, by their names in the network: its outputs, and what the
         postprocess reads.
     placeless: the nodes whose values are computed in full where a stream has regions (`regions.places`).
+    states: the network's states, which slots hold from frame to frame: state → the slot of what it becomes.
     """
 
     network: Network
@@ -43,6 +44,7 @@ class Body:
     postprocess: list[PostprocessNode] = field(default_factory=list)
     given: list[str] = field(default_factory=list)
     placeless: set[str] = field(default_factory=set)
+    states: dict[str, str] = field(default_factory=dict)
 
     def value(self, name: str) -> str:
         """The slot that holds a value of the network."""

@@ -43,12 +43,13 @@ class Group:
 
 
 def fuse(body: Body, input: str) -> list[Group]:
-    """The groups of a body, in the order they run; the first is the map of the network's input.
+    """The groups of a body, in the order they run; the first are the maps of the network's input and states.
 
     Values that are placeless and such as are not do not go through one program: regions compute other pixels.
     """
-    groups = [Group(None, input)]
-    made = {input: 0}  # value → the group that gives it; a constant is there from the start
+    groups = [Group(None, value) for value in (input, *body.states)]
+    # value → the group that gives it; a constant is there from the start
+    made = {group.begin: index for index, group in enumerate(groups)}
     for node in body.nodes:
         index = _continues(node, groups, made, body) if is_elementwise(node) else None
         if index is not None:
@@ -68,7 +69,7 @@ def read_as_float(body: Body, groups: Sequence[Group], layers: Collection[str]) 
 
     layers: the names of those that read their input at a quantizer point.
     """
-    floats = {body.value(value) for value in body.given}
+    floats = {body.value(value) for value in body.given} | {*body.states.values()}
     for group in groups:
         if group.head is None:
             floats.add(group.begin)

@@ -183,6 +183,7 @@ class Lockstep:
         kept = {f"{point} reference": _pixels(x, self._read(point)) for point, x in state.reference.items()}
         layouts = self._body.layouts
         kept |= {f"{layer} output": _pixels(y, layouts[layer]) for layer, y in state.output.items()}
+        kept |= {name: _pixels(y, layouts[name]) for name, y in state.carried.items()}
         return self._by_slot({}, kept)
 
     def _compare(

@@ -28,6 +28,8 @@ def lower(quantized: QuantizedNetwork) -> IntegerNetwork:
     body = split(network)
     groups = fuse(body, network.input)
     slots, grids = Slots(network.input, body.sizes[network.input]), Grids()
+    for state in body.states:
+        slots.get("value", state, body.sizes[state], keep=True)
     kinds: list[FrameKind] = ["key", "residual"] if residual_time(quantized) else ["key"]
     programs: dict[str, Program] = {
         kind: ProgramBuilder(quantized, body, groups, slots, grids, kind).program for kind in kinds

@@ -98,6 +98,7 @@ class ProgramBuilder:
             for value in looked_at:
                 if value not in self.early:
                     self._predict(value, self._value(value), self.body.sizes[value])
+        self._carry_states()
         self.program = Program(tuple(self.ops), tuple(self.updates))
 
     # Slots and steps
@@ -165,7 +166,7 @@ class ProgramBuilder:
                 continue  # what a map begins with: another group has stored it
             if group.head is not None and i == 0:
                 steps += self._layer_steps(group.head)
-            if value in self.floats and value != self.quantized.network.input:
+            if value in self.floats and value not in (self.quantized.network.input, *self.body.states):
                 steps.append(Store(self._value(value)))
             for quantizer in self.quantizers.values():
                 if quantizer.value == value and not quantizer.late:
@@ -231,6 +232,20 @@ class ProgramBuilder:
             return self._value(node.inputs[0])
         as_it_is = self.kind == "key" and not quantizer.quantized
         return self._value(quantizer.value) if as_it_is else self.emitter.values(quantizer)
+
+    def _carry_states(self) -> None:
+        """What states become goes to their slots, now that nothing reads what they were."""
+        states = {state: value for state, value in self.body.states.items() if value != state}
+        sources = {value: self._value(value) for value in states.values()}
+        for value in filter(states.__contains__, tuple(sources)):  # a state that is itself about to change
+            copy = self.slots.get("before", value, self.body.size(value))
+            self._copy(value, sources[value], copy)
+            sources[value] = copy
+        for state, value in states.items():
+            self._copy(state, sources[value], self._value(state))
+
+    def _copy(self, value: str, source: int, to: int) -> None:
+        self._emit(f"{value} next", value, Operator("map"), [source], self.body.size(value), [Store(to)])
 
     # What stands at points and positions
 

@@ -11,6 +11,7 @@ import torch
 
 from videoquant.engine.body import Body
 from videoquant.engine.layout import map_layout
+from videoquant.engine.operands import Operands, usual
 from videoquant.engine.operators import CannotLower
 from videoquant.engine.placing import place
 from videoquant.errors import NetworkError
@@ -42,6 +43,7 @@ def split(network: Network) -> Body:
         placeless = node.name in body.placeless
         made = PostprocessNode(node.name, node.op, node.inputs, node.attributes, tensors, placeless)
         body.postprocess.append(made)
+    _carry(body, network)
     _connect(body, network)
     return body
 
@@ -54,7 +56,25 @@ def _add(body: Body, network: Network, node: Node) -> None:
         with torch.no_grad():
             body.constants[node.name] = network.apply(node, [body.constants[v] for v in node.inputs])
         return
+    if node.op == "state":
+        layout = usual(network.shapes[node.name])
+        body.sizes[node.name], body.layouts[node.name] = layout.size, layout
+        body.states[node.name] = ""
+        return
     place(body, node)
+
+
+def _carry(body: Body, network: Network) -> None:
+    """What states become, as the states lie. Raises `NetworkError` where the programs do not compute it."""
+    for state, value in network.states.items():
+        layout, what = body.layouts[state], f"{network.name}: state {state!r} becomes {value!r}"
+        if value not in body.layouts:
+            raise NetworkError(f"{what}, which the engine's programs do not compute")
+        try:
+            operands = Operands(body, Node(state, "state", (value,)), network.shapes[state])
+            body.states[state], _ = operands.read(value, layout.pixels, layout.channels, layout.size[:2])
+        except CannotLower as error:
+            raise NetworkError(f"{what}, which cannot be kept: {error}") from None
 
 
 def _connect(body: Body, network: Network) -> None:

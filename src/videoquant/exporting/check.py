@@ -14,6 +14,7 @@ import torch
 
 from videoquant.errors import DataError
 from videoquant.exporting.onnxruntime_stream import OnnxRuntimeStream
+from videoquant.network.float_stream import FloatStream
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import task_for
 from videoquant.tasks.agreement import agreement_for
@@ -55,7 +56,7 @@ def check(
     Raises `MissingExtraError` without ONNX Runtime, `DataError` where there is no frame.
     """
     network = quantized.network
-    stream = quantized.stream()
+    stream, floating = quantized.stream(), FloatStream(network)
     with tempfile.TemporaryDirectory() as folder:
         runtime = OnnxRuntimeStream(files, quantized.scheme.period, optimised=Path(folder))
         kinds = _kinds(Path(folder))
@@ -72,7 +73,7 @@ def check(
                 away = float((run[name] - value).abs().max())
                 largest = max(largest, away / reach if reach else away)
             if agreements:
-                exact = network.run(x)
+                exact = floating.feed(x)
                 for agreement, outputs in zip(agreements, (simulated, run), strict=True):
                     agreement.update(exact, outputs)
             count += 1

@@ -102,6 +102,9 @@ class FrameWriter(GraphWriter):
             self._layer(node, self.written[point])
         self._watch(node.name)
 
+    def write_state(self, node: Node) -> None:
+        self._watch(node.name)
+
     # Quantizers
 
     def _source(self, point: QuantizationPoint) -> RangeSource:

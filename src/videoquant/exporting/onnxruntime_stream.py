@@ -56,5 +56,8 @@ class OnnxRuntimeStream(RuntimeStream):
             session.run_with_iobinding(binding)
         return dict(zip(names, binding.get_outputs(), strict=True))
 
+    def _zeros(self, shape: Sequence[int]) -> Any:
+        return self._to_value(np.zeros(shape, np.float32))
+
     def _tensor(self, value: Any) -> Tensor:
         return torch.from_numpy(value.numpy())

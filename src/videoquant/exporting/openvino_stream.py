@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,9 @@ class OpenVinoStream(RuntimeStream):
         with refused_as(NetworkError, "OpenVINO cannot run it"):
             results = request.infer(given, share_inputs=True)
         return {name: results[i] for i, name in enumerate(outputs)}
+
+    def _zeros(self, shape: Sequence[int]) -> Any:
+        return np.zeros(shape, np.float32)
 
     def _tensor(self, value: Any) -> Tensor:
         return torch.from_numpy(np.asarray(value))

@@ -8,10 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
+import onnx
 from torch import Tensor
 
 from videoquant.errors import MissingExtraError
-from videoquant.exporting.state_names import NEXT, is_state
+from videoquant.exporting.state_names import following, is_state
+from videoquant.network.onnx_writer import NEXT
 from videoquant.runtime.clock import Clock
 
 
@@ -39,6 +41,13 @@ class RuntimeStream(ABC):
     def __init__(self, files: Sequence[Path], period: int, threads: int = 0) -> None:
         self.check_installed()
         self._sessions = [self._open(file, threads) for file in files]
+        graph = onnx.load(files[0]).graph
+        given = {value.name for value in graph.output}
+        self._states = {
+            value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+            for value in graph.input
+            if following(value.name) in given
+        }  # of the network
         self._period = period
         self.reset()
 
@@ -61,6 +70,8 @@ class RuntimeStream(ABC):
         Raises `NetworkError` where the runtime cannot run it.
         """
         clock = self._clock.tick(index, size or tuple(x.shape))
+        if clock.restarts:
+            self._state = {name: self._zeros(shape) for name, shape in self._states.items()}
         found = self._infer(self._sessions[0 if clock.is_key else -1], x, self._state)
         self._clock = clock
         outputs = {name: self._tensor(value) for name, value in found.items() if not is_state(name)}
@@ -74,6 +85,10 @@ class RuntimeStream(ABC):
     @abstractmethod
     def _infer(self, session: Any, x: Tensor, state: Mapping[str, Any]) -> dict[str, Any]:
         """All outputs by name, as the runtime holds them. state: what it gave before, by inputs' names."""
+
+    @abstractmethod
+    def _zeros(self, shape: Sequence[int]) -> Any:
+        """A value of zeros, as the runtime holds it."""
 
     @abstractmethod
     def _tensor(self, value: Any) -> Tensor:

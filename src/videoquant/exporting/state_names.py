@@ -1,15 +1,16 @@
-"""What the state of a residual scheme is called in its two files.
+"""What state is called in exported files: a network's own, and that of a residual scheme in its two files.
 
-The keyframes' file gives it as outputs, the residual frames' takes inputs of the same names. Where residual
-frames move it on, their file gives it under these names with "next/" before them.
+A network's state is an input of its own name; an output with "next/" before that feeds it. Of a residual
+scheme the keyframes' file gives it as outputs, the residual frames' takes inputs of the same names. Where
+residual frames move it on, their file gives it under these names with "next/" before them.
 """
 
 from __future__ import annotations
 
+from videoquant.network.onnx_writer import NEXT
 from videoquant.quantizers.placement import QuantizationPoint
 
 STATE = "state/"
-NEXT = "next/"
 
 
 def reference_name(point: QuantizationPoint) -> str:
@@ -34,4 +35,4 @@ def following(name: str) -> str:
 
 def is_state(name: str) -> bool:
     """Whether an output of a file is state, and no output of the network."""
-    return name.removeprefix(NEXT).startswith(STATE)
+    return name.startswith((NEXT, STATE))

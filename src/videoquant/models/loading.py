@@ -17,6 +17,7 @@ from videoquant.models.weights import require_weights
 from videoquant.network.capture import capture
 from videoquant.network.graph import Network
 from videoquant.network.onnx_reader import read_onnx
+from videoquant.network.onnx_states import INPUT, STATE
 
 # Networks that ship with the package, by the name they are loaded by.
 SHIPPED = {
@@ -43,12 +44,14 @@ def load(
         size needs one, unless its metadata says it.
     num_classes: default the checkpoint's.
     preprocessing: replaces what the network says of it, before that is read: texts by their keys, such as
-        {"mean": "0.5,0.5,0.5", "color": "BGR"}; see `Preprocessing.with_text`.
+        {"mean": "0.5,0.5,0.5", "color": "BGR"}, see `Preprocessing.with_text`; and what a file's inputs are
+        beside the picture, such as {"state": "r1o=r1i", "input": "downsample_ratio=0.25"}.
     Raises `NetworkError` for a missing or damaged file, an unknown name, an operator that is not supported,
     weights that are missing or do not fit, and a size that the network cannot have.
     """
     name = str(source)
     if name in names():
+        check_plain(name, preprocessing or {})
         weights = require_weights(name) if checkpoint is None else checkpoint
         network = capture_model(name, create(name, weights, num_classes), size)
         network.preprocessing = network.preprocessing.with_text(preprocessing or {})
@@ -71,6 +74,13 @@ def load(
         hint = f"did you mean {', '.join(near)}?" if near else f"networks by name are {', '.join(known)}"
         raise NetworkError(f"{name}: no such file, and no network of this name; {hint}")
     return read_onnx(source, preprocessing, size)
+
+
+def check_plain(name: str, given: Mapping[str, str]) -> None:
+    """Raise `NetworkError` where states or inputs are named of a network that has the picture alone."""
+    for option in (STATE, INPUT):
+        if option in given:
+            raise NetworkError(f"{name}: {option} is for ONNX files; this network reads the picture alone")
 
 
 def capture_model(name: str, module: Model, size: tuple[int, int] | None = None) -> Network:

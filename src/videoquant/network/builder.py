@@ -75,6 +75,7 @@ class Builder:
     input, input_shape: its input's name and N×C×H×W.
     nodes, tensors: those added so far, by name. known: their values, and the input.
     fixed: layers whose weights lie on a grid of the source's: no batch norm goes into them.
+    states: by the name of a node "state", the value that it is on the next frame.
     """
 
     def __init__(self, name: str, input: str, input_shape: Sequence[int]) -> None:
@@ -84,6 +85,7 @@ class Builder:
         self.tensors: dict[str, Tensor] = {}
         self.known = {input: self.input}
         self.fixed: set[str] = set()
+        self.states: dict[str, Value] = {}
 
     def add(
         self,
@@ -126,12 +128,44 @@ class Builder:
             raise NetworkError(f"{self.name}: it has no outputs")
         names = {output: value.name for output, value in outputs.items()}
         shapes = {name: value.shape for name, value in self.known.items()}
-        nodes = needed(recognized(list(self.nodes.values()), self.tensors, shapes), names)
-        nodes, tensors, names = fold_batch_norm(nodes, self.tensors, names, self.fixed)
+        states = {state: value.name for state, value in self.states.items()}
+        nodes = needed(recognized(list(self.nodes.values()), self.tensors, shapes), names, states)
+        states = {node.name: states[node.name] for node in nodes if node.op == "state"}
+        given = {f"output {output}": value for output, value in names.items()}
+        given |= {f"state {state}": value for state, value in states.items()}
+        nodes, tensors, given = fold_batch_norm(nodes, self.tensors, given, self.fixed)
+        names = {output: given[f"output {output}"] for output in names}
+        states = {state: given[f"state {state}"] for state in states}
         kept = {f"{node.name}.{short}" for node in nodes for short in node.tensors}
         tensors = {name: tensor for name, tensor in tensors.items() if name in kept}
         of = (nodes, self.input.name, self.input.shape, names, tensors, preprocessing, self.name)
-        return Network(*of, metadata)
+        return Network(*of, metadata, states)
+
+    def state(self, name: str, shape: Sequence[int]) -> Value:
+        """A value that is 0 on a video's first frame, then what `become` says. shape: for all frames at once.
+
+        Raises `NetworkError` where its first dimension is not the frames', or it is above the size limit.
+        """
+        frames = self.input.shape[0]
+        if not shape or shape[0] % frames:
+            found = "×".join(map(str, shape)) or "one number"
+            raise NetworkError(
+                f"{self.name}: state {name!r} is {found}; its first dimension must be the frames'"
+            )
+        return self.add(name, "state", [self.input], {}, {"shape": [shape[0] // frames, *shape[1:]]})
+
+    def become(self, state: Value, value: Value, fed_by: str) -> None:
+        """Say what a state is on the next frame. fed_by: the value in words.
+
+        Raises `NetworkError` where its shape is another.
+        """
+        if state.shape != value.shape:
+            shapes = ["×".join(map(str, shape)) for shape in (state.shape, value.shape)]
+            raise NetworkError(
+                f"state {state.name!r} is {shapes[0]}, but {fed_by}, which feeds it, {shapes[1]}; both must "
+                "be of one shape"
+            )
+        self.states[state.name] = value
 
     def compute(self, outputs: Sequence[Value], x: Tensor) -> list[Tensor]:
         """What the nodes give for an input: how a source graph's constants are computed."""
@@ -344,10 +378,15 @@ def one_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def needed(nodes: Sequence[Node], outputs: Mapping[str, str]) -> list[Node]:
-    """The nodes that outputs depend on."""
-    wanted = set(outputs.values())
-    for node in reversed(nodes):
-        if node.name in wanted:
-            wanted.update(node.inputs)
+def needed(
+    nodes: Sequence[Node], outputs: Mapping[str, str], states: Mapping[str, str] | None = None
+) -> list[Node]:
+    """The nodes that outputs depend on, on this frame or by a state on a later one."""
+    wanted, before = set(outputs.values()), -1
+    while before < len(wanted):
+        before = len(wanted)
+        wanted.update(value for state, value in (states or {}).items() if state in wanted)
+        for node in reversed(nodes):
+            if node.name in wanted:
+                wanted.update(node.inputs)
     return [node for node in nodes if node.name in wanted]

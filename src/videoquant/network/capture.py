@@ -46,6 +46,9 @@ def capture(
     and their own name ("layer1.0.add"). Outputs are called as the keys of a returned dict; "output" where one
     tensor is returned; "output_0", "output_1", … of a tuple.
 
+    Buffers that the module changes, in place, are states: what each holds when it is captured, zeros, is what
+    the first frame of a video finds.
+
     Raises `NetworkError` where `torch.export` cannot follow the module, and for an operator, an input or an
     output that is not supported.
     """
@@ -119,13 +122,10 @@ class _Capture:
     def __init__(self, name: str, program: ExportedProgram, example: Tensor) -> None:
         self.program = program
         signature = program.graph_signature
-        mutated = list(signature.buffers_to_mutate.values())
-        if mutated:
-            raise NetworkError(
-                f"{name}: it changes its buffer {mutated[0]!r} as it runs; a network has no state"
-            )
         self.builder = Builder(name, str(signature.user_inputs[0]), example.shape)
         self.values: dict[fx.Node, Any] = {}
+        # A buffer that the module changes is a state: the buffer → what stands for it in the graph.
+        self.states: dict[str, Value | None] = dict.fromkeys(signature.buffers_to_mutate.values())
         self.owners = {
             **signature.inputs_to_parameters,
             **signature.inputs_to_buffers,
@@ -148,6 +148,14 @@ class _Capture:
         owner = self.owners[node.name]
         tensors = self.program.state_dict if owner in self.program.state_dict else self.program.constants
         tensor: Tensor = tensors[owner].detach()
+        if owner in self.states:
+            if not tensor.is_floating_point() or not tensor.dim() or bool(tensor.any()):
+                raise NetworkError(
+                    f"{self.builder.name}: it changes its buffer {owner!r} as it runs, so that is a state, "
+                    "which must be of one dimension or more, and floating-point zeros before the first frame"
+                )
+            state = self.states[owner] = self.builder.state(owner, tensor.shape)
+            return state
         return tensor.to("cpu", torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
 
     def _call(self, node: fx.Node, index: int, count: int) -> Any:
@@ -188,8 +196,16 @@ class _Capture:
     def _outputs(self, node: fx.Node) -> dict[str, Value]:
         specs = self.program.graph_signature.output_specs
         arguments: Any = node.args[0]
-        returned = zip(specs, arguments, strict=True)
-        results = [self._argument(value) for spec, value in returned if spec.kind is OutputKind.USER_OUTPUT]
+        returned = [(spec, self._argument(value)) for spec, value in zip(specs, arguments, strict=True)]
+        for spec, value in returned:
+            state = self.states.get(spec.target or "") if spec.kind is OutputKind.BUFFER_MUTATION else None
+            if state is not None:
+                if not isinstance(value, Value):
+                    raise NetworkError(
+                        f"{self.builder.name}: what its buffer {spec.target!r} becomes is not computed"
+                    )
+                self.builder.become(state, value, "what it changes to")
+        results = [value for spec, value in returned if spec.kind is OutputKind.USER_OUTPUT]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             tree = pytree.tree_unflatten(results, self.program.call_spec.out_spec)

@@ -59,6 +59,9 @@ class Network:
     preprocessing: how a frame becomes the input.
     name: what reports call it.
     metadata: what its ONNX file says beside the graph, by key, as text (`network.metadata`).
+    states: by the name of a node "state", the value that it is on the next frame, of the same shape. Such a
+        node reads the input, but only for how many frames that holds; on the first frame it is 0. `run` knows
+        one frame, the first of a video; streams carry states on (`float_stream.FloatStream`).
     last_read: by a node's name, the values that nobody needs once it has read its inputs.
 
     Raises `NetworkError` for a graph that does not hold together or weights that are not finite.
@@ -76,6 +79,7 @@ class Network:
         preprocessing: Preprocessing | None = None,
         name: str = "network",
         metadata: Mapping[str, str] | None = None,
+        states: Mapping[str, str] | None = None,
     ) -> None:
         self.nodes = tuple(nodes)
         self.input = input
@@ -85,6 +89,7 @@ class Network:
         self.preprocessing = preprocessing or Preprocessing()
         self.name = name
         self.metadata = dict(metadata or {})
+        self.states = dict(states or {})
         self._check()
         self.last_read = self._last_read()
 
@@ -103,7 +108,7 @@ class Network:
     ) -> Network:
         """A network of other nodes and tensors; the input's name, the outputs and all else are this one's."""
         of = (nodes, self.input, input_shape or self.input_shape, self.outputs, tensors)
-        return Network(*of, self.preprocessing, self.name, self.metadata)
+        return Network(*of, self.preprocessing, self.name, self.metadata, self.states)
 
     @property
     def layers(self) -> list[Node]:
@@ -152,6 +157,12 @@ class Network:
             if len(shape := self.tensors[f"{node.name}.weight"].shape) == 4
         }
         return placeless(self.nodes, self.shapes, self.size, kernels)
+
+    @cached_property
+    def becomes(self) -> dict[str, tuple[str, ...]]:
+        """The states that a value is on the next frame, by the value's name."""
+        values = dict.fromkeys(self.states.values())
+        return {value: tuple(s for s, v in self.states.items() if v == value) for value in values}
 
     @cached_property
     def readers(self) -> dict[str, list[Node]]:
@@ -227,6 +238,11 @@ class Network:
         for output, value in self.outputs.items():
             if value not in known:
                 raise NetworkError(f"{self.name}: output {output!r} reads {value!r}, which does not exist")
+        if self.states.keys() != {node.name for node in self.nodes if node.op == "state"}:
+            raise NetworkError(f"{self.name}: its states are not its nodes of the operator state")
+        for state, value in self.states.items():
+            if value not in known:
+                raise NetworkError(f"{self.name}: state {state!r} becomes {value!r}, which does not exist")
         for name, tensor in self.tensors.items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
                 layer, _, short = name.rpartition(".")
@@ -239,8 +255,9 @@ class Network:
             for value in node.inputs:
                 last[value] = node.name
         drop: dict[str, list[str]] = {}
+        kept = {*self.outputs.values(), *self.states.values()}
         for value, reader in last.items():
-            if value not in self.outputs.values():
+            if value not in kept:
                 drop.setdefault(reader, []).append(value)
         return drop
 

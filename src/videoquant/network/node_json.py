@@ -108,6 +108,9 @@ def check_frame(network: Network, what: str) -> None:
         return y
 
     network.run(torch.empty(network.input_shape, dtype=torch.float32, device="meta"), measure)
+    for state, value in network.states.items():
+        if network.shapes[state] != network.shapes[value]:
+            raise NetworkError(f"{what}: state {state!r} and {value!r}, which it becomes, differ in shape")
 
 
 def _check_layer(node: Node, x: Tensor, tensors: dict[str, Tensor]) -> None:

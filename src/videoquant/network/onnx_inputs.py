@@ -1,4 +1,4 @@
-"""The input of an ONNX file: the picture, as N×C×H×W or N×H×W×C, of a fixed size or one that is asked for."""
+"""The picture that an ONNX file reads: N×C×H×W or N×H×W×C, of a fixed size or one that is asked for."""
 
 from __future__ import annotations
 
@@ -44,24 +44,17 @@ class ImageInput:
 def image_input(
     path: Path,
     graph: onnx.GraphProto,
-    weights: set[str],
+    name: str,
     size: tuple[int, int] | None,
     usual: tuple[int, int] | None,
 ) -> ImageInput:
-    """The only input of a graph.
+    """The input of a graph that has this name.
 
-    weights: the inputs that have a value in the file.
     size: (height, width) that it is to have; usual: that of a dynamic one otherwise.
     A dynamic batch is one frame, a dynamic number of channels three. Raises `NetworkError`.
     """
-    inputs = [value for value in graph.input if value.name not in weights]
-    if len(inputs) != 1:
-        names = ", ".join(repr(value.name) for value in inputs)
-        raise NetworkError(
-            f"{path}: it has {len(inputs)} inputs ({names}); a network must have one, the image"
-        )
-    name, kind = inputs[0].name, inputs[0].type.tensor_type
-    shape = [max(dim.dim_value, 0) for dim in kind.shape.dim]
+    kind = next(value for value in graph.input if value.name == name).type.tensor_type
+    shape = dimensions(kind)
     if len(shape) != 4 or kind.elem_type not in (*FLOATS, UINT8):
         of = f"{onnx.TensorProto.DataType.Name(kind.elem_type).lower()} of {len(shape)} dimensions"
         raise NetworkError(f"{path}: input {name!r} must be float or uint8, N×C×H×W or N×H×W×C; it is {of}")
@@ -79,6 +72,11 @@ def image_input(
     whole = (max(batch, 1), channels or 3, *sides)
     check_size(4 * math.prod(whole), f"{path}: input {name!r} of {'×'.join(map(str, whole))}", NetworkError)
     return ImageInput(name, whole, last, kind.elem_type == UINT8)
+
+
+def dimensions(kind: onnx.TypeProto.Tensor) -> list[int]:
+    """The sizes of an input; 0 for a dynamic one."""
+    return [max(dim.dim_value, 0) for dim in kind.shape.dim]
 
 
 def _channels_last(graph: onnx.GraphProto, name: str, shape: Sequence[int]) -> bool:

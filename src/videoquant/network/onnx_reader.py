@@ -1,4 +1,7 @@
-"""Reads an ONNX file into a `Network`."""
+"""Reads an ONNX file into a `Network`.
+
+Long because how a node is read depends on all that the names of the file stand for by then.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from videoquant.network.graph import Network
 from videoquant.network.metadata import image_size
 from videoquant.network.onnx_constants import Constant, evaluate, tensor
 from videoquant.network.onnx_file import load_model, opset_of
-from videoquant.network.onnx_inputs import image_input
+from videoquant.network.onnx_inputs import ImageInput, image_input
 from videoquant.network.onnx_layers import LAYERS
 from videoquant.network.onnx_math import MATH
 from videoquant.network.onnx_operators import ELEMENTWISE
@@ -37,6 +40,7 @@ from videoquant.network.onnx_quantized import (
 from videoquant.network.onnx_resize import RESIZING
 from videoquant.network.onnx_select import SELECTIONS
 from videoquant.network.onnx_shapes import SHAPES
+from videoquant.network.onnx_states import INPUT, STATE, sort_inputs, with_sizes
 from videoquant.network.onnx_suppression import Suppression, suppression
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.network.rebatch import one_frame
@@ -62,12 +66,14 @@ def read_onnx(
 ) -> Network:
     """Read a vision network from an ONNX file.
 
-    path: the file; it has one input, float or uint8, N×C×H×W or N×H×W×C. A dynamic batch is taken as 1,
+    path: the file; it reads one picture, float or uint8, N×C×H×W or N×H×W×C. A dynamic batch is taken as 1,
     and so is one of several frames, where the network treats them alike (`rebatch`). A uint8 input takes
-    pixels as they are: its scale is 1 where nothing says another.
+    pixels as they are: its scale is 1 where nothing says another. Its other inputs are states, or constants
+    (`onnx_states`).
     Layers are called as their weights are in the file, less ".weight"; where an exporter renamed the weights,
     as the file's nodes are. Preprocessing comes from the file's metadata, see `Preprocessing.from_metadata`.
-    preprocessing: replaces what the metadata says under these keys, e.g. {"mean": "0.5,0.5,0.5"}.
+    preprocessing: replaces what the metadata says under these keys, e.g. {"mean": "0.5,0.5,0.5"}; and what
+        other inputs are, e.g. {"state": "r1o=r1i", "input": "downsample_ratio=0.25"}.
     size: (height, width) of the input, in place of the file's; needed where that is dynamic and the metadata
         (`metadata.image_size`) does not say it.
 
@@ -93,27 +99,38 @@ def _read(
 ) -> tuple[Network, dict[str, StoredScale]]:
     model = load_model(path)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    reader = _Reader(path, model, size, image_size(metadata))
-    reader.given = preprocessing
-    for index, node in enumerate(model.graph.node):
-        place = f"node {node.name!r} ({node.op_type}, {index + 1} of {len(model.graph.node)})"
-        with refused_as(NetworkError, f"{path}: {place}: malformed, or of a kind that is not supported"):
-            reader.read(node, f"{path}: {place}")
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = sort_inputs(path, model.graph, weights, metadata, preprocessing)
+    preprocessing = {key: text for key, text in preprocessing.items() if key not in (STATE, INPUT)}
+
+    image = image_input(path, model.graph, inputs.image, size, image_size(metadata))
+
+    def read(shapes: Mapping[str, Sequence[int]]) -> _Reader:
+        reader = _Reader(path, model, image, shapes)
+        reader.values |= inputs.constants
+        reader.given = preprocessing
+        reader.read_all()
+        return reader
+
+    sides = (image.shape[2], image.shape[3])
+    reader = with_sizes(path, inputs, sides, read, lambda reader, name: reader.output(name).shape)
     outputs: dict[str, Value] = {}
     said: dict[str, str] = {}
     for output in model.graph.output:
-        value, place = reader.values.get(output.name), f"{path}: output {output.name!r}"
         if output.name in reader.suppressed:
             outputs |= reader.suppressed[output.name].outputs
             said |= reader.suppressed[output.name].said
-            continue
-        if not isinstance(value, Value):
-            raise NetworkError(f"{place} is not computed from the input")
-        outputs[output.name] = as_numbers(OperatorContext(reader.builder, output.name, place), value)
+        else:
+            outputs[output.name] = reader.output(output.name)
     try:
+        for state, output_name in inputs.states.items():
+            reader.builder.become(reader.states[state], outputs[output_name], f"output {output_name!r}")
+        # What a state becomes is no result, unless it is all that the network gives.
+        results = {name: value for name, value in outputs.items() if name not in inputs.states.values()}
+        outputs = results or outputs
         own = {key: text for key, text in metadata.items() if key not in preprocessing}
         own = said | own
-        if reader.image.bytes:
+        if image.bytes:
             own.setdefault("scale", "1")
         known = Preprocessing.from_metadata(own).with_text(preprocessing)
         network = with_family(one_frame(reader.builder.build(outputs, known, metadata)))
@@ -139,6 +156,7 @@ def with_family(network: Network) -> Network:
 class _Reader:
     """Walks through the nodes of a file; `values` holds what each name of the file stands for by then.
 
+    image: the picture that it reads. shapes: of its states, whose values are `states`, by name.
     scales, origins: of constants that were computed from codes, by name: their scales, and the name of what
         the file holds.
     layer_scales: those of layers' weights, by layer.
@@ -150,19 +168,21 @@ class _Reader:
         self,
         path: Path,
         model: onnx.ModelProto,
-        size: tuple[int, int] | None,
-        usual: tuple[int, int] | None,
+        image: ImageInput,
+        shapes: Mapping[str, Sequence[int]],
     ) -> None:
+        self.path, self.model = path, model
         self.opset = opset_of(model)
         self.opsets = model.opset_import or [helper.make_opsetid("", self.opset)]
         self.weight_names = {tensor.name for tensor in model.graph.initializer}
-        self.image = image_input(path, model.graph, self.weight_names, size, usual)
-        name = self.image.name
-        self.builder = Builder(printable(path.stem), name, self.image.shape)
+        name = image.name
+        self.builder = Builder(printable(path.stem), name, image.shape)
         self.values: dict[str, Value | Constant] = {name: self.builder.input}
-        if self.image.channels_last:
+        if image.channels_last:
             site = OperatorContext(self.builder, f"{name}.channels_last", f"{path}: input {name!r}")
             self.values[name] = site.permute(self.builder.input, (0, 2, 3, 1))
+        self.states = {state: self.builder.state(state, shape) for state, shape in shapes.items()}
+        self.values |= self.states
         for constant in model.graph.initializer:
             with refused_as(NetworkError, f"{path}: constant {constant.name!r} cannot be read"):
                 self.values[constant.name] = numpy_helper.to_array(constant)
@@ -171,6 +191,22 @@ class _Reader:
         self.scales: dict[str, StoredScale] = {}
         self.origins: dict[str, str] = {}
         self.layer_scales: dict[str, StoredScale] = {}
+
+    def read_all(self) -> None:
+        """Read every node of the file."""
+        nodes = self.model.graph.node
+        for index, node in enumerate(nodes):
+            place = f"node {node.name!r} ({node.op_type}, {index + 1} of {len(nodes)})"
+            problem = f"{self.path}: {place}: malformed, or of a kind that is not supported"
+            with refused_as(NetworkError, problem):
+                self.read(node, f"{self.path}: {place}")
+
+    def output(self, name: str) -> Value:
+        """An output of the file, which must be computed at run time."""
+        value, place = self.values.get(name), f"{self.path}: output {name!r}"
+        if not isinstance(value, Value):
+            raise NetworkError(f"{place} is not computed from the input")
+        return as_numbers(OperatorContext(self.builder, name, place), value)
 
     def read(self, node: onnx.NodeProto, place: str) -> None:
         node = in_plain_words(node)

@@ -23,9 +23,13 @@ OPERATORS = {**FORMS, **LAYOUT_OPERATORS}
 IR_VERSION = 9  # of the file format; the one that came with the operators of `OPSET`
 
 
+NEXT = "next/"  # stands before the name of a state in that of the output which feeds it
+
+
 def write_onnx(network: Network, path: str | Path) -> None:
     """Write a network as an ONNX file with one float32 input of the size it was captured with.
 
+    Of a network with states each is another input, which the output "next/NAME" feeds; the metadata says so.
     Raises `NetworkError` for an operator in a form that ONNX does not have, `OutputError` where the file
     cannot be written.
     """
@@ -52,24 +56,39 @@ class GraphWriter:
         self.names = _value_names(network)
         self.inputs: dict[str, Sequence[int]] = {}
         self.outputs: dict[str, Sequence[int]] = {}
-        sheet.take({*self.names.values(), *network.outputs})
+        sheet.take({*self.names.values(), *network.outputs, *(NEXT + self.names[s] for s in network.states)})
 
     def write(self, node: Node, inputs: list[str]) -> None:
         """Write one node, which the sheet is turned to. inputs: the names of the values it reads."""
         OPERATORS[node.op](self.sheet, *inputs, **self.network.node_tensors(node), **node.attributes)
 
     def metadata(self) -> dict[str, str]:
-        return metadata(self.network.preprocessing)
+        texts = metadata(self.network.preprocessing)
+        if self.network.states:
+            names = [self.names[state] for state in self.network.states]
+            texts["state"] = ",".join(f"{NEXT}{name}={name}" for name in names)
+        return texts
+
+    def write_state(self, node: Node) -> None:
+        """Called for a state, which the graph takes as an input."""
 
     def model(self) -> onnx.ModelProto:
         network, sheet, names = self.network, self.sheet, self.names
         for node in network.nodes:
+            if node.op == "state":
+                self.inputs[names[node.name]] = network.shapes[node.name]
+                self.write_state(node)
+                continue
             shapes = [network.shapes[value] for value in node.inputs]
             sheet.begin(node, shapes, network.shapes[node.name], names[node.name])
             self.write(node, [names[value] for value in node.inputs])
         for output, value in network.outputs.items():
             if output != names[value]:  # a second name for a value, or for the input itself
                 sheet.nodes.append(helper.make_node("Identity", [names[value]], [output], name=output))
+        for state, value in network.states.items():
+            output = NEXT + names[state]
+            sheet.nodes.append(helper.make_node("Identity", [names[value]], [output], name=output))
+            self.outputs[output] = network.shapes[value]
         outputs = {output: network.shapes[value] for output, value in network.outputs.items()}
         graph = helper.make_graph(
             sheet.nodes,

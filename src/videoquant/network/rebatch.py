@@ -50,7 +50,7 @@ class _Rewriting:
                 self.batched.add(node.name)
             self.nodes.append(node)
         old = self.old
-        for output, value in old.outputs.items():
+        for output, value in [*old.outputs.items(), *old.states.items()]:
             if value not in self.batched or self.shapes[value][0] != self.frames:
                 raise NetworkError(
                     f"{old.name}: it has a fixed batch of {self.frames}, but its output {output!r} of shape "
@@ -65,6 +65,8 @@ class _Rewriting:
         shape, given = self.shapes[node.name], [self.shapes[name] for name in node.inputs]
         attributes = node.attributes
         match node.op:
+            case "state":
+                return node
             case op if op in BY_ROW and len(given[0]) >= BY_ROW[op]:
                 return node
             case op if op in BROADCAST:

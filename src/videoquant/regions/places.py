@@ -26,7 +26,14 @@ POINTWISE = frozenset(
     )
 )
 # Operators whose output pixels lie where their input's do, whatever their attributes.
-_STAYING = POINTWISE | {"adaptive_avg_pool2d", "resize", "pixel_shuffle", "instance_norm", "group_norm"}
+_STAYING = POINTWISE | {
+    "adaptive_avg_pool2d",
+    "resize",
+    "pixel_shuffle",
+    "instance_norm",
+    "group_norm",
+    "state",
+}
 
 
 class Operation(Protocol):

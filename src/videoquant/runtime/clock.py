@@ -21,6 +21,8 @@ class Clock:
     refresh: every so many frames one is computed in full; None is never.
     since_key: the frames since the last keyframe, that one included; 0 before the first frame.
     since_full: likewise, since the last frame to be computed in full.
+    restarts: whether the last frame was the first of a video, or came after a seek or a change of size: of
+        what was before, nothing counts.
     index: of the last frame, None where it had none.
     size: its size, None before the first frame.
     """
@@ -29,6 +31,7 @@ class Clock:
     refresh: int | None = None
     since_key: int = 0
     since_full: int = 0
+    restarts: bool = False
     index: int | None = None
     size: tuple[int, ...] | None = None
 
@@ -59,6 +62,7 @@ class Clock:
             self,
             since_key=1 if key else self.since_key + 1,
             since_full=1 if full else self.since_full + 1,
+            restarts=restarts,
             index=index,
             size=size,
         )

@@ -70,6 +70,12 @@ def lives(plan: Plan, kind: str) -> list[Life]:
     return sorted(found, key=lambda life: (life.first, life.slot))
 
 
+def states_of(plan: Plan) -> list[int]:
+    """The slots that hold a network's states: kept, and read on keyframes as the frame before left them."""
+    found = lives(plan, "key")
+    return [life.slot for life in found if plan.slots[life.slot].keep and life.first < 0]
+
+
 def bytes_of(slot: Slot) -> int:
     """What a slot takes; pixels of codes lie a multiple of 4 bytes apart. 0 of sparse parts."""
     channels = (slot.c + 3) // 4 * 4 if slot.type == "u8" else slot.c

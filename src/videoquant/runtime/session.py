@@ -14,6 +14,7 @@ from videoquant.axes import DenseSparse
 from videoquant.errors import NetworkError, SchemeError, refused_as
 from videoquant.limits import check_size
 from videoquant.ranges.sources import Static
+from videoquant.runtime.flow import states_of
 from videoquant.runtime.plan import Plan
 from videoquant.schemes import Scheme
 
@@ -69,6 +70,9 @@ class Session(Protocol):
 
     def refresh(self) -> None:
         """Compute the next frame in full."""
+
+    def forget(self) -> None:
+        """The next frame is the first of a video: what slots keep becomes 0."""
 
     def look(self, blocks: NDArray[np.uint8], block: int, grow: int, whole: bool, moving: bool) -> None:
         """In mode regions: what the next frame computes anew. The parts of a `Region`, and its growth."""
@@ -143,6 +147,8 @@ def _check_regions(plan: Plan) -> None:
         raise SchemeError(
             f"mode=regions: {plan.scheme} has ranges that change; what is held needs static ones"
         )
+    if states_of(plan):
+        raise SchemeError(f"mode=regions: {plan.name} has states, which regions do not hold")
     if any(op.placeless is None for program in programs for op in program.ops):
         raise SchemeError(
             f"mode=regions: the plan of {plan.name} is of an older release, which does not say what "

@@ -16,6 +16,7 @@ from videoquant.regions.region import Region
 from videoquant.runtime import postprocess
 from videoquant.runtime.changed import changed
 from videoquant.runtime.clock import Clock, index_and_size
+from videoquant.runtime.flow import states_of
 from videoquant.runtime.outputs import for_user
 from videoquant.runtime.plan import Plan
 from videoquant.runtime.program import Program
@@ -79,6 +80,7 @@ class Stream:
         }
         regions = regions or plan.scheme.regions
         self.input = None if regions is None else RegionInput(plan, regions)
+        self._has_states = bool(states_of(plan))
         self._lock = Lock()
         self.reset()
 
@@ -200,6 +202,8 @@ class Stream:
         self.reset()  # a frame that is broken off half-way leaves nothing to go on from
         if clock.is_full:
             self._session.refresh()
+        if clock.restarts and self._has_states:
+            self._session.forget()
         if self.input:
             before = before or self.input.first()
             after, pixels = self.input.look(before, picture, pixels, self._session)

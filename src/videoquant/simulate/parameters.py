@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from videoquant.errors import SchemeError
 from videoquant.network.graph import Network
 from videoquant.quantizers.placement import LayerBits, QuantizationPoint, layer_bits, points
 from videoquant.quantizers.weights import WeightCodes
@@ -82,6 +83,7 @@ class Parameters:
     grids: by quantizer point.
     bits, points: where quantizers stand (placement.py).
     watched: what predictors read, by the name of the value.
+    Raises `SchemeError` for regions of a network with states.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Parameters:
         weights: dict[str, LayerWeights],
         grids: dict[QuantizationPoint, PointGrids],
     ) -> None:
+        check_states(network, scheme)
         self.network = network
         self.scheme = scheme
         self.weights = weights
@@ -98,6 +101,15 @@ class Parameters:
         self.bits: dict[str, LayerBits] = layer_bits(network, scheme)
         self.points: dict[str, QuantizationPoint] = points(network, self.bits)
         self.watched: dict[str, FeatureSpec] = watched(grids.values())
+
+
+def check_states(network: Network, scheme: Scheme) -> None:
+    """Raise `SchemeError` for a scheme with regions of a network with states: what is held knows none."""
+    if scheme.regions is not None and network.states:
+        raise SchemeError(
+            f"{scheme}: {network.name} has states ({', '.join(network.states)}), which regions do not hold; "
+            "quantize it without them"
+        )
 
 
 def watched(grids: Iterable[PointGrids]) -> dict[str, FeatureSpec]:

@@ -28,7 +28,7 @@ class PolicyNetwork:
     policy: in floating point, from what `policy_input` makes of the choices' input to logits 1×K.
     choices: K forms of one network, quantized frame by frame.
     bops: the bit operations of each per frame.
-    Raises `NetworkError` where the policy has another number of outputs.
+    Raises `NetworkError` where the policy has another number of outputs, and for networks with states.
     """
 
     def __init__(self, policy: Network, choices: Sequence[QuantizedNetwork], bops: Sequence[float]) -> None:
@@ -36,6 +36,10 @@ class PolicyNetwork:
         outputs = policy.shapes[logits][-1]
         if not outputs == len(choices) == len(bops):
             raise NetworkError(f"the policy chooses among {outputs} networks; {len(choices)} are given")
+        if choices[0].network.states:
+            raise NetworkError(
+                f"{choices[0].network.name}: has states, which the choices of a policy would have to share"
+            )
         self.policy, self.choices, self.bops = policy, tuple(choices), tuple(bops)
 
     @cached_property

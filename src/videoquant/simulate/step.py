@@ -42,6 +42,7 @@ class State:
     held: with regions, the values of the frame before, by name.
     codes: with regions, of a residual scheme, what layers read on the keyframe, by point.
     gates: with regions, what the gate of each stream knows of the frames before.
+    carried: what the network's states are on the next frame, by their names (`Network.states`).
     """
 
     reference: dict[QuantizationPoint, Tensor] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class State:
     held: dict[str, Tensor] = field(default_factory=dict)
     codes: dict[QuantizationPoint, Represented] = field(default_factory=dict)
     gates: tuple[GateState, ...] = ()
+    carried: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Step:
@@ -84,16 +86,23 @@ class Step:
 
     def compute(self, node: Node, inputs: list[Tensor]) -> Tensor:
         point = self.quantized.points.get(node.name)
-        if point is None:
+        if node.name in self.state.carried:
+            y = self.state.carried[node.name]
+        elif point is None:
             y = self.quantized.network.apply(node, inputs)
         else:
             y = self._layer(node, point, inputs[0])
+        self.carry(node.name, y)
         y = self.held(node.name, y)
         self._count(node)
         self.watch(node.name, y)
         if self.observe:
             self.observe(node, y)
         return y
+
+    def carry(self, value: str, x: Tensor) -> None:
+        """Keep a value for the states that it is on the next frame."""
+        self.next.carried.update(dict.fromkeys(self.quantized.network.becomes.get(value, ()), x))
 
     def held(self, value: str, new: Tensor) -> Tensor:
         """A value as the frame has it: with regions, what was computed inside, and what is held elsewhere."""

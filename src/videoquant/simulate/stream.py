@@ -8,6 +8,7 @@
 Where calibration found it better a quantizer takes the frame's own codes on residual frames, and the layers
 that read it give y_t = Q_l(W) ∗ Q_l(x_t) + b (`PointGrids.of_frame`).
 
+A state of the network (`Network.states`) is what the stream's frame before gave, quantized as that was.
 Everything between layers (non-linearities, additions, pooling, resizing) works on frame t itself.
 
 With regions, of which M are a frame's new pixels at a map's size, the input and what each node gives are
@@ -116,10 +117,13 @@ class Stream:
         """
         network, clock = self.quantized.network, self._clock.tick(index, size or tuple(x.shape))
         state = State() if clock.is_full or (clock.is_key and self.gate is None) else self._state
+        if not clock.restarts:  # the network's states belong to the video, not to a cycle
+            state = replace(state, carried=self._state.carried)
         masks, gates = self._look(x, state)
         step = Step(self.quantized, x, state, clock.is_key, observe, probe, masks, self.places)
         x = step.held(network.input, x)
         step.watch(network.input, x)
+        step.carry(network.input, x)
         outputs = network.run(x, step.compute)
         # Only now, with the frame done, does the stream move on.
         self._state, self._clock = replace(step.next, gates=gates), clock

@@ -7,7 +7,7 @@ from math import isfinite
 import torch
 from torch import Tensor, nn
 
-from videoquant.errors import SchemeError
+from videoquant.errors import NetworkError, SchemeError
 from videoquant.network.graph import Network
 from videoquant.quantizers.on_grid import LearnedGrid
 from videoquant.quantizers.placement import QuantizationPoint
@@ -31,13 +31,15 @@ class TrainableNetwork(nn.Module):
 
     A scale is trained as s = s₀ · exp(θ) from θ = 0, its change: it stays positive, and a step changes large
     and small ones alike.
-    Raises `SchemeError` for a scheme that quantizes nothing.
+    Raises `SchemeError` for a scheme that quantizes nothing, `NetworkError` for a network with states.
     """
 
     def __init__(self, quantized: QuantizedNetwork) -> None:
         super().__init__()
         if quantized.scheme.is_float:
             raise SchemeError(f"{quantized.scheme}: nothing in it is quantized, so there is nothing to train")
+        if quantized.network.states:
+            raise NetworkError(f"{quantized.network.name}: has states; networks with states are not trained")
         self.scheme = quantized.scheme
         self._start = quantized
         network = quantized.network

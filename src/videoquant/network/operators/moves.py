@@ -18,6 +18,12 @@ def constant(*, value: Tensor) -> Tensor:
 
 
 @operator
+def state(x: Tensor, *, shape: list[int]) -> Tensor:
+    """What a video's first frame finds: zeros, for each frame of the input x. shape: for one."""
+    return x.new_zeros(len(x) * shape[0], *shape[1:])
+
+
+@operator
 def gather(x: Tensor, index: Tensor, *, dim: int) -> Tensor:
     """The elements of a dimension that `index` names, a tensor of any shape, which takes its place.
 
