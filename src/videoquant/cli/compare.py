@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from videoquant.calibration.sampling import SCORED_FRAMES, calibration_runs, run_length, whole
+from videoquant.calibration.sampling import SCORED_FRAMES, whole
 from videoquant.cli.chips import ChipOption, say_fallbacks
 from videoquant.cli.compare_inputs import all_stills, check_labels, read_quantized, runner, scorer
 from videoquant.cli.compare_plan import (
@@ -16,6 +16,7 @@ from videoquant.cli.compare_plan import (
     commands,
     describe,
     free_spans,
+    kind_of_runs,
     live_frames,
     parse_schemes,
     picture_frames,
@@ -278,10 +279,7 @@ def calibrate_all(
     """
     # What needs the most frames may be refused: it comes first, not after minutes.
     order = sorted(schemes, key=lambda scheme: -scheme.ranges.calibration_runs(1))
-    tasks = [
-        Calibration(network, scheme, sets[run_length(network, scheme), calibration_runs(scheme)], cache)
-        for scheme in order
-    ]
+    tasks = [Calibration(network, scheme, sets[kind_of_runs(network, scheme)], cache) for scheme in order]
     done: dict[Scheme, QuantizedNetwork] = {}
     ended, refused = 0, None
     with progress_bar("calibrating", sum(task.steps for task in tasks)) as advance:

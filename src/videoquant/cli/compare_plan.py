@@ -57,6 +57,11 @@ def live_frames(network: Network, schemes: Sequence[Scheme]) -> int:
     return max(run_length(network, scheme) * calibration_runs(scheme) for scheme in schemes)
 
 
+def kind_of_runs(network: Network, scheme: Scheme) -> tuple[int, int]:
+    """Of the runs that calibrate a scheme, how many frames each has and how many there are."""
+    return run_length(network, scheme), calibration_runs(scheme)
+
+
 def calibration_sets(
     network: Network, source: Clip, free: Sequence[Sequence[range]], schemes: Sequence[Scheme]
 ) -> dict[tuple[int, int], list[Frame]]:
@@ -64,7 +69,7 @@ def calibration_sets(
 
     free: the spans of each clip that `source` joins.
     """
-    kinds = {(run_length(network, scheme), calibration_runs(scheme)) for scheme in schemes}
+    kinds = {kind_of_runs(network, scheme) for scheme in schemes}
     wanted = {kind: {i for span in spans_of_clips(free, *kind) for i in span} for kind in kinds}
     every = sorted(set().union(*wanted.values()))
     # By position: where a data set has several sequences, a frame's index is another.
