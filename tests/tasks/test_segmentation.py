@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tests.detectors import detector
 from videoquant.network.preprocessing import Preprocessing
+from videoquant.tasks import task_for
 from videoquant.tasks.agreement import MaskAgreement, labels, mean_iou
 from videoquant.tasks.confusion import confusion
 from videoquant.tasks.drawing import TINT
@@ -118,3 +120,10 @@ def test_classes_have_colours_of_their_own():
     seen = {tuple(picture[32, x].tolist()) for x in (4, 36, 60)}
     assert len(seen) == 3
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) == 3
+
+
+def test_a_matting_network_s_mask_is_its_alpha_not_its_foreground():
+    network = detector({"fgr": (1, 3, 8, 8), "pha": (1, 1, 8, 8)}, task="segmentation")
+    task = task_for(network)
+    assert (task.primary, task.channels) == ("pha", 1)
+    assert task_for(detector({"a": (1, 3, 8, 8), "b": (1, 1, 8, 8)}, task="segmentation")).primary == "a"

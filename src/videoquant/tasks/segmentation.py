@@ -13,6 +13,7 @@ from videoquant.tasks.base import Graph, Measure, Task, one, probability, sigmoi
 from videoquant.tasks.drawing import Window, palette, tint, tint_mask
 
 MASK_IOU = Measure("mask_iou", "mask IoU")
+MATTES = ("pha", "alpha", "alphas", "matte")  # what matting networks call their mask, beside the foreground
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,15 @@ class Segmentation(Task):
 
     @classmethod
     def of(cls, network: Graph) -> Segmentation | None:
-        """The task by the first output that is a map; None where there is none."""
-        for output, value in network.outputs.items():
-            shape = network.shapes[value]
-            if len(shape) == 4 and shape[2] * shape[3] > 1:
-                threshold = threshold_of(network, output)
-                return cls(output, network.size, network.preprocessing, threshold, shape[1])
-        return None
+        """The task by the first output that is a map, of a matting network by its alpha; None without any."""
+        shapes = {output: network.shapes[value] for output, value in network.outputs.items()}
+        maps = [name for name, shape in shapes.items() if len(shape) == 4 and shape[2] * shape[3] > 1]
+        mattes = [name for name in maps if name.lower() in MATTES and shapes[name][1] == 1]
+        if not maps:
+            return None
+        output = (mattes or maps)[0]
+        threshold = threshold_of(network, output)
+        return cls(output, network.size, network.preprocessing, threshold, shapes[output][1])
 
     @property
     def measures(self) -> tuple[Measure, ...]:
