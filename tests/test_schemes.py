@@ -75,9 +75,10 @@ rules = st.builds(
 
 
 def scheme_of(bits, ranges, coded, *rest):
-    *rest, regions, pooling, bias_correction = rest
+    *rest, regions, pooling, bias_correction, equalize = rest
     regions = regions if ranges == Static() else None
-    return Scheme(bits, ranges, *coded, *rest, regions, pooling, bias_correction)
+    equalize = equalize and ranges.calibrates and rest[1] == "per-channel"
+    return Scheme(bits, ranges, *coded, *rest, regions, pooling, bias_correction, equalize=equalize)
 
 
 def schemes_at(positions):
@@ -99,6 +100,7 @@ def schemes_at(positions):
         widths,
         st.one_of(st.none(), st.builds(Regions), rules),
         st.sampled_from([None, *get_args(Pooling)]),
+        st.booleans(),
         st.booleans(),
     )
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from videoquant.axes import FLOAT
 from videoquant.calibration.bias_choice import better_biased
 from videoquant.calibration.calibration_pass import CalibrationPass
+from videoquant.calibration.equalize import equalized
 from videoquant.calibration.evidence import warn
 from videoquant.calibration.predicted_fit import PredictedFit
 from videoquant.calibration.range_fit import Progress, RangeFit
@@ -79,6 +80,9 @@ def learn(
         raise DataError(f"{scheme}: calibration needs at least {needed}; got {given or 'none'}")
     fit = FITS[type(scheme.ranges)]
     try:
+        if scheme.equalize:
+            network = equalized(network, clips, weights)
+            weights = layer_weights(network, scheme)
         walk = CalibrationPass(
             network, scheme, weights, fit.prepared(network, scheme, weights, clips, progress)
         )
