@@ -75,10 +75,9 @@ rules = st.builds(
 
 
 def scheme_of(bits, ranges, coded, *rest):
-    *rest, regions, pooling, bias_correction, equalize = rest
+    *rest, regions, pooling, bias_correction, equalization = rest
     regions = regions if ranges == Static() else None
-    equalize = equalize and ranges.calibrates and rest[1] == "per-channel"
-    return Scheme(bits, ranges, *coded, *rest, regions, pooling, bias_correction, equalize=equalize)
+    return Scheme(bits, ranges, *coded, *rest, regions, pooling, bias_correction, equalization=equalization)
 
 
 def schemes_at(positions):

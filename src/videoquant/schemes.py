@@ -38,7 +38,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 # What the JSON form of earlier releases lacks, and what schemes were then.
 _ADDED: dict[str, Any] = {
-    "pooling": None, "bias_correction": False, "equalize": False, "regions": None, "keep_float": (), "quantize": (),
+    "pooling": None, "bias_correction": False, "equalization": False, "regions": None, "keep_float": (), "quantize": (),
 }  # fmt: skip
 _ADDED_TO_RESIDUAL: dict[str, Any] = {"frame_codes": False}
 
@@ -64,8 +64,8 @@ class Scheme:
     bias_correction: whether calibration takes from layers' biases what quantization adds to their outputs on
         average, where that brings the network's outputs closer to floating point; of frame schemes alone.
 
-    equalize: whether channels before depthwise convolutions are brought to one range (`calibration.equalize`);
-        for weights per channel, and ranges that are calibrated.
+    equalization: whether calibration brings channels before depthwise convolutions to one range, see
+        `calibration.equalize`; with weights per channel alone.
 
     Raises `SchemeError` for values out of range and for combinations that mean nothing.
     """
@@ -83,7 +83,7 @@ class Scheme:
     bias_correction: bool = True
     keep_float: tuple[str, ...] = ()
     quantize: tuple[str, ...] = ()
-    equalize: bool = False
+    equalization: bool = True
 
     def __post_init__(self) -> None:
         set_whole(self, head="head", tail="tail")
@@ -93,10 +93,6 @@ class Scheme:
             if bits != FLOAT and not 2 <= bits <= 8:
                 raise SchemeError(f"{name}={bits}: bit-widths are 2 to 8, or 32 (fp) for floating point")
 
-        if self.equalize and self.weights != "per-channel":
-            raise SchemeError(f"equalize needs a scale for each channel's weights, which {self.weights} has not")
-        if self.equalize and not self.ranges.calibrates:
-            raise SchemeError(f"equalize learns from calibration frames, of which {self.ranges.word} sees none")
         both = sorted(set(self.keep_float) & set(self.quantize))
         if both:
             raise SchemeError(f"keep-float= and quantize= both name {both[0]!r}")
@@ -149,7 +145,7 @@ class Scheme:
         return {"version": VERSION, "bits": asdict(self.bits), **axes} | {
             "pooling": self.pooling,
             "bias_correction": self.bias_correction,
-            "equalize": self.equalize,
+            "equalization": self.equalization,
             "keep_float": list(self.keep_float),
             "quantize": list(self.quantize),
             "weights": self.weights,

@@ -6,8 +6,7 @@ from torch import nn
 
 import videoquant as vq
 from tests.engine.agreement import Agreement
-from videoquant.calibration.equalize import LEAST, equalized
-from videoquant.errors import SchemeError
+from videoquant.calibration.equalize import LEAST, SHARES, channel_clips, equalized
 
 SIZES = torch.tensor([1.0, 0.1, 0.02, 1e-5])
 
@@ -39,8 +38,8 @@ def inputs(count=4):
 
 
 def test_it_is_the_same_function_with_channels_of_one_range(network):
-    frames, layers = inputs(), {node.name for node in network.layers}
-    equal = equalized(network, [frames], layers)
+    frames, bits = inputs(), {node.name: 8 for node in network.layers}
+    equal = equalized(network, [frames], bits)
     (added,) = {node.name for node in equal.nodes} - {node.name for node in network.nodes}
     found = torch.zeros(5)
 
@@ -56,12 +55,12 @@ def test_it_is_the_same_function_with_channels_of_one_range(network):
     assert (found[:3] > found[0] / 2).all() and (found[:3] < found[0] * 2).all()
     assert found[3] < 2 * found[0] * SIZES[3] / LEAST  # by no more than a codes' worth of the widest
     assert found[4] == 0
-    assert equalized(network, [frames], layers - {"depthwise"}).nodes == network.nodes
+    assert equalized(network, [frames], {"first": 8, "last": 8}).nodes == network.nodes
 
 
 def test_small_channels_keep_their_codes(network):
     frames, noise = inputs(), {}
-    for text in ("w8a4", "w8a4 equalize"):
+    for text in ("w8a4 no-equalization", "w8a4"):
         stream = vq.quantize(network, f"{text} no-bias-correction", frames).stream()
         with torch.no_grad():
             noise[text] = sum(
@@ -72,20 +71,32 @@ def test_small_channels_keep_their_codes(network):
     assert equal < 0.25 * plain
 
 
-@pytest.mark.parametrize("text", ["w8a4 equalize", "w8a8->w4a4 T=3 equalize"])
+@pytest.mark.parametrize("text", ["w8a4", "w8a8->w4a4 T=3"])
 def test_saved_and_run_in_integers(network, tmp_path, text):
     frames = inputs(6)
     quantized = vq.quantize(network, text, frames)
     vq.save(quantized, tmp_path / "q.vq")
     read = vq.load_quantized(tmp_path / "q.vq")
-    assert read.scheme == quantized.scheme and read.scheme.equalize
+    assert read.scheme == quantized.scheme and read.scheme.equalization
     agreement = Agreement(read)
     for x in frames:
         agreement.run(x)
     agreement.check()
 
 
-def test_what_cannot_be_equalized_is_refused():
-    for text in ("w8a8 per-tensor equalize", "w8a8 dynamic equalize"):
-        with pytest.raises(SchemeError, match="equalize"):
-            vq.Scheme.parse(text)
+@pytest.mark.parametrize("bits", [3, 8])
+def test_a_channel_has_the_clip_of_least_error(bits):
+    x = torch.randn(2, 4, 9, 9, generator=torch.Generator().manual_seed(0)) ** 3
+    x[:, 1] = x[:, 1].relu()
+    x[:, 2] = 0
+    for channel, found in enumerate(channel_clips(x, bits)):
+        values = x[:, channel]
+
+        def error(share, values=values):
+            c = share * values.abs().max()
+            low, high = values.min().clamp(-c, 0), values.max().clamp(0, c)
+            scale = (high - low) / (2**bits - 1)
+            return float((values - (values.clamp(low, high) / scale).round() * scale).square().sum())
+
+        wanted = 0.0 if channel == 2 else min(SHARES, key=error) * float(values.abs().max())
+        assert float(found) == pytest.approx(wanted, rel=1e-6)

@@ -80,8 +80,8 @@ def learn(
         raise DataError(f"{scheme}: calibration needs at least {needed}; got {given or 'none'}")
     fit = FITS[type(scheme.ranges)]
     try:
-        if scheme.equalize:
-            network = equalized(network, clips, weights)
+        if scheme.equalization and scheme.weights == "per-channel":
+            network = equalized(network, clips, _activation_bits(network, scheme))
             weights = layer_weights(network, scheme)
         walk = CalibrationPass(
             network, scheme, weights, fit.prepared(network, scheme, weights, clips, progress)
@@ -114,6 +114,12 @@ def layer_weights(network: Network, scheme: Scheme) -> dict[str, LayerWeights]:
         for node in network.layers
         if not bits[node.name].is_float
     }
+
+
+def _activation_bits(network: Network, scheme: Scheme) -> dict[str, int]:
+    """The bits of what each quantized layer reads, in most frames."""
+    found = {name: bits.residual or bits.key for name, bits in layer_bits(network, scheme).items()}
+    return {name: bits.activations for name, bits in found.items() if bits.activations != FLOAT}
 
 
 def _at_run_time(scheme: Scheme, bits: int, symmetric: bool) -> RangeSource:

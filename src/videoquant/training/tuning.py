@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,10 +94,12 @@ def starting_point(
 ) -> QuantizedNetwork:
     """The post-training solution that training starts from, calibrated on examples of the training itself.
 
+    Channels are not equalized: the network that is trained is the one that was given, at any size.
     progress: called once per node of the network and walk (`calibration.calibrate.walks`).
     """
     count = min(len(objective), calibration_runs(scheme))
     chosen = starts(len(objective), count)
     random = np.random.default_rng([objective.recipe.seed, 0])
     clips = [objective.collate([objective.example(objective.pair(i), random)])[0][0] for i in chosen]
+    scheme = replace(scheme, equalization=False)
     return calibrate(network, scheme, [[frame[None] for frame in clip] for clip in clips], progress)
