@@ -1,6 +1,7 @@
 """Residual schemes beside frame schemes: is the residual at least as close as every frame scheme of its cost?
 
-    python experiments/frame_codes.py [--models DIR ...] [--clips FILE ...] [--only NAME ...] [--verdict]
+    python experiments/frame_codes.py [--models DIR ...] [--clips FILE ...] [--only NAME ...]
+        [--words WORDS] [--verdict]
 
 Every network of the folders on every clip, first and last layers at 8 bits and as the rest: about 16 frames
 of a clip's first half calibrate, 24 in a row of its second half are scored against the floating-point
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, nargs="+", help="folders of networks (DATA/models)")
     parser.add_argument("--clips", type=Path, nargs="+", help="clips (both of DATA/clips)")
     parser.add_argument("--only", nargs="+", help="networks, by a part of their file's name")
+    parser.add_argument("--words", default="", help="words that every scheme has besides, such as equalize")
     parser.add_argument("--verdict", action="store_true", help="measure nothing, say what is stored")
     options = parser.parse_args()
     path = RESULTS / "frame_codes.json"
@@ -54,11 +56,11 @@ def main() -> None:
         clips = options.clips or sorted((options.data / "clips").glob("*.mp4"), reverse=True)
         for name in sorted(networks, key=lambda name: sum(networks[name].macs.values())):
             for clip in clips:
-                measure(networks[name], name, clip, rows)
+                measure(networks[name], name, clip, options.words, rows)
     verdict(rows)
 
 
-def measure(network: vq.Network, name: str, clip: Path, rows: dict) -> None:
+def measure(network: vq.Network, name: str, clip: Path, words: str, rows: dict) -> None:
     """All rows of a network on a clip that are not there yet."""
     source = vq.frames(clip)
     half = len(source) // 2
@@ -66,10 +68,11 @@ def measure(network: vq.Network, name: str, clip: Path, rows: dict) -> None:
     references = [run(network, x) for x in frames]
     for edges in EDGES:
         for text in (*FRAME, *RESIDUAL):
-            key = f"{name}, {clip.stem}, {text}{edges}"
+            said = f"{text}{edges} {words}".rstrip()
+            key = f"{name}, {clip.stem}, {said}"
             if key in rows:
                 continue
-            scheme = vq.Scheme.parse(text + edges)
+            scheme = vq.Scheme.parse(said)
             spans = calibration_spans([range(half)], scheme.period, calibration_runs(scheme))
             quantized = vq.quantize(network, scheme, list(source.runs(spans)))
             rows[key] = {"gbops": gbops(network, scheme), **score(quantized, frames, references)}
@@ -104,8 +107,8 @@ def verdict(rows: dict) -> None:
     gains, missed = [], 0
     for key, row in rows.items():
         where, text = key.rsplit(", ", 1)
-        scheme = text.partition(" head")[0]
-        if scheme not in RESIDUAL:
+        scheme = next((known for known in RESIDUAL if f"{text} ".startswith(f"{known} ")), None)
+        if scheme is None:
             continue
         named = {frame: rows.get(f"{where}, {frame}{text.removeprefix(scheme)}") for frame in FRAME}
         frames = {

@@ -75,9 +75,10 @@ rules = st.builds(
 
 
 def scheme_of(bits, ranges, coded, *rest):
-    *rest, regions, pooling, bias_correction, equalization = rest
+    *rest, regions, pooling, bias_correction, equalize = rest
     regions = regions if ranges == Static() else None
-    return Scheme(bits, ranges, *coded, *rest, regions, pooling, bias_correction, equalization=equalization)
+    equalize = equalize and ranges.calibrates and rest[1] == "per-channel"
+    return Scheme(bits, ranges, *coded, *rest, regions, pooling, bias_correction, equalize=equalize)
 
 
 def schemes_at(positions):

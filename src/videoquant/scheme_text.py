@@ -16,7 +16,7 @@ mse, by-width, minmax, aciq, lp=P, quantile[=ALPHA]
 pool=mean, pool=halfway, pool=largest, pool=together
                   how the ranges of samples become one (by-width: halfway above 6 bits; all others: mean)
 no-bias-correction   leave biases as they are
-no-equalization   leave channels before depthwise convolutions as they are, not all of one range
+equalize          channels before depthwise convolutions come closer to one range
 ds=1%             Dense + Sparse with that density
 per-channel, per-tensor, asymmetric       the weights' grids (default per-channel)
 regions           only what changes is computed anew, by a rule of trigger=, floor=, margin=, memory=,
@@ -64,8 +64,7 @@ _PLAIN: dict[str, tuple[str, Any]] = {
     "regions": ("regions", True),
     "bias-correction": ("bias_correction", True),
     "no-bias-correction": ("bias_correction", False),
-    "equalization": ("equalization", True),
-    "no-equalization": ("equalization", False),
+    "equalize": ("equalize", True),
     **{f"pool={word}": ("pooling", word) for word in get_args(Pooling)},
 }
 _QUOTED = r'"(?:[^"\\]|\\.)*"'  # the name of a layer, in which nothing separates words, names or schemes
@@ -155,8 +154,8 @@ def write(fields: Mapping[str, Any]) -> str:
         words.append(f"pool={fields['pooling']}")
     if not fields["bias_correction"]:
         words.append("no-bias-correction")
-    if not fields["equalization"]:
-        words.append("no-equalization")
+    if fields["equalize"]:
+        words.append("equalize")
     if fields["weights"] != "per-channel":
         words.append(fields["weights"])
     for edge in ("head", "tail"):

@@ -38,7 +38,8 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 # What the JSON form of earlier releases lacks, and what schemes were then.
 _ADDED: dict[str, Any] = {
-    "pooling": None, "bias_correction": False, "equalization": False, "regions": None, "keep_float": (), "quantize": (),
+    "pooling": None, "bias_correction": False, "regions": None, "keep_float": (),
+    "quantize": (), "equalize": False,
 }  # fmt: skip
 _ADDED_TO_RESIDUAL: dict[str, Any] = {"frame_codes": False}
 
@@ -63,9 +64,8 @@ class Scheme:
         `quantizers.placement`.
     bias_correction: whether calibration takes from layers' biases what quantization adds to their outputs on
         average, where that brings the network's outputs closer to floating point; of frame schemes alone.
-
-    equalization: whether calibration brings channels before depthwise convolutions to one range, see
-        `calibration.equalize`; with weights per channel alone.
+    equalize: whether calibration brings channels before depthwise convolutions closer to one range, see
+        `calibration.equalize`; for weights per channel.
 
     Raises `SchemeError` for values out of range and for combinations that mean nothing.
     """
@@ -83,7 +83,7 @@ class Scheme:
     bias_correction: bool = True
     keep_float: tuple[str, ...] = ()
     quantize: tuple[str, ...] = ()
-    equalization: bool = True
+    equalize: bool = False
 
     def __post_init__(self) -> None:
         set_whole(self, head="head", tail="tail")
@@ -93,6 +93,10 @@ class Scheme:
             if bits != FLOAT and not 2 <= bits <= 8:
                 raise SchemeError(f"{name}={bits}: bit-widths are 2 to 8, or 32 (fp) for floating point")
 
+        if self.equalize and self.weights != "per-channel":
+            raise SchemeError(f"equalize needs weights with a scale per channel; these are {self.weights}")
+        if self.equalize and not self.ranges.calibrates:
+            raise SchemeError(f"equalize and {self.ranges.word} exclude each other: channels are calibrated")
         both = sorted(set(self.keep_float) & set(self.quantize))
         if both:
             raise SchemeError(f"keep-float= and quantize= both name {both[0]!r}")
@@ -145,7 +149,7 @@ class Scheme:
         return {"version": VERSION, "bits": asdict(self.bits), **axes} | {
             "pooling": self.pooling,
             "bias_correction": self.bias_correction,
-            "equalization": self.equalization,
+            "equalize": self.equalize,
             "keep_float": list(self.keep_float),
             "quantize": list(self.quantize),
             "weights": self.weights,

@@ -1,5 +1,6 @@
 """Calibration samples that teach little or nothing: one clear line, or what is safe and a warning."""
 
+import re
 import warnings
 from dataclasses import replace
 
@@ -47,6 +48,12 @@ def test_one_picture_again_and_again_is_said(text):
     assert "all frames are one picture, whose ranges stand for all" in line
     assert quantized.grids == said(network(), text, [frame])[0].grids
     assert not said(network(), text, [frame])[1] and not said(network(), text, moving_frames(4, 12))[1]
+
+
+def test_a_quantizer_without_predictor_is_counted_once():
+    _, (line,) = said(network(), "w8a8->w4a4 T=3 qpp", moving_frames(2, 12))
+    few, all_of_them = re.search(r"too few frames differ at (\d+) of (\d+) quantizers", line).groups()
+    assert 0 < int(few) < int(all_of_them)  # none predicts the first
 
 
 def test_a_bias_that_would_overflow_stays(monkeypatch):

@@ -80,7 +80,7 @@ def learn(
         raise DataError(f"{scheme}: calibration needs at least {needed}; got {given or 'none'}")
     fit = FITS[type(scheme.ranges)]
     try:
-        if scheme.equalization and scheme.weights == "per-channel":
+        if scheme.equalize:
             network = equalized(network, clips, _activation_bits(network, scheme))
             weights = layer_weights(network, scheme)
         walk = CalibrationPass(

@@ -115,4 +115,5 @@ def _contrast(frame: Tensor) -> float:
 
 def _at(points: Sequence[QuantizationPoint], count: int) -> str:
     """Quantizers in words: how many, and the first of them."""
+    points = list(dict.fromkeys(points))  # one may be named for keyframes and for residual frames
     return f"{len(points)} of {count} quantizers ({points[0].value!r}{', …' if len(points) > 1 else ''})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,10 +67,13 @@ def clip_objective(
         frame needs a label, and for distillation, which needs none, any clip.
 
     Without a time axis the labelled frames of either are cropped as in training in floating point.
-    Raises `SchemeError` for a scheme that quantizes nothing, `DataError` for data that does not fit.
+    Raises `SchemeError` for a scheme that quantizes nothing or equalizes channels, `DataError` for data
+    that does not fit.
     """
     if scheme.is_float:
         raise SchemeError(f"{scheme}: nothing in it is quantized, so there is nothing to train")
+    if scheme.equalize:
+        raise SchemeError(f"{scheme}: equalize changes the network, so that nothing is trained with it")
     if distill:
         clip = data if isinstance(data, Clip) else data.clip()
         return VideoWindows(network, clip, scheme.period, recipe)
@@ -93,13 +95,10 @@ def starting_point(
     network: Network, scheme: Scheme, objective: Objective, progress: Callable[[], None] | None = None
 ) -> QuantizedNetwork:
     """The post-training solution that training starts from, calibrated on examples of the training itself.
-
-    Channels are not equalized: the network that is trained is the one that was given, at any size.
     progress: called once per node of the network and walk (`calibration.calibrate.walks`).
     """
     count = min(len(objective), calibration_runs(scheme))
     chosen = starts(len(objective), count)
     random = np.random.default_rng([objective.recipe.seed, 0])
     clips = [objective.collate([objective.example(objective.pair(i), random)])[0][0] for i in chosen]
-    scheme = replace(scheme, equalization=False)
     return calibrate(network, scheme, [[frame[None] for frame in clip] for clip in clips], progress)
