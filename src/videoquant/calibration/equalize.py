@@ -49,9 +49,11 @@ def equalized(network: Network, clips: Sequence[Sequence[Tensor]], bits: Mapping
         for value in node.inputs:
             readers.setdefault(value, []).append(node.name)
     for value in network.outputs.values():
-        readers.setdefault(value, []).append("")
+        readers.setdefault(value, []).append("")  # no layer: an output stays what it is
 
-    tensors, read_as, added = dict(network.tensors), {}, {}
+    tensors = dict(network.tensors)
+    read_as: dict[str, tuple[str, ...]] = {}
+    added: dict[str, Node] = {}
     for value, size in sizes.items():
         if float(size.max()) == 0:
             continue
