@@ -21,6 +21,8 @@ import videoquant as vq
 from videoquant.calibration.alpha import AlphaCurve, search_alpha
 from videoquant.data.images import image_files, read_image
 from videoquant.files import atomic_write
+from videoquant.report import plot_style
+from videoquant.report.plot_style import new_figure, style_axes
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import primary_output, task_for
 from videoquant.tasks.agreement import agreement_for
@@ -310,17 +312,14 @@ def arguments(description: str, carphone: bool = True) -> argparse.ArgumentParse
 
 def figure(rows: int, columns: int, height: float) -> tuple[Figure, np.ndarray]:
     """A white figure 10 inches wide, and its panels rows × columns."""
-    picture = Figure(figsize=(10, height), dpi=110, layout="constrained", facecolor="white")
+    picture = new_figure(height)
     return picture, picture.subplots(rows, columns, squeeze=False)
 
 
 def dress(axes: Axes, title: str) -> None:
     """A panel's title, and quiet axes."""
-    axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
-    axes.grid(axis="y", color="#e3e7ec")
-    axes.set_axisbelow(True)
+    style_axes(axes)
+    plot_style.title(axes, title)
 
 
 def bar_pair(
@@ -340,7 +339,7 @@ def bar_pair(
 
 def save(picture: Figure, name: str) -> None:
     """Write results/NAME.png."""
-    picture.savefig(RESULTS / f"{name}.png")
+    picture.savefig(RESULTS / f"{name}.png", dpi=110)
 
 
 def store(name: str, results: dict) -> Path:

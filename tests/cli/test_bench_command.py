@@ -72,7 +72,12 @@ def test_several_clips_give_a_set_of_rows_each(small, command, clip, tmp_path, q
     folder = tmp_path / "videoquant-bench"
     rows = json.loads((folder / "bench.json").read_text())["rows"]
     assert [row["clip"] for row in rows] == ["disc.mp4"] * 3 + ["other.mp4"] * 3
-    assert {path.name for path in folder.iterdir()} == {"bench.json", "bench-disc.png", "bench-other.png"}
+    plots = {f"bench-{name}.png{numbers}" for name in ("disc", "other") for numbers in ("", ".csv")}
+    assert {path.name for path in folder.iterdir()} == {"bench.json", *plots}
+    numbers = (folder / "bench-disc.png.csv").read_text().splitlines()
+    assert numbers[0] == "engine,frame,ms,work_share" and len(numbers) == 1 + sum(
+        len(r["ms"]) for r in rows[:3]
+    )
 
 
 def test_modes_left_out_are_not_measured(small, command, clip, tmp_path):
@@ -139,7 +144,9 @@ def test_gating_prints_a_table_a_clip_and_writes_json_and_one_plot(small, comman
     ]
     assert "bright, disc.mp4, 1 threads" in out and "bright, other.mp4, 1 threads" in out
     assert "frame gate 0.05, default" in out and "regions 16, default" in out
-    assert {path.name for path in (tmp_path / "results").iterdir()} == {"gating.json", "gating.png"}
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {
+        *("gating.json", "gating.png", "gating.png.csv")
+    }
     assert (tmp_path / "results" / "gating.png").read_bytes().startswith(b"\x89PNG")
     data = json.loads((tmp_path / "results" / "gating.json").read_text())
     assert (data["network"], data["scheme"], data["threads"], data["frames"]) == ("bright", "w8a8", 1, 6)

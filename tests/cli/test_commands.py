@@ -56,7 +56,7 @@ def test_compare_writes_table_json_csv_and_report(command, clip, tmp_path):
         table = list(csv.DictReader(file))
     assert [line["scheme"] for line in table] == list(rows)
     page = (tmp_path / "videoquant-report" / "report.html").read_text()
-    assert "<svg" in page and "data:image/" in page and 'src="http' not in page
+    assert "data-chart='fidelity'" in page and "id='film'" in page and 'src="http' not in page
 
 
 def test_compare_with_another_calibration_clip_scores_every_frame(small, command, clip):

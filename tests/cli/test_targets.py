@@ -20,7 +20,7 @@ NEITHER = {
     "task", "engines", "engine", "modes", "threads", "count", "budget", "repeats", "paint",
     "distill", "resume", "epochs", "batch", "crop", "scales", "optimizer", "learning_rate", "weight_decay",
     "schedule", "precision", "seed", "every", "help", "plan", "isa", "track", "boxes", "score", "overlap",
-    "form", "opset", "keep", "target", "no_cache", "workers", "ray", "state", "input",
+    "form", "opset", "columns", "keep", "target", "no_cache", "workers", "ray", "state", "input",
     "cache",  # a folder of files that only their hashes name
 }  # fmt: skip
 # What a command needs beside the two options in question. CLIP stands for a clip that can be read.

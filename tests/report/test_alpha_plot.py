@@ -41,7 +41,9 @@ def test_files_are_what_their_suffix_says(
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     with Image.open(tmp_path / "a.PNG") as picture:
         assert picture.format == "PNG" and picture.width == 1440
-    assert len(list(tmp_path.iterdir())) == 3
+    numbers = (tmp_path / "a.svg.csv").read_text().splitlines()
+    assert numbers[0] == "alpha,sqnr_db" and len(numbers) == 1 + len(alphas)
+    assert len(list(tmp_path.iterdir())) == 6
 
 
 def test_best_is_marked_and_alpha_1_stands_at_the_right_edge(network: vq.Network) -> None:

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from rich.table import Table
 
 from videoquant.comparison import Comparison
-from videoquant.report.table import cost_digits, narrowed, render_table, sqnr_text
+from videoquant.report.table import cost_digits, render_table, sqnr_text
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
@@ -71,23 +70,3 @@ def test_exact_is_a_word() -> None:
     assert sqnr_text(EXACT_DB) == "exact"
     assert sqnr_text(EXACT_DB - 1) == "149.0"
     assert sqnr_text(-3.25) == "-3.2"
-
-
-BOTH = ["weights", "shape"]
-
-
-@pytest.mark.parametrize(("width", "gone"), [(100, []), (52, ["weights"]), (34, BOTH), (20, BOTH)])
-def test_a_narrow_terminal_keeps_the_first_column(width, gone):
-    table = Table(box=None, pad_edge=False)
-    table.add_column("layer", overflow="fold", min_width=12)
-    for name in ("weights", "shape", "bits"):
-        table.add_column(name, no_wrap=True, justify="right")
-    table.add_row("backbone.layer4.1.conv2", "512×512×3×3", "512×16×16", "w8a8")
-    console = Console(file=io.StringIO(), width=width)
-    console.print(narrowed(table, console, ("weights", "shape")))
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    shown = {"weights": "512×512×3×3", "shape": "512×16×16"}
-    assert [name for name in shown if shown[name] not in text] == gone
-    assert "w8a8" in text and "…" not in text
-    assert "backbone.lay" in text
-    assert ("not shown, for want of width" in " ".join(text.split())) == bool(gone)

@@ -21,6 +21,7 @@ from videoquant.cli import bench_gating, bench_ranges
 from videoquant.cli.console import console, note, progress_bar, say
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network, refuse_states
 from videoquant.cli.options import (
+    ColumnsOption,
     DatasetOption,
     Texts,
     channels_match,
@@ -34,8 +35,9 @@ from videoquant.files import output_folder
 from videoquant.json_file import write_json
 from videoquant.made import made_by
 from videoquant.report.bench_plot import write_bench_plot
-from videoquant.report.bench_table import SPARE, bench_table
-from videoquant.report.table import narrowed
+from videoquant.report.bench_table import SPARE, bench_headings, bench_table
+from videoquant.report.plot_file import numbers_file
+from videoquant.report.shown_columns import chosen_columns, narrowed
 from videoquant.runtime.session import MODES
 from videoquant.schemes import Scheme
 from videoquant.tasks import task_for
@@ -101,6 +103,7 @@ def command(
         ),
     ] = None,
     output: OutputOption = Path("videoquant-bench"),
+    columns: ColumnsOption = None,
     *,
     preprocessing: Texts,
 ) -> None:
@@ -112,19 +115,22 @@ def command(
     own_modes = choose_modes(parsed, _names(modes))
     chosen, notes = choose(_names(engines))
     clips = open_clips(video, [dataset] if dataset else None)
+    plots = list(map(plot_file, clips))
     check_targets(
         common_reads(network, video, None, dataset, checkpoint, preprocessing),
-        {"--output": Folder(output, (RESULTS_FILE, *map(plot_file, clips)))},
+        {"--output": Folder(output, (RESULTS_FILE, *plots, *(str(numbers_file(plot)) for plot in plots)))},
     )
     if (output / RESULTS_FILE).exists():
         note(f"{output}: holds the results of an earlier benchmark, which are replaced")
     captured = open_network(network, checkpoint, size, clips[0], preprocessing)
     refuse_states(captured, "bench")
     channels_match(captured)
+    known = task_for(captured)
+    measures = known.measures if known else ()
+    only = chosen_columns(columns, bench_headings(measures))
     own_modes = modes_at(own_modes, parsed, captured.size, modes is not None)
     spans = [plan_spans(len(clip), count) for clip in clips]
 
-    known = task_for(captured)
     packages = ["torch", *dict.fromkeys(package for name in chosen for package in PACKAGES[name])]
     benchmark = Benchmark(
         captured.name,
@@ -133,7 +139,7 @@ def command(
         sum(captured.macs.values()),
         vnni_ceiling(threads),
         this_machine(packages),
-        known.measures if known else (),
+        measures,
         notes=notes,
     )
     for line in notes:
@@ -145,7 +151,7 @@ def command(
         write_bench_plot(benchmark, clip.name, folder / plot_file(clip))
     write_json({"made": made_by(), **benchmark.to_dict()}, folder / RESULTS_FILE)
     for clip in clips:
-        console.print(narrowed(bench_table(benchmark, clip.name), console, SPARE))
+        console.print(narrowed(bench_table(benchmark, clip.name), console, SPARE, only))
     say(f"results: {folder / RESULTS_FILE}")
 
 

@@ -23,7 +23,7 @@ from videoquant.made import made_by
 from videoquant.ranges.sources import Static
 from videoquant.report.gating_plot import gating_plot
 from videoquant.report.gating_table import gating_table
-from videoquant.report.plot_file import write_plot
+from videoquant.report.plot_file import numbers_file, write_plot
 from videoquant.runtime.session import modes_of
 from videoquant.schemes import Scheme
 from videoquant.stopwatch import WARM_UP
@@ -66,7 +66,9 @@ def command(
         raise SchemeError(f"scheme {parsed}: gating is measured on frame schemes of static ranges")
     clips = open_clips(video)
     reads = common_reads(network, video, None, None, checkpoint, preprocessing)
-    check_targets(reads, {"--output": Folder(output, (RESULTS_FILE, PLOT_FILE))})
+    check_targets(
+        reads, {"--output": Folder(output, (RESULTS_FILE, PLOT_FILE, str(numbers_file(PLOT_FILE))))}
+    )
     captured = open_network(network, checkpoint, size, clips[0], preprocessing)
     refuse_states(captured, "bench gating")
     channels_match(captured)
@@ -97,5 +99,10 @@ def command(
     }
     write_json(data, folder / RESULTS_FILE)
     if measure and any(measure.name in row.agreement for row in rows):
-        write_plot(lambda: gating_plot(rows, measure), folder / PLOT_FILE)
+        numbers = [
+            {name: value for name, value in asdict(row).items() if not isinstance(value, dict)}
+            | row.agreement
+            for row in rows
+        ]
+        write_plot(lambda: gating_plot(rows, measure), numbers, folder / PLOT_FILE)
     say(f"results: {folder / RESULTS_FILE}")

@@ -18,7 +18,7 @@ from videoquant.costs.chip_file import chip_names, open_chip, write_chip
 from videoquant.costs.fit import errors, fit_chip, leave_one_out
 from videoquant.costs.simulator import SchemeCost, fallback_sentences
 from videoquant.errors import ChipError
-from videoquant.report.table import narrowed
+from videoquant.report.shown_columns import narrowed
 
 ChipOption = Annotated[
     str | None,

@@ -28,8 +28,11 @@ from videoquant.cli.modes import COMPARABLE, SIMULATE, ThreadsOption
 from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     CacheOption,
+    ColumnsOption,
+    CostOption,
     DatasetsOption,
     ImagesOption,
+    KeepOption,
     NoCacheOption,
     Texts,
     VideosOption,
@@ -60,7 +63,8 @@ from videoquant.report.clip_table import render_clips
 from videoquant.report.html import write_report
 from videoquant.report.label_table import render_labels
 from videoquant.report.results import REPORT_FILES, earlier_report, to_dict
-from videoquant.report.table import render_table
+from videoquant.report.shown_columns import chosen_columns, narrowed
+from videoquant.report.table import headings, render_table, spare_columns
 from videoquant.report.targets import read_target
 from videoquant.report.wish import read_wish
 from videoquant.schemes import Scheme
@@ -126,21 +130,9 @@ def command(
     ] = SIMULATE,
     threads: ThreadsOption = 2,
     chip: ChipOption = None,
-    keep: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WISH",
-            help='What the recommended scheme surely keeps, e.g. "mask IoU >= 0.98". Default: within 1% of '
-            "fp32, by the task's first measure.",
-        ),
-    ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COST",
-            help="What it is cheapest in: gbops, ms or mj. Default: ms with --engine or --chip, else gbops.",
-        ),
-    ] = None,
+    keep: KeepOption = None,
+    target: CostOption = None,
+    columns: ColumnsOption = None,
     cache: CacheOption = None,
     no_cache: NoCacheOption = False,
     workers: Annotated[
@@ -187,7 +179,9 @@ def command(
     scores = [scorer(captured, clip) for clip in clips]
     task = task_for(captured)
     accuracy = tuple(dict.fromkeys(m for score in scores if score for m in score().measures))
-    wish = None if keep is None else read_wish(keep, task.measures if task else (), accuracy)
+    measures = task.measures if task else ()
+    only = chosen_columns(columns, headings(measures, accuracy, engine != SIMULATE, chip is not None))
+    wish = None if keep is None else read_wish(keep, measures, accuracy)
     lines = commands(network, video, images, dataset, checkpoint, size, preprocessing)
     question = Question(wish, cost, lines)
     every = [*wanted, *(q.scheme for q in read)]
@@ -241,7 +235,7 @@ def command(
     elif json_file:
         write_json(to_dict(result, made, found), json_file)
     page = write_report(result, report, made, found)
-    screen.print(render_table(result))
+    screen.print(narrowed(render_table(result), screen, spare_columns(result), only))
     note_unmeasured(result.measures, [row.agreement for row in result.rows])
     for table in (render_clips(result, screen), render_labels(result, screen)):
         if table:

@@ -17,6 +17,7 @@ from videoquant.cli.console import console, say
 from videoquant.cli.inspect_plan import inspect_plan
 from videoquant.cli.networks import CheckpointOption, SizeOption, open_network
 from videoquant.cli.options import (
+    ColumnsOption,
     Texts,
     preprocessing_options,
 )
@@ -37,7 +38,8 @@ from videoquant.quantizers.positions import resolve, responsible
 from videoquant.ranges.sources import Predicted
 from videoquant.report.plot_file import check_plot
 from videoquant.report.roofline_plot import write_roofline_plot
-from videoquant.report.table import ABSENT, narrowed
+from videoquant.report.shown_columns import chosen_columns, narrowed
+from videoquant.report.table import ABSENT
 from videoquant.runtime.plan_file import is_plan_file
 from videoquant.schemes import Scheme
 from videoquant.simulate.parameters import Parameters, PointGrids
@@ -76,10 +78,12 @@ def command(
             "Of a plan: draw it here, an .svg file.",
         ),
     ] = None,
+    columns: ColumnsOption = None,
 ) -> None:
     """Print a network's layers: shapes, parameters, MACs, and the bits a scheme gives each."""
     if plan or is_plan_file(network):
         others = {"--scheme": scheme, "--checkpoint": checkpoint, "--size": size, "--chip": chip}
+        others["--columns"] = columns
         inspect_plan(network, [o for o, v in others.items() if v is not None], plot)
         return
     plot = plot or Path("roofline.svg")
@@ -102,7 +106,8 @@ def command(
     work = workload(graph) if target else None
     cost = frame_cost(target, work, shown, shown.period == 1) if target and work else None
     table = layer_table(graph, shown, calibrated, cost)
-    console.print(narrowed(table, console, SPARE))
+    only = chosen_columns(columns, [column.header for column in table.columns])
+    console.print(narrowed(table, console, SPARE, only))
     for line in [
         *summary(graph, shown),
         *(frame_codes(calibrated) if calibrated else []),
@@ -115,7 +120,7 @@ def command(
         say_fallbacks(target, [whole])
         if whole.ms is not None:
             drawn = roofs(target, work, shown)
-            write_roofline_plot(f"{graph.name}, {shown}", target, cost, drawn, plot)
+            write_roofline_plot(f"{graph.name}, {shown}", target, cost, drawn, work.names, plot)
             say(f"roofline       {plot}")
 
 

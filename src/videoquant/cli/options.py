@@ -60,6 +60,29 @@ CacheOption = Annotated[
         "cache folder.",
     ),
 ]
+KeepOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WISH",
+        help='What the recommended scheme surely keeps, e.g. "mask IoU >= 0.98". Default: within 1% of '
+        "fp32, by the task's first measure.",
+    ),
+]
+CostOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COST",
+        help="What it is cheapest in: gbops, ms or mj. Default: ms with --engine or --chip, else gbops.",
+    ),
+]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAMES",
+        help="The table's columns, separated by commas, each by its name or how that begins. Default: those "
+        "that fit the terminal.",
+    ),
+]
 NoCacheOption = Annotated[bool, typer.Option("--no-cache", help="Compute all anew, and keep nothing.")]
 SOURCES = "give one of --video CLIP, --images DIR and --dataset NAME:PATH"
 Texts = Mapping[

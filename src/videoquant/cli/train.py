@@ -27,6 +27,7 @@ from videoquant.files import output_folder
 from videoquant.made import made_by
 from videoquant.models import create
 from videoquant.models.registry import ENTRIES
+from videoquant.report.plot_file import numbers_file
 from videoquant.report.training_plot import write_training_plot
 from videoquant.schemes import Scheme
 from videoquant.training.objectives import objective_for
@@ -37,6 +38,7 @@ from videoquant.training.trainer import STATE_FILE, Trainer
 from videoquant.training.validation import validator
 
 WEIGHTS_FILE = "weights.safetensors"
+FILES = (WEIGHTS_FILE, QUANTIZED_FILE, STATE_FILE, HISTORY_FILE, CURVES_FILE, str(numbers_file(CURVES_FILE)))
 
 
 def command(
@@ -118,7 +120,7 @@ def command(
     """
     check_targets(
         {"NETWORK": network, "--dataset": dataset, "--validation": validation, "--checkpoint": checkpoint},
-        {"--output": Folder(output, (WEIGHTS_FILE, QUANTIZED_FILE, STATE_FILE, HISTORY_FILE, CURVES_FILE))},
+        {"--output": Folder(output, FILES)},
     )
     settings: dict[str, Any] = {
         "epochs": epochs,

@@ -24,7 +24,8 @@ EDGE = 0.5  # decades from the last α below 1 to where α = 1 is drawn
 
 def write_alpha_plot(curve: AlphaCurve, network: Network, path: str | Path) -> None:
     """Draw `alpha_plot` into an SVG or PNG file, by the suffix of `path`; errors as of `check_plot`."""
-    write_plot(lambda: alpha_plot(curve, network), path)
+    numbers = [{"alpha": point.alpha, "sqnr_db": point.sqnr_db} | point.agreement for point in curve.points]
+    write_plot(lambda: alpha_plot(curve, network), numbers, path)
 
 
 def alpha_plot(curve: AlphaCurve, network: Network) -> Figure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -10,7 +12,7 @@ from videoquant.report.table import ABSENT, heading
 from videoquant.tasks import Measure
 
 # Columns that a narrow terminal goes without; bench.json has them all.
-SPARE = ("spread", "% of ceiling", "p95", "peak MB ↓")
+SPARE = ("spread", "% of ceiling", "p95", "peak MB")
 
 
 def bench_table(benchmark: Benchmark, clip: str) -> Table:
@@ -20,13 +22,18 @@ def bench_table(benchmark: Benchmark, clip: str) -> Table:
     title = f"{benchmark.network}, {clip}: {len(rows[0].ms)} frames, {benchmark.threads} threads"
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
     table.add_column("engine", no_wrap=True)
-    headings = ["ms ↓", "p95", "spread", "× OpenVINO int8 ↑", "% of ceiling", "work"]
-    headings += [heading(measure) if measure else "", "as frame ↑", "peak MB ↓"]
-    for text in headings:
+    for text in bench_headings(benchmark.measures):
         table.add_column(text, justify="right")
     for row in rows:
         table.add_row(*_cells(row, measure))
     return table
+
+
+def bench_headings(measures: Sequence[Measure]) -> list[str]:
+    """The columns of numbers. measures: the task's."""
+    first = heading(measures[0]) if measures else ""
+    timed = ["ms ↓", "p95", "spread", "× OpenVINO int8 ↑", "% of ceiling", "work"]
+    return [*timed, first, "as frame ↑", "peak MB ↓"]
 
 
 def _cells(row: Row, measure: Measure | None) -> list[str]:

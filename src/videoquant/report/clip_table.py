@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from videoquant.comparison import Comparison, Row
-from videoquant.report.table import ABSENT, heading, narrowed
+from videoquant.report.shown_columns import narrowed
+from videoquant.report.table import ABSENT, heading
 from videoquant.report.wish import SQNR
 from videoquant.tasks import Measure
 

@@ -17,11 +17,10 @@ Family = Literal["float", "frame", "residual", "adaptive"]
 
 WIDTH = 10.0  # inches of every figure; at 72 points an inch a page column of 1000 pixels enlarges it by 1.4
 INK, MUTED, RULE = "#1f2933", "#66717f", "#e3e7ec"
-# In this order neighbours differ most. Each stands out from white by a contrast of 3 or more.
-COLORS = (
-    "#2f6fb5", "#cf5f1d", "#2b8f62", "#b8324a", "#7a55bd",
-    "#8a6a2f", "#c8559b", "#4f7384", "#85851c", "#118a9e", "#a4553f", "#5b8f2e",
-)  # fmt: skip
+# The first three are Okabe and Ito's. All stand apart for the colour-blind too (test_plot_style.py), and from
+# white by a contrast of 3 or more. What has more than six kinds needs panels, not colours.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#b8589b", "#4b2c7f", "#52626f")
+GREY = "#c3cad3"  # of what stands behind
 FAMILY_NAMES: dict[Family, str] = {
     "float": "floating point",
     "frame": "frame quantization",
@@ -64,6 +63,11 @@ def style_axes(axes: Axes, grid: Literal["x", "y", "both"] | None = "y") -> None
     axes.set_axisbelow(True)
     if grid:
         axes.grid(axis=grid, color=RULE, linewidth=0.8)
+
+
+def heading_of(figure: Figure, text: str) -> None:
+    """What stands above all panels; the layout makes room for it."""
+    figure.suptitle(text, x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)
 
 
 def title(axes: Axes, text: str) -> None:

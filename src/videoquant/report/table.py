@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from videoquant.comparison import Comparison, Row
 from videoquant.costs.simulator import SchemeCost
 from videoquant.report.pareto import pareto
+from videoquant.report.shown_columns import column_name
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
@@ -65,6 +64,23 @@ def columns(comparison: Comparison) -> list[Column]:
     ]
 
 
+def headings(measures: Sequence[Measure], accuracy: Sequence[Measure], engine: bool, chip: bool) -> list[str]:
+    """The columns that a comparison may have. engine, chip: whether one is asked for."""
+    shown = ["GBOPs per frame ↓", "SQNR dB ↑", *map(heading, measures)]
+    shown += map(heading, map(against_labels, accuracy))
+    shown += ["frames/s ↑", "work % ↓", "measured mJ ↓"] if engine else []
+    return shown + (["chip ms ↓", "chip fps ↑", "chip mJ ↓"] if chip else [])
+
+
+def spare_columns(comparison: Comparison) -> list[str]:
+    """What a narrow terminal goes without, the least first; the cost and the first measure always stay."""
+    more = [*map(heading, comparison.measures[1:])]
+    more += map(heading, map(against_labels, comparison.accuracy[1:]))
+    told = bool(comparison.measures or comparison.accuracy)
+    order = ["chip fps", "work %", *reversed(more), "measured mJ", "chip mJ", *(["SQNR dB"] if told else [])]
+    return [column_name(name) for name in order]
+
+
 def render_table(comparison: Comparison) -> Table:
     """The comparison for a terminal of 80 columns or more, readable without colour.
 
@@ -83,27 +99,6 @@ def render_table(comparison: Comparison) -> Table:
         mark = Text(FRONT_MARK if on_front else "", style="bold green")
         cells = [Text(column.cells[index]) for column in shown]
         table.add_row(mark, Text(row.name, style="bold" if on_front else ""), *cells)
-    return table
-
-
-def narrowed(table: Table, console: Console, spare: Sequence[str]) -> Table:
-    """The table without so many of its `spare` columns, the first ones first, that it fits on the console.
-
-    What is missing is said below it. Without this the column that a reader looks for is cut with the others.
-    """
-    options = console.options.update(width=10_000, max_width=10_000)
-    left_out = []
-    for heading in spare:
-        if Measurement.get(console, options, table).maximum <= console.width:
-            break
-        kept = [column for column in table.columns if column.header != heading]
-        left_out += [heading] * (len(kept) < len(table.columns))
-        for index, column in enumerate(kept):
-            column._index = index  # by which Rich finds the edges of a table
-        table.columns = kept
-    if left_out:
-        table.caption = f"not shown, for want of width: {', '.join(left_out)}"
-        table.caption_justify = "left"
     return table
 
 

@@ -7,15 +7,33 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from videoquant.files import atomic_write
-from videoquant.report.plot_style import COLORS, INK, new_figure, style, style_axes, title
+from videoquant.report.plot_file import write_plot
+from videoquant.report.plot_style import COLORS, INK, heading_of, new_figure, style_axes, title
+from videoquant.report.table import heading as heading_of_measure
+from videoquant.tasks import Measure
+from videoquant.tasks.classification import TOP1
+from videoquant.tasks.detection.average_precision import MAP, MAP50
+from videoquant.tasks.detection.detector import BOX_F1
+from videoquant.tasks.landmarks import LANDMARK_DISTANCE
+from videoquant.tasks.metrics import FAILURE_RATE, MIOU, NME_MEAN, PCK_SHARE, PSNR_Y
+from videoquant.tasks.pose import KEYPOINT_F1
+from videoquant.tasks.segmentation import MASK_IOU
+from videoquant.tasks.super_resolution import PSNR
+
+AGAINST_LABELS = (MIOU, PCK_SHARE, NME_MEAN, FAILURE_RATE, PSNR_Y, MAP, MAP50)
+AGAINST_FP32 = (TOP1, MASK_IOU, KEYPOINT_F1, LANDMARK_DISTANCE, BOX_F1, PSNR)
+_KNOWN: dict[str, Measure] = {measure.name: measure for measure in (*AGAINST_FP32, *AGAINST_LABELS)}
 
 
 def write_training_plot(history: Sequence[dict[str, Any]], heading: str, path: str | Path) -> None:
-    """Draw `training_plot` into a PNG file, whole or not at all."""
-    with style(), atomic_write(path) as temporary:
-        training_plot(history, heading).savefig(temporary, format="png", dpi=144, facecolor="white")
+    """Draw `training_plot` into a PNG file, whole or not at all, and write its numbers beside it."""
+    numbers = [
+        {name: value for name, value in row.items() if name != "validation"} | row.get("validation", {})
+        for row in history
+    ]
+    write_plot(lambda: training_plot(history, heading), numbers, path)
 
 
 def training_plot(history: Sequence[dict[str, Any]], heading: str) -> Figure:
@@ -28,7 +46,7 @@ def training_plot(history: Sequence[dict[str, Any]], heading: str) -> Figure:
     names = list(dict.fromkeys(name for row in scored for name in row["validation"]))
     figure = new_figure(2.4 * (1 + len(names)) + 0.4)
     panels = figure.subplots(1 + len(names), 1, sharex=True, squeeze=False)[:, 0]
-    figure.suptitle(heading, x=0.01, ha="left", fontsize=9.5, color=INK)
+    heading_of(figure, heading)
     epochs = [row["epoch"] for row in history]
     few = "." if len(epochs) == 1 else ""
     panels[0].plot(epochs, [row["loss"] for row in history], few, color=COLORS[0], linewidth=1.2)
@@ -45,8 +63,15 @@ def training_plot(history: Sequence[dict[str, Any]], heading: str) -> Figure:
             color=INK,
         )
         axes.margins(y=0.2)
-        title(axes, f"{name} on validation data, averaged weights")
+        title(axes, f"{_plain_name(name)} on validation data, averaged weights")
     for axes in panels:
         style_axes(axes)
+    panels[-1].xaxis.set_major_locator(MaxNLocator(12, integer=True))  # there is no half epoch
     panels[-1].set_xlabel("epoch")
     return figure
+
+
+def _plain_name(name: str) -> str:
+    """A score as tables call it, with unit and arrow."""
+    measure = _KNOWN.get(name)
+    return heading_of_measure(measure) if measure else name.replace("_", " ")
