@@ -14,7 +14,7 @@ MOST_LINES = 300
 # Lower rooms first; files of one line may import each other, without a circle. A file that is not named
 # belongs to its folder.
 ROOMS = (
-    "errors text interrupt made stopwatch",
+    "errors text interrupt made stopwatch markup",
     "limits files torch_settings json_file",
     "typed_json tensor_file",
     "ranges axes",

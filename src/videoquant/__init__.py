@@ -53,6 +53,8 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
     from videoquant.ranges.sources import Dynamic as Dynamic
     from videoquant.ranges.sources import Predicted as Predicted
     from videoquant.ranges.sources import Static as Static
+    from videoquant.report.answer import recommend as recommend
+    from videoquant.report.html import write_report as write_report
     from videoquant.runtime.integer_network import IntegerNetwork as IntegerNetwork
     from videoquant.runtime.integer_network import load_plan as load_plan
     from videoquant.runtime.plan import Plan as Plan
@@ -86,6 +88,8 @@ _HOMES = {
         "videoquant.network.graph": ("Network", "Node"),
         "videoquant.network.preprocessing": ("Preprocessing",),
         "videoquant.ranges.estimators": ("ACIQ", "MSE", "MinMax", "Quantile"),
+        "videoquant.report.answer": ("recommend",),
+        "videoquant.report.html": ("write_report",),
         "videoquant.runtime.integer_network": ("IntegerNetwork", "load_plan"),
         "videoquant.runtime.plan": ("Plan",),
         "videoquant.ranges.sources": ("Dynamic", "Predicted", "Static"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 from videoquant.comparison.layer_inputs import LayerInput
 from videoquant.costs.chip import Chip
 from videoquant.costs.simulator import SchemeCost
+from videoquant.markup import table
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
@@ -143,3 +145,20 @@ class Comparison:
         """What a reader calls the engine."""
         named = {None: "simulation", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
         return named.get(self.engine) or f"the integer engine in mode {self.engine}"
+
+    def _repr_html_(self) -> str:
+        """The table as a notebook shows it: cost, SQNR, and the measures against fp32 and labels."""
+        told = [(m, m.label, "agreement") for m in self.measures]
+        told += [(m, f"{m.label} (labels)", "accuracy") for m in self.accuracy]
+        rows = []
+        for row in self.rows:
+            db = "exact" if row.sqnr_db >= EXACT_DB else f"{row.sqnr_db:.1f}"
+            found = [getattr(row, place).get(measure.name) for measure, _, place in told]
+            values = [
+                "–" if value is None else f"{value:.{measure.digits}f}"
+                for value, (measure, _, _) in zip(found, told, strict=True)
+            ]
+            rows.append([row.name, f"{row.gbops_per_frame:.4g}", db, *values])
+        labels = [" ".join(filter(None, (label, measure.unit))) for measure, label, _ in told]
+        shown = table(["scheme", "GBOPs per frame", "SQNR dB", *labels], rows)
+        return f"<strong>{escape(self.network)} on {escape(self.source)}</strong>{shown}"

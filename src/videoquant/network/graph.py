@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from videoquant.errors import NetworkError, refused_as
+from videoquant.markup import facts
 from videoquant.network.inputs import prepare_tensor
 from videoquant.network.operators import LAYERS, OPERATORS
 from videoquant.network.preprocessing import Preprocessing
@@ -204,6 +205,16 @@ class Network:
             values[node.name] = compute(node, inputs)
             del inputs
         return {name: values[value] for name, value in self.outputs.items()}
+
+    def _repr_html_(self) -> str:
+        """Name, shapes and size, as a notebook shows them."""
+        outputs = {name: "×".join(map(str, self.shapes[value])) for name, value in self.outputs.items()}
+        named = {
+            "input": "×".join(map(str, self.input_shape)),
+            "outputs": ", ".join(f"{name} {shape}" for name, shape in outputs.items()),
+            "layers": f"{len(self.layers)}, {sum(self.macs.values()) / 1e6:,.1f} million MACs",
+        }
+        return facts(self.name, named)
 
     def __call__(self, frame: Any) -> Any:
         """Run in floating point without gradients; frame: see `prepare`."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 from videoquant.comparison import Comparison, Row
 from videoquant.report.plot_style import family
-from videoquant.report.targets import Cost, Target, default_cost, ratio_text, target_of
-from videoquant.report.wish import Wish, default_wish
+from videoquant.report.targets import Cost, Target, default_cost, ratio_text, read_target, target_of
+from videoquant.report.wish import Wish, default_wish, read_wish
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,24 @@ class Answer:
     commands: str = ""
     wish: Wish | None = None
     cost: Cost = "gbops"
+
+    def _repr_html_(self) -> str:
+        """The sentences, and the commands, as a notebook shows them."""
+        texts = [re.sub(r"`(.*?)`", r"<code>\1</code>", escape(text)) for text in self.sentences]
+        said = "".join(f"<p>{text}</p>" for text in texts)
+        return said + (f"<pre>{escape(self.commands)}</pre>" if self.commands else "")
+
+
+def recommend(comparison: Comparison, keep: str | None = None, target: str | None = None) -> Answer:
+    """What to take, as `videoquant compare` says it.
+
+    keep: the wish in words, e.g. "mask IoU >= 0.98" (`read_wish`); by default `default_wish`.
+    target: "gbops", "ms" or "mj"; by default `default_cost`.
+    Raises `SchemeError` for a wish or a target that the comparison does not know.
+    """
+    wish = None if keep is None else read_wish(keep, comparison.measures, comparison.accuracy)
+    cost = read_target(target, comparison.engine is not None, comparison.chip is not None)
+    return answer(comparison, Question(wish, cost))
 
 
 def answer(comparison: Comparison, question: Question | None = None) -> Answer:

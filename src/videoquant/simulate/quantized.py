@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from videoquant.markup import facts
 from videoquant.simulate.parameters import Parameters
 from videoquant.simulate.stream import Stream
 
@@ -21,6 +22,13 @@ class QuantizedNetwork(Parameters):
     @cached_property
     def _own_stream(self) -> Stream:
         return self.stream()
+
+    def _repr_html_(self) -> str:
+        """The network, the scheme and what is quantized, as a notebook shows it."""
+        network, kept = self.network, len(self.network.layers) - len(self.points)
+        layers = f"{len(self.points)} quantized" + (f", {kept} in floating point" if kept else "")
+        named = {"layers": layers, "input": "×".join(map(str, network.input_shape))}
+        return facts(f"{network.name}, {self.scheme}", named)
 
     def stream(self) -> Stream:
         """A new stream; streams share these parameters and nothing else."""
