@@ -78,9 +78,10 @@ def test_a_budget_finds_a_rule_that_can_be_written_down(run, files, tmp_path):
 def test_paint_tints_where_the_engine_computed(run, files):
     run(files["frame"])
     plain = pixels("out.mp4")
-    code, _, _ = run(files["frame"], "--paint")
+    code, out, _ = run(files["frame"], "--paint")
     difference = np.abs(pixels("out.mp4") - plain).mean(axis=(1, 2, 3))
     assert code == 0 and difference[0] > 20  # the first frame is computed in full
+    assert out.strip().endswith("violet is what was computed anew")
 
 
 class Summed(torch.nn.Module):

@@ -84,7 +84,9 @@ def command(
         str | None,
         typer.Option(metavar="CLIP", help="Seek what keeps the budget on this; default: the clip."),
     ] = None,
-    paint: Annotated[bool, typer.Option("--paint", help="Tint where the engine computed.")] = False,
+    paint: Annotated[
+        bool, typer.Option("--paint", help="Tint, in violet, where the engine computed.")
+    ] = False,
     track: Annotated[
         bool, typer.Option("--track", help="Of a detector: follow each thing, and draw its number.")
     ] = False,
@@ -158,6 +160,8 @@ def command(
     how = f"{rate} in simulation" if mode == SIMULATE else f"{rate} by engine {mode}"
     if done and mode != SIMULATE:
         how += f", {work / done:.0%} of the work of full frames"
+    if done and paint:
+        how += "; violet is what was computed anew"
     say(f"{output}: {done} frames, {opened.scheme}, {how}")
     if failure:
         raise DataError(f"{failure}; the {done} frames before it are in {output}")

@@ -75,23 +75,23 @@ class Row:
     sqnr_db: float = EXACT_DB
     agreement: dict[str, float] = field(default_factory=dict)
     accuracy: dict[str, float] = field(default_factory=dict)
-    accuracy_by_label: dict[str, float | None] = field(default_factory=dict)
-    per_frame: list[dict[str, Any]] = field(default_factory=list)
-    layer_sqnr_db: dict[str, float] = field(default_factory=dict)
+    accuracy_by_label: dict[str, float | None] = field(default_factory=dict, repr=False)
+    per_frame: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    layer_sqnr_db: dict[str, float] = field(default_factory=dict, repr=False)
     shares: dict[int, float] = field(default_factory=dict)
-    layer_shares: dict[str, dict[int, float]] = field(default_factory=dict)
+    layer_shares: dict[str, dict[int, float]] = field(default_factory=dict, repr=False)
     density: dict[str, float] = field(default_factory=dict)
-    ranges: list[PredictedRanges] = field(default_factory=list)
-    layer_inputs: dict[str, LayerInput] = field(default_factory=dict)
-    layer_density: dict[str, float] = field(default_factory=dict)
-    computed: list[tuple[bool, dict[str, float]]] = field(default_factory=list)
-    pictures: list[bytes] = field(default_factory=list)
+    ranges: list[PredictedRanges] = field(default_factory=list, repr=False)
+    layer_inputs: dict[str, LayerInput] = field(default_factory=dict, repr=False)
+    layer_density: dict[str, float] = field(default_factory=dict, repr=False)
+    computed: list[tuple[bool, dict[str, float]]] = field(default_factory=list, repr=False)
+    pictures: list[bytes] = field(default_factory=list, repr=False)
     frames_per_second: float | None = None
     work_share: float | None = None
     file: str = ""
     measured_mj: float | None = None
     on_chip: SchemeCost | None = None
-    clips: dict[str, Row] = field(default_factory=dict)
+    clips: dict[str, Row] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
