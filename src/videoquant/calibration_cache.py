@@ -18,6 +18,7 @@ from torch import Tensor
 from videoquant.calibration.calibrate import calibrate, learn, walks
 from videoquant.calibration.evidence import warn
 from videoquant.calibration.range_fit import Progress
+from videoquant.calibration.sampling import source_of
 from videoquant.content_hash import ContentHash
 from videoquant.errors import CalibrationWarning, NetworkError, OutputError
 from videoquant.files import output_folder, reason
@@ -67,7 +68,8 @@ def cached_calibration(
 def calibration_key(network: Network, scheme: Scheme, clips: Sequence[Sequence[Tensor]]) -> str:
     """The hash of all that a calibration depends on, in hexadecimal digits."""
     found = ContentHash()
-    found.add_json({"scheme": scheme.to_dict(), "clips": [len(clip) for clip in clips]})
+    runs = [(len(clip), source_of(clip)) for clip in clips]
+    found.add_json({"scheme": scheme.to_dict(), "clips": runs})
     found.add_network(network)
     for frame in (frame for clip in clips for frame in clip):
         found.add_tensor("frame", frame)

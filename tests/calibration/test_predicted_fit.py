@@ -27,7 +27,10 @@ def seen(layer, shown=None, same=False):
     ranges = np.concatenate([np.zeros((12, 1)), 2 * feature], 1)
     shown = np.ones(12, bool) if shown is None else shown
     evidence = SimpleNamespace(blank=False, same=same, unseen=[], unvaried=[])
-    return Seen(POINTS[layer], MinMax(), 8, False, ranges, "mean", shown, {"relu": feature}, evidence)
+    sources = np.zeros(12, np.int64)
+    return Seen(
+        POINTS[layer], MinMax(), 8, False, ranges, sources, "mean", shown, {"relu": feature}, evidence
+    )
 
 
 def test_the_range_follows_the_feature():

@@ -14,10 +14,11 @@ from videoquant.ranges.sources import DynamicGrid, StaticGrid
 POINT = QuantizationPoint("relu", 8, None)
 
 
-def seen(ranges, shown=None, symmetric=False, blank=False, pooling="mean"):
+def seen(ranges, shown=None, symmetric=False, blank=False, pooling="mean", sources=None):
     evidence = SimpleNamespace(blank=blank, unseen=[])
     shown = np.ones(len(ranges), bool) if shown is None else np.array(shown)
-    return Seen(POINT, MinMax(), 8, symmetric, np.array(ranges, float), pooling, shown, {}, evidence)
+    ranges, sources = np.array(ranges, float), np.array(sources or [0] * len(ranges))
+    return Seen(POINT, MinMax(), 8, symmetric, ranges, sources, pooling, shown, {}, evidence)
 
 
 def test_the_grid_is_that_of_the_average_range_of_what_is_shown():
@@ -32,6 +33,13 @@ def test_the_grid_is_that_of_the_average_range_of_what_is_shown():
 def test_samples_are_pooled_as_the_scheme_says(pooling, wanted):
     found = RangeFit().source(seen([[-1, 2], [-3, 4]], pooling=pooling))
     assert found == StaticGrid(Grid.affine(*wanted, 8))
+
+
+def test_of_several_clips_the_widest_range_holds():
+    ranges = [[-1, 20], [-1, 22], [-3, 4], [-4, 6], [-50, 90]]
+    shown = [True, True, True, True, False]
+    found = RangeFit().source(seen(ranges, shown, sources=[0, 0, 1, 1, 1]))
+    assert found == StaticGrid(Grid.affine(-3.5, 21.0, 8))
 
 
 def test_residuals_have_a_symmetric_grid():

@@ -13,7 +13,7 @@ from videoquant.calibration.equalize import equalized
 from videoquant.calibration.evidence import warn
 from videoquant.calibration.predicted_fit import PredictedFit
 from videoquant.calibration.range_fit import Progress, RangeFit
-from videoquant.calibration.sampling import run_length
+from videoquant.calibration.sampling import run_length, source_of
 from videoquant.calibration.unmeasured import unmeasured
 from videoquant.errors import DataError, ran_out_of_memory
 from videoquant.network.graph import Network, Node
@@ -39,7 +39,8 @@ def calibrate(
     clips: consecutive inputs N×C×H×W of the network, each clip beginning with a keyframe; frames past the
     scheme's period are ignored by residual schemes and are samples like any other without a time axis. Of a
     network with states the last frame of a clip is a sample, or its last frames for a residual scheme; the
-    floating-point network finds its states in those before.
+    floating-point network finds its states in those before. Where they are from several clips
+    (`sampling.Run`), ranges hold what each of these needs.
     progress: called once per node of the network and walk (`walks`).
     Raises `SchemeError` for a position that is not in the network, for regions of which the input is one
     block and for regions of a network with states, `DataError` where there is too little to learn from, where
@@ -72,8 +73,13 @@ def learn(
         return QuantizedNetwork(network, scheme, weights, grids), ""
     given = sum(map(len, clips))
     if scheme.period > 1:
-        clips = [clip[: run_length(network, scheme)] for clip in clips if len(clip) > 1]
-    elif not network.states:
+        clips = [clip for clip in clips if len(clip) > 1]
+        sources = [source_of(clip) for clip in clips]
+        clips = [clip[: run_length(network, scheme)] for clip in clips]
+    elif network.states:
+        sources = [source_of(clip) for clip in clips]
+    else:
+        sources = [source_of(clip) for clip in clips for _ in clip]
         clips = [[frame] for clip in clips for frame in clip]
     if not clips:
         needed = "2 consecutive frames" if scheme.period > 1 else "1 frame"
@@ -86,7 +92,7 @@ def learn(
         walk = CalibrationPass(
             network, scheme, weights, fit.prepared(network, scheme, weights, clips, progress)
         )
-        walk.run(clips, progress)
+        walk.run(clips, progress, sources)
         quantized = better_biased(walk, clips)
         walk.evidence.unmeasured = unmeasured(network, [clip[0] for clip in clips])
     except Exception as error:

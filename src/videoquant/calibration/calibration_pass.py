@@ -76,6 +76,7 @@ class CalibrationPass:
         self._shelf = Shelf(in_memory)
         self._frames: list[Tensor] = []
         self._clips: list[range] = []  # which of the samples belong to each clip
+        self._sources: NDArray[np.int64]  # of every sample
         self._seen: list[dict[str, Array]] = []
         self._codes: dict[QuantizationPoint, Codes] = {}
         self._states: dict[str, Samples] = {}  # of every sample, until their nodes are visited
@@ -93,11 +94,17 @@ class CalibrationPass:
         # Layers whose biases are corrected compare what they get with what it was before it was quantized.
         self._unread.update(node.inputs[0] for node in network.layers if self._corrects(node))
 
-    def run(self, clips: Sequence[Sequence[Tensor]], progress: Progress | None) -> None:
+    def run(
+        self,
+        clips: Sequence[Sequence[Tensor]],
+        progress: Progress | None,
+        sources: Sequence[int] | None = None,
+    ) -> None:
         """Visit every node once; each clip begins with a keyframe. The graph's values are `Samples`.
 
         Of a network with states, the last frames of a clip are samples, as many as a cycle has; those before
         lead to them.
+        sources: of each clip, the number of what it is from; the same for all where that is not given.
         Raises `DataError` where a quantizer meets NaN or infinity.
         """
         if self.network.states:
@@ -105,6 +112,7 @@ class CalibrationPass:
         self._frames = [frame for clip in clips for frame in clip]
         ends = np.cumsum([len(clip) for clip in clips]).tolist()
         self._clips = [range(end - len(clip), end) for end, clip in zip(ends, clips, strict=True)]
+        self._sources = np.repeat(sources or [0] * len(clips), [len(clip) for clip in clips])
         self._seen = [{} for _ in self._frames]
         self.evidence = Evidence(clips, self.network.preprocessing, self.recurrent)
         self.evidence.overflowed = self.outputs.overflowed
@@ -241,7 +249,7 @@ class CalibrationPass:
         assert point.residual is not None
         frames = [i for clip in self._clips for i in clip[1:]]
         ranges = self._measured(point, ((i, x[i]) for i in frames), point.residual, symmetric=False)
-        limits = pooled(ranges, self.scheme.pooling_of(point.residual))
+        limits = pooled(ranges, self.scheme.pooling_of(point.residual), self._sources[frames])
         if limits[0] == limits[1]:
             return grids
         grid = self.scheme.range_estimator.grid(limits, point.residual, False)
@@ -286,9 +294,9 @@ class CalibrationPass:
             return Unquantized()
         firsts = ((clip[0], x[clip[0]]) for clip in self._clips)
         ranges = self.ranges[point, False] = self._measured(point, firsts, point.key, symmetric=False)
-        return self.fit.source(
-            self._at(point, ranges, np.full(len(ranges), True), point.key, symmetric=False)
-        )
+        samples = [clip[0] for clip in self._clips]
+        shown = np.full(len(ranges), True)
+        return self.fit.source(self._at(point, ranges, samples, shown, point.key, symmetric=False))
 
     def _residual_source(self, point: QuantizationPoint, x: Samples, key: RangeSource) -> RangeSource:
         """Where a point's grids of residuals come from; where nothing moves, from the range of frames."""
@@ -303,8 +311,10 @@ class CalibrationPass:
         if not any(moves and not torch.equal(x[i], x[j]) for (i, j), moves in zip(later, shown, strict=True)):
             self.evidence.still.append(point)
             ranges = self._measured(point, ((i, x[i]) for i, _ in later), bits, symmetric=True)
-            return self.fit.fixed(self._at(point, ranges, shown, bits, symmetric=True), ranges)
-        return self.fit.source(self._at(point, ranges, shown, bits, symmetric=True))
+            shown = np.full(len(ranges), True)
+            samples = [i for i, _ in later]
+            return self.fit.fixed(self._at(point, ranges, samples, shown, bits, symmetric=True))
+        return self.fit.source(self._at(point, ranges, [i for i, _ in later], shown, bits, symmetric=True))
 
     def _residual_ranges(self, point: QuantizationPoint, x: Samples, key: RangeSource, bits: int) -> Array:
         """The range of each residual; where the frame has a vote and one will do, the same for all."""
@@ -326,13 +336,22 @@ class CalibrationPass:
                     reference = frame  # for its reconstruction, which is not known before the grid is
 
     def _at(
-        self, point: QuantizationPoint, ranges: Array, shown: NDArray[np.bool_], bits: int, symmetric: bool
+        self,
+        point: QuantizationPoint,
+        ranges: Array,
+        samples: Sequence[int],
+        shown: NDArray[np.bool_],
+        bits: int,
+        symmetric: bool,
     ) -> Seen:
-        """What the fit is told of a point."""
+        """What the fit is told of a point. samples: which ones the ranges are of."""
         features = {value: rows for (value, residual), rows in self.features.items() if residual == symmetric}
         pooling = self.scheme.pooling_of(bits)
         estimator = self.scheme.range_estimator
-        return Seen(point, estimator, bits, symmetric, ranges, pooling, shown, features, self.evidence)
+        sources = self._sources[list(samples)]
+        return Seen(
+            point, estimator, bits, symmetric, ranges, sources, pooling, shown, features, self.evidence
+        )
 
     def _measured(
         self, point: QuantizationPoint, samples: Iterable[tuple[int, Tensor]], bits: int, symmetric: bool

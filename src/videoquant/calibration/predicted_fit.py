@@ -53,13 +53,13 @@ class PredictedFit(RangeFit):
     def source(self, seen: Seen) -> RangeSource:
         position, known = self._positions.get(seen.point), seen.ranges[seen.shown]
         if position is None or not known.any() or seen.evidence.blank:
-            return self.fixed(seen, known)
+            return self.fixed(seen)
         watched = self.watched[position]
         names = watched.residual if seen.symmetric else watched.key
         if len(known) < LEAST_SAMPLES or (seen.evidence.same and not seen.symmetric):
             seen.evidence.unvaried.append(seen.point)
-            return self.fixed(seen, known)
+            return self.fixed(seen)
         predictor = fit(position, names, seen.features[position][seen.shown], known, watched.samples)
         if predictor.quality > GAIN:
-            return self.fixed(seen, known)
+            return self.fixed(seen)
         return PredictedGrid(predictor, seen.estimator, seen.bits, seen.symmetric)

@@ -32,6 +32,7 @@ class Seen:
 
     point, estimator, bits, symmetric: of the quantizer; symmetric on residual frames.
     ranges: samples × 2, as the estimator measured them.
+    sources: samples, the number of the clip that each is from.
     pooling: how they become one; "together" where `ranges` hold that one, for every sample alike.
     shown: samples, whether each shows a range at all; a residual does not where nothing moves.
     features: by value, samples × features, of those that the fit has watched.
@@ -43,6 +44,7 @@ class Seen:
     bits: int
     symmetric: bool
     ranges: Array
+    sources: NDArray[np.int64]
     pooling: Pooling
     shown: NDArray[np.bool_]
     features: Mapping[str, Array]
@@ -78,11 +80,11 @@ class RangeFit:
 
     def source(self, seen: Seen) -> RangeSource:
         """Where a quantizer's grids come from."""
-        return self.fixed(seen, seen.ranges[seen.shown])
+        return self.fixed(seen)
 
-    def fixed(self, seen: Seen, ranges: Array) -> RangeSource:
+    def fixed(self, seen: Seen) -> RangeSource:
         """The grid of one range for all samples; measured at run time where there is none to learn."""
-        low, high = pooled(ranges, seen.pooling)
+        low, high = pooled(seen.ranges[seen.shown], seen.pooling, seen.sources[seen.shown])
         if seen.evidence.blank or low == high:
             if not seen.symmetric:
                 seen.evidence.unseen.append(seen.point)
@@ -90,8 +92,18 @@ class RangeFit:
         return StaticGrid(seen.estimator.grid((low, high), seen.bits, seen.symmetric))
 
 
-def pooled(ranges: Array, pooling: Pooling) -> tuple[float, float]:
-    """One range of several: samples × 2."""
-    mean, largest = ranges.mean(0), np.array([ranges[:, 0].min(), ranges[:, 1].max()])
-    low, high = {"halfway": (mean + largest) / 2, "largest": largest}.get(pooling, mean).tolist()
-    return low, high
+def pooled(ranges: Array, pooling: Pooling, sources: NDArray[np.int64]) -> tuple[float, float]:
+    """One range of several, samples × 2, by the clips that they are from.
+
+    The samples of each clip become one by `pooling`; of these it is the widest, since no clip is an exception
+    among the others: by night everything is darker.
+    """
+    of_clips = np.array([_one(ranges[sources == source], pooling) for source in np.unique(sources)])
+    return float(of_clips[:, 0].min()), float(of_clips[:, 1].max())
+
+
+def _one(ranges: Array, pooling: Pooling) -> Array:
+    mean: Array = ranges.mean(0)
+    largest = np.array([ranges[:, 0].min(), ranges[:, 1].max()])
+    ways: dict[str, Array] = {"halfway": (mean + largest) / 2, "largest": largest}
+    return ways.get(pooling, mean)

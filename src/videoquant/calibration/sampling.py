@@ -120,7 +120,7 @@ def evenly(items: Sequence[_Item], wanted: int) -> list[_Item]:
     return [items[(2 * i + 1) * len(items) // (2 * wanted)] for i in range(wanted)]
 
 
-def calibration_clips(network: Network, source: Any, scheme: Scheme) -> list[list[Tensor]]:
+def calibration_clips(network: Network, source: Any, scheme: Scheme) -> list[Run]:
     """Inputs for `calibrate` from what a user gives.
 
     source: a `Clip`, or the path of one (`videoquant.frames`), of which `calibration_runs` are taken, evenly
@@ -141,14 +141,27 @@ def calibration_clips(network: Network, source: Any, scheme: Scheme) -> list[lis
     return cut(network, source, length)
 
 
-def cut(network: Network, frames: Iterable[Any], length: int) -> list[list[Tensor]]:
+class Run(list[Tensor]):
+    """Inputs of consecutive frames. source: of several clips, the number of the one that they are from."""
+
+    def __init__(self, source: int = 0) -> None:
+        super().__init__()
+        self.source = source
+
+
+def source_of(clip: Sequence[Tensor]) -> int:
+    """Which of several clips calibration frames are from; 0 where nobody says."""
+    return clip.source if isinstance(clip, Run) else 0
+
+
+def cut(network: Network, frames: Iterable[Any], length: int) -> list[Run]:
     """Consecutive frames as clips of at most `length`; a seek begins a new clip."""
-    clips: list[list[Tensor]] = []
+    clips: list[Run] = []
     clock = Clock(length)
     for frame in frames:
         index = frame.index if isinstance(frame, Frame) else None
         clock = clock.tick(index, ())  # whatever their sizes, all become the network's input
         if clock.is_key:
-            clips.append([])
+            clips.append(Run(frame.source if isinstance(frame, Frame) else 0))
         clips[-1].append(network.prepare(frame))
     return clips

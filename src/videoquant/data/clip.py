@@ -40,11 +40,13 @@ class Frame:
     pixels: uint8 RGB, H×W×3.
     index: its number in the source, from 0, by which a stream sees a seek; damaged frames count.
     time: when it is shown, in seconds from the first; None where the source has no times but its rate.
+    source: of several clips that are joined, the number of its own.
     """
 
     pixels: NDArray[np.uint8]
     index: int
     time: float | None = field(default=None, kw_only=True)
+    source: int = field(default=0, kw_only=True)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.pixels, dtype=dtype, copy=copy)

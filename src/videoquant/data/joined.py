@@ -41,13 +41,13 @@ class JoinedClip(Clip):
             clip.check()
 
     def _select(self, spans: Sequence[range]) -> Iterator[Frame]:
-        for clip, part, offset in zip(self.clips, self.parts, self._offsets, strict=True):
+        for number, (clip, part) in enumerate(zip(self.clips, self.parts, strict=True)):
             own = [
                 range(max(span.start, part.start) - part.start, min(span.stop, part.stop) - part.start)
                 for span in spans
             ]
             for frame in clip.runs([span for span in own if span]):
-                yield replace(frame, index=frame.index + offset)
+                yield replace(frame, index=frame.index + self._offsets[number], source=number)
 
     def _pictures(self) -> Pictures:
         raise NotImplementedError  # `_select` asks the clips
