@@ -39,6 +39,17 @@ def test_points_intervals_front_and_answer(make_comparison: Any) -> None:
     assert lines["wished: keypoint F1 ≥ 0.95"] == pytest.approx(0.05)
 
 
+def test_a_wish_that_none_reaches_stands_above_them_all(make_comparison: Any) -> None:
+    comparison = make_comparison(("fp32", "w4a8", "w4a4"))
+    wish = read_wish("keypoint F1 >= 0.98", comparison.measures, ())
+    spec = fidelity_charts(comparison, answer(comparison, Question(wish=wish)))["gbops|agreementkeypoint_f1"][
+        2
+    ]
+    lines = {line["text"].partition(":")[0]: line["y"] for line in spec["layer"][0]["data"]["values"]}
+    assert lines["wished"] == pytest.approx(0.02)
+    assert lines["fp32"] < lines["wished"] < min(point["high"] for point in drawn(spec))
+
+
 def test_the_axis_ends_at_what_is_measured(make_comparison: Any) -> None:
     comparison = make_comparison()
     spec = fidelity_charts(comparison, answer(comparison))["gbops|agreementkeypoint_f1"][2]

@@ -129,7 +129,7 @@ def test_bare_run_leaves_sections_out(make_comparison: Any) -> None:
         row.agreement, row.layer_sqnr_db, row.pictures = {}, {}, []
     text = page(comparison)
     assert Outline(text).headings == ["Results", "Fidelity against cost", "How it was made"]
-    assert "<video" not in text and "Calibrated on" not in text and "of fp32</th>" not in text
+    assert "<canvas" not in text and "Calibrated on" not in text and "of fp32</th>" not in text
     for term in ("adaptive", "<dt>T</dt>", "F1"):
         assert term not in text.partition("<script")[0]
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from videoquant.comparison import PredictedRanges
+from videoquant.comparison.layer_inputs import LayerInput
 from videoquant.report.answer import Question, answer
 from videoquant.report.html import page
 from videoquant.report.wish import read_wish
@@ -33,7 +35,14 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def file(make_comparison: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    comparison = make_comparison(SCHEMES)
+    comparison = make_comparison(SCHEMES)  # with something in every section
+    row = comparison.rows[3]
+    row.ranges = [
+        PredictedRanges("a", residual, "relu", 2.0, 0.9, [1.5], [1.0]) for residual in (False, True)
+    ]
+    row.layer_inputs = {layer: LayerInput(-1.0, 3.0, 0.02, 0.75) for layer in row.layer_sqnr_db}
+    row.density = {"requested": 0.01, "mean": 0.012, "p10": 0.01, "p90": 0.02}
+    row.layer_density = dict.fromkeys(row.layer_sqnr_db, 0.012)
     wish = read_wish("keypoint F1 >= 0.95", comparison.measures, ())
     path: Path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(page(comparison, found=answer(comparison, Question(wish=wish))), encoding="utf-8")
@@ -103,19 +112,24 @@ def test_measures_switch_and_zoom_goes_back(opened: Any) -> None:
 
 
 def test_the_scrubber_shows_another_frame_and_the_divider_moves(opened: Any) -> None:
-    opened.wait_for_function("left.readyState >= 2 && right.readyState >= 2")
+    opened.wait_for_function("left.player.readyState >= 2 && right.player.readyState >= 2")
     assert "frame 23: " in opened.locator("#facts").inner_text()
     scrubber = opened.locator("#scrubber")
-    before = opened.evaluate("right.currentTime")
+    before = opened.evaluate("right.player.currentTime")
     scrubber.focus()
     scrubber.press("ArrowRight")
     assert "frame 191: " in opened.locator("#facts").inner_text()
     assert "frame 191: " in (scrubber.get_attribute("aria-valuetext") or "")
-    opened.wait_for_function("before => !right.seeking && right.currentTime > before", arg=before)
+    opened.wait_for_function(
+        "before => !right.player.seeking && right.player.currentTime > before", arg=before
+    )
     # The picture of the last of five schemes, of the second frame: (5 + 4 + ½) / 25 s; fp32 on the left.
-    assert opened.evaluate("right.currentTime") == pytest.approx(9.5 / 25)
-    opened.wait_for_function("!left.seeking")
-    assert opened.evaluate("left.currentTime") == pytest.approx(5.5 / 25)
+    assert opened.evaluate("right.player.currentTime") == pytest.approx(9.5 / 25)
+    opened.wait_for_function("!left.player.seeking")
+    assert opened.evaluate("left.player.currentTime") == pytest.approx(5.5 / 25)
+    # The disc stands where it stands in that frame: what is drawn is the film's picture.
+    middle = "[...left.getContext('2d').getImageData(left.width / 2, left.height / 2, 1, 1).data]"
+    opened.wait_for_function(f"{middle}.some((value, i) => i < 3 && value > 0)")
     opened.locator("#divider").fill("80")
     assert opened.evaluate("getComputedStyle(right).clipPath") == "inset(0px 0px 0px 80%)"
 

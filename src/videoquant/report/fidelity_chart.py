@@ -62,7 +62,9 @@ def _chart(
         return None
     intervals = [wish.interval(row, comparison.stills) for row in rows]
     values = [wish.value(row) for row in rows]
-    axis = MeasureAxis.of(wish.measure, values)
+    asked = found.wish if found.wish and _same(found.wish, wish) else None
+    ends = [end for between in intervals if between for end in between]
+    axis = MeasureAxis.of(wish.measure, [*values, *ends, asked.bound if asked else None])
     sign = 1 if wish.measure.higher_is_better else -1
     fronts = front([(cost(row) or 0.0, sign * (wish.value(row) or 0.0)) for row in rows])
     points: list[Spec] = []
@@ -83,7 +85,7 @@ def _chart(
     points = [point for point in points if point["y"] is not None]
     if not points:
         return None
-    lines = _lines(comparison, found, wish, axis)
+    lines = _lines(comparison, asked, wish, axis)
     places = [value for point in points for value in (point["y"], point["low"], point["high"])]
     y = axis.encoding(title_of(wish), [*places, *(line["y"] for line in lines)])
     _label(points, y)
@@ -127,8 +129,8 @@ def _layers(points: list[Spec], lines: list[Spec], x: Spec, y: Spec) -> Spec:
     }  # fmt: skip
 
 
-def _lines(comparison: Comparison, found: Answer, wish: Wish, axis: MeasureAxis) -> list[Spec]:
-    """fp32, where it has a value, and what is wished."""
+def _lines(comparison: Comparison, asked: Wish | None, wish: Wish, axis: MeasureAxis) -> list[Spec]:
+    """fp32, where it has a value, and what is asked of this measure."""
     lines = []
     for row in comparison.rows:
         place = axis.place(wish.value(row))
@@ -136,10 +138,13 @@ def _lines(comparison: Comparison, found: Answer, wish: Wish, axis: MeasureAxis)
             lines.append(
                 {"y": place, "below": True, "text": f"fp32: {wish.measure.format(wish.value(row) or 0.0)}"}
             )
-    asked = found.wish
-    if asked and (asked.measure.name, asked.place) == (wish.measure.name, wish.place):
+    if asked:
         lines.append({"y": axis.place(asked.bound), "text": f"wished: {asked}"})
     return lines
+
+
+def _same(one: Wish, other: Wish) -> bool:
+    return (one.measure.name, one.place) == (other.measure.name, other.place)
 
 
 def _label(points: list[Spec], y: Spec) -> None:

@@ -146,7 +146,7 @@ def ranges_chart(comparison: Comparison) -> Spec | None:
                      "y2": {"datum": 1},
                      "tooltip": [{"field": "layer"}, {"field": "reads"},
                                  {"field": "text", "title": "error"}]}},
-                {"mark": "rule", "encoding": {"y": {"datum": 1}}},
+                {"mark": {"type": "rule", "aria": False}, "encoding": {"y": {"datum": 1}}},
             ],
         },
     }  # fmt: skip

@@ -78,9 +78,16 @@ function look(name) {
 }
 find("#scheme")?.addEventListener("change", (event) => look(event.target.value));
 
-// The film: a frame under every scheme in turn. Two players stand on it, one above the other.
+// The film: a frame under every scheme in turn. Two players stand on it; what they show is drawn on two canvases, one
+// above the other, since a canvas prints and a player does not.
 const film = page.film;
-const players = film ? ["#left", "#right"].map(find) : [];
+const canvases = film ? ["#left", "#right"].map(find) : [];
+const players = canvases.map((canvas) => {
+  const player = Object.assign(document.createElement("video"), { muted: true, playsInline: true, preload: "auto" });
+  canvas.player = player;
+  player.addEventListener("seeked", () => canvas.getContext("2d").drawImage(player, 0, 0, canvas.width, canvas.height));
+  return player;
+});
 const wanted = new Map();
 function seek(player, time) {
   wanted.set(player, time);

@@ -48,6 +48,7 @@ def viewer(comparison: Comparison) -> tuple[str, dict[str, Any] | None]:
         "at": [_place_of(rows[0], frame) for frame in frames],
         "facts": [[facts_of(comparison, row, frame) for row in rows] for frame in frames],
     }
+    fp32 = escape(rows[base].name)
     encoded = base64.b64encode(reels.data).decode("ascii")
     width, height = reels.size
     thumbs = "\n".join(_thumb(comparison, place, frames) for place in telling(comparison))
@@ -56,10 +57,10 @@ def viewer(comparison: Comparison) -> tuple[str, dict[str, Any] | None]:
 <h2 id='look'>Frames to look at</h2>
 <div class='viewer' style='--aspect:{width}/{height}'>
 <div class='screen' id='screen'>
-<video id='left' muted playsinline preload='auto' aria-label='{escape(rows[base].name)}'></video>
-<video id='right' muted playsinline preload='auto' aria-label='the chosen scheme'></video>
+<canvas id='left' width='{width}' height='{height}' role='img' aria-label='{fp32}'></canvas>
+<canvas id='right' width='{width}' height='{height}' role='img' aria-label='the chosen scheme'></canvas>
 <div class='divider' aria-hidden='true'></div>
-<span class='tag tag-left'>{escape(rows[base].name)}</span><span class='tag tag-right' id='tag'></span>
+<span class='tag tag-left'>{fp32}</span><span class='tag tag-right' id='tag'></span>
 </div>
 <div class='controls'>
 <label>divider <input type='range' id='divider' min='0' max='100' value='50'></label>
@@ -102,6 +103,8 @@ def _small(picture: bytes) -> str:
 
 def _caption(comparison: Comparison) -> str:
     drawn = _DRAWN.get(comparison.task or "", "")
+    if comparison.clips:
+        drawn = f"The frames are those of {comparison.clips[0]}. {drawn}"
     return (
         f"{drawn} Drag the divider, or use the arrow keys on the sliders. Beside the picture: how close this "
         "frame of the scheme is to that of fp32."
