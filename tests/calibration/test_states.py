@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 import videoquant as vq
 from tests.networks import moving_frames, small_network
@@ -10,6 +11,7 @@ from videoquant.calibration import calibration_pass
 from videoquant.calibration.alpha import search_alpha
 from videoquant.calibration.calibrate import layer_weights
 from videoquant.calibration.calibration_pass import CalibrationPass
+from videoquant.calibration.equalize import equalized
 from videoquant.calibration.range_fit import RangeFit
 from videoquant.calibration.sampling import LEAD, calibration_clips, run_length
 from videoquant.errors import NetworkError
@@ -95,3 +97,30 @@ def test_what_has_no_streams_for_states_refuses_them(network):
     policy.outputs = {"scores": policy.outputs["scores"]}
     with pytest.raises(NetworkError, match="stateful: has states, which the choices of a policy would have"):
         PolicyNetwork(policy, [quantized] * 5, [1.0] * 5)
+
+
+class Remembering(nn.Module):
+    """A depthwise convolution reads a value that is a state too, in channels of very different sizes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.depthwise = nn.Conv2d(6, 4, 1), nn.Conv2d(4, 4, 3, padding=1, groups=4)
+        self.register_buffer("h", torch.zeros(1, 3, 8, 8))
+        with torch.no_grad():
+            self.first.weight.mul_(torch.tensor([1.0, 30, 0.1, 5]).view(4, 1, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.relu(self.first(torch.cat([x, 0.1 * self.h], 1)))
+        self.h.copy_(y[:, :3])
+        return self.depthwise(y)
+
+
+def test_equalization_leaves_states_as_they_are():
+    network, frames = vq.capture(Remembering().eval(), torch.rand(1, 3, 8, 8)), moving_frames(9, 8)
+    bits = {node.name: 8 for node in network.layers}
+    streams = FloatStream(network), FloatStream(equalized(network, [frames], bits))
+    assert streams[1].network.states == network.states
+    for x in frames:
+        a, b = (stream.feed(x)["output"] for stream in streams)
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(streams[0].states, streams[1].states, rtol=1e-4, atol=1e-4)

@@ -23,6 +23,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from videoquant.network.float_stream import FloatStream
 from videoquant.network.graph import Network, Node
 
 FRAMES = 16  # about so many are looked at, spread over all clips
@@ -43,13 +44,14 @@ def equalized(network: Network, clips: Sequence[Sequence[Tensor]], bits: Mapping
     }
     frames = [frame for clip in clips for frame in clip]
     by_value = {node.inputs[0]: bits[name] for name, node in layers.items()}
-    sizes = _sizes(network, by_value, frames[:: -(-len(frames) // FRAMES)])
+    looked_at = clips if network.states else [[frame] for frame in frames[:: -(-len(frames) // FRAMES)]]
+    sizes = _sizes(network, by_value, looked_at)
     readers: dict[str, list[str]] = {}
     for node in network.nodes:
         for value in node.inputs:
             readers.setdefault(value, []).append(node.name)
-    for value in network.outputs.values():
-        readers.setdefault(value, []).append("")  # no layer: an output stays what it is
+    for value in (*network.outputs.values(), *network.states.values()):
+        readers.setdefault(value, []).append("")  # no layer: an output stays what it is, and so does a state
 
     tensors = dict(network.tensors)
     read_as: dict[str, tuple[str, ...]] = {}
@@ -105,7 +107,7 @@ def _is_depthwise(node: Node, network: Network) -> bool:
     )
 
 
-def _sizes(network: Network, bits: Mapping[str, int], frames: Sequence[Tensor]) -> dict[str, Tensor]:
+def _sizes(network: Network, bits: Mapping[str, int], clips: Sequence[Sequence[Tensor]]) -> dict[str, Tensor]:
     """The clip of each channel of values, the largest over frames: C. bits: of the grid, by value."""
     total: dict[str, Tensor] = {}
 
@@ -118,8 +120,10 @@ def _sizes(network: Network, bits: Mapping[str, int], frames: Sequence[Tensor]) 
         return y
 
     with torch.no_grad():
-        for frame in frames:
-            network.run(frame, compute)
+        for clip in clips:
+            stream = FloatStream(network)
+            for frame in clip:
+                stream.feed(frame, compute=compute)
     return total
 
 
