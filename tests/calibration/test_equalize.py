@@ -37,13 +37,13 @@ def inputs(count=4):
     return [torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(i)) for i in range(count)]
 
 
-@pytest.mark.parametrize("activation", [nn.functional.silu, torch.relu, nn.LeakyReLU(), nn.ReLU6()], ids=str)
+@pytest.mark.parametrize("activation", [nn.SiLU(), nn.ReLU(), nn.LeakyReLU(), nn.ReLU6()], ids=str)
 def test_it_is_the_same_function_with_channels_of_one_range(activation):
     network, frames = uneven(activation), inputs()
     equal = equalized(network, [frames], {node.name: 8 for node in network.layers})
     added = {node.name for node in equal.nodes} - {node.name for node in network.nodes}
     # What ReLU and its like give is divided by the convolution before it.
-    assert len(added) == (activation is nn.functional.silu or isinstance(activation, nn.ReLU6))
+    assert len(added) == isinstance(activation, nn.SiLU | nn.ReLU6)
     (read,) = next(node.inputs for node in equal.nodes if node.name == "depthwise")
     found = torch.zeros(5)
 
