@@ -72,7 +72,7 @@ def test_calibration_never_joins_two_sequences():
         def prepare(self, frame: LabelledFrame) -> torch.Tensor:
             return torch.tensor(int(frame.pixels[0, 0, 0]))
 
-    clips = cut(Prepare(), dataset(2, 1, 4).clip(), period=3)
+    clips = cut(Prepare(), dataset(2, 1, 4).clip(), length=3)
     assert [[int(x) for x in clip] for clip in clips] == [[0, 1], [2], [3, 4, 5], [6]]
 
 

@@ -13,6 +13,7 @@ from videoquant.errors import MissingExtraError, WorkerError
 from videoquant.files import reason
 from videoquant.interrupt import deferred_interrupt
 from videoquant.text import printable
+from videoquant.torch_settings import threads_of_pytorch
 
 REACHED_IN = 5.0  # seconds
 
@@ -84,16 +85,14 @@ class RayCluster:
 
 def _carry_out(task: Task, expected: str) -> tuple[str, int, Any]:
     """On a worker: what `carried_out` gives, with the number of steps in the middle."""
-    import torch
-
     if code() != expected:
         return "error", 0, WorkerError("a worker of the cluster has another version of videoquant")
-    torch.set_num_threads(1)
     steps = 0
 
     def step() -> None:
         nonlocal steps
         steps += 1
 
-    kind, value = carried_out(task, Memory(), step)
+    with threads_of_pytorch(1):
+        kind, value = carried_out(task, Memory(), step)
     return kind, steps, value

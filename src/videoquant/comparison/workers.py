@@ -18,6 +18,7 @@ import torch
 
 from videoquant.errors import WorkerError
 from videoquant.interrupt import deferred_interrupt
+from videoquant.torch_settings import threads_of_pytorch
 
 TRIES = 3  # of a task whose processes are lost
 
@@ -152,14 +153,14 @@ class _Worker:
 def _serve(connection: Connection, threads: int) -> None:
     """What a process does until it is killed or nobody sends any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # which reaches every process; the first one ends the others
-    torch.set_num_threads(threads)
     memory = Memory()
-    while True:
-        try:
-            task = connection.recv()
-        except EOFError:
-            return
-        connection.send(carried_out(task, memory, lambda: connection.send(("step", None))))
+    with threads_of_pytorch(threads):
+        while True:
+            try:
+                task = connection.recv()
+            except EOFError:
+                return
+            connection.send(carried_out(task, memory, lambda: connection.send(("step", None))))
 
 
 def carried_out(task: Task, memory: Memory, step: Callable[[], None]) -> tuple[str, Any]:
