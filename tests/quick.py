@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+LONG = 20.0  # CPU seconds: these functions begin first, so that no process works alone at the end
 BUDGET = 50.0  # CPU seconds: on two cores a minute, with what starting and collecting take
 LIST = Path(__file__).with_name("slow.txt")
 HEADER = "# By `make measure` (quick.py): CPU seconds of the functions that `make quick` leaves out.\n"
@@ -31,8 +32,9 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    slow = read()
+    items.sort(key=lambda item: min(0.0, LONG - slow.get(function(item.nodeid), 0.0)))
     if config.getoption("--quick"):
-        slow = read()
         left_out = [item for item in items if function(item.nodeid) in slow]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if function(item.nodeid) not in slow]
@@ -74,9 +76,10 @@ def listed(seconds):
 
 
 def read():
-    """The names of the slow functions."""
+    """The slow functions, by name, and their CPU seconds."""
     lines = LIST.read_text(encoding="utf-8").splitlines() if LIST.exists() else []
-    return {line.split(maxsplit=1)[1] for line in lines if not line.startswith("#")}
+    entries = (line.split(maxsplit=1) for line in lines if not line.startswith("#"))
+    return {name: float(seconds) for seconds, name in entries}
 
 
 def function(nodeid):
