@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import socket
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from videoquant.comparison.workers import TRIES, Memory, Progress, Results, Task, carried_out
+from videoquant.comparison.workers import TRIES, Memory, Progress, Results, Task, carried_out, result_of
 from videoquant.content_hash import code
 from videoquant.errors import MissingExtraError, WorkerError
 from videoquant.files import reason
@@ -63,11 +62,7 @@ class RayCluster:
                             ) from None
                         for _ in range(steps):
                             progress(tasks[number].name)
-                        if kind == "error":
-                            raise value
-                        for category, text in value[1]:
-                            warnings.warn(text, category, stacklevel=2)
-                        yield number, value[0]
+                        yield number, result_of(kind, value)
         finally:
             for reference in waiting:
                 ray.cancel(reference, force=True)

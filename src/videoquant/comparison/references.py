@@ -37,7 +37,8 @@ class ScoredClip:
 class References:
     """The scored frames of a clip, one pass after another, and the floating-point outputs of each.
 
-    Frames are kept where all fit into `LIMIT` bytes, outputs as far as they do.
+    Frames are kept where all fit into `LIMIT` bytes, outputs as far as they do. Those of a network with
+    states are not kept: each needs the frames before it.
     """
 
     def __init__(self, network: Network, scored: ScoredClip) -> None:
@@ -65,12 +66,12 @@ class References:
         """What floating point gives for the frame of a number from 0; fills `layers` where it is given."""
         if number == 0:
             self._exact.reset()
-        known = None if self.network.states else self._outputs.get(number)  # states need every frame before
+        known = self._outputs.get(number)
         if known is not None and layers is None:
             return known
         found = reference(self._exact, frame, layers)
         size = sum(output.nbytes for output in found.values())
-        if known is None and size <= self._room:
+        if known is None and size <= self._room and not self.network.states:
             self._room -= size
             self._outputs[number] = found
         return found

@@ -119,11 +119,7 @@ class Processes:
                             continue
                         del busy[worker.connection]
                         idle.append(worker)
-                        if kind == "error":
-                            raise value
-                        for category, text in value[1]:
-                            warnings.warn(text, category, stacklevel=2)
-                        yield number, value[0]
+                        yield number, result_of(kind, value)
         finally:
             for worker in (*idle, *busy.values()):
                 worker.end()
@@ -172,3 +168,13 @@ def carried_out(task: Task, memory: Memory, step: Callable[[], None]) -> tuple[s
         except Exception as error:
             return "error", error
     return "done", (result, [(warning.category, str(warning.message)) for warning in said])
+
+
+def result_of(kind: str, value: Any) -> Any:
+    """The result of a task of which `carried_out` gave this: raises and warns here what it did there."""
+    if kind == "error":
+        raise value
+    result, said = value
+    for category, text in said:
+        warnings.warn(text, category, stacklevel=3)
+    return result

@@ -128,10 +128,7 @@ def _row(row: Row) -> dict[str, Any]:
     return {
         "scheme": row.scheme,
         "file": row.file,
-        "gbops_per_frame": row.gbops_per_frame,
-        "sqnr_db": row.sqnr_db,
-        "agreement": row.agreement,
-        "accuracy": row.accuracy,
+        **_measures(row),
         "accuracy_by_label": row.accuracy_by_label,
         "per_frame": row.per_frame,
         "layer_sqnr_db": row.layer_sqnr_db,
@@ -145,12 +142,12 @@ def _row(row: Row) -> dict[str, Any]:
         "measured_mj": row.measured_mj,
         "on_chip": row.on_chip and _on_chip(row.on_chip),
         "ranges": [asdict(ranges) for ranges in row.ranges],
-        "clips": {name: _of_clip(one) for name, one in row.clips.items()},
+        "clips": {name: _measures(one) for name, one in row.clips.items()},
     }
 
 
-def _of_clip(row: Row) -> dict[str, Any]:
-    """What stands by clip: the measures; everything else is of all of them."""
+def _measures(row: Row) -> dict[str, Any]:
+    """What stands for all clips, and for each of several."""
     return {
         "gbops_per_frame": row.gbops_per_frame,
         "sqnr_db": row.sqnr_db,
