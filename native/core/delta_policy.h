@@ -1,6 +1,7 @@
 // Whether following changes pays: decisions from measured costs, and nothing else. It knows no plan, no kernels and no
 // clock; the same costs give the same decisions.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 
 namespace vq {
@@ -37,9 +38,13 @@ private:
     struct Cost {
         int frames = 0;
         double usual = 0;
-        // What is more than usual is mostly the machine's doing: low costs are believed sooner, by a share of `fall`.
+        // What is more than usual is mostly the machine's doing: low costs are believed sooner, by a share of `fall`, of
+        // the first three at once, and one interrupted frame weighs no more than a few times the usual.
         void add(double cost, double fall) {
-            usual += (frames++ == 0 ? 1 : cost < usual ? fall : 0.1) * (cost - usual);
+            if (frames == 0) usual = cost;
+            else if (cost < usual) usual += (frames < 3 ? 1 : fall) * (cost - usual);
+            else usual += 0.1 * (std::min(cost, 4 * usual) - usual);
+            frames++;
         }
     };
     static constexpr int levels = 6, shortest_wait = 16;

@@ -74,6 +74,17 @@ void one_odd_frame_changes_nothing() {
     CHECK(!policy.full());
 }
 
+void an_interrupted_frame_changes_nothing() {
+    for (int interrupted = 0; interrupted < 40; interrupted++) {
+        DeltaPolicy policy;
+        for (int i = 0; i < 60; i++) {
+            const Path path = policy.select_path(0);
+            if (i >= 10) CHECK(!path.full);
+            policy.add_cost(i == interrupted ? 500 : path.full ? 1 : 0.2);
+        }
+    }
+}
+
 void less_change_is_calmer() {
     DeltaPolicy policy;
     CHECK(!policy.select_path(0.3).calmer);
@@ -124,6 +135,7 @@ int main() {
     waits_grow_with_every_vain_trial();
     levels_of_change_are_apart();
     one_odd_frame_changes_nothing();
+    an_interrupted_frame_changes_nothing();
     less_change_is_calmer();
     always_following_asks_no_costs();
     refreshed_frames_are_fresh_once();

@@ -1,6 +1,5 @@
 """What a file asks for is counted before it is read: constants, other files, functions, computed sizes."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +38,9 @@ def external(**entries: str) -> TensorProto:
 
 def refusal(model: onnx.ModelProto, folder: Path) -> str:
     (folder / "net.onnx").write_bytes(model.SerializeToString())
-    start = time.monotonic()
     with pytest.raises(NetworkError) as raised:
         read_onnx(folder / "net.onnx")
-    assert "\n" not in str(raised.value) and time.monotonic() - start < 5
+    assert "\n" not in str(raised.value)
     return str(raised.value)
 
 
