@@ -9,10 +9,12 @@ from PIL import Image
 
 import videoquant as vq
 from tests.networks import moving_frames, small_network
-from videoquant.comparison import kept_rows
+from videoquant.comparison import kept_rows, parts
+from videoquant.comparison.loop import compare
 from videoquant.comparison.parts import compare_clips
 from videoquant.comparison.references import ScoredClip
 from videoquant.comparison.workers import Processes, one_by_one
+from videoquant.data.clip import Clip
 from videoquant.report.results import to_dict
 from videoquant.torch_settings import threads_of_pytorch
 
@@ -70,7 +72,8 @@ def expected(network, quantized, clips):
 
 
 def test_side_by_side_gives_what_one_process_gives(network, quantized, clips, expected):
-    assert plain(compared(network, quantized, clips, Processes(2))) == expected
+    with Processes(2) as run:
+        assert plain(compared(network, quantized, clips, run)) == expected
 
 
 def test_by_turns_gives_what_one_scheme_after_the_other_gives(network, quantized, clips, expected):
@@ -99,20 +102,36 @@ def stopped(count):
     return run
 
 
-def test_what_was_stopped_goes_on_behind_what_is_done(network, quantized, clips, expected, tmp_path):
+def test_what_was_stopped_goes_on_behind_what_is_done(
+    network, quantized, clips, expected, tmp_path, monkeypatch
+):
     # The first clip of all schemes, the second of two.
     found = compared(network, quantized, clips, stopped(len(SCHEMES) + 2), tmp_path)
     assert not found.complete and [row.scheme for row in found.rows] == list(SCHEMES[:2])
-    begun, steps = [], []
+    scored, steps = [], []
 
-    def rest(tasks, progress):
-        begun.extend(task.name for task in tasks)
-        return one_by_one(tasks, progress)
+    def counted(network, quantized, references, source, **more):
+        scored.append((str(quantized[0].scheme), source))
+        return compare(network, quantized, references, source, **more)
 
-    assert plain(compared(network, quantized, clips, rest, tmp_path, steps=steps)) == expected
-    assert begun == [f"scoring {q.scheme} on night" for q in quantized[2:]]
+    monkeypatch.setattr(parts, "compare", counted)
+    assert plain(compared(network, quantized, clips, cache=tmp_path, steps=steps)) == expected
+    assert scored == [(text, "night") for text in SCHEMES[2:]]
     assert len(steps) == 12 * len(SCHEMES)
-    assert plain(compared(network, quantized, clips, lambda *_: iter(()), tmp_path)) == expected
+    assert plain(compared(network, quantized, clips, cache=tmp_path)) == expected
+    assert len(scored) == len(SCHEMES[2:])
+
+
+def test_a_clip_is_read_once_for_all_schemes(network, quantized, clips, tmp_path, monkeypatch):
+    read, runs = [], Clip.runs
+
+    def counted(clip, spans):
+        read.append(clip.name)
+        return runs(clip, spans)
+
+    monkeypatch.setattr(Clip, "runs", counted)
+    compared(network, quantized[:3], clips, cache=tmp_path)
+    assert read == ["day", "night"]
 
 
 def test_nothing_done_is_no_result(network, quantized, clips):

@@ -166,7 +166,7 @@ def command(
     clips = open_clips(video, dataset, images)
     is_live = clips[0].is_live
     stills = all_stills(clips, images)
-    run = runner(workers, ray, engine, is_live)
+    workplace = runner(workers, ray, engine, is_live)
     is_quantized = is_quantized_onnx(network)  # then it stands beside its own weights in floating point
     if is_quantized:
         files = [Path(network), *(files or [])]
@@ -199,33 +199,34 @@ def command(
     if earlier:
         note(f"{report}: holds a report of {earlier}, which is replaced")
     kept = cache_folder(cache, no_cache)
-    quantized = calibrate_all(captured, wanted, sets, schemes is None, run, kept)
-    wanted = [q.scheme for q in quantized]
-    quantized += read
-    takes_turns = engine != SIMULATE or is_live
-    streams = [comparable_stream(q, engine, threads) for q in quantized] if takes_turns else None
     scored = [
         ScoredClip(clip, tuple(plan.scored), tuple(map(clip.index_at, picture_frames(plan.scored))), score)
         for clip, score, plan in zip(clips, scores, plans, strict=True)
     ]
-    with (
-        one_thread_of_pytorch(engine != SIMULATE),
-        progress_bar("scoring", len(quantized) * sum(one.count for one in scored)) as advance,
-    ):
-        result = compare_clips(
-            captured,
-            quantized,
-            scored,
-            describe(other, calibration is None, plans, sets),
-            stills,
-            advance,
-            run,
-            kept,
-            streams,
-            engine=None if engine == SIMULATE else engine,
-            chip=on_chip,
-            files=[*("" for _ in wanted), *(printable(str(file)) for file in files or [])],
-        )
+    with workplace as run:
+        quantized = calibrate_all(captured, wanted, sets, schemes is None, run, kept)
+        wanted = [q.scheme for q in quantized]
+        quantized += read
+        takes_turns = engine != SIMULATE or is_live
+        streams = [comparable_stream(q, engine, threads) for q in quantized] if takes_turns else None
+        with (
+            one_thread_of_pytorch(engine != SIMULATE),
+            progress_bar("scoring", len(quantized) * sum(one.count for one in scored)) as advance,
+        ):
+            result = compare_clips(
+                captured,
+                quantized,
+                scored,
+                describe(other, calibration is None, plans, sets),
+                stills,
+                advance,
+                run,
+                kept,
+                streams,
+                engine=None if engine == SIMULATE else engine,
+                chip=on_chip,
+                files=[*("" for _ in wanted), *(printable(str(file)) for file in files or [])],
+            )
     made, found = made_by(), answer(result, question)
     # The results go to stdout, or their JSON form does, and what people read to stderr.
     screen, tell = (status, note) if json_file == STDOUT else (console, say)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -31,10 +32,10 @@ def all_stills(clips: Sequence[Clip], images: Path | None) -> bool:
     return True in kinds
 
 
-def runner(workers: int, ray: str | None, engine: str, is_live: bool) -> Runner:
+def runner(workers: int, ray: str | None, engine: str, is_live: bool) -> AbstractContextManager[Runner]:
     """What runs the parts of a comparison. Raises `SchemeError` where they cannot run side by side."""
     if workers == 1 and ray is None:
-        return one_by_one
+        return nullcontext(one_by_one)
     option = "--workers" if ray is None else "--ray"
     if engine != SIMULATE:
         raise SchemeError(f"{option}: schemes that are timed take turns in one process; leave it out")

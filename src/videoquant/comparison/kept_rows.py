@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from videoquant.comparison.layer_inputs import LayerInput
-from videoquant.comparison.references import ScoredClip
+from videoquant.comparison.references import References
 from videoquant.comparison.results import PredictedRanges, Row
 from videoquant.content_hash import ContentHash
 from videoquant.data.dataset import LabelledFrame
@@ -37,12 +37,13 @@ PLAIN = [
 class KeptRows:
     """The rows of one clip in a folder. A folder that cannot be written is a warning, once."""
 
-    def __init__(self, folder: Path, network: Network, scored: ScoredClip, stills: bool) -> None:
+    def __init__(self, folder: Path, network: Network, references: References, stills: bool) -> None:
         self.folder, self._writes = folder, True
+        scored = references.scored
         clip = ContentHash()
         clip.add_network(network)
         clip.add_json([stills, scored.picture_frames, scored.score is not None])
-        for frame in scored.clip.runs(scored.spans):
+        for frame in references:
             clip.add_json(frame.index)
             clip.add_array(frame.pixels)
             if scored.score is not None and isinstance(frame, LabelledFrame):

@@ -45,6 +45,10 @@ class Calibration:
     def steps(self) -> int:
         return len(self.network.nodes) * walks(self.scheme)
 
+    @property
+    def reads(self) -> str:
+        return ""  # its frames come with it
+
     def __call__(self, memory: Memory, step: Callable[[], None]) -> QuantizedNetwork | DataError:
         try:
             return quantize(self.network, self.scheme, self.frames, step, self.cache)
@@ -54,19 +58,35 @@ class Calibration:
 
 @dataclass(frozen=True, eq=False)
 class Scoring:
-    """The task that scores one scheme on one clip in simulation; it gives the row."""
+    """The task that scores one scheme on one clip in simulation; it gives the row.
+
+    cache: a folder where a row that was measured before is found, and else put.
+    """
 
     network: Network
     quantized: QuantizedNetwork
     scored: ScoredClip
     stills: bool
+    cache: Path | None
 
     @property
     def name(self) -> str:
-        return f"scoring {self.quantized.scheme} on {self.scored.clip.name}"
+        return f"scoring {self.quantized.scheme} on {self.reads}"
+
+    @property
+    def reads(self) -> str:
+        return self.scored.clip.name
 
     def __call__(self, memory: Memory, step: Callable[[], None]) -> Row:
-        references = memory.get(self.scored.clip.name, lambda: References(self.network, self.scored))
+        references: References
+        known: KeptRows | None
+        references, known = memory.get(self.reads, self._read)
+        key = known.key(self.quantized) if known else ""
+        row = known.find(key) if known else None
+        if row:
+            for _ in range(self.scored.count):
+                step()
+            return row
         found = compare(
             self.network,
             [self.quantized],
@@ -80,7 +100,15 @@ class Scoring:
         )
         if not found.complete:
             raise KeyboardInterrupt
+        if known:
+            known.keep(key, found.rows[0])
         return found.rows[0]
+
+    def _read(self) -> tuple[References, KeptRows | None]:
+        references = References(self.network, self.scored)
+        if self.cache is None:
+            return references, None
+        return references, KeptRows(self.cache, self.network, references, self.stills)
 
 
 def compare_clips(
@@ -102,7 +130,7 @@ def compare_clips(
     clips: with names of their own.
     progress: called once for every frame, scheme and clip.
     run: what runs the tasks.
-    cache: a folder where rows that were measured before are found, and else put.
+    cache: as of `Scoring`.
     streams: what runs the schemes; then all take turns, frame by frame, so that times are of one moment, and
         nothing is kept. By default they are simulated.
 
@@ -196,28 +224,14 @@ def _by_scheme(
     cache: Path | None,
 ) -> list[dict[str, Row]]:
     """The rows on each clip, a scheme at a time, without those that Ctrl-C has prevented."""
-    rows: list[dict[str, Row]] = [{} for _ in quantized]
-    places: list[tuple[int, str]] = []
-    tasks: list[Scoring] = []
-    keys: list[tuple[KeptRows, str] | None] = []
-    for scored in clips:  # all schemes of a clip, then the next one: a clip is read once
-        name = scored.clip.name
-        known = None if cache is None else KeptRows(cache, network, scored, stills)
-        for number, one in enumerate(quantized):
-            task = Scoring(network, one, scored, stills)
-            key = None if known is None else (known, known.key(one))
-            found = key and key[0].find(key[1])
-            if found:
-                rows[number][name] = found
-                _advance(progress, task.name, scored.count)
-            else:
-                places.append((number, name))
-                tasks.append(task)
-                keys.append(key)
-    for index, row in run(tasks, progress):
-        number, name = places[index]
-        rows[number][name] = row
-        if key := keys[index]:
-            key[0].keep(key[1], row)
-    # In the order of the clips, whichever was done first.
-    return [{s.clip.name: row[s.clip.name] for s in clips if s.clip.name in row} for row in rows]
+    # All schemes of a clip, then the next one: a clip is read once.
+    tasks = [Scoring(network, one, scored, stills, cache) for scored in clips for one in quantized]
+    found: dict[int, Row] = dict(run(tasks, progress))
+    return [
+        {
+            scored.clip.name: found[place]
+            for place, scored in zip(range(number, len(tasks), len(quantized)), clips, strict=True)
+            if place in found
+        }
+        for number in range(len(quantized))
+    ]

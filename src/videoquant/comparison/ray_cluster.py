@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
-from videoquant.comparison.workers import TRIES, Memory, Progress, Results, Task, carried_out, result_of
+from videoquant.comparison.workers import Memory, Progress, Results, Task, Waiting, carried_out, result_of
 from videoquant.content_hash import code
 from videoquant.errors import MissingExtraError, WorkerError
 from videoquant.files import reason
@@ -17,18 +18,18 @@ from videoquant.torch_settings import threads_of_pytorch
 REACHED_IN = 5.0  # seconds
 
 
-class RayCluster:
+class RayCluster(AbstractContextManager["RayCluster"]):
     """A cluster by its address; "auto" is the one that this machine is in, "local" begins one here.
 
-    Each of its cores runs a task with one thread. A lost worker costs the task in its hands, which Ray does
-    again. Raises `MissingExtraError` where Ray is not installed, `WorkerError` where the cluster cannot be
-    reached, runs other code than this, or loses a task `TRIES` times.
+    Each of its cores is a worker with one thread. A lost one costs the task in its hands, which another does.
+    Raises `MissingExtraError` where Ray is not installed, `WorkerError` where the cluster cannot be reached,
+    runs other code than this, or loses a task `TRIES` times.
     """
 
     def __init__(self, address: str) -> None:
         self.address = address
 
-    def __call__(self, tasks: Sequence[Task], progress: Progress) -> Results:
+    def __enter__(self) -> RayCluster:
         try:
             import ray
         except ImportError:
@@ -46,27 +47,41 @@ class RayCluster:
             )
         except Exception as error:
             raise WorkerError(f"--ray {self.address}: cannot be reached: {printable(str(error))}") from None
-        carry_out = ray.remote(num_cpus=1, max_retries=TRIES - 1)(_carry_out)
-        waiting = {carry_out.remote(task, code()): number for number, task in enumerate(tasks)}
-        try:
-            with deferred_interrupt() as interrupted:
-                while waiting and not interrupted():
-                    for done in ray.wait(list(waiting), timeout=0.2)[0]:
-                        number = waiting.pop(done)
-                        try:
-                            kind, steps, value = ray.get(done)
-                        except ray.exceptions.RayError as error:
-                            raise WorkerError(
-                                f"{tasks[number].name}: lost {TRIES} times on the cluster: "
-                                f"{type(error).__name__}"
-                            ) from None
-                        for _ in range(steps):
-                            progress(tasks[number].name)
-                        yield number, result_of(kind, value)
-        finally:
-            for reference in waiting:
-                ray.cancel(reference, force=True)
-            ray.shutdown()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        import ray
+
+        ray.shutdown()
+
+    def __call__(self, tasks: Sequence[Task], progress: Progress) -> Results:
+        import ray
+
+        actor = ray.remote(num_cpus=1)(_Worker)
+        count = min(len(tasks), int(ray.cluster_resources().get("CPU", 1)))
+        idle = [(actor.remote(code()), "") for _ in range(count)]
+        waiting = Waiting(tasks)
+        busy: dict[
+            Any, tuple[Any, int]
+        ] = {}  # by what Ray calls the result: the worker, and the task's number
+        with deferred_interrupt() as interrupted:
+            while (waiting or busy) and not interrupted():
+                while waiting and idle:
+                    worker, has_read = idle.pop()
+                    number = waiting.take(has_read, {tasks[other].reads for _, other in busy.values()})
+                    busy[worker.carry_out.remote(tasks[number])] = worker, number
+                for done in ray.wait(list(busy), timeout=0.2)[0]:
+                    worker, number = busy.pop(done)
+                    try:
+                        kind, steps, value = ray.get(done)
+                    except ray.exceptions.RayError:
+                        waiting.put_back(number)
+                        idle.append((actor.remote(code()), ""))
+                        continue
+                    idle.append((worker, tasks[number].reads))
+                    for _ in range(steps):
+                        progress(tasks[number].name)
+                    yield number, result_of(kind, value)
 
     def _check_reached(self) -> None:
         """Ray itself tries for minutes."""
@@ -78,16 +93,22 @@ class RayCluster:
             raise WorkerError(f"--ray {self.address}: cannot be reached: {why}") from None
 
 
-def _carry_out(task: Task, expected: str) -> tuple[str, int, Any]:
-    """On a worker: what `carried_out` gives, with the number of steps in the middle."""
-    if code() != expected:
-        return "error", 0, WorkerError("a worker of the cluster has another version of videoquant")
-    steps = 0
+class _Worker:
+    """A process of the cluster. expected: the hash of the code that asks (`content_hash.code`)."""
 
-    def step() -> None:
-        nonlocal steps
-        steps += 1
+    def __init__(self, expected: str) -> None:
+        self.same, self.memory = code() == expected, Memory()
 
-    with threads_of_pytorch(1):
-        kind, value = carried_out(task, Memory(), step)
-    return kind, steps, value
+    def carry_out(self, task: Task) -> tuple[str, int, Any]:
+        """What `carried_out` gives, with the number of steps in the middle."""
+        if not self.same:
+            return "error", 0, WorkerError("a worker of the cluster has another version of videoquant")
+        steps = 0
+
+        def step() -> None:
+            nonlocal steps
+            steps += 1
+
+        with threads_of_pytorch(1):
+            kind, value = carried_out(task, self.memory, step)
+        return kind, steps, value

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import signal
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -39,10 +40,14 @@ class Memory:
 
 
 class Task(Protocol):
-    """Something to do. name: in words. step: called as it goes on."""
+    """Something to do. name: in words. reads: what it has to read first, "" for nothing of weight. step:
+    called as it goes on."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def reads(self) -> str: ...
 
     def __call__(self, memory: Memory, step: Callable[[], None]) -> Any: ...
 
@@ -53,6 +58,41 @@ Progress = Callable[[str], None]
 Results = Iterator[tuple[int, Any]]
 # Runs tasks. After Ctrl-C it ends without those that have not ended. Raises what a task raises.
 Runner = Callable[[Sequence[Task], Progress], Results]
+
+
+class Waiting:
+    """Tasks that wait for a worker. What a worker has read serves all tasks that read the same (`Memory`)."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._tasks = tasks
+        self._numbers = list(range(len(tasks)))
+        self._lost = [0] * len(tasks)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def take(self, has_read: str, others_read: Collection[str]) -> int:
+        """The number of the next task for a worker that has read this, beside others at work: one that reads
+        the same, else what no other reads, else of what most tasks are left; the first one of those."""
+        left = Counter(self._tasks[number].reads for number in self._numbers)
+
+        def rank(number: int) -> tuple[bool, bool, int]:
+            reads = self._tasks[number].reads
+            return reads != has_read, reads in others_read, -left[reads]
+
+        number = min(self._numbers, key=rank)
+        self._numbers.remove(number)
+        return number
+
+    def put_back(self, number: int) -> None:
+        """The worker of this task is lost. Raises `WorkerError` where it has lost `TRIES` of them."""
+        self._lost[number] += 1
+        if self._lost[number] == TRIES:
+            raise WorkerError(
+                f"{self._tasks[number].name}: its process was lost {TRIES} times, perhaps for want of "
+                "memory; use fewer workers"
+            )
+        self._numbers.insert(0, number)
 
 
 def one_by_one(tasks: Sequence[Task], progress: Progress) -> Results:
@@ -73,26 +113,35 @@ def one_by_one(tasks: Sequence[Task], progress: Progress) -> Results:
             yield number, result
 
 
-class Processes:
-    """`count` processes of this machine, which share its threads.
+class Processes(AbstractContextManager["Processes"]):
+    """`count` processes of this machine, which share its threads. They end with the context.
 
     Raises `WorkerError` where one task loses `TRIES` of them.
     """
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self._idle: list[_Worker] = []
+        self._runs = 0
+
+    def __exit__(self, *_: object) -> None:
+        while self._idle:
+            self._idle.pop().end()
 
     def __call__(self, tasks: Sequence[Task], progress: Progress) -> Results:
         threads = max(1, torch.get_num_threads() // self.count)
-        waiting, tries, said = deque(range(len(tasks))), [0] * len(tasks), [0] * len(tasks)
-        idle = [_Worker(threads) for _ in range(min(self.count, len(tasks)))]
+        self._runs += 1
+        waiting, said = Waiting(tasks), [0] * len(tasks)
+        while len(self._idle) < min(self.count, len(tasks)):
+            self._idle.append(_Worker(threads))
         busy: dict[Connection, _Worker] = {}
         try:
             with deferred_interrupt() as interrupted:
                 while (waiting or busy) and not interrupted():
-                    while waiting and idle:
-                        worker, number = idle.pop(), waiting.popleft()
-                        worker.begin(number, tasks[number])
+                    while waiting and self._idle:
+                        worker = self._idle.pop()
+                        number = waiting.take(worker.has_read, {other.has_read for other in busy.values()})
+                        worker.begin(self._runs, number, tasks[number])
                         busy[worker.connection] = worker
                     for connection in wait(list(busy), timeout=0.2):
                         worker = busy[connection]  # type: ignore[index]
@@ -100,16 +149,10 @@ class Processes:
                         try:
                             kind, value = worker.connection.recv()
                         except (EOFError, OSError):
-                            tries[number] += 1
-                            if tries[number] == TRIES:
-                                raise WorkerError(
-                                    f"{tasks[number].name}: its process was lost {TRIES} times, perhaps for "
-                                    "want of memory; use fewer workers"
-                                ) from None
-                            waiting.appendleft(number)
                             del busy[worker.connection]
                             worker.end()
-                            idle.append(_Worker(threads))
+                            waiting.put_back(number)
+                            self._idle.append(_Worker(threads))
                             continue
                         if kind == "step":
                             worker.steps += 1
@@ -118,15 +161,15 @@ class Processes:
                                 progress(tasks[number].name)
                             continue
                         del busy[worker.connection]
-                        idle.append(worker)
+                        self._idle.append(worker)
                         yield number, result_of(kind, value)
         finally:
-            for worker in (*idle, *busy.values()):
+            for worker in busy.values():
                 worker.end()
 
 
 class _Worker:
-    """A process, and what it does: the task of a number, and its steps so far."""
+    """A process, what it does (the task of a number, and its steps so far), and what it has read."""
 
     def __init__(self, threads: int) -> None:
         context = get_context("spawn")  # a fork of a process with threads can hang
@@ -135,10 +178,11 @@ class _Worker:
         self.process.start()
         other.close()
         self.number = self.steps = 0
+        self.has_read = ""
 
-    def begin(self, number: int, task: Task) -> None:
-        self.number, self.steps = number, 0
-        self.connection.send(task)
+    def begin(self, run: int, number: int, task: Task) -> None:
+        self.number, self.steps, self.has_read = number, 0, task.reads
+        self.connection.send((run, task))
 
     def end(self) -> None:
         self.process.kill()
@@ -147,15 +191,17 @@ class _Worker:
 
 
 def _serve(connection: Connection, threads: int) -> None:
-    """What a process does until it is killed or nobody sends any more."""
+    """What a process does until it is killed or nobody sends any more. Its memory is that of one run."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # which reaches every process; the first one ends the others
-    memory = Memory()
+    memory, before = Memory(), 0
     with threads_of_pytorch(threads):
         while True:
             try:
-                task = connection.recv()
+                run, task = connection.recv()
             except EOFError:
                 return
+            if run != before:
+                memory, before = Memory(), run
             connection.send(carried_out(task, memory, lambda: connection.send(("step", None))))
 
 
