@@ -66,8 +66,8 @@ def plain(comparison):
 @pytest.fixture(scope="module")
 def expected(network, quantized, clips):
     found = compared(network, quantized, clips)
-    assert found.frames == 12 and found.clips == ("day", "night") and found.picture_frames == [2, 6]
-    assert all(len(row.pictures) == 2 for row in found.rows)
+    assert found.frames == 12 and found.clips == ("day", "night") and found.drawn == [2, 5, 8, 11]
+    assert all(len(row.pictures) == 4 for row in found.rows)
     return plain(found)
 
 

@@ -63,7 +63,7 @@ def build(schemes: tuple[str, ...] = tuple(RESULTS), **changes: Any) -> Comparis
         rows=[_row(scheme) for scheme in schemes],
         calibration="15 frames of the same source, none of them scored",
         frames=len(FRAMES),
-        picture_frames=list(PICTURE_FRAMES),
+        drawn=[FRAMES.index(frame) for frame in PICTURE_FRAMES],
     )
     for name, value in changes.items():
         setattr(comparison, name, value)

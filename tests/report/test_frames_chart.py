@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import vl_convert
 
-from videoquant.report.frames_chart import MOST_POINTS, facts_of, frames_chart, range_on, telling, worst_on
+from videoquant.comparison.over_clips import over_clips
+from videoquant.report.frames_chart import (
+    MOST_POINTS,
+    facts_of,
+    frame_name,
+    frames_chart,
+    range_on,
+    telling,
+    worst_on,
+)
 
 
 def test_lines_break_between_runs_and_keyframes_are_marked(make_comparison: Any) -> None:
@@ -37,7 +47,7 @@ def test_nothing_of_stills_and_of_floating_point(make_comparison: Any) -> None:
 
 def test_frames_on_which_schemes_differ_are_found_apart(make_comparison: Any) -> None:
     comparison = make_comparison(("fp32", "w8a8", "w4a4"))
-    comparison.picture_frames = [frame["frame"] for frame in comparison.rows[0].per_frame]
+    comparison.drawn = list(range(len(comparison.rows[0].per_frame)))
     for row in comparison.rows:
         for frame in row.per_frame:
             frame["agreement"] = {"keypoint_f1": 1.0}
@@ -45,7 +55,20 @@ def test_frames_on_which_schemes_differ_are_found_apart(make_comparison: Any) ->
         comparison.rows[2].per_frame[place]["agreement"] = {"keypoint_f1": value}
     found = telling(comparison)
     assert {30, 5} <= set(found) and 31 not in found and found == sorted(found)
-    frame = comparison.picture_frames[30]
-    assert worst_on(comparison, frame) is comparison.rows[2]
-    assert range_on(comparison, frame) == "keypoint F1 0.100 to 1.000"
-    assert facts_of(comparison, comparison.rows[2], frame).startswith("keypoint F1 0.100, SQNR ")
+    assert worst_on(comparison, 30) is comparison.rows[2]
+    assert range_on(comparison, 30) == "keypoint F1 0.100 to 1.000"
+    assert facts_of(comparison, comparison.rows[2], 30).startswith("keypoint F1 0.100, SQNR ")
+
+
+def test_frames_of_two_clips_with_the_same_numbers_are_apart(make_comparison: Any) -> None:
+    days = [make_comparison(("fp32", "w8a8", "w4a4")).rows for _ in range(2)]
+    days[1][2].per_frame[30]["agreement"] = {"keypoint_f1": 0.1}
+    rows = [over_clips({"day": day, "night": replace(night)}) for day, night in zip(*days, strict=True)]
+    comparison = make_comparison((), rows=rows, drawn=[30, 90])
+    assert len(rows[0].pictures) == 2 * len(days[0][0].pictures)
+    assert frame_name(comparison, 90) == f"night, {frame_name(comparison, 30).removeprefix('day, ')}"
+    assert worst_on(comparison, 90) is rows[2]
+    facts = [facts_of(comparison, rows[2], place) for place in (30, 90)]
+    assert facts[1].startswith("keypoint F1 0.100, ") and not facts[0].startswith("keypoint F1 0.100, ")
+    spec = frames_chart(comparison)
+    assert spec is not None and {point["clip"] for point in spec["data"]["values"]} == {"day", "night"}

@@ -14,7 +14,7 @@ from videoquant.errors import OutputError
 from videoquant.report import html as style
 from videoquant.report.answer import Question, answer
 from videoquant.report.html import page, write_report
-from videoquant.report.wish import read_wish
+from videoquant.report.wish import Wish, read_wish
 
 VOID = {"meta", "img", "br", "link", "input"}
 
@@ -123,7 +123,7 @@ def test_names_are_escaped(make_comparison: Any) -> None:
 
 def test_bare_run_leaves_sections_out(make_comparison: Any) -> None:
     comparison = make_comparison(
-        ("w8a8", "w4a4"), measures=(), task=None, picture_frames=[], calibration="", stills=True
+        ("w8a8", "w4a4"), measures=(), task=None, drawn=[], calibration="", stills=True
     )
     for row in comparison.rows:
         row.agreement, row.layer_sqnr_db, row.pictures = {}, {}, []
@@ -144,3 +144,10 @@ def test_table_gives_sortable_values(full: str) -> None:
     row = next(line for line in full.splitlines() if "<code>w8a8</code>" in line and line.startswith("<tr"))
     assert re.findall(r"data-value='(.*?)'", row)[:2] == ["w8a8", "95.5"]
     assert ">6.2%<" in row
+
+
+def test_the_table_gives_intervals_of_what_has_them(make_comparison: Any) -> None:
+    comparison = make_comparison(("fp32", "w4a4"))
+    low, high = Wish(comparison.measures[0], 0.0).interval(comparison.rows[1])
+    found = re.findall("<span class='interval'>(.*?)</span>", page(comparison))
+    assert len(found) == 2 and found[1] == f"{low:.3f} – {high:.3f}"  # SQNR and keypoint F1; fp32 is a point

@@ -200,7 +200,7 @@ def command(
         note(f"{report}: holds a report of {earlier}, which is replaced")
     kept = cache_folder(cache, no_cache)
     scored = [
-        ScoredClip(clip, tuple(plan.scored), tuple(map(clip.index_at, picture_frames(plan.scored))), score)
+        ScoredClip(clip, tuple(plan.scored), picture_frames(clip, plan.scored, len(clips)), score)
         for clip, score, plan in zip(clips, scores, plans, strict=True)
     ]
     with workplace as run:

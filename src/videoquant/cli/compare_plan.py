@@ -88,11 +88,12 @@ def free_spans(clips: Sequence[Clip], plans: Sequence[Split]) -> list[list[range
     ]
 
 
-def picture_frames(scored: Sequence[range]) -> list[int]:
-    """The scored frames; of many every second, third, … one."""
-    frames = [position for span in scored for position in span]
-    step = -(-len(frames) // PICTURES)
-    return frames[step - 1 :: step]
+def picture_frames(clip: Clip, scored: Sequence[range], clips: int) -> tuple[int, ...]:
+    """The indexes of scored frames to draw; of many every second, third, … one, and fewer of each of several
+    clips."""
+    positions = [position for span in scored for position in span]
+    step = min(-(-len(positions) * clips // PICTURES), len(positions))
+    return tuple(map(clip.index_at, positions[step - 1 :: step]))
 
 
 def commands(

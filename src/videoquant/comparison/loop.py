@@ -103,7 +103,7 @@ def compare(
             comparison.labelled += target is not None
             found = [collector.step(frame, target, reference, layers) for collector in collectors]
             if task and frame.index in picture_frames:
-                comparison.picture_frames.append(frame.index)
+                comparison.drawn.append(comparison.frames)
                 for collector, output in zip(collectors, found, strict=True):
                     collector.row.pictures.append(drawn(task, frame.pixels, output))
             comparison.frames += 1

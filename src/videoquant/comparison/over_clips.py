@@ -17,7 +17,7 @@ def over_clips(rows: Mapping[str, Row]) -> Row:
     """The row of one scheme over clips, by their names.
 
     Every clip counts the same, however many of its frames were scored; a measure is the mean over the clips
-    that show what it measures. Frames and ranges stand one clip after the other, pictures are the first's.
+    that show what it measures. Frames, pictures and ranges stand one clip after the other.
     """
     every = list(rows.values())
     speeds = [row.frames_per_second for row in every]
@@ -37,7 +37,7 @@ def over_clips(rows: Mapping[str, Row]) -> Row:
         {layer: _input([row.layer_inputs[layer] for row in every]) for layer in every[0].layer_inputs},
         _means([row.layer_density for row in every]),
         [share for row in every for share in row.computed],
-        every[0].pictures,
+        [picture for row in every for picture in row.pictures],
         # A mean of times, as every clip counts the same.
         None if None in speeds else 1 / fmean(1 / speed for speed in speeds if speed),
         _mean(row.work_share for row in every),

@@ -5,7 +5,7 @@ What was done before is found again; the rest is done one after the other or sid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -170,12 +170,20 @@ def compare_clips(
     comparison.frames = len(first.per_frame)
     comparison.labelled = sum("accuracy" in frame for frame in first.per_frame)
     if first.pictures:
-        of_clip = rows[done[0]][clips[0].clip.name]
-        scored_frames = {frame["frame"] for frame in of_clip.per_frame}
-        comparison.picture_frames = [i for i in clips[0].picture_frames if i in scored_frames]
+        comparison.drawn = _drawn(rows[done[0]], clips)
     if chip:
         add_chip(comparison.rows, network, [quantized[number].scheme for number in done], chip)
     return comparison
+
+
+def _drawn(of_clips: Mapping[str, Row], clips: Sequence[ScoredClip]) -> list[int]:
+    """The places of the frames that are drawn, the frames of all clips one clip after the other."""
+    places, before = [], 0
+    for scored in clips:
+        frames = of_clips[scored.clip.name].per_frame
+        places += [before + i for i, frame in enumerate(frames) if frame["frame"] in scored.picture_frames]
+        before += len(frames)
+    return places
 
 
 def _by_turns(

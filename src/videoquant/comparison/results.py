@@ -60,7 +60,7 @@ class Row:
         `layer_sqnr_db`.
     layer_density: of Dense + Sparse, the mean over frames by layer.
     computed: with regions, of each frame whether it is a keyframe, and by layer the share that was computed.
-    pictures: JPEG: the outputs drawn on the frames `Comparison.picture_frames`.
+    pictures: JPEG: the outputs drawn on the frames at `Comparison.drawn`.
     frames_per_second: of an engine, from a frame to its outputs, timed as `bench` times (`stopwatch.py`): the
         first `WARM_UP` frames do not count where there are more. None in simulation.
     work_share: of the integer engine, the mean over frames of `FrameReport.work_share`. None elsewhere.
@@ -110,7 +110,7 @@ class Comparison:
     rows: one per scheme.
     calibration: which data calibrated, in words.
     frames: how many were scored.
-    picture_frames: the indexes of the frames that are drawn.
+    drawn: the places in `Row.per_frame` of the frames that are drawn.
     stills: whether the frames are unrelated images.
     accuracy: the measures against labels, where there are any.
     labelled: how many frames have a label.
@@ -127,7 +127,7 @@ class Comparison:
     rows: list[Row] = field(default_factory=list)
     calibration: str = ""
     frames: int = 0
-    picture_frames: list[int] = field(default_factory=list)
+    drawn: list[int] = field(default_factory=list)
     stills: bool = False
     accuracy: tuple[Measure, ...] = ()
     labelled: int = 0

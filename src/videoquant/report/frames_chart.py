@@ -49,18 +49,23 @@ def frames_chart(comparison: Comparison) -> Spec | None:
                 value = fmean(values)
                 points.append({
                     "name": row.name, "scheme": name_of(row), "frame": frames[0]["frame"], "at": place,
+                    **({"clip": frames[0]["clip"]} if comparison.clips else {}),
                     "run": run, "y": axis.place(value), "value": wish.measure.format(value),
                     "key": frames[0]["key"],
                 })  # fmt: skip
         run += 1
     frame_of = {point["at"]: point["frame"] for point in points}
-    x = {"field": "at", "type": "quantitative", "title": "scored frames, by their place in the clip",
+    title = (
+        "scored frames, clip after clip" if comparison.clips else "scored frames, by their place in the clip"
+    )
+    x = {"field": "at", "type": "quantitative", "title": title,
          "scale": {"nice": False, "zero": False, "domain": [0, max(frame_of)]},
          "axis": {"grid": False, "tickMinStep": 1,
                   "labelExpr": f"{_names(frame_of)}[datum.value] || ''"}}  # fmt: skip
     y = axis.encoding(title_of(wish), [point["y"] for point in points])
     line = {"x": x, "y": y, "detail": {"field": "run"}}
-    tooltip = [{"field": "scheme"}, {"field": "frame"}, {"field": "value", "title": wish.label}]
+    where = [{"field": "clip"}] if comparison.clips else []
+    tooltip = [{"field": "scheme"}, *where, {"field": "frame"}, {"field": "value", "title": wish.label}]
     is_chosen = "datum.name === scheme"
     spec: Spec = {
         "params": [{"name": "scheme", "value": ""}, {"name": "now", "value": -1}],
@@ -83,47 +88,54 @@ def frames_chart(comparison: Comparison) -> Spec | None:
 
 
 def telling(comparison: Comparison) -> list[int]:
-    """Places in `picture_frames` of those on which schemes differ most, far from each other, the first first.
+    """Which pictures are those on which schemes differ most, far from each other, the first first.
 
     How much they differ is the standard deviation of the first measure over the schemes.
     """
-    wish, count = _measure(comparison), len(comparison.picture_frames)
+    wish, count = _measure(comparison), len(comparison.drawn)
     spread = []
-    for place, frame in enumerate(comparison.picture_frames):
-        values = [value for row in comparison.rows if (value := _value(wish, row, frame)) is not None]
-        spread.append((pstdev(values) if len(values) > 1 else 0.0, place))
+    for picture, place in enumerate(comparison.drawn):
+        values = [value for row in comparison.rows if (value := _value(wish, row, place)) is not None]
+        spread.append((pstdev(values) if len(values) > 1 else 0.0, picture))
     apart = max(1, count // (2 * TOLD))
     chosen: list[int] = []
-    for _, place in sorted(spread, key=lambda pair: (-pair[0], pair[1])):
-        if all(abs(place - other) >= apart for other in chosen):
-            chosen.append(place)
+    for _, picture in sorted(spread, key=lambda pair: (-pair[0], pair[1])):
+        if all(abs(picture - other) >= apart for other in chosen):
+            chosen.append(picture)
     return sorted(chosen[:TOLD])
 
 
-def facts_of(comparison: Comparison, row: Row, frame: int) -> str:
+def frame_name(comparison: Comparison, place: int) -> str:
+    """What the frame at a place in `Row.per_frame` is called: by its clip too, where there are several."""
+    entry = comparison.rows[0].per_frame[place]
+    clip = f"{entry['clip']}, " if comparison.clips else ""
+    return f"{clip}frame {entry['frame']}"
+
+
+def facts_of(comparison: Comparison, row: Row, place: int) -> str:
     """What a frame's picture is worth, in words: its first measure and its SQNR."""
     wishes = dict.fromkeys((_measure(comparison), Wish(SQNR, 0.0, "")))
-    found = [(wish, _value(wish, row, frame)) for wish in wishes]
+    found = [(wish, _value(wish, row, place)) for wish in wishes]
     return ", ".join(_text(wish, value) for wish, value in found if value is not None)
 
 
-def worst_on(comparison: Comparison, frame: int) -> Row:
+def worst_on(comparison: Comparison, place: int) -> Row:
     """The scheme that is furthest from fp32 on a frame."""
     wish = _measure(comparison)
     sign = 1 if wish.measure.higher_is_better else -1
     found = [
-        (sign * value, row) for row in comparison.rows if (value := _value(wish, row, frame)) is not None
+        (sign * value, row) for row in comparison.rows if (value := _value(wish, row, place)) is not None
     ]
     return min(found, key=lambda pair: pair[0])[1] if found else comparison.rows[0]
 
 
-def range_on(comparison: Comparison, frame: int) -> str:
+def range_on(comparison: Comparison, place: int) -> str:
     """From which value to which the schemes' first measure goes on a frame."""
     wish = _measure(comparison)
     values = [
         value
         for row in comparison.rows
-        if family(row.scheme) != "float" and (value := _value(wish, row, frame)) is not None
+        if family(row.scheme) != "float" and (value := _value(wish, row, place)) is not None
     ]
     digits = wish.measure.digits
     return f"{wish.label} {min(values):.{digits}f} to {max(values):.{digits}f}" if values else ""
@@ -134,9 +146,8 @@ def _measure(comparison: Comparison) -> Wish:
     return next(wish for wish in shown_measures(comparison) if wish.place != "accuracy")
 
 
-def _value(wish: Wish, row: Row, frame: int) -> float | None:
-    measured = next((entry for entry in row.per_frame if entry["frame"] == frame), None)
-    return None if measured is None else wish.of_frame(measured)
+def _value(wish: Wish, row: Row, place: int) -> float | None:
+    return wish.of_frame(row.per_frame[place])
 
 
 def _text(wish: Wish, value: float) -> str:

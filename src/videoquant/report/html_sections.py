@@ -65,15 +65,17 @@ def results(comparison: Comparison, found: Answer) -> str:
         for column in shown:
             value = column.values[index]
             data = "" if value is None else f" data-value='{value!r}'"
-            cells.append(f"<td class='n'{data}>{escape(column.cells[index])}</td>")
+            between = column.intervals[index] if column.intervals else ""
+            spread = f"<span class='interval'>{escape(between)}</span>" if between else ""
+            cells.append(f"<td class='n'{data}>{escape(column.cells[index])}{spread}</td>")
         if base:
             cells.insert(2, f"<td class='n'>{_percent(row.gbops_per_frame / base)}</td>")
         kinds = " ".join(["front"] * on_front + ["chosen"] * (row is found.row))
         lines.append(f"<tr class='{kinds}' data-scheme='{escape(row.name)}'>{''.join(cells)}</tr>")
     caption = (
-        f"<span class='mark'>●</span> Pareto front of GBOPs and SQNR: {FRONT_MEANING}. Click a heading to "
-        "sort. results.csv beside this page has the same numbers, results.json those of every frame and "
-        "layer."
+        f"<span class='mark'>●</span> Pareto front of GBOPs and SQNR: {FRONT_MEANING}. Small: 95% intervals. "
+        "Click a heading to sort. results.csv beside this page has the same numbers, results.json those of "
+        "every frame and layer."
     )
     return (
         f"<section>\n<h2>Results</h2>\n{_scroll('Results')}<table>\n<thead><tr>"

@@ -101,7 +101,7 @@ function show() {
   seek(players[0], time(film.base));
   seek(players[1], time(right));
   find("#tag").textContent = film.schemes[right];
-  const facts = `frame ${film.frames[frame]}: ${film.facts[frame][right]}`;
+  const facts = `${film.frames[frame]}: ${film.facts[frame][right]}`;
   find("#facts").textContent = facts;
   find("#scrubber").setAttribute("aria-valuetext", facts);
   now = film.at[frame];

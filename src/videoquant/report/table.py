@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -15,6 +15,7 @@ from videoquant.comparison import Comparison, Row
 from videoquant.costs.simulator import SchemeCost
 from videoquant.report.pareto import pareto
 from videoquant.report.shown_columns import column_name
+from videoquant.report.wish import SQNR, Wish
 from videoquant.tasks import Measure
 from videoquant.tasks.sqnr import EXACT_DB
 
@@ -31,12 +32,15 @@ class Column:
 
     values: what to sort by, None where a cell is empty.
     higher_is_better: which way a reader wants it.
+    intervals: of measures, the 95% interval of every row as text (`Wish.interval`), "" where frames are too
+        few or it is a point.
     """
 
     heading: str
     cells: list[str]
     values: list[float | None]
     higher_is_better: bool
+    intervals: list[str] = field(default_factory=list)
 
 
 def columns(comparison: Comparison) -> list[Column]:
@@ -48,16 +52,17 @@ def columns(comparison: Comparison) -> list[Column]:
     costs = [row.gbops_per_frame for row in comparison.rows]
     digits = cost_digits(costs)
     decibels = [row.sqnr_db for row in comparison.rows]
+    sqnr = _intervals(Wish(SQNR, 0.0, ""), comparison)
     return [
         Column("GBOPs per frame ↓", [f"{cost:.{digits}f}" for cost in costs], list(costs), False),
-        Column("SQNR dB ↑", [sqnr_text(db) for db in decibels], list(decibels), True),
+        Column("SQNR dB ↑", [sqnr_text(db) for db in decibels], list(decibels), True, sqnr),
         *(
-            _measure_column(heading(measure), measure, [row.agreement for row in comparison.rows])
+            _measure_column(heading(measure), Wish(measure, 0.0), comparison)
             for measure in comparison.measures
         ),
         *(
-            _measure_column(heading(measure), measure, [row.accuracy for row in comparison.rows])
-            for measure in map(against_labels, comparison.accuracy)
+            _measure_column(heading(against_labels(measure)), Wish(measure, 0.0, "accuracy"), comparison)
+            for measure in comparison.accuracy
         ),
         *(_engine_columns(comparison.rows) if comparison.engine else ()),
         *(_chip_columns(comparison.rows) if comparison.chip else ()),
@@ -155,7 +160,14 @@ def _cost_column(heading: str, values: list[float | None]) -> Column:
     return Column(heading, [ABSENT if x is None else f"{x:.{digits}f}" for x in values], values, False)
 
 
-def _measure_column(heading: str, measure: Measure, measured: Sequence[dict[str, float]]) -> Column:
-    values = [values.get(measure.name) for values in measured]
+def _measure_column(heading: str, wish: Wish, comparison: Comparison) -> Column:
+    values, measure = [wish.value(row) for row in comparison.rows], wish.measure
     cells = [ABSENT if value is None else f"{value:.{measure.digits}f}" for value in values]
-    return Column(heading, cells, values, measure.higher_is_better)
+    return Column(heading, cells, values, measure.higher_is_better, _intervals(wish, comparison))
+
+
+def _intervals(wish: Wish, comparison: Comparison) -> list[str]:
+    found = [wish.interval(row, comparison.stills) for row in comparison.rows]
+    number = sqnr_text if wish.measure is SQNR else lambda value: f"{value:.{wish.measure.digits}f}"
+    ends = [[number(end) for end in between or ()] for between in found]
+    return [" – ".join(pair) if len(set(pair)) == 2 else "" for pair in ends]

@@ -9,9 +9,9 @@ from typing import Any
 
 from PIL import Image
 
-from videoquant.comparison import Comparison, Row
+from videoquant.comparison import Comparison
 from videoquant.report.film import RATE, film
-from videoquant.report.frames_chart import facts_of, range_on, telling, worst_on
+from videoquant.report.frames_chart import facts_of, frame_name, range_on, telling, worst_on
 from videoquant.report.label_table import labels_of
 from videoquant.report.plot_style import family
 from videoquant.tasks.drawing import palette
@@ -38,21 +38,21 @@ def viewer(comparison: Comparison) -> tuple[str, dict[str, Any] | None]:
     reels = film(rows)
     if not reels.pictures or not rows:
         return "", None
-    frames = [comparison.picture_frames[place] for place in reels.places]
+    places = [comparison.drawn[picture] for picture in reels.places]
     base = next((i for i, row in enumerate(rows) if family(row.scheme) == "float"), 0)
     data = {
         "rate": RATE,
         "base": base,
-        "frames": frames,
+        "frames": [frame_name(comparison, place) for place in places],
         "schemes": [row.name for row in rows],
-        "at": [_place_of(rows[0], frame) for frame in frames],
-        "facts": [[facts_of(comparison, row, frame) for row in rows] for frame in frames],
+        "at": places,
+        "facts": [[facts_of(comparison, row, place) for row in rows] for place in places],
     }
     fp32 = escape(rows[base].name)
     encoded = base64.b64encode(reels.data).decode("ascii")
     width, height = reels.size
-    thumbs = "\n".join(_thumb(comparison, place, frames) for place in telling(comparison))
-    pick = "Where the schemes differ most:" if len(frames) > 1 else ""
+    thumbs = "\n".join(_thumb(comparison, picture, reels.places) for picture in telling(comparison))
+    pick = "Where the schemes differ most:" if len(places) > 1 else ""
     section = f"""<section aria-labelledby='look'>
 <h2 id='look'>Frames to look at</h2>
 <div class='viewer' style='--aspect:{width}/{height}'>
@@ -64,7 +64,7 @@ def viewer(comparison: Comparison) -> tuple[str, dict[str, Any] | None]:
 </div>
 <div class='controls'>
 <label>divider <input type='range' id='divider' min='0' max='100' value='50'></label>
-<label>frame <input type='range' id='scrubber' min='0' max='{len(frames) - 1}' value='0'></label>
+<label>frame <input type='range' id='scrubber' min='0' max='{len(places) - 1}' value='0'></label>
 <p id='facts' class='facts' aria-live='polite'></p>
 </div>
 </div>
@@ -79,16 +79,16 @@ def viewer(comparison: Comparison) -> tuple[str, dict[str, Any] | None]:
     return section, data
 
 
-def _thumb(comparison: Comparison, place: int, frames: list[int]) -> str:
+def _thumb(comparison: Comparison, picture: int, in_film: list[int]) -> str:
     """A button that goes to a frame: the picture of the scheme that is furthest off there."""
-    frame = comparison.picture_frames[place]
-    row = worst_on(comparison, frame)
-    nearest = min(range(len(frames)), key=lambda i: abs(frames[i] - frame))
-    about = range_on(comparison, frame)
+    place = comparison.drawn[picture]
+    row = worst_on(comparison, place)
+    nearest = min(range(len(in_film)), key=lambda i: abs(in_film[i] - picture))
+    about = range_on(comparison, place)
     return (
         f"<button type='button' class='thumb' data-frame='{nearest}' data-scheme='{escape(row.name)}'>"
-        f"<img src='{_small(row.pictures[place])}' alt=''>"
-        f"<span>frame {frame}, <code>{escape(row.name)}</code></span>"
+        f"<img src='{_small(row.pictures[picture])}' alt=''>"
+        f"<span>{escape(frame_name(comparison, place))}, <code>{escape(row.name)}</code></span>"
         f"<span class='muted'>{escape(about)}</span></button>"
     )
 
@@ -103,8 +103,6 @@ def _small(picture: bytes) -> str:
 
 def _caption(comparison: Comparison) -> str:
     drawn = _DRAWN.get(comparison.task or "", "")
-    if comparison.clips:
-        drawn = f"The frames are those of {comparison.clips[0]}. {drawn}"
     return (
         f"{drawn} Drag the divider, or use the arrow keys on the sliders. Beside the picture: how close this "
         "frame of the scheme is to that of fp32."
@@ -122,8 +120,3 @@ def _class_names(comparison: Comparison) -> str:
         for name, (r, g, b) in zip(names, colors.tolist(), strict=True)
     )
     return f"<ul class='swatches'>{swatches}</ul>"
-
-
-def _place_of(row: Row, frame: int) -> int:
-    """Which of the scored frames it is."""
-    return next((place for place, entry in enumerate(row.per_frame) if entry["frame"] == frame), 0)
