@@ -1,14 +1,16 @@
 """Exported schemes in other runtimes: against the simulation, and beside NNCF's file of the same network.
 
     python -m benchmarks.exported_beside CLIP NETWORK... [--scheme w8a8] [--frames 12] [--timed 60]
-        [--threads 2]
+        [--threads 2] [--beside SCHEME]
 
 Each network is quantized by the scheme and written in both forms. Printed of each runtime and form: the
 share of values that are at most one step of 8 bits from the simulation's (a 255th of what that output
 reaches from its least to its largest value), and the task's measure against fp32 in simulation and there; in
 OpenVINO also the share of layers in int8, beside NNCF's int8 file of the network, calibrated on the same
 frames, and the median of the frames' ratios of time, ours / NNCF's, with its 95% interval (bootstrap over
-frames). Both run every frame in turn. Needs `pip install openvino nncf onnxruntime`.
+frames). Both run every frame in turn; with --beside
+so do the scheme's file and another's in ONNX Runtime (`--scheme "w8a8 qpp" --beside w8a8`: what predicting
+costs there). Needs `pip install openvino nncf onnxruntime`.
 """
 
 import argparse
@@ -70,6 +72,10 @@ def ratio(ours, theirs, inputs, count):
     return np.median(ratios), *np.quantile(medians, [0.025, 0.975])
 
 
+def between(ours, theirs, inputs, options):
+    return "{:.3f} ({:.3f} to {:.3f})".format(*ratio(ours.run, theirs.run, inputs, options.timed))
+
+
 def by_nncf(network, inputs, folder, threads):
     write_onnx(network, folder / "fp32.onnx")
     openvino_engine.quantize(network, folder / "fp32.onnx", inputs, folder / "nncf.xml")
@@ -92,13 +98,17 @@ def report(path, options):
             words = f"{Path(path).stem:28} {runtime:11} {form:8} {share:8.3%} within a step"
             if values and None not in values:
                 words += f"  {values[0]:.4f} simulated, {values[1]:.4f} there"
+            if runtime == "onnxruntime" and options.beside:
+                other = vq.export(
+                    vq.quantize(network, options.beside, clip), folder / "other.onnx", form=form
+                )
+                theirs = kind(other, 1, options.threads)
+                words += f"  time beside {options.beside} " + between(stream, theirs, inputs, options)
             if runtime == "openvino":
                 theirs = by_nncf(network, fitted, folder, options.threads)
                 ours = openvino_engine.open_int8(files[0], options.threads)
                 words += f"  in int8 {ours.int8_share:.0%}, NNCF's {theirs.int8_share:.0%}"
-                words += "  time ours/NNCF's {:.3f} ({:.3f} to {:.3f})".format(
-                    *ratio(ours.run, theirs.run, inputs, options.timed)
-                )
+                words += "  time ours/NNCF's " + between(ours, theirs, inputs, options)
             print(words, flush=True)
 
 
@@ -110,6 +120,7 @@ def main():
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--timed", type=int, default=60)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--beside", metavar="SCHEME")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     with torch.no_grad():
