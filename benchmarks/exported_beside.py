@@ -8,9 +8,9 @@ share of values that are at most one step of 8 bits from the simulation's (a 255
 reaches from its least to its largest value), and the task's measure against fp32 in simulation and there; in
 OpenVINO also the share of layers in int8, beside NNCF's int8 file of the network, calibrated on the same
 frames, and the median of the frames' ratios of time, ours / NNCF's, with its 95% interval (bootstrap over
-frames). Both run every frame in turn; with --beside
-so do the scheme's file and another's in ONNX Runtime (`--scheme "w8a8 qpp" --beside w8a8`: what predicting
-costs there). Needs `pip install openvino nncf onnxruntime`.
+frames). Both run every frame in turn. With --beside the file of another scheme is timed so in ONNX Runtime
+(`--scheme "w8a8 qpp" --beside w8a8`: what predicting costs there). Needs `pip install openvino nncf
+onnxruntime`.
 """
 
 import argparse
