@@ -46,7 +46,7 @@ from videoquant.axes import (
     Residual,
 )
 from videoquant.errors import SchemeError
-from videoquant.presets import PRESETS
+from videoquant.presets import CONVENTIONS, PRESETS, Convention
 from videoquant.ranges.estimators import ESTIMATORS, Pooling
 from videoquant.ranges.sources import RANGES, Predicted
 
@@ -73,8 +73,11 @@ _LAYERS = {"keep-float": "keep_float", "quantize": "quantize"}  # words that nam
 _REGIONS = {rule.name: rule.default for rule in fields_of(Regions)}
 
 
-def parse(text: str) -> dict[str, Any]:
+def parse(text: str, convention: str = "default") -> dict[str, Any]:
     """The fields of `Scheme` that a text sets; see `Scheme.parse`."""
+    if convention not in CONVENTIONS:
+        *most, last = CONVENTIONS
+        raise SchemeError(f"convention {convention!r}: it must be {', '.join(most)} or {last}")
     words = [word for word in _cut(r"\s+", "->".join(_cut(r"\s*(?:->|→)\s*", text))) if word]
     preset = PRESETS.get(words[0].lower()) if words else None
     if preset is None:
@@ -86,6 +89,7 @@ def parse(text: str) -> dict[str, Any]:
         found |= changed
     if "bits" not in found:
         raise SchemeError(f"{text!r} names no bit-widths; begin with e.g. w8a8, w8a8->w4a4 or fp32")
+    found = _by_convention(found, CONVENTIONS[convention])
     key, residual_bits = found.pop("bits")
     residual = {name: found.pop(name) for name in _RESIDUAL if name in found}
     if "positions" in found:
@@ -103,6 +107,19 @@ def parse(text: str) -> dict[str, Any]:
     if residual or residual_bits is not None:
         found["time"] = Residual(residual_bits or key, **residual)
     return {"bits": key, **found}
+
+
+def _by_convention(found: dict[str, Any], convention: Convention) -> dict[str, Any]:
+    """The fields that words set, and those that a convention sets beside."""
+    key, residual_bits = found["bits"]
+    if key == (residual_bits or key) == Bits(FLOAT, FLOAT):
+        return found
+    defaults = _fields(convention.every.split(), convention.every)
+    if residual_bits is not None or any(name in found for name in _RESIDUAL):
+        defaults |= _fields(convention.residual.split(), convention.residual)
+    if convention.qpp and found.get("ranges") == Predicted() and "positions" not in found:
+        found = found | _fields(convention.qpp.split(), convention.qpp)
+    return defaults | found
 
 
 def split_schemes(text: str) -> list[str]:

@@ -111,9 +111,12 @@ class Scheme:
             )
 
     @classmethod
-    def parse(cls, text: str) -> Scheme:
-        """Read the one-line form, e.g. "w8a8->w4a4 T=3"; words in any order. Raises `SchemeError`."""
-        return cls(**scheme_text.parse(text))
+    def parse(cls, text: str, convention: str = "default") -> Scheme:
+        """Read the one-line form, e.g. "w8a8->w4a4 T=3"; words in any order. Raises `SchemeError`.
+
+        convention: whose words hold where the text says nothing, "resq" or "qpp" (`presets.CONVENTIONS`).
+        """
+        return cls(**scheme_text.parse(text, convention))
 
     def __str__(self) -> str:
         return scheme_text.write(vars(self))

@@ -21,6 +21,7 @@ NEITHER = {
     "distill", "resume", "epochs", "batch", "crop", "scales", "optimizer", "learning_rate", "weight_decay",
     "schedule", "precision", "seed", "every", "help", "plan", "isa", "track", "boxes", "score", "overlap",
     "form", "opset", "columns", "keep", "target", "no_cache", "workers", "ray", "state", "input",
+    "convention",
     "cache",  # a folder of files that only their hashes name
 }  # fmt: skip
 # What a command needs beside the two options in question. CLIP stands for a clip that can be read.

@@ -89,6 +89,14 @@ def command(
             help='Schemes, separated by ";", e.g. "fp32; w8a8; w8a8->w4a4 T=3". Default: a fair selection.'
         ),
     ] = None,
+    convention: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What schemes are where they do not say: default, or as in a paper, resq or qpp "
+            "(docs/schemes.md).",
+        ),
+    ] = "default",
     files: Annotated[
         list[Path] | None,
         typer.Option(
@@ -171,7 +179,7 @@ def command(
     if is_quantized:
         files = [Path(network), *(files or [])]
     only_float = "fp32" if is_quantized and schemes is None else schemes
-    wanted = parse_schemes(only_float, stills, isinstance(clips[0], LabelledClip))
+    wanted = parse_schemes(only_float, stills, isinstance(clips[0], LabelledClip), convention)
     captured = open_network(network, checkpoint, size, clips[0], preprocessing)
     channels_match(captured)
 

@@ -26,13 +26,15 @@ from videoquant.schemes import Scheme
 PICTURES = 36  # frames drawn for the report, at most: each takes 20 ms a scheme
 
 
-def parse_schemes(text: str | None, stills: bool, labelled: bool = False) -> list[Scheme]:
+def parse_schemes(
+    text: str | None, stills: bool, labelled: bool = False, convention: str = "default"
+) -> list[Scheme]:
     """The schemes of --schemes, or the default ones. Stills have no time, so only frame schemes fit them."""
     defaults = DEFAULT_IMAGE_SCHEMES if stills else DEFAULT_LABELLED_SCHEMES if labelled else DEFAULT_SCHEMES
     parts = defaults if text is None else split_schemes(text)
     if not parts:
         raise SchemeError('--schemes is empty; write e.g. "fp32; w8a8; w8a8->w4a4 T=3"')
-    schemes = list(dict.fromkeys(Scheme.parse(part) for part in parts))
+    schemes = list(dict.fromkeys(Scheme.parse(part, convention) for part in parts))
     for scheme in schemes:
         if stills and not isinstance(scheme.time, FrameByFrame):
             raise SchemeError(f"{scheme}: needs a video; stills have no frame before them")
