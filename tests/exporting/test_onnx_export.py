@@ -25,12 +25,15 @@ SCHEMES = [
         "w8a8 per-tensor",
         "w8a8 asymmetric",
         "w4a6 minmax dynamic",
+        "w8a8 quantile=0.99 dynamic",
+        "w8a8 ds=3% dynamic",
         "w8a4 qpp",
         "w8a32",
         "w32a8",
     ),
     *("w8a8 ds=1%", "w8a8 ds=1% qpp", "w8a8 head=32 tail=32", "w8a8->w4a8 T=3 adaptive"),
     *("w8a8->w4a4 T=3", "w8a8->w4a4 T=3 recurrent", "w8a8->w8a8 T=3 recurrent qpp"),
+    *("w8a8->w4a4 T=3 quantile=0.999 dynamic", "w8a8->w4a8 T=3 ds=1% dynamic"),
     *("w8a8->w4a4 T=3 minmax dynamic", "w8a8->w4a4 T=3 float-reference ds=1%"),
 ]
 
@@ -142,7 +145,7 @@ def test_what_is_compared_is_said(tmp_path):
     [
         ("w8a8 regions block=8", "regions have no form in ONNX"),
         ("w8a8->w4a8 T=3 adaptive tau=2", "tau=0"),
-        ("w8a8 dynamic", "mse measures on each frame have no form in ONNX; minmax has"),
+        ("w8a8 dynamic", "mse measures on each frame have no form in ONNX; minmax and quantile have"),
     ],
 )
 def test_schemes_without_a_form_are_refused(text, message, tmp_path):

@@ -5,6 +5,7 @@ Long because all that one frame's graph holds is written in the order in which i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -15,12 +16,12 @@ from onnx import TensorProto
 from videoquant.axes import DenseSparse, Residual
 from videoquant.errors import SchemeError
 from videoquant.exporting.feature_operators import write_features, write_ranges
+from videoquant.exporting.measured_ranges import measured_range
 from videoquant.exporting.quantized_graph_builder import QuantizedGraphBuilder
 from videoquant.exporting.range_operators import (
     WrittenGrid,
     fixed_grid,
     grid_of_range,
-    measured_grid,
     quantize_linear,
 )
 from videoquant.exporting.sparse_operators import sparse_part
@@ -159,7 +160,9 @@ class FrameWriter(GraphWriter):
         if source.fixed is not None:
             return fixed_grid(sheet, source.fixed, bits)
         if isinstance(source, DynamicGrid):
-            return measured_grid(sheet, x, source.estimator, bits, source.symmetric)
+            count = math.prod(self.network.shapes[point.value])
+            ends = measured_range(sheet, x, count, source.estimator, bits, source.symmetric)
+            return grid_of_range(sheet, *ends, source.estimator, bits, source.symmetric)
         if isinstance(source, PredictedGrid):
             return grid_of_range(sheet, *self.ranges[point], source.estimator, bits, source.symmetric)
         raise SchemeError(f"ranges of {type(source).__name__} have no form in ONNX")

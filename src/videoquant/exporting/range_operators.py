@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import TensorProto
 
-from videoquant.errors import SchemeError
 from videoquant.exporting.quantized_graph_builder import FOUR_BITS_SINCE, QuantizedGraphBuilder
-from videoquant.ranges.estimators import Estimator, MinMax
+from videoquant.ranges.estimators import Estimator
 from videoquant.ranges.grid import SMALLEST_SCALE, Grid, span
 
 # The first and the last code of the types of codes.
@@ -145,27 +144,6 @@ def _dense(sheet: QuantizedGraphBuilder, low: str, high: str, last: int) -> tupl
     upper = _reaching(sheet, high, above, "upper")
     lower = _reaching(sheet, step("Neg", low, part="size"), below, "lower")
     return step("Max", upper, lower, part="scale"), place
-
-
-def measured_grid(
-    sheet: QuantizedGraphBuilder, x: str, estimator: Estimator, bits: int, symmetric: bool
-) -> WrittenGrid:
-    """The grid of what one frame holds. Raises `SchemeError` for estimators without a form in ONNX."""
-    if not isinstance(estimator, MinMax):
-        raise SchemeError(
-            f"ranges that {estimator} measures on each frame have no form in ONNX; minmax has (w8a8 dynamic "
-            "minmax), and so do static and predicted ranges"
-        )
-    step = sheet.step
-    if symmetric:
-        high = step("ReduceMax", step("Abs", x, part="size"), part="most", keepdims=0)
-        low = step("Neg", high, part="least")
-    else:
-        nothing = sheet.number(0, "nothing")
-        high = step("Max", step("ReduceMax", x, part="most", keepdims=0), nothing, part="end")
-        low = step("Min", step("ReduceMin", x, part="least", keepdims=0), nothing, part="begin")
-    low, high = (step("Cast", end, part="end64", to=TensorProto.DOUBLE) for end in (low, high))
-    return grid_of_range(sheet, low, high, estimator, bits, symmetric)
 
 
 def quantize_linear(sheet: QuantizedGraphBuilder, x: str, grid: WrittenGrid) -> str:
