@@ -1,6 +1,5 @@
 """Each engine computes the network: fp32 to rounding, int8 near it."""
 
-from functools import partial
 from types import SimpleNamespace as Namespace
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from tests.networks import moving_frames, small_network
 from videoquant._native import isas
 from videoquant.bench import engines, onnxruntime_engine, openvino_engine
+from videoquant.bench.carried import FileNames
 from videoquant.bench.engine_config import MissingPackageError, Prepared
 from videoquant.bench.own_engine import modes_at
 from videoquant.errors import SchemeError
@@ -31,7 +31,7 @@ def inputs():
 
 
 def build(engine, network, inputs, folder):
-    given = engines.BenchmarkSpec(network, inputs, Scheme.parse("w8a8"), MODES, 1, folder)
+    given = engines.BenchmarkSpec(network, [[x] for x in inputs], Scheme.parse("w8a8"), MODES, 1, folder)
     return engines.build([engine], given)
 
 
@@ -159,7 +159,7 @@ def test_onnx_runtimes_weights_have_7_bits_where_its_sums_saturate():
 def test_threads_are_taken(network, inputs, tmp_path):
     pytest.importorskip("onnxruntime")
     write_onnx(network, tmp_path / "net.onnx")
-    runner = partial(onnxruntime_engine.open_model, tmp_path / "net.onnx", 2)()
+    runner = onnxruntime_engine.open_model(tmp_path / "net.onnx", FileNames.of(network), 2)
     assert runner._session.get_session_options().intra_op_num_threads == 2
 
 
@@ -176,11 +176,16 @@ def test_engines_that_are_not_installed_are_left_out_or_refused(monkeypatch):
         engines.choose(["tvm"])
 
 
-def test_regions_are_left_out_where_the_input_is_one_block_unless_they_are_wanted():
+def test_regions_are_left_out_where_they_cannot_be_unless_they_are_wanted():
     modes, frames, regions = MODES, Scheme.parse("w8a8"), Scheme.parse("w8a8 regions")
-    assert modes_at(modes, frames, (12, 12), wanted=False) == ("frame", "exact")
-    assert modes_at(modes, frames, (12, 17), wanted=False) == modes
-    assert modes_at(("frame",), frames, (12, 12), wanted=True) == ("frame",)
-    for scheme, wanted in ((frames, True), (regions, False)):
-        with pytest.raises(SchemeError, match="blocks of 16×16 pixels, and the network's input of 12×12"):
-            modes_at(modes, scheme, (12, 12), wanted)
+    one_block, two = (Namespace(size=size, states={}, name="n") for size in ((12, 12), (12, 17)))
+    keeps = Namespace(size=(32, 32), states={"h": "y"}, name="n")
+    assert modes_at(modes, frames, one_block, wanted=False) == ("frame", "exact")
+    assert modes_at(modes, frames, keeps, wanted=False) == ("frame", "exact")
+    assert modes_at(modes, frames, two, wanted=False) == modes
+    assert modes_at(("frame",), frames, one_block, wanted=True) == ("frame",)
+    blocks, states = "blocks of 16×16 pixels, and the network's input of 12×12", r"n has states \(h\)"
+    for network, message in ((one_block, blocks), (keeps, states)):
+        for scheme, wanted in ((frames, True), (regions, False)):
+            with pytest.raises(SchemeError, match=message):
+                modes_at(modes, scheme, network, wanted)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.detectors import bright_spots
 from tests.networks import small_network
 from videoquant.api import quantize
 from videoquant.bench import gates
@@ -11,9 +12,11 @@ from videoquant.bench.gating import GatingRow, gate_clip
 from videoquant.data.video import Frame
 from videoquant.engine import lower
 from videoquant.errors import VideoQuantError
+from videoquant.models.loading import load
 from videoquant.network.graph import Network, Node
 from videoquant.network.preprocessing import Preprocessing
-from videoquant.report.gating_table import on_front
+from videoquant.report.gating_table import gating_table, on_front
+from videoquant.tasks.detection.detector import BOX_F1
 from videoquant.tasks.segmentation import MASK_IOU
 
 SIZE = (192, 256)
@@ -109,6 +112,41 @@ def test_rows_say_what_was_computed_and_how_close_it_is(quantized):
     assert frames.frames_share == frames.pixels_share == pytest.approx(5 / 7)
     assert 0 < boxes.pixels_share < boxes.frames_share <= 5 / 7 and 0 < regions.pixels_share < 1
     assert all(row.cpu_ms > 0 and row.ms > 0 and row.agreement["mask_iou"] > 0.9 for row in rows)
+
+
+class Stuck(gates.Way):
+    """Gives the first frame's outputs for ever."""
+
+    method = FRAME_GATE
+
+    def __init__(self, stream):
+        self._stream, self._held = stream, None
+
+    def run(self, picture):
+        self._held = self._held or self._stream.arrays(picture)
+        return self._held, 0.0
+
+
+def test_rows_of_a_detector_say_which_boxes_and_tracks_are_found(tmp_path):
+    network = load(bright_spots(tmp_path / "spots.onnx", task="detection", scale="1/255"))
+    frames = [Frame(np.zeros((64, 64, 3), np.uint8), index) for index in range(3 + 6)]
+    for frame in frames:  # a spot that stands, and one that walks
+        left = 2 * frame.index
+        frame.pixels[4:20, 44:60] = frame.pixels[36:52, left : left + 16] = 255
+    plan = gates.fitted_plan(quantize(network, "w8a8", [frame.pixels for frame in frames]))
+    ways = [gates.EveryFrame(plan.stream("frame", 1)), Stuck(plan.stream("frame", 1))]
+    every, stuck = gate_clip(network, ways, "made", frames, 1)
+    assert every.boxes == stuck.boxes > 6 and every.tracks == stuck.tracks > 1
+    assert every.boxes_found == every.tracks_kept == 1.0
+    assert 0 < stuck.boxes_found < 1 and 0 < stuck.tracks_kept < 1
+    seconds = 6 * every.cpu_ms / 1e3
+    assert every.found_per_cpu_second == pytest.approx(every.boxes / seconds)
+    table = gating_table("made", [every, stuck], BOX_F1)
+    assert [str(column.header) for column in table.columns][-3:] == [
+        "found",
+        "found/CPU s ↑",
+        "tracks kept ↑",
+    ]
 
 
 def test_the_front_is_what_nothing_beats_in_both():

@@ -81,7 +81,7 @@ def test_modes_that_skip_are_scored_against_their_frame_mode_on_the_frames_that_
     configs = [config("a"), config("a", "exact"), config("a", "regions", factor=3.0), config("b", "regions")]
     network = Namespace(
         prepare=network.prepare, preprocessing=network.preprocessing, size=network.size,
-        run=lambda x: {"y": x},
+        run=lambda x, compute: {"y": x}, apply=None, becomes={}, input="x",
     )  # fmt: skip
     clip = frames(5)
     samples = run_interleaved(network, configs, clip, [range(5)], threads=1)

@@ -1,5 +1,7 @@
 """A file with states through the commands, and what has no streams for them."""
 
+import json
+
 import pytest
 
 from tests.stateful import exported
@@ -26,6 +28,17 @@ def test_a_file_with_states_is_quantized_run_compared_and_exported(file, clip, c
     code, out, err = command("compare", file, "--state", "h_out=h_in", *how)
     assert code == 0, err
     assert "w8a8" in out and "simulated" not in err
+    engines = ["--engines", "onnxruntime,videoquant", "--frames", 4, "--threads", 1]
+    code, out, err = command("bench", file, *how[:6], *engines)
+    assert code == 0, err
+    rows = json.loads((tmp_path / "videoquant-bench" / "bench.json").read_text())["rows"]
+    assert [(row["engine"], row["precision"], row["mode"]) for row in rows] == [
+        ("onnxruntime", "fp32", "frame"),
+        ("onnxruntime", "int8", "frame"),
+        ("videoquant", "int8", "frame"),
+        ("videoquant", "int8", "exact"),
+    ]
+    assert all(row["agreement"]["mask_iou"] > 0.9 for row in rows) and rows[-1]["identical"]
     code, out, err = command("export", "net.vq", "-o", "net.onnx", "--check", clip)
     assert code == 0, err
     code, out, _ = command("inspect", file)
@@ -43,9 +56,10 @@ def test_a_file_with_states_is_quantized_run_compared_and_exported(file, clip, c
         (["inspect", "N", "--input", "h_in=x"], "--input h_in=x: 'x' is no number"),
         (["inspect", "selfie_segmentation", "--state", "a=b"], "--state a=b: there is no output 'a'"),
         (["inspect", "espcn_x2", "--input", "a=1"], "espcn_x2: input is for ONNX files"),
+        (["bench", "N", "--video", "C", "--modes", "regions"], "recurrent has states (h_in), which regions"),
         (
-            ["bench", "network", "N", "--video", "C"],
-            "recurrent: has states (h_in); bench takes networks without",
+            ["bench", "gating", "N", "--video", "C"],
+            "has states (h_in); bench gating takes networks without",
         ),
         (["quantize", "N", "--scheme", "w8a8 regions", "--video", "C", "-o", "x.vq"], "has states"),
     ],

@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from videoquant.bench import onnxruntime_engine, openvino_engine, own_engine
+from videoquant.bench.carried import Arrays, FileNames, samples_of
 from videoquant.bench.engine_config import INSTALL, EngineConfig, MissingPackageError, missing
 from videoquant.network.graph import Network
 from videoquant.network.onnx_writer import write_onnx
@@ -28,13 +29,13 @@ class BenchmarkSpec:
     """What all engines are given.
 
     network: the captured graph, which they all run.
-    inputs: N×C×H×W, calibrate every int8 form.
+    runs: consecutive inputs N×C×H×W, which calibrate every int8 form as they do `calibrate`.
     scheme, modes: of videoquant's own engine.
     folder: where their files are written.
     """
 
     network: Network
-    inputs: Sequence[Tensor]
+    runs: Sequence[Sequence[Tensor]]
     scheme: Scheme
     modes: Sequence[str]
     threads: int
@@ -45,6 +46,18 @@ class BenchmarkSpec:
         path = self.folder / "network.onnx"
         write_onnx(self.network, path)
         return path
+
+    @cached_property
+    def names(self) -> FileNames:
+        return FileNames.of(self.network)
+
+    @cached_property
+    def samples(self) -> list[Arrays]:
+        """What calibrates other engines: the inputs of `onnx_file` on the frames that calibrate this one's.
+
+        States are those that the floating-point network has there.
+        """
+        return [sample for run in self.runs for sample in samples_of(self.network, run)]
 
 
 def choose(wanted: Sequence[str] | None) -> tuple[list[str], list[str]]:
@@ -72,9 +85,9 @@ def build(engines: Sequence[str], given: BenchmarkSpec) -> list[EngineConfig]:
 
 def _openvino(given: BenchmarkSpec) -> list[EngineConfig]:
     quantized = given.folder / "openvino.xml"
-    openvino_engine.quantize(given.network, given.onnx_file, given.inputs, quantized)
-    fp32 = partial(openvino_engine.open_fp32, given.onnx_file, given.threads)
-    int8 = partial(openvino_engine.open_int8, quantized, given.threads)
+    openvino_engine.quantize(given.network, given.onnx_file, given.samples, quantized)
+    fp32 = partial(openvino_engine.open_fp32, given.onnx_file, given.names, given.threads)
+    int8 = partial(openvino_engine.open_int8, quantized, given.names, given.threads)
     return [
         EngineConfig("openvino", "frame", "fp32", fp32, openvino_engine.PACKAGES),
         EngineConfig("openvino", "frame", "int8", int8, openvino_engine.PACKAGES),
@@ -83,13 +96,13 @@ def _openvino(given: BenchmarkSpec) -> list[EngineConfig]:
 
 def _onnxruntime(given: BenchmarkSpec) -> list[EngineConfig]:
     quantized = given.folder / "onnxruntime.onnx"
-    onnxruntime_engine.quantize(given.network, given.onnx_file, given.inputs, quantized)
+    onnxruntime_engine.quantize(given.onnx_file, given.samples, quantized)
     return [
         EngineConfig(
             "onnxruntime",
             "frame",
             precision,
-            partial(onnxruntime_engine.open_model, file, given.threads),
+            partial(onnxruntime_engine.open_model, file, given.names, given.threads),
             onnxruntime_engine.PACKAGES,
         )
         for precision, file in (("fp32", given.onnx_file), ("int8", quantized))
@@ -98,7 +111,7 @@ def _onnxruntime(given: BenchmarkSpec) -> list[EngineConfig]:
 
 def _videoquant(given: BenchmarkSpec) -> list[EngineConfig]:
     file = given.folder / "videoquant.plan"
-    own_engine.write_plan(given.network, given.scheme, given.inputs, file)
+    own_engine.write_plan(given.network, given.scheme, given.runs, file)
     return [
         EngineConfig("videoquant", mode, "int8", partial(own_engine.open_mode, file, mode, given.threads), ())
         for mode in given.modes

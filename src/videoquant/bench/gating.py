@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -18,6 +19,8 @@ from videoquant.runtime.outputs import for_user
 from videoquant.stopwatch import WARM_UP, settle
 from videoquant.tasks import task_for
 from videoquant.tasks.agreement import Agreement, agreement_for
+from videoquant.tasks.detection.detector import Detection
+from videoquant.tasks.detection.tracks_kept import TracksKept
 from videoquant.torch_settings import threads_of_pytorch
 
 
@@ -28,6 +31,10 @@ class GatingRow:
     cpu_ms: CPU time of all threads, gate and scaling of pixels included. ms: as a clock has it.
     frames_share: of the frames, those of which anything was computed. pixels_share: of pixels computed.
     agreement: the task's measures against floating point. as_frame: against every frame computed.
+    boxes, boxes_found: of a detector, how many floating point shows, and the share of them that is found.
+    found_per_cpu_second: those found, over the CPU time of all frames.
+    tracks, tracks_kept: how many things floating point follows, and the share that stays in sight
+        (`tasks.detection.tracks_kept`); None where there are none.
     """
 
     clip: str
@@ -40,6 +47,11 @@ class GatingRow:
     pixels_share: float
     agreement: dict[str, float]
     as_frame: dict[str, float]
+    boxes: int | None = None
+    boxes_found: float | None = None
+    found_per_cpu_second: float | None = None
+    tracks: int | None = None
+    tracks_kept: float | None = None
 
 
 @dataclass
@@ -48,6 +60,18 @@ class _Seen:
     cpu: list[float] = field(default_factory=list)
     ms: list[float] = field(default_factory=list)
     shares: list[float] = field(default_factory=list)
+    kept: TracksKept = field(default_factory=TracksKept)
+
+    def boxes(self) -> dict[str, Any]:
+        """What a row says of a detector's boxes."""
+        kept = self.kept.result()
+        return {
+            "boxes": kept.boxes,
+            "boxes_found": kept.found / kept.boxes if kept.boxes else None,
+            "found_per_cpu_second": kept.found / (sum(self.cpu) / 1e3),
+            "tracks": kept.tracks,
+            "tracks_kept": kept.kept / kept.tracks if kept.tracks else None,
+        }
 
 
 def gate_clip(
@@ -88,6 +112,8 @@ def gate_clip(
                 for place in range(len(ways)):
                     _update(scores[place], reference, outputs[place])
                     _update(beside[place], outputs[0], outputs[place])
+                    if isinstance(task, Detection):
+                        seen[place].kept.update(task.found(reference), task.found(outputs[place]))
             progress()
     return [
         GatingRow(
@@ -101,6 +127,7 @@ def gate_clip(
             pixels_share=statistics.fmean(one.shares),
             agreement=score.result() if score else {},
             as_frame=other.result() if other else {},
+            **(one.boxes() if isinstance(task, Detection) else {}),
         )
         for one, score, other in zip(seen, scores, beside, strict=True)
     ]

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from videoquant.bench.engine_config import EngineConfig, Prepared, Runner
 from videoquant.data.video import Frame
+from videoquant.network.float_stream import FloatStream
 from videoquant.network.graph import Network
 from videoquant.stopwatch import WARM_UP, settle, timed
 from videoquant.tasks import task_for
@@ -55,19 +56,20 @@ def run_interleaved(
     """Run engines side by side over the frames.
 
     frames: those of the spans, one after the other, `WARM_UP` of each only to get going.
+        States go on from one span to the next, of every engine and of the reference.
     threads: of PyTorch, which computes the floating-point reference; engines have been told theirs.
     progress: called after every frame.
     """
     task = task_for(network)
     samples = [Samples(config, config.open()) for config in configs]
     scores, beside = ([agreement_for(task) if task else None for _ in samples] for _ in range(2))
-    order = random.Random(0)
+    order, floating = random.Random(0), FloatStream(network)
     counts = itertools.chain.from_iterable(map(_counts, spans))
     with threads_of_pytorch(threads):
         for frame, counted in zip(frames, counts, strict=False):
             prepared = Prepared.of(network, frame.pixels)
             with torch.no_grad():
-                reference = network.run(prepared.x)
+                reference = floating.feed(prepared.x)
             outputs: dict[int, dict[str, Tensor]] = {}
             for index in order.sample(range(len(samples)), len(samples)):
                 runner = samples[index].runner

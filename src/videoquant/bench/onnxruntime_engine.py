@@ -8,29 +8,28 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from videoquant.bench.carried import Arrays, FileNames
 from videoquant.bench.engine_config import Runner
 from videoquant.bench.machine import this_machine
-from videoquant.network.graph import Network
+from videoquant.network.onnx_writer import NEXT
 
 PACKAGES = ("onnxruntime",)
 
 
-def quantize(network: Network, onnx_file: Path, inputs: Sequence[Tensor], target: Path) -> None:
+def quantize(onnx_file: Path, samples: Sequence[Arrays], target: Path) -> None:
     """Write the int8 form of a network: u8 activations, s8 weights per channel, quantizers in the graph.
 
-    onnx_file: the network as `write_onnx` wrote it.
-    inputs: N×C×H×W, all of which calibrate.
+    onnx_file: a network as `write_onnx` wrote it. samples: of its inputs; all of them calibrate.
     """
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.rest = iter(inputs)
+            self.rest = iter(samples)
 
-        def get_next(self) -> dict[str, object] | None:
-            x = next(self.rest, None)
-            return None if x is None else {network.input: x.contiguous().numpy()}
+        def get_next(self) -> Arrays | None:
+            return next(self.rest, None)
 
     optimised = target.with_suffix(".optimised.onnx")
     quant_pre_process(onnx_file, optimised, skip_symbolic_shape=True)
@@ -54,12 +53,12 @@ def saturates(flags: Collection[str]) -> bool:
     return "avx2" in flags and not {"avx512_vnni", "avx_vnni"} & set(flags)
 
 
-def open_model(file: Path, threads: int) -> Runner:
-    return _OnnxRuntime(file, threads)
+def open_model(file: Path, names: FileNames, threads: int) -> Runner:
+    return _OnnxRuntime(file, names, threads)
 
 
 class _OnnxRuntime(Runner):
-    def __init__(self, file: Path, threads: int) -> None:
+    def __init__(self, file: Path, names: FileNames, threads: int) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -68,9 +67,10 @@ class _OnnxRuntime(Runner):
         # Its threads wait busily for the next frame, which would slow whoever runs after it.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        (self._input,) = (value.name for value in self._session.get_inputs())
-        self._outputs = [value.name for value in self._session.get_outputs()]
+        self._names, self._states = names, names.first_states()
 
     def run(self, x: Tensor) -> dict[str, Tensor]:
-        results = self._session.run(None, {self._input: x.numpy()})
-        return {name: torch.from_numpy(y) for name, y in zip(self._outputs, results, strict=True)}
+        results = self._session.run(self._names.outputs, {self._names.picture: x.numpy()} | self._states)
+        found = dict(zip(self._names.outputs, results, strict=True))
+        self._states = {name: found.pop(NEXT + name) for name in self._states}
+        return {name: torch.from_numpy(y) for name, y in found.items()}

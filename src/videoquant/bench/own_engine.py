@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from videoquant.api import quantize
 from videoquant.axes import Regions
 from videoquant.bench.engine_config import Prepared, Runner
+from videoquant.calibration.calibrate import calibrate
 from videoquant.engine import IntegerNetwork, load_plan, lower
 from videoquant.errors import SchemeError
 from videoquant.network.graph import Network
@@ -21,6 +21,7 @@ from videoquant.regions.gate import check_blocks
 from videoquant.runtime.report import FrameReport
 from videoquant.runtime.session import MODES, modes_of
 from videoquant.schemes import Scheme
+from videoquant.simulate.parameters import check_states
 
 
 def choose_modes(scheme: Scheme, wanted: Sequence[str] | None) -> tuple[str, ...]:
@@ -40,15 +41,16 @@ def choose_modes(scheme: Scheme, wanted: Sequence[str] | None) -> tuple[str, ...
     return chosen
 
 
-def modes_at(modes: tuple[str, ...], scheme: Scheme, size: tuple[int, int], wanted: bool) -> tuple[str, ...]:
-    """The modes without regions where the input, of this height and width, is one block.
+def modes_at(modes: tuple[str, ...], scheme: Scheme, network: Network, wanted: bool) -> tuple[str, ...]:
+    """The modes without regions where the network's input is one block, or it has states.
 
     Raises `SchemeError` where regions are wanted, by a mode or by the scheme.
     """
     if "regions" not in modes:
         return modes
     try:
-        check_blocks(scheme.regions or Regions(), size)
+        check_states(network, replace(scheme, regions=scheme.regions or Regions()))
+        check_blocks(scheme.regions or Regions(), network.size)
     except SchemeError:
         if wanted or scheme.regions is not None:
             raise
@@ -56,9 +58,9 @@ def modes_at(modes: tuple[str, ...], scheme: Scheme, size: tuple[int, int], want
     return modes
 
 
-def write_plan(network: Network, scheme: Scheme, inputs: Sequence[Tensor], target: Path) -> None:
-    """Write the plan of a network. inputs: N×C×H×W, all of which calibrate."""
-    lower(quantize(network, scheme, inputs)).save(target)
+def write_plan(network: Network, scheme: Scheme, runs: Sequence[Sequence[Tensor]], target: Path) -> None:
+    """Write the plan of a network. runs: consecutive inputs N×C×H×W that calibrate it."""
+    lower(calibrate(network, scheme, runs)).save(target)
 
 
 def open_mode(file: Path, mode: str, threads: int) -> Runner:

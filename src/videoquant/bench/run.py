@@ -13,6 +13,7 @@ from videoquant.bench.interleaved import run_interleaved
 from videoquant.bench.memory import peak_memory_mb
 from videoquant.bench.result import Benchmark
 from videoquant.bench.spans import Spans, positions
+from videoquant.calibration.sampling import cut, run_length
 from videoquant.data.video import Clip
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
@@ -38,10 +39,10 @@ def bench_clip(
     bar: shows the parts that take long.
     """
     threads = benchmark.threads
-    inputs = [network.prepare(frame) for frame in clip.runs(spans.ranges)]
+    runs = cut(network, clip.runs(spans.ranges), run_length(network, scheme))
     with TemporaryDirectory(prefix="videoquant-bench-") as folder:
         say(f"{clip.name}: quantizing for {', '.join(engines)}")
-        spec = BenchmarkSpec(network, inputs, scheme, modes, threads, Path(folder))
+        spec = BenchmarkSpec(network, runs, scheme, modes, threads, Path(folder))
         configs = build(engines, spec)
         say(f"{clip.name}: timing")
         with bar("timing", sum(len(span) for span in spans.timed)) as advance:
@@ -50,6 +51,6 @@ def bench_clip(
         few = [Prepared.of(network, frame.pixels) for frame in clip.runs([range(MEMORY_FRAMES)])]
         memory = [peak_memory_mb(config, few, threads) for config in configs]
     overlap = "none of them timed" if spans.disjoint else "some of them timed too: the clip is short"
-    benchmark.calibration[clip.name] = f"{len(inputs)} frames of the clip, {overlap}"
+    benchmark.calibration[clip.name] = f"{sum(map(len, runs))} frames of the clip, {overlap}"
     benchmark.frames[clip.name] = [clip.index_at(i) for i in positions(spans.timed)][: len(samples[0].ms)]
     benchmark.add(clip.name, samples, memory)

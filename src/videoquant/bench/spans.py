@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from videoquant.calibration.sampling import calibration_spans, runs_and_rest
 from videoquant.errors import DataError
-from videoquant.ranges.sources.base import CALIBRATION_FRAMES
 from videoquant.stopwatch import WARM_UP
 
 RUN = 25  # consecutive frames that are timed: a second of video
@@ -18,7 +17,7 @@ TIMED_FRAMES = 200  # where the user names no number
 class Spans:
     """The spans of a clip's frames: `timed` ones, each led by `WARM_UP` frames, and others that calibrate.
 
-    ranges: single frames, for activation ranges.
+    ranges: runs of frames that calibrate, of one length.
     disjoint: whether no frame that is timed calibrates; a short clip has too few for both.
     """
 
@@ -27,18 +26,19 @@ class Spans:
     disjoint: bool
 
 
-def plan_spans(count: int, frames: int | None) -> Spans:
+def plan_spans(count: int, frames: int | None, length: int, runs: int) -> Spans:
     """Divide a clip of `count` frames. frames: how many to time, default `TIMED_FRAMES` or half the clip.
 
+    length, runs: of frames that calibrate.
     Raises `DataError` for a clip with no frame left after the warm-up.
     """
     if count <= WARM_UP:
         raise DataError(f"a clip of {count} frames is too short to time; it needs more than {WARM_UP}")
     wanted = frames or min(TIMED_FRAMES, max(1, count // 2))
     timed, free = runs_and_rest(count, wanted, RUN, WARM_UP)
-    disjoint = sum(map(len, free)) >= CALIBRATION_FRAMES
+    disjoint = sum(len(span) // length for span in free) >= runs
     free = free if disjoint else [range(count)]
-    ranges = calibration_spans(free, 1, CALIBRATION_FRAMES)
+    ranges = calibration_spans(free, length, runs)
     return Spans(timed, ranges, disjoint)
 
 

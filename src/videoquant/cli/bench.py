@@ -17,9 +17,10 @@ from videoquant.bench.own_engine import choose_modes, modes_at
 from videoquant.bench.result import Benchmark
 from videoquant.bench.run import bench_clip
 from videoquant.bench.spans import TIMED_FRAMES, plan_spans
+from videoquant.calibration.sampling import calibration_runs, run_length
 from videoquant.cli import bench_gating, bench_ranges
 from videoquant.cli.console import console, note, progress_bar, say
-from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network, refuse_states
+from videoquant.cli.networks import CheckpointOption, NetworkArgument, SizeOption, open_network
 from videoquant.cli.options import (
     ColumnsOption,
     DatasetOption,
@@ -123,13 +124,13 @@ def command(
     if (output / RESULTS_FILE).exists():
         note(f"{output}: holds the results of an earlier benchmark, which are replaced")
     captured = open_network(network, checkpoint, size, clips[0], preprocessing)
-    refuse_states(captured, "bench")
     channels_match(captured)
     known = task_for(captured)
     measures = known.measures if known else ()
     only = chosen_columns(columns, bench_headings(measures))
-    own_modes = modes_at(own_modes, parsed, captured.size, modes is not None)
-    spans = [plan_spans(len(clip), count) for clip in clips]
+    own_modes = modes_at(own_modes, parsed, captured, modes is not None)
+    calibrating = run_length(captured, parsed), calibration_runs(parsed)
+    spans = [plan_spans(len(clip), count, *calibrating) for clip in clips]
 
     packages = ["torch", *dict.fromkeys(package for name in chosen for package in PACKAGES[name])]
     benchmark = Benchmark(

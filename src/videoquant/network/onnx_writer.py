@@ -122,6 +122,12 @@ def metadata(preprocessing: Preprocessing) -> dict[str, str]:
     return texts | preprocessing.boxes.to_text()
 
 
+def state_names(network: Network) -> dict[str, str]:
+    """What the inputs are called that states are in the file, in its order."""
+    names = _value_names(network)
+    return {node.name: names[node.name] for node in network.nodes if node.op == "state"}
+
+
 def _value_names(network: Network) -> dict[str, str]:
     """What each value is called in the file: as its node, but outputs as the user knows them."""
     names = {network.input: network.input}

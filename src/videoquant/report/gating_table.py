@@ -35,7 +35,8 @@ def gating_table(title: str, rows: Sequence[GatingRow], measure: Measure | None)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
     table.add_column("", no_wrap=True)
     scored = [heading(measure), "as every frame"] if measure else []
-    for text in ("CPU ms ↓", "frames", "pixels", *scored):
+    boxes = ["found", "found/CPU s ↑", "tracks kept ↑"] if any(row.boxes for row in rows) else []
+    for text in ("CPU ms ↓", "frames", "pixels", *scored, *boxes):
         table.add_column(text, justify="right")
     fronts = on_front(rows, measure) if measure else [False] * len(rows)
     for row, front in zip(rows, fronts, strict=True):
@@ -44,6 +45,9 @@ def gating_table(title: str, rows: Sequence[GatingRow], measure: Measure | None)
         cells = [f"{row.cpu_ms:.1f}", f"{row.frames_share:.2f}", f"{row.pixels_share:.3f}"]
         if measure:
             cells += [_number(found.get(measure.name), measure) for found in (row.agreement, row.as_frame)]
+        if boxes:
+            found = ((row.boxes_found, 3), (row.found_per_cpu_second, 1), (row.tracks_kept, 3))
+            cells += ["" if value is None else f"{value:.{digits}f}" for value, digits in found]
         table.add_row(name, *cells)
     if any(fronts):
         table.caption, table.caption_justify = FRONT, "left"
