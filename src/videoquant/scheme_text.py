@@ -1,4 +1,6 @@
-"""The one-line text of a scheme. Words are separated by spaces, in any order, in either case:
+"""The one-line text of a scheme. Long because every word is told, read and written here.
+
+Words are separated by spaces, in any order, in either case:
 
 w8a8              bit-widths of weights and activations, 2 to 8, or 32 for floating point
 fp32              the same as w32a32: nothing is quantized

@@ -24,7 +24,8 @@ LEAD = 7  # frames before those that calibrate, in which a network with states f
 
 SCORED_FRAMES = 60  # scored where the user names no number
 RUN = 12  # consecutive frames of one scored run: whole cycles of T = 2, 3, 4, 6 and 12
-RUNS = 5  # of few frames, shorter runs are scored rather than fewer: one place says little of a clip
+RUNS = 10  # of few frames, shorter runs are scored rather than fewer: frames side by side say the same
+FOLLOWED_RUNS = 5  # where what a frame costs hangs on the one before: a run's first frame is as a cut
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,12 @@ class Split:
     disjoint: bool = True
 
 
-def split(count: int, frames: int | None, periods: Sequence[int]) -> Split:
+def split(count: int, frames: int | None, periods: Sequence[int], runs: int = RUNS) -> Split:
     """Divide a clip of `count` frames for schemes of these periods.
 
     frames: how many to score; None scores `SCORED_FRAMES`, or two thirds of a shorter clip.
-    Scored runs hold whole cycles of every period, about `RUN` frames or, of few frames, what makes about
-    `RUNS` runs. They begin equal parts of the clip, so that they see all of it; the rest of each part is
+    Scored runs hold whole cycles of every period, about `RUN` frames or, of few frames, what makes about so
+    many runs. They begin equal parts of the clip, so that they see all of it; the rest of each part is
     free, and holds a cycle wherever the clip has room for that.
     """
     cycle = math.lcm(*periods)
@@ -52,7 +53,7 @@ def split(count: int, frames: int | None, periods: Sequence[int]) -> Split:
         frames = min(SCORED_FRAMES, max(1, count * 2 // 3))
     frames = min(frames, count)
     longest = RUN if RUN % cycle == 0 else cycle
-    shortest = min(longest, max(1, frames // (RUNS * cycle)) * cycle)
+    shortest = min(longest, max(1, frames // (runs * cycle)) * cycle)
     for run in range(shortest, longest + 1, cycle):
         parts = math.ceil(frames / run)
         if count // parts >= run + max(periods):

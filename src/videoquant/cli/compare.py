@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +9,19 @@ import typer
 
 from videoquant.calibration.sampling import SCORED_FRAMES, whole
 from videoquant.cli.chips import ChipOption, say_fallbacks
-from videoquant.cli.compare_inputs import all_stills, check_labels, read_quantized, runner, scorer
+from videoquant.cli.compare_inputs import (
+    all_stills,
+    calibrate_all,
+    check_labels,
+    read_quantized,
+    runner,
+    scorer,
+)
 from videoquant.cli.compare_plan import (
     calibration_sets,
     commands,
     describe,
     free_spans,
-    kind_of_runs,
     live_frames,
     parse_schemes,
     picture_frames,
@@ -45,18 +50,15 @@ from videoquant.cli.options import (
 )
 from videoquant.cli.targets import Folder, check_targets, common_reads
 from videoquant.comparison import Comparison
-from videoquant.comparison.parts import Calibration, compare_clips
+from videoquant.comparison.parts import compare_clips
 from videoquant.comparison.references import ScoredClip
-from videoquant.comparison.workers import Runner
 from videoquant.costs.chip_file import open_chip
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.joined import JoinedClip
-from videoquant.data.video import Frame
-from videoquant.errors import DataError, SchemeError
+from videoquant.errors import SchemeError
 from videoquant.exporting.exported_stream import RUNTIMES
 from videoquant.json_file import json_text, write_json
 from videoquant.made import made_by
-from videoquant.network.graph import Network
 from videoquant.quantized_onnx import is_quantized_onnx
 from videoquant.report.answer import Question, answer
 from videoquant.report.clip_table import render_clips
@@ -67,8 +69,6 @@ from videoquant.report.shown_columns import chosen_columns, narrowed
 from videoquant.report.table import headings, render_table, spare_columns
 from videoquant.report.targets import read_target
 from videoquant.report.wish import read_wish
-from videoquant.schemes import Scheme
-from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import task_for
 from videoquant.text import printable
 
@@ -193,7 +193,10 @@ def command(
     lines = commands(network, video, images, dataset, checkpoint, size, preprocessing)
     question = Question(wish, cost, lines)
     every = [*wanted, *(q.scheme for q in read)]
-    plans = [plan_frames(captured, clip, count, every, calibration is not None) for clip in clips]
+    plans = [
+        plan_frames(captured, clip, count, every, calibration is not None, engine != SIMULATE)
+        for clip in clips
+    ]
     for clip, score, plan in zip(clips, scores, plans, strict=True):
         if score is not None and isinstance(clip, LabelledClip):
             check_labels(clip, plan.scored)
@@ -265,38 +268,3 @@ def stopped(result: Comparison, schemes: int, goes_on: bool) -> str:
         return f"stopped after {result.frames} frames; the results hold those"
     rest = "; the same command goes on from there" if goes_on else ""
     return f"stopped; {len(result.rows)} of {schemes} schemes are done, which the results hold{rest}"
-
-
-def calibrate_all(
-    network: Network,
-    schemes: Sequence[Scheme],
-    sets: dict[tuple[int, int], list[Frame]],
-    are_default: bool,
-    run: Runner,
-    cache: Path | None,
-) -> list[QuantizedNetwork]:
-    """A network for each scheme, in their order.
-
-    are_default: nobody asked for these schemes, so that one for which the clip is too short is left out, with
-    a note. Raises `DataError` where they were asked for, and where none is left.
-    """
-    # What needs the most frames may be refused: it comes first, not after minutes.
-    order = sorted(schemes, key=lambda scheme: -scheme.ranges.calibration_runs(1))
-    tasks = [Calibration(network, scheme, sets[kind_of_runs(network, scheme)], cache) for scheme in order]
-    done: dict[Scheme, QuantizedNetwork] = {}
-    ended, refused = 0, None
-    with progress_bar("calibrating", sum(task.steps for task in tasks)) as advance:
-        for number, found in run(tasks, advance):
-            ended += 1
-            if not isinstance(found, DataError):
-                done[order[number]] = found
-            elif are_default:
-                refused = found
-                note(f"left out: {found}")
-            else:
-                raise found
-    if ended < len(tasks):
-        raise KeyboardInterrupt
-    if refused and not done:
-        raise refused
-    return [done[scheme] for scheme in schemes if scheme in done]

@@ -1,4 +1,4 @@
-"""What a comparison is made of: stored networks and labels that fit, and what runs its parts."""
+"""What a comparison is made of: networks, stored or calibrated, labels that fit, and what runs its parts."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from functools import partial
 from pathlib import Path
 
 from videoquant.axes import Frame as FrameByFrame
-from videoquant.cli.console import note
+from videoquant.cli.compare_plan import kind_of_runs
+from videoquant.cli.console import note, progress_bar
 from videoquant.cli.modes import SIMULATE
 from videoquant.cli.options import are_stills
+from videoquant.comparison.parts import Calibration
 from videoquant.comparison.ray_cluster import RayCluster
 from videoquant.comparison.workers import Processes, Runner, one_by_one
 from videoquant.data.dataset import LabelledClip
-from videoquant.data.video import Clip
+from videoquant.data.video import Clip, Frame
 from videoquant.errors import DataError, NetworkError, SchemeError
 from videoquant.network.graph import Network
+from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.storage import load_quantized
 from videoquant.tasks import task_for
@@ -88,3 +91,38 @@ def check_labels(source: LabelledClip, scored: Sequence[range]) -> None:
     """Read the labels that will be scored against, so that an unusable one fails before the long work."""
     for position in itertools.chain.from_iterable(scored):
         _ = source.dataset[position].target
+
+
+def calibrate_all(
+    network: Network,
+    schemes: Sequence[Scheme],
+    sets: dict[tuple[int, int], list[Frame]],
+    are_default: bool,
+    run: Runner,
+    cache: Path | None,
+) -> list[QuantizedNetwork]:
+    """A network for each scheme, in their order.
+
+    are_default: nobody asked for these schemes, so that one for which the clip is too short is left out, with
+    a note. Raises `DataError` where they were asked for, and where none is left.
+    """
+    # What needs the most frames may be refused: it comes first, not after minutes.
+    order = sorted(schemes, key=lambda scheme: -scheme.ranges.calibration_runs(1))
+    tasks = [Calibration(network, scheme, sets[kind_of_runs(network, scheme)], cache) for scheme in order]
+    done: dict[Scheme, QuantizedNetwork] = {}
+    ended, refused = 0, None
+    with progress_bar("calibrating", sum(task.steps for task in tasks)) as advance:
+        for number, found in run(tasks, advance):
+            ended += 1
+            if not isinstance(found, DataError):
+                done[order[number]] = found
+            elif are_default:
+                refused = found
+                note(f"left out: {found}")
+            else:
+                raise found
+    if ended < len(tasks):
+        raise KeyboardInterrupt
+    if refused and not done:
+        raise refused
+    return [done[scheme] for scheme in schemes if scheme in done]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from videoquant.axes import Frame as FrameByFrame
 from videoquant.calibration.sampling import (
+    FOLLOWED_RUNS,
+    RUNS,
     SCORED_FRAMES,
     Split,
     calibration_runs,
@@ -42,16 +44,25 @@ def parse_schemes(
 
 
 def plan_frames(
-    network: Network, source: Clip, count: int | None, schemes: Sequence[Scheme], calibrated_elsewhere: bool
+    network: Network,
+    source: Clip,
+    count: int | None,
+    schemes: Sequence[Scheme],
+    calibrated_elsewhere: bool,
+    is_timed: bool = False,
 ) -> Split:
-    """Which frames are scored and which are free to calibrate on."""
+    """Which frames are scored and which are free to calibrate on.
+
+    is_timed: whether an engine runs them, whose times hang on what has changed since the frame before.
+    """
     periods = [scheme.period for scheme in schemes]
     if source.is_live:  # every opening of a camera gives new frames
         return Split([range(count or SCORED_FRAMES)], [range(live_frames(network, schemes))])
     total = len(source)
     if count is None and calibrated_elsewhere:
         count = min(total, SCORED_FRAMES)
-    return split(total, count, periods)
+    follows = is_timed or any(scheme.regions for scheme in schemes)
+    return split(total, count, periods, FOLLOWED_RUNS if follows else RUNS)
 
 
 def live_frames(network: Network, schemes: Sequence[Scheme]) -> int:
