@@ -199,6 +199,25 @@ struct CellRow {
     int32_t channels = 0;
 };
 
+// Numbers of a float32 tensor on a grid, as simulation has them: steps = clamp(round(x · inverse), first, last), half to
+// even, of x = value, or of value − reference where there is one. next: the values that those stand for, steps · scale
+// + reference; or null.
+struct Steps {
+    const float *value = nullptr, *reference = nullptr;
+    float inverse = 1, first = 0, last = 0, scale = 1;
+    float *steps = nullptr, *next = nullptr;
+};
+
+// The end of a layer on codes, in place: sums · scale + bias, or + before, every operation rounded. Rows of `columns`
+// numbers: with `by_row` row r is of channel r modulo `channels`, else column c is of channel c.
+struct LayerSums {
+    float* sums = nullptr;
+    int64_t columns = 0, channels = 0;
+    bool by_row = false;
+    const float *scale = nullptr, *bias = nullptr;  // by channel; bias may be null
+    const float* before = nullptr;                  // for every sum; or null
+};
+
 struct ThreadState;  // threads.h
 
 // The kernels of one instruction set. Those that all have are filled in kernels/table.h, each by its name.
@@ -236,6 +255,10 @@ struct Kernels {
     void (*key_bins)(const float* values, int64_t count, int32_t low, int32_t shift, uint16_t* bins) = nullptr;
     // Sorts up to `most_ordered` values by order_key.
     void (*order)(const float* values, int32_t count, float* ordered) = nullptr;
+    // Numbers begin … end − 1 of a tensor; whether all of its values are finite there.
+    bool (*quantize_steps)(const Steps&, int64_t begin, int64_t end) = nullptr;
+    // Rows begin … end − 1.
+    void (*scale_sums)(const LayerSums&, int64_t begin, int64_t end) = nullptr;
     // The sums of so many cells, of four rows of pixels. scratch: for as many numbers as a row has, and 3 · channels more.
     void (*cell_sums)(const uint8_t* const* rows, int64_t cells, int32_t channels, uint16_t* sums,
                       uint16_t* scratch) = nullptr;

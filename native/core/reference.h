@@ -34,6 +34,8 @@ void lane_sums(const float* values, int64_t count, double from, bool squares, do
 void key_ends(const float* values, int64_t count, int32_t* ends, int64_t* counts);
 void key_bins(const float* values, int64_t count, int32_t low, int32_t shift, uint16_t* bins);
 void order(const float* values, int32_t count, float* ordered);
+bool quantize_steps(const Steps& s, int64_t begin, int64_t end);  // core/simulation.cpp
+void scale_sums(const LayerSums& l, int64_t begin, int64_t end);
 void cell_sums(const uint8_t* const* rows, int64_t cells, int32_t channels, uint16_t* sums,
                uint16_t* scratch);  // core/gate.cpp
 void cell_changes(const CellRow& row, uint16_t* largest, int16_t* change, uint16_t* moved);

@@ -16,6 +16,7 @@
 #include "move.h"
 #include "pool.h"
 #include "resize.h"
+#include "simulation.h"
 #include "softmax.h"
 #include "sparse_list.h"
 #endif
@@ -46,6 +47,8 @@ constexpr Kernels common_kernels(const char* name) {
     k.key_ends = key_ends;
     k.key_bins = key_bins;
     k.order = order;
+    k.quantize_steps = quantize_steps;
+    k.scale_sums = scale_sums;
     k.cell_sums = cell_sums;
     k.cell_changes = cell_changes;
     return k;

@@ -20,6 +20,7 @@
 #include "parse.h"
 #include "pictures.h"
 #include "reader.h"
+#include "simulation.h"
 #include "without_gil.h"
 
 namespace nb = nanobind;
@@ -182,6 +183,7 @@ NB_MODULE(_native, m) {
     }, "threads"_a, "seconds"_a, "int8 multiply-accumulates per second, the best of several measurements.");
     define_pictures(m);
     define_gate(m);
+    define_simulation(m);
     nb::class_<Plan>(m, "Plan", "A validated plan with packed weights; shared by sessions.")
         .def("__init__", [](Plan* self, nb::handle spec, const std::optional<nb::callable>& check) {
             const PlainArithmetic plain;

@@ -62,6 +62,7 @@ struct Sum {
 };
 
 inline F32 to_float(I32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
+inline F32 rounded(F32 a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
 inline I32 round_to_int(F32 a) { return {_mm256_cvtps_epi32(a.v)}; }
 inline void store_bytes(uint8_t* p, I32 a, int n) {
     const __m256i spread = _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,

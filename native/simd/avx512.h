@@ -65,6 +65,7 @@ struct Sum {
 };
 
 inline F32 to_float(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+inline F32 rounded(F32 a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
 inline I32 round_to_int(F32 a) { return {_mm512_cvtps_epi32(a.v)}; }  // half to even
 // The low bytes of the first n lanes.
 inline void store_bytes(uint8_t* p, I32 a, int n) {

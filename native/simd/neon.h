@@ -70,6 +70,7 @@ struct Sum {
 };
 
 inline F32 to_float(I32 a) { return {vcvtq_f32_s32(a.v)}; }
+inline F32 rounded(F32 a) { return {vrndnq_f32(a.v)}; }
 inline I32 round_to_int(F32 a) { return {vcvtnq_s32_f32(a.v)}; }  // half to even
 // The low bytes of the first n lanes.
 inline void store_bytes(uint8_t* p, I32 a, int n) {

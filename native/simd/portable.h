@@ -59,6 +59,7 @@ struct Sum {
 };
 
 inline F32 to_float(I32 a) { F32 r; for (int i = 0; i < lanes; i++) r.v[i] = float(a.v[i]); return r; }
+inline F32 rounded(F32 a) { for (float& e : a.v) e = std::nearbyintf(e); return a; }
 inline I32 round_to_int(F32 a) {
     I32 r;
     for (int i = 0; i < lanes; i++) r.v[i] = int32_t(std::nearbyintf(a.v[i]));

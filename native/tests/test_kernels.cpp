@@ -10,6 +10,7 @@
 #include "convolution_cases.h"
 #include "gate_cases.h"
 #include "operator_cases.h"
+#include "simulation_cases.h"
 
 using namespace vq;
 using namespace vq::test;
@@ -43,6 +44,8 @@ const Named kernels[] = {
     {"key_ends", key_ends_case},
     {"key_bins", key_bins_case},
     {"order", order_case},
+    {"quantize_steps", quantize_steps_case},
+    {"scale_sums", scale_sums_case},
     {"cell_sums", cell_sums_case},
     {"cell_changes", cell_changes_case},
 };

@@ -17,6 +17,31 @@ def scale_rgb(
     offset: tuple[float, float, float],
     reverse: bool,
 ) -> NDArray[np.float32]: ...
+def quantize_steps(
+    value: int,
+    count: int,
+    inverse: float,
+    first: float,
+    last: float,
+    scale: float,
+    steps: int,
+    reference: int,
+    next: int,
+    threads: int,
+    isa: str = "",
+) -> bool: ...
+def scale_sums(
+    sums: int,
+    rows: int,
+    columns: int,
+    channels: int,
+    by_row: bool,
+    scale: int,
+    bias: int,
+    before: int,
+    threads: int,
+    isa: str = "",
+) -> None: ...
 def levels(values: NDArray[np.float32], gain: list[float], offset: list[float]) -> NDArray[np.uint8]: ...
 
 class GateState:

@@ -21,7 +21,9 @@ def test_every_pass_begins_at_states_of_zero_and_so_does_every_run(tmp_path):
         exact.reset()
         for number, frame in enumerate(references):
             wanted = exact.run(frame)["output"]
-            found = references.outputs(number, frame, layers if number == 3 else None)["output"]
+            x = references.input(number, frame)
+            assert torch.equal(x, network.prepare(frame))
+            found = references.outputs(number, frame, x, layers if number == 3 else None)["output"]
             assert torch.equal(found, wanted), number
             if number == 4:
                 assert torch.equal(found, network.run(network.prepare(frame))["output"])

@@ -274,3 +274,20 @@ def test_a_saved_prediction_is_not_overwritten_by_the_next_frame(network, frames
     copy = {name: y.clone() for name, y in kept.items()}
     stream(frames[1]), stream(frames[2])
     assert equal(kept, copy)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("w8a8", "w4a8 per-tensor", "w8a8->w4a4 T=3", "w8a8->w8a4 T=3 recurrent", "w8a8->w4a8 T=3 adaptive"),
+        *("w8a8->w8a4 T=3 adaptive tau=2 recurrent", "w8a8 dynamic minmax", "w8a8->w4a4 T=3 qpp=5"),
+        *("w8a8->w4a4 T=3 ds=1%", "w32a8", "w8a8->w8a8 T=4 float-reference"),
+    ],
+)
+def test_one_pass_and_pytorchs_operators_give_the_same_bits(network, frames, text, monkeypatch):
+    quantized = vq.quantize(network, text, frames[:9])
+    in_one_pass = outputs(quantized, frames[9:])
+    for module in ("quantizers.on_grid", "simulate.step", "simulate.layer"):
+        monkeypatch.setattr(f"videoquant.{module}.is_plain", lambda *_: False)
+    by_operators = outputs(quantized, frames[9:])
+    assert all(map(equal, in_one_pass, by_operators))

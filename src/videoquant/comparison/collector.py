@@ -22,6 +22,7 @@ from videoquant.network.graph import Node
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.ranges.predictor import Features
 from videoquant.ranges.sources import RangeSource
+from videoquant.runtime.clock import index_and_size
 from videoquant.simulate.activations import as_array
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
@@ -29,6 +30,7 @@ from videoquant.stopwatch import WARM_UP, settle, timed
 from videoquant.tasks.agreement import Agreement
 from videoquant.tasks.scoring import Score
 from videoquant.tasks.sqnr import Sqnr
+from videoquant.torch_settings import plain_math
 
 AnyStream = Stream | EngineStream | ExportedStream
 
@@ -72,17 +74,22 @@ class Collector:
     def step(
         self,
         frame: Frame,
+        x: Tensor,
         target: Target | None,
         reference: dict[str, Tensor],
         reference_layers: dict[str, Tensor] | None,
     ) -> dict[str, Tensor]:
-        """Run one frame and measure it against the floating-point outputs, and its target if it has one."""
+        """Run one frame and measure it against the floating-point outputs, and its target if it has one.
+
+        x: the network's input for the frame, which simulation takes.
+        """
         if not isinstance(self.stream, Stream):
             output = self._run_timed(self.stream, frame)
-        elif reference_layers:
-            output = self.stream.run(frame, partial(self._observe, reference_layers), self._probe)
         else:
-            output = self.stream.run(frame)
+            given = (x, *index_and_size(frame, x.shape))
+            looks = (partial(self._observe, reference_layers), self._probe) if reference_layers else ()
+            with plain_math():
+                output = self.stream.feed(*given, *looks)
         report = self.stream.report
         bops = frame_bops(
             self.network, self.scheme, report.is_key, report.bits, report.density, report.computed

@@ -32,8 +32,10 @@ from videoquant.tasks import primary_output, task_for
 from videoquant.tasks.agreement import agreement_for
 from videoquant.tasks.scoring import Score
 
-# The floating-point outputs of a frame by its number, which fill `layers` where that is given.
-Outputs = Callable[[int, Frame, dict[str, Tensor] | None], dict[str, Tensor]]
+# The network's input for a frame, by its number.
+Inputs = Callable[[int, Frame], Tensor]
+# The floating-point outputs of a frame by its number, for its input, which fill `layers` where that is given.
+Outputs = Callable[[int, Frame, Tensor, dict[str, Tensor] | None], dict[str, Tensor]]
 
 
 def compare(
@@ -50,6 +52,7 @@ def compare(
     engine: str | None = None,
     chip: Chip | None = None,
     files: Sequence[str] | None = None,
+    inputs: Inputs | None = None,
     outputs: Outputs | None = None,
 ) -> Comparison:
     """Score calibrated schemes on a stream, against the floating-point network.
@@ -66,14 +69,14 @@ def compare(
     engine: what the results call the engine that runs some of them.
     chip: simulate the time and energy of every scheme on it, with the shares and densities recorded here.
     files: what each scheme was read from, "" for what was calibrated here; rows are called so too.
-    outputs: gives the floating-point outputs where they are known (`References.outputs`).
+    inputs, outputs: give the network's inputs and floating-point outputs where they are known (`References`).
 
     Ctrl-C ends it after the frame in hand: what is measured so far is returned, marked incomplete.
     Raises `DataError` where there are no frames.
     """
     task = task_for(network)
     exact = FloatStream(network)
-    known = outputs or (lambda _, frame, layers: reference_of(exact, frame, layers))
+    known = outputs or (lambda _, frame, x, layers: reference_of(exact, frame, x, layers))
     meter = open_meter()
     comparison = Comparison(
         network.name,
@@ -98,10 +101,11 @@ def compare(
             frame = given if isinstance(given, Frame) else Frame(as_pixels(given), number)
             by_layer = number % LAYER_STEP == LAYER_STEP - 1
             layers: dict[str, Tensor] | None = {} if by_layer else None
-            reference = known(number, frame, layers)
+            x = inputs(number, frame) if inputs else network.prepare(frame)
+            reference = known(number, frame, x, layers)
             target = frame.sample.target if score and isinstance(frame, LabelledFrame) else None
             comparison.labelled += target is not None
-            found = [collector.step(frame, target, reference, layers) for collector in collectors]
+            found = [collector.step(frame, x, target, reference, layers) for collector in collectors]
             if task and frame.index in picture_frames:
                 comparison.drawn.append(comparison.frames)
                 for collector, output in zip(collectors, found, strict=True):

@@ -96,6 +96,7 @@ class Scoring:
             stills=self.stills,
             score=self.scored.score,
             progress=step,
+            inputs=references.input,
             outputs=references.outputs,
         )
         if not found.complete:

@@ -10,9 +10,10 @@ from torch import Tensor
 from videoquant.data.clip import Clip, Frame
 from videoquant.network.float_stream import FloatStream
 from videoquant.network.graph import Network, Node
+from videoquant.runtime.clock import index_and_size
 from videoquant.tasks.scoring import Score
 
-LIMIT = 1 << 28  # bytes of frames, and as many of outputs: what is beyond is read and computed anew
+LIMIT = 1 << 28  # bytes of frames, and as many of inputs and of outputs: what is beyond is made anew
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +36,10 @@ class ScoredClip:
 
 
 class References:
-    """The scored frames of a clip, one pass after another, and the floating-point outputs of each.
+    """The scored frames of a clip, one pass after another, with the network's input and the outputs of each.
 
-    Frames are kept where all fit into `LIMIT` bytes, outputs as far as they do. Those of a network with
-    states are not kept: each needs the frames before it.
+    Frames are kept where all fit into `LIMIT` bytes, inputs and outputs as far as they do. Of networks with
+    states outputs are not kept: each needs the frames before it.
     """
 
     def __init__(self, network: Network, scored: ScoredClip) -> None:
@@ -47,8 +48,9 @@ class References:
         height, width = scored.clip.size
         self._keeps = 3 * height * width * scored.count <= LIMIT
         self._frames: list[Frame] | None = None
+        self._inputs: dict[int, Tensor] = {}
         self._outputs: dict[int, dict[str, Tensor]] = {}
-        self._room = LIMIT
+        self._room = self._room_of_inputs = LIMIT
 
     def __iter__(self) -> Iterator[Frame]:
         if self._frames is not None:
@@ -62,14 +64,26 @@ class References:
         if self._keeps:
             self._frames = read
 
-    def outputs(self, number: int, frame: Frame, layers: dict[str, Tensor] | None) -> dict[str, Tensor]:
-        """What floating point gives for the frame of a number from 0; fills `layers` where it is given."""
+    def input(self, number: int, frame: Frame) -> Tensor:
+        """The network's input for the frame of a number from 0."""
+        if number in self._inputs:
+            return self._inputs[number]
+        x = self.network.prepare(frame)
+        if x.nbytes <= self._room_of_inputs:
+            self._room_of_inputs -= x.nbytes
+            self._inputs[number] = x
+        return x
+
+    def outputs(
+        self, number: int, frame: Frame, x: Tensor, layers: dict[str, Tensor] | None
+    ) -> dict[str, Tensor]:
+        """What floating point gives for it. x: `input`. Fills `layers` where it is given."""
         if number == 0:
             self._exact.reset()
         known = self._outputs.get(number)
         if known is not None and layers is None:
             return known
-        found = reference(self._exact, frame, layers)
+        found = reference(self._exact, frame, x, layers)
         size = sum(output.nbytes for output in found.values())
         if known is None and size <= self._room and not self.network.states:
             self._room -= size
@@ -77,7 +91,9 @@ class References:
         return found
 
 
-def reference(exact: FloatStream, frame: Frame, layers: dict[str, Tensor] | None) -> dict[str, Tensor]:
+def reference(
+    exact: FloatStream, frame: Frame, x: Tensor, layers: dict[str, Tensor] | None
+) -> dict[str, Tensor]:
     """The floating-point outputs; fills `layers` with every layer's output where it is given."""
 
     def compute(node: Node, inputs: list[Tensor]) -> Tensor:
@@ -86,4 +102,4 @@ def reference(exact: FloatStream, frame: Frame, layers: dict[str, Tensor] | None
             layers[node.name] = y
         return y
 
-    return exact.run(frame, compute)
+    return exact.feed(x, *index_and_size(frame, x.shape), compute)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from videoquant.quantizers.one_pass import is_plain, quantize_steps
 from videoquant.quantizers.straight_through import straight_through
 from videoquant.ranges.grid import Grid
 
@@ -24,6 +25,8 @@ class LearnedGrid(Grid):
 
 def steps(x: Tensor, grid: Grid) -> Tensor:
     """q − zero_point: whole numbers in float32, of the shape of x. No gradient passes."""
+    if is_plain(x):
+        return quantize_steps(x, grid)[0]
     found = torch.mul(x, float(np.float32(1) / np.float32(grid.scale))).round_()
     return found.clamp_(grid.low - grid.zero_point, grid.high - grid.zero_point)
 

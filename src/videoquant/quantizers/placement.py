@@ -34,6 +34,9 @@ class QuantizationPoint:
     key: int
     residual: int | None
 
+    def __hash__(self) -> int:  # streams look points up ten times a layer
+        return hash(self.value)
+
     def __str__(self) -> str:
         return f"{self.value}:a{self.key}" + ("" if self.residual is None else f"->a{self.residual}")
 

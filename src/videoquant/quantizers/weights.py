@@ -49,6 +49,11 @@ class WeightCodes:
         return self.codes.float() - self.zero_point
 
     @cached_property
+    def steps_channels_last(self) -> Tensor:
+        """`steps` as convolutions of maps that lie channels last want them; else each frame copies them."""
+        return self.steps.contiguous(memory_format=torch.channels_last)
+
+    @cached_property
     def extent(self) -> float:
         """How far the steps of one sign add up in an output channel, at most.
 

@@ -73,10 +73,28 @@ def quantize_adaptive(
     if grid is None or bits == FLOAT:
         return residual, {FLOAT: 1.0}
     x = quantize(residual, grid)
-    found = x.steps if isinstance(x, QuantizedTensor) else steps(residual.detach(), grid)
-    channels = 1 if residual.dim() == 4 else -1
+    if isinstance(x, QuantizedTensor):
+        return adapt(x, bits, tolerance)
+    limit, shares = _limits(steps(residual.detach(), grid), bits, tolerance)
+    if not tolerance:
+        return x, shares
+    limit *= grid.scale
+    return torch.minimum(torch.maximum(x, -limit), limit), shares
+
+
+def adapt(x: QuantizedTensor, bits: int, tolerance: int) -> tuple[QuantizedTensor, dict[int, float]]:
+    """`quantize_adaptive` of a residual whose steps on the `bits`-wide grid are known."""
+    limit, shares = _limits(x.steps, bits, tolerance)
+    if not tolerance:  # no code exceeds its location's width
+        return x, shares
+    return QuantizedTensor(torch.minimum(torch.maximum(x.steps, -limit), limit), x.grid), shares
+
+
+def _limits(found: Tensor, bits: int, tolerance: int) -> tuple[Tensor, dict[int, float]]:
+    """The last code of each location's width, and the share of locations at each."""
+    channels = 1 if found.dim() == 4 else -1
     # A location whose largest code is within a width's last code + tolerance fits that width.
-    largest = found.abs().amax(channels, keepdim=True)
+    largest = torch.maximum(found.amax(channels, keepdim=True), found.amin(channels, keepdim=True).neg_())
     widths = [width for width in ADAPTIVE_WIDTHS if width < bits] + [bits]
     limit = torch.full_like(largest, last_code(bits))
     shares = dict.fromkeys(widths, 0.0)
@@ -86,12 +104,7 @@ def quantize_adaptive(
         limit[fits] = last_code(width)
         shares[width] = float(fits.float().mean())
         shares[wider] -= shares[width]
-    if not tolerance:  # no code exceeds its location's width
-        return x, shares
-    if isinstance(x, QuantizedTensor):
-        return QuantizedTensor(torch.minimum(torch.maximum(found, -limit), limit), grid), shares
-    limit *= grid.scale
-    return torch.minimum(torch.maximum(x, -limit), limit), shares
+    return limit, shares
 
 
 def last_code(width: int) -> int:

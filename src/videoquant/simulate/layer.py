@@ -13,6 +13,7 @@ from torch import Tensor
 
 from videoquant.network.graph import Node
 from videoquant.network.operators import OPERATORS
+from videoquant.quantizers.one_pass import has_gradient, is_plain, scale_sums
 from videoquant.quantizers.weights import WeightCodes
 from videoquant.simulate.quantized_tensor import QuantizedTensor, Represented, values_of
 from videoquant.simulate.sums import exact_sums
@@ -35,23 +36,28 @@ def compute_layer(
     weight = tensors["weight"]
     bias = tensors.get("bias") if before is None else None
     if isinstance(x, QuantizedTensor) and codes is not None and not weight.requires_grad:
-        y = _on_codes(node, x, codes, bias)
-    else:
-        if codes is not None:
-            weight = codes.fake_quantize(weight) if weight.requires_grad else codes.values
-        y = OPERATORS[node.op](values_of(x), weight=weight, bias=bias, **node.attributes)
+        return _on_codes(node, x, codes, bias, before)
+    if codes is not None:
+        weight = codes.fake_quantize(weight) if weight.requires_grad else codes.values
+    y = OPERATORS[node.op](values_of(x), weight=weight, bias=bias, **node.attributes)
     return y if before is None else y.add_(before)
 
 
-def _on_codes(node: Node, x: QuantizedTensor, codes: WeightCodes, bias: Tensor | None) -> Tensor:
+def _on_codes(
+    node: Node, x: QuantizedTensor, codes: WeightCodes, bias: Tensor | None, before: Tensor | None
+) -> Tensor:
     scale = codes.scale * x.grid.scale
-    # Two passes: `addcmul`, which would be one, rounds only once where the CPU can.
-    y = exact_sums(node, x, codes).mul_(_per_channel(node, scale))
+    y = exact_sums(node, x, codes)
+    if x.sparse is None and is_plain(y, before) and not has_gradient(scale, bias):
+        scale_sums(y, scale, -1 if node.op == "linear" else 1, bias, before)
+        return y
+    # Two operators: `addcmul`, which would be one, rounds only once where the CPU can.
+    y.mul_(_per_channel(node, scale))
     if bias is not None:
         y.add_(_per_channel(node, bias))
     if x.sparse is not None:
         y.add_(OPERATORS[node.op](x.sparse, weight=codes.values, **node.attributes))
-    return y
+    return y if before is None else y.add_(before)
 
 
 def _per_channel(node: Node, vector: Tensor) -> Tensor:

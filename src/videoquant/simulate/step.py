@@ -11,16 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from videoquant.axes import Residual
+from videoquant.axes import Residual, Uniform
 from videoquant.errors import NetworkError, refused_as
 from videoquant.network.finite import require_finite
 from videoquant.network.graph import Node
+from videoquant.quantizers.on_grid import needs_gradient
+from videoquant.quantizers.one_pass import is_plain, quantize_steps
 from videoquant.quantizers.placement import QuantizationPoint
 from videoquant.ranges.grid import Grid
 from videoquant.ranges.predictor import Features
 from videoquant.ranges.sources import RangeSource
 from videoquant.regions.gate import GateState
-from videoquant.simulate.activations import as_array, quantize_adaptive, represent
+from videoquant.simulate.activations import adapt, as_array, quantize_adaptive, represent
 from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.parameters import Parameters
 from videoquant.simulate.quantized_tensor import QuantizedTensor, Represented, add_to, values_of
@@ -139,8 +141,6 @@ class Step:
     def _layer(self, node: Node, point: QuantizationPoint, x: Tensor) -> Tensor:
         quantize = self._quantized_key if self.is_key else self._quantized_residual
         if point not in self._inputs:
-            if not x.requires_grad:  # training looks at its loss
-                require_finite(x, self.quantized.network, point.value, self.frame)
             self._inputs[point] = quantize(point, x)
         x_hat = self._inputs[point]
         self._waiting[point] -= 1
@@ -176,15 +176,26 @@ class Step:
         self.next.output[node.name] = y
 
     def _quantized_key(self, point: QuantizationPoint, x: Tensor) -> Represented:
-        grid = self._grid(point, x, self.quantized.grids[point].key)
+        grids = self.quantized.grids[point]
+        time = self.time if self.time and self.time.period > 1 else None
+        is_reference = time is not None and not grids.of_frame  # else nothing is taken from it
+        keep = time is not None and is_reference and time.quantized_reference
+        at_once = self._in_one_pass(point, x, grids.key, None, keep)
+        if at_once:
+            codes, values = at_once
+            if is_reference:
+                self.next.reference[point] = x if values is None else values
+            return codes
+        self._require_finite(point, x)
+        grid = self._grid(point, x, grids.key)
         x_hat = self._represent(point, x, grid)
-        if not self.time or self.time.period == 1:
+        if time is None:
             return x_hat
         if self.masks is not None and grid is not None:
             x_hat = self._held_codes(point, x_hat)
-        if self.quantized.grids[point].of_frame:  # nothing is taken from a reference
+        if not is_reference:
             return x_hat
-        new = values_of(x_hat) if self.time.quantized_reference else x
+        new = values_of(x_hat) if time.quantized_reference else x
         self.next.reference[point] = self._choose(point, new, self.state.reference.get(point))
         return x_hat
 
@@ -206,20 +217,54 @@ class Step:
         grids = self.quantized.grids[point]
         source = grids.residual
         assert source is not None and point.residual is not None
-        if grids.of_frame:
+        reference = None if grids.of_frame else self.state.reference[point]
+        adaptive = self.time.adaptive and reference is not None
+        clips = adaptive and self.time.tolerance > 0
+        keep = self.time.recurrent and reference is not None
+        at_once = self._in_one_pass(point, x, source, reference, keep and not clips)
+        if at_once:
+            codes, values = at_once
+            if adaptive:
+                codes, self.bits[str(point)] = adapt(codes, point.residual, self.time.tolerance)
+            if keep and reference is not None:
+                self.next.reference[point] = add_to(reference, codes) if values is None else values
+            return codes
+        self._require_finite(point, x)
+        if reference is None:
             return self._represent(point, x, self._grid(point, x, source))
-        reference = self.state.reference[point]
         residual = self._choose(point, x - reference, None)
         grid = self._grid(point, residual, source)
         x_hat: Represented
         if self.time.adaptive:
-            adaptive = quantize_adaptive(residual, grid, point.residual, self.time.tolerance)
-            x_hat, self.bits[str(point)] = adaptive
+            x_hat, shares = quantize_adaptive(residual, grid, point.residual, self.time.tolerance)
+            self.bits[str(point)] = shares
         else:
             x_hat = self._represent(point, residual, grid)
         if self.time.recurrent:
             self.next.reference[point] = add_to(reference, x_hat)
         return x_hat
+
+    def _in_one_pass(
+        self, point: QuantizationPoint, x: Tensor, source: RangeSource, reference: Tensor | None, keep: bool
+    ) -> tuple[QuantizedTensor, Tensor | None] | None:
+        """x̂ of x, or of x − reference; and with `keep` x̂, or reference + x̂, as float32.
+
+        None where more is to be seen of the value than its numbers one by one.
+        """
+        uniform = isinstance(self.quantized.scheme.representation, Uniform)
+        if self.masks or self.probe or source.known == "value" or not uniform or not is_plain(x, reference):
+            return None
+        grid = self._grid(point, x, source)
+        if grid is None or needs_gradient(x, grid):
+            return None
+        steps, values, finite = quantize_steps(x, grid, reference, keep)
+        if not finite:
+            self._require_finite(point, x)
+        return QuantizedTensor(steps, grid), values
+
+    def _require_finite(self, point: QuantizationPoint, x: Tensor) -> None:
+        if not x.requires_grad:  # training looks at its loss
+            require_finite(x, self.quantized.network, point.value, self.frame)
 
     def _grid(self, point: QuantizationPoint, x: Tensor, source: RangeSource) -> Grid | None:
         if self.probe:

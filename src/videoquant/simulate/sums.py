@@ -31,7 +31,9 @@ def exact_sums(node: Node, x: QuantizedTensor, codes: WeightCodes) -> Tensor:
     # Steps lie between −z and span − z: the sum of some products is at most span · extent, either way.
     limit = LARGEST / (x.grid.high - x.grid.low)
     if codes.extent <= limit:
-        return OPERATORS[node.op](x.steps, weight=codes.steps, **node.attributes)
+        channels_last = node.op == "conv2d" and not x.steps.is_contiguous()
+        weight = codes.steps_channels_last if channels_last else codes.steps
+        return OPERATORS[node.op](x.steps, weight=weight, **node.attributes)
     known = _parts.setdefault(codes, {})
     if limit not in known:
         known[limit] = input_parts(node, codes, limit)
