@@ -204,3 +204,56 @@ def test_ctrl_c_is_one_line(small, command, clip, monkeypatch):
     monkeypatch.setattr(run, "build", lambda engines, assignment: [])
     code, out, err = command("bench", small, "--video", clip, "--engines", "videoquant")
     assert code == 130 and out == "" and err.splitlines()[-1] == "videoquant: stopped"
+
+
+def test_a_frame_by_operator_and_how_it_scales(small, command, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "peak_memory_mb", lambda *_: 12.0)
+    monkeypatch.setattr(run, "PROFILED_FRAMES", 2)
+    monkeypatch.setattr(run, "SCALED_FRAMES", 2)
+    monkeypatch.setattr("videoquant.cli.bench.console.width", 80)
+    code, out, err = command(
+        *("bench", small, "--video", clip, "--engines", "videoquant", "--modes", "frame", "--threads", "1"),
+        *("--frames", "4", "--profile", "--scaling"),
+    )
+    assert code == 0 and "disc.mp4: timing operators" in err
+    assert (
+        "a frame by operator, 1 threads" in out
+        and "A whole frame takes" in out
+        and "streams and threads" in out
+    )
+    assert max(map(len, out.splitlines())) <= 80 and "…" not in out
+    data = json.loads((tmp_path / "videoquant-bench" / "bench.json").read_text())
+    found = data["profiles"]["disc.mp4"]
+    assert found["ms"] > 0 and sum(one["share"] for one in found["operators"]) == pytest.approx(1)
+    assert found["operators"][0].keys() >= {
+        "name",
+        "kind",
+        "ms",
+        "macs",
+        "bytes",
+        "arithmetic_ms",
+        "memory_ms",
+    }
+    assert [one["streams"] for one in data["scaling"]["disc.mp4"]][-3:] == [2, 4, 8]
+
+
+def test_a_profile_is_of_its_own_engine(small, command, clip):
+    pytest.importorskip("onnxruntime")
+    for option in ("--profile", "--scaling"):
+        code, _, err = command("bench", small, "--video", clip, "--engines", "onnxruntime", option)
+        assert code == 2 and err.strip().endswith(
+            "--profile and --scaling time videoquant's own engine, which --engines leaves out"
+        )
+
+
+def test_random_weights_are_for_networks_by_name(small, command, clip, tmp_path, quick):
+    code, out, err = command(
+        *("bench", "espcn_x2", "--video", clip, "--random-weights", "--size", "96x128", "--frames", "2")
+    )
+    assert code == 0 and "espcn_x2: random weights" in err and "espcn_x2, disc.mp4" in out
+    code, _, err = command("bench", small, "--video", clip, "--random-weights")
+    assert code == 2 and f"{small}: --random-weights is for networks by name" in err
+    code, _, err = command(
+        *("bench", "espcn_x2", "--checkpoint", "x.pth", "--video", clip, "--random-weights")
+    )
+    assert code == 2 and "without --checkpoint" in err

@@ -22,6 +22,7 @@ NEITHER = {
     "schedule", "precision", "seed", "every", "help", "plan", "isa", "track", "boxes", "score", "overlap",
     "form", "opset", "columns", "keep", "target", "no_cache", "workers", "ray", "state", "input",
     "convention",
+    "profile", "scaling", "random_weights",
     "cache",  # a folder of files that only their hashes name
 }  # fmt: skip
 # What a command needs beside the two options in question. CLIP stands for a clip that can be read.

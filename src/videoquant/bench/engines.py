@@ -59,6 +59,11 @@ class BenchmarkSpec:
         """
         return [sample for run in self.runs for sample in samples_of(self.network, run)]
 
+    @property
+    def plan_file(self) -> Path:
+        """Of videoquant's own engine, where that is among the engines."""
+        return self.folder / "videoquant.plan"
+
 
 def choose(wanted: Sequence[str] | None) -> tuple[list[str], list[str]]:
     """The engines to measure, and a note on each that is left out.
@@ -110,7 +115,7 @@ def _onnxruntime(given: BenchmarkSpec) -> list[EngineConfig]:
 
 
 def _videoquant(given: BenchmarkSpec) -> list[EngineConfig]:
-    file = given.folder / "videoquant.plan"
+    file = given.plan_file
     own_engine.write_plan(given.network, given.scheme, given.runs, file)
     return [
         EngineConfig("videoquant", mode, "int8", partial(own_engine.open_mode, file, mode, given.threads), ())

@@ -13,6 +13,8 @@ from videoquant.bench.engine_config import label
 from videoquant.bench.interleaved import Samples
 from videoquant.bench.line import Line, fit_line
 from videoquant.bench.machine import Machine
+from videoquant.bench.profile import Profile
+from videoquant.bench.scaling import Scaling
 from videoquant.tasks import Measure
 
 FORMAT = 1  # raised when a reader of the JSON form would have to change
@@ -72,6 +74,8 @@ class Benchmark:
     calibration: in words, by clip.
     frames: which were timed, by clip.
     notes: what was left out, and why.
+    profiles: by clip, of videoquant's own engine; where they were asked for.
+    scaling: the same, of more threads and streams.
     """
 
     network: str
@@ -85,6 +89,8 @@ class Benchmark:
     frames: dict[str, list[int]] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    scaling: dict[str, list[Scaling]] = field(default_factory=dict)
 
     def add(self, clip: str, samples: Sequence[Samples], memory: Sequence[float | None]) -> None:
         """Append a row for each. memory: their peaks, in the same order."""

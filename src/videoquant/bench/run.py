@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 
 from videoquant.bench.bars import Bar, no_bar
 from videoquant.bench.engine_config import Prepared
 from videoquant.bench.engines import BenchmarkSpec, build
 from videoquant.bench.interleaved import run_interleaved
+from videoquant.bench.limits import measure_limits
 from videoquant.bench.memory import peak_memory_mb
+from videoquant.bench.profile import profile
 from videoquant.bench.result import Benchmark
+from videoquant.bench.scaling import ROUNDS, scale, ways
 from videoquant.bench.spans import Spans, positions
 from videoquant.calibration.sampling import cut, run_length
-from videoquant.data.video import Clip
+from videoquant.data.video import Clip, Frame
+from videoquant.engine import load_plan
 from videoquant.network.graph import Network
 from videoquant.schemes import Scheme
+from videoquant.stopwatch import WARM_UP
 
 MEMORY_FRAMES = 5  # that are run where memory is measured
+PROFILED_FRAMES = 30
+SCALED_FRAMES = 60
 
 
 def bench_clip(
@@ -31,12 +43,15 @@ def bench_clip(
     spans: Spans,
     say: Callable[[str], None],
     bar: Bar = no_bar,
+    profiled: bool = False,
+    scaled: bool = False,
 ) -> None:
     """Measure the engines on the spans of a clip and add their rows to the benchmark.
 
     modes: those of videoquant's own engine.
     say: called with a line as each part of the work begins.
     bar: shows the parts that take long.
+    profiled, scaled: also time the operators of videoquant's own engine; it on more threads and streams.
     """
     threads = benchmark.threads
     runs = cut(network, clip.runs(spans.ranges), run_length(network, scheme))
@@ -49,8 +64,30 @@ def bench_clip(
             samples = run_interleaved(network, configs, clip.runs(spans.timed), spans.timed, threads, advance)
         say(f"{clip.name}: measuring memory")
         few = [Prepared.of(network, frame.pixels) for frame in clip.runs([range(MEMORY_FRAMES)])]
+        if profiled:
+            say(f"{clip.name}: timing operators")
+            arrays = [as_hwc(network.prepare(frame)) for frame in _first(clip, spans, PROFILED_FRAMES)]
+            plan = load_plan(spec.plan_file)
+            benchmark.profiles[clip.name] = profile(plan, arrays, threads, measure_limits(threads))
+        if scaled:
+            say(f"{clip.name}: timing threads and streams")
+            prepared = [network.prepare(frame) for frame in _first(clip, spans, SCALED_FRAMES)]
+            cores, mode = benchmark.machine.cores, modes[0]
+            with bar("threads and streams", ROUNDS * len(ways(cores))) as advance:
+                plan = load_plan(spec.plan_file)
+                benchmark.scaling[clip.name] = scale(plan, mode, prepared, cores, advance)
         memory = [peak_memory_mb(config, few, threads) for config in configs]
     overlap = "none of them timed" if spans.disjoint else "some of them timed too: the clip is short"
     benchmark.calibration[clip.name] = f"{sum(map(len, runs))} frames of the clip, {overlap}"
     benchmark.frames[clip.name] = [clip.index_at(i) for i in positions(spans.timed)][: len(samples[0].ms)]
     benchmark.add(clip.name, samples, memory)
+
+
+def _first(clip: Clip, spans: Spans, count: int) -> list[Frame]:
+    """The first of the frames that are timed, and as many as get an engine going."""
+    return list(islice(clip.runs(spans.timed), count + WARM_UP))
+
+
+def as_hwc(x: Tensor) -> NDArray[np.float32]:
+    """A network's input 1×C×H×W as the engine's sessions take it."""
+    return np.ascontiguousarray(x[0].permute(1, 2, 0).numpy())

@@ -32,10 +32,12 @@ from videoquant.cli.options import (
 from videoquant.cli.targets import Folder, check_targets, common_reads
 from videoquant.data.video import Clip
 from videoquant.engine import vnni_ceiling
+from videoquant.errors import SchemeError
 from videoquant.files import output_folder
 from videoquant.json_file import write_json
 from videoquant.made import made_by
 from videoquant.report.bench_plot import write_bench_plot
+from videoquant.report.bench_profile import profile_table, scaling_table
 from videoquant.report.bench_table import SPARE, bench_headings, bench_table
 from videoquant.report.plot_file import numbers_file
 from videoquant.report.shown_columns import chosen_columns, narrowed
@@ -103,6 +105,18 @@ def command(
             "--frames", metavar="N", min=1, help=f"Frames to time, spread over the clip [{TIMED_FRAMES}]."
         ),
     ] = None,
+    profile: Annotated[
+        bool,
+        typer.Option("--profile", help="Also time the operators of videoquant's own engine, one by one."),
+    ] = False,
+    scaling: Annotated[
+        bool,
+        typer.Option("--scaling", help="Also time its own engine on 1 to all cores, and 1 to 8 streams."),
+    ] = False,
+    random_weights: Annotated[
+        bool,
+        typer.Option("--random-weights", help="Of a network by name: random weights, which take as long."),
+    ] = False,
     output: OutputOption = Path("videoquant-bench"),
     columns: ColumnsOption = None,
     *,
@@ -115,6 +129,8 @@ def command(
     parsed = Scheme.parse(scheme)
     own_modes = choose_modes(parsed, _names(modes))
     chosen, notes = choose(_names(engines))
+    if (profile or scaling) and "videoquant" not in chosen:
+        raise SchemeError("--profile and --scaling time videoquant's own engine, which --engines leaves out")
     clips = open_clips(video, [dataset] if dataset else None)
     plots = list(map(plot_file, clips))
     check_targets(
@@ -123,7 +139,7 @@ def command(
     )
     if (output / RESULTS_FILE).exists():
         note(f"{output}: holds the results of an earlier benchmark, which are replaced")
-    captured = open_network(network, checkpoint, size, clips[0], preprocessing)
+    captured = open_network(network, checkpoint, size, clips[0], preprocessing, random_weights)
     channels_match(captured)
     known = task_for(captured)
     measures = known.measures if known else ()
@@ -147,12 +163,28 @@ def command(
         note(line)
     folder = output_folder(output)
     for clip, plan in zip(clips, spans, strict=True):
-        bench_clip(benchmark, captured, chosen, parsed, own_modes, clip, plan, note, progress_bar)
+        bench_clip(
+            benchmark,
+            captured,
+            chosen,
+            parsed,
+            own_modes,
+            clip,
+            plan,
+            note,
+            progress_bar,
+            profile,
+            scaling,
+        )
     for clip in clips:
         write_bench_plot(benchmark, clip.name, folder / plot_file(clip))
     write_json({"made": made_by(), **benchmark.to_dict()}, folder / RESULTS_FILE)
     for clip in clips:
         console.print(narrowed(bench_table(benchmark, clip.name), console, SPARE, only))
+        if clip.name in benchmark.profiles:
+            console.print(profile_table(benchmark, clip.name))
+        if clip.name in benchmark.scaling:
+            console.print(scaling_table(benchmark, clip.name))
     say(f"results: {folder / RESULTS_FILE}")
 
 

@@ -53,17 +53,27 @@ def open_network(
     size: str | None = None,
     source: Clip | None = None,
     preprocessing: Texts | None = None,
+    random_weights: bool = False,
 ) -> Network:
     """Load a network. preprocessing: replaces what it says of preprocessing and task.
 
     source: the frames it will see, which give a network by name its size and choose among its weights.
     Without any it is only looked at, so that random weights do where there are no others.
+    random_weights: of a network by name, whatever weights there are.
+    Raises `NetworkError` for random weights of a file, or beside a checkpoint.
     """
     wanted = None if size is None else parse_size(size, "--size")
     given = {option: said(option, text) for option, text in (preprocessing or {}).items()}
+    if random_weights and (checkpoint is not None or name not in names()):
+        known = (
+            f"networks by name, {', '.join(names())},"
+            if checkpoint is None
+            else "networks without --checkpoint"
+        )
+        raise NetworkError(f"{name}: --random-weights is for {known} whose weights are not read")
     if name in names():
         check_plain(name, given)
-        network = _open_model(name, checkpoint, wanted, source)
+        network = _open_model(name, checkpoint, wanted, source, random_weights)
         network.preprocessing = network.preprocessing.with_text(given)
     else:
         network = load(name, checkpoint=checkpoint, size=wanted, preprocessing=given)
@@ -123,10 +133,14 @@ def input_size(config: ModelConfig, source: Clip) -> tuple[int, int]:
 
 
 def _open_model(
-    name: str, checkpoint: Path | None, size: tuple[int, int] | None, source: Clip | None
+    name: str,
+    checkpoint: Path | None,
+    size: tuple[int, int] | None,
+    source: Clip | None,
+    random_weights: bool,
 ) -> Network:
     weights = checkpoint
-    if checkpoint is None:
+    if checkpoint is None and not random_weights:
         dataset = source.dataset.name if isinstance(source, LabelledClip) else None
         weights = shipped_weights(name) if source is None else require_weights(name, dataset)
     module = create(name, weights)
