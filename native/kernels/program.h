@@ -32,6 +32,27 @@ inline float exponential(float x) {
     return p * scale;
 }
 
+// erf(x) to 5e-7, likewise: x · P(x²) / Q(x²), the coefficients of the Eigen library.
+inline float error_function(float x) {
+    x = x < 4.0f ? x : 4.0f;
+    x = x > -4.0f ? x : -4.0f;
+    const float t = x * x;
+    float p = -2.72614225801306e-10f;
+    p = p * t + 2.77068142495902e-8f;
+    p = p * t + -2.10102402082508e-6f;
+    p = p * t + -5.69250639462346e-5f;
+    p = p * t + -7.34990630326855e-4f;
+    p = p * t + -2.95459980854025e-3f;
+    p = p * t + -1.60960333262415e-2f;
+    float q = -1.45660718464996e-5f;
+    q = q * t + -2.13374055278905e-4f;
+    q = q * t + -1.68282697438203e-3f;
+    q = q * t + -7.37332916720468e-3f;
+    q = q * t + -1.42647390514189e-2f;
+    const float y = x * p / q, low = y > -1.0f ? y : -1.0f;
+    return low < 1.0f ? low : 1.0f;
+}
+
 inline float sigmoid_of(float x) { return 1.0f / (1.0f + exponential(-x)); }
 
 // The steps that are too rare or too long for vectors of their own, element by element.
@@ -55,8 +76,10 @@ inline void scalar_step(const Step& step, float* x, int n) {
                 x[i] = x[i] * (m / (m + 2));
             }
             break;
-        case Do::erf: for (int i = 0; i < n; i++) x[i] = ::erff(x[i]); break;
-        case Do::gelu: for (int i = 0; i < n; i++) x[i] = 0.5f * x[i] * (1.0f + ::erff(x[i] * 0.70710678f)); break;
+        case Do::erf: for (int i = 0; i < n; i++) x[i] = error_function(x[i]); break;
+        case Do::gelu:
+            for (int i = 0; i < n; i++) x[i] = 0.5f * x[i] * (1.0f + error_function(x[i] * 0.70710678f));
+            break;
         case Do::gelu_tanh:
             for (int i = 0; i < n; i++) {
                 const float inner = 0.79788456f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);

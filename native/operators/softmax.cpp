@@ -44,8 +44,9 @@ void softmax(const Softmax& a, Pixels pixels) {
         const int64_t p = pixels.at(i);
         const float* in = a.in.f32() + p * a.in.stride;
         const float largest = *std::max_element(in, in + a.in.c);
-        double sum = 0;
-        for (int c = 0; c < a.in.c; c++) sum += double(exponential(in[c] - largest));
+        double sums[norm_lanes] = {}, sum = 0;
+        for (int c = 0; c < a.in.c; c++) sums[c % norm_lanes] += double(exponential(in[c] - largest));
+        for (const double one : sums) sum += one;
         for (int c = 0; c < a.in.c; c++) run_program(a.program, exponential(in[c] - largest) / float(sum), p, c);
     }
 }

@@ -134,6 +134,19 @@ float exponential(float x) {
     return std::ldexp(p * (r * r) + r + 1.0f, int(n));
 }
 
+// x · P(x²) / Q(x²), the coefficients of the Eigen library; beyond 4 it is 1 in float32.
+static float error_function(float x) {
+    x = std::fmax(std::fmin(x, 4.0f), -4.0f);
+    const float above[] = {-2.72614225801306e-10f, 2.77068142495902e-8f,  -2.10102402082508e-6f, -5.69250639462346e-5f,
+                           -7.34990630326855e-4f,  -2.95459980854025e-3f, -1.60960333262415e-2f};
+    const float below[] = {-1.45660718464996e-5f, -2.13374055278905e-4f, -1.68282697438203e-3f, -7.37332916720468e-3f,
+                           -1.42647390514189e-2f};
+    float p = 0, q = 0;
+    for (const float c : above) p = p * (x * x) + c;
+    for (const float c : below) q = q * (x * x) + c;
+    return std::fmax(std::fmin(x * p / q, 1.0f), -1.0f);
+}
+
 static float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
 static float tanh(float x) { return 1.0f - 2.0f / (exponential(2.0f * x) + 1.0f); }
 
@@ -218,7 +231,7 @@ void run_program(const Program& program, float x, int64_t pixel, int c) {
             case Do::hardsigmoid: x = clamp(x * s.a + s.b, 0, 1); break;
             case Do::sigmoid: x = sigmoid(x); break;
             case Do::silu: x = x * sigmoid(x); break;
-            case Do::gelu: x = 0.5f * x * (1.0f + std::erf(x * 0.70710678f)); break;
+            case Do::gelu: x = 0.5f * x * (1.0f + error_function(x * 0.70710678f)); break;
             case Do::gelu_tanh: {
                 const float inner = 0.79788456f * (x + 0.044715f * x * x * x);
                 x = 0.5f * x * (2.0f - 2.0f / (exponential(2.0f * inner) + 1.0f));
@@ -233,7 +246,7 @@ void run_program(const Program& program, float x, int64_t pixel, int c) {
             case Do::floor: x = std::floor(x); break;
             case Do::softplus: x = softplus(x); break;
             case Do::mish: x = mish(x); break;
-            case Do::erf: x = std::erf(x); break;
+            case Do::erf: x = error_function(x); break;
             case Do::affine: x = x * s.channel_a[c] + s.channel_b[c]; break;
             case Do::add: x = x + other; break;
             case Do::sub: x = x - other; break;
