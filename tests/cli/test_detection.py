@@ -80,10 +80,15 @@ def test_a_file_whose_own_words_fit_no_family_is_refused(command, tmp_path, clip
         (("--score", "2"), "boxes: score is 2; a threshold lies between 0 and 1"),
         (("--names", "face,hand"), "names of 2 classes, but the outputs (heat 1×1×16×16, scale 1×2×16×16, "),
         (("--anchors", "anchors.txt"), "boxes: anchors holds 'ten', which is no number"),
+        (("--anchors", "no.txt"), "boxes: anchors: there is no file 'no.txt', and it is no number"),
+        (("--anchors", "empty.txt"), "boxes: anchors holds no number"),
+        (("--anchors", "1,2"), "--anchors: spots has no boxes of the family centerface that stand against"),
+        (("--size", "66x64"), "; an input of 66×64 may want sides that 32 divides; --boxes names another"),
     ],
 )
 def test_what_contradicts_the_outputs_is_one_line(command, spots, clip, tmp_path, options, words):
     (tmp_path / "anchors.txt").write_text("10, ten")
+    (tmp_path / "empty.txt").write_text("")
     code, _, err = command("compare", spots, "--video", clip, *options)
     assert code == 2 and err.count("\n") == 1 and words in err
 

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import helper
 from safetensors.torch import save_file
 
 import videoquant as vq
@@ -60,6 +63,44 @@ def test_a_file_has_its_own_weights(option: dict[str, object]) -> None:
 def test_a_size_out_of_bounds(size: tuple[int, int], espcn: tuple[vq.models.Model, Path]) -> None:
     with pytest.raises(vq.NetworkError, match=f"size is {size[0]}×{size[1]}; each side must be 1 to 8192"):
         vq.load("espcn_x3", checkpoint=espcn[1], size=size)
+
+
+def strided(path: Path, height: int = 64) -> Path:
+    """A file that takes what 32 divides: a sum of its input and one that came through a stride of 32.
+
+    height: of the input, 0 for any size; other files take their own alone.
+    """
+    nodes = [
+        helper.make_node("AveragePool", ["image"], ["small"], kernel_shape=[32, 32], strides=[32, 32]),
+        helper.make_node("Resize", ["small", "", "scales"], ["large"], mode="nearest"),
+        helper.make_node("Add", ["image", "large"], ["sum" if height else "y"]),
+    ]
+    if height:
+        nodes.append(helper.make_node("Reshape", ["sum", "shape"], ["y"]))
+    values = [onnx.numpy_helper.from_array(np.array([1, 1, 32, 32], np.float32), "scales")]
+    values.append(onnx.numpy_helper.from_array(np.array([1, 3, height, 64], np.int64), "shape"))
+    sides = [height, 64] if height else ["h", "w"]
+    x, y = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 3, *sides]) for name in ("image", "y")
+    )
+    graph = helper.make_graph(nodes, "strided", [x], [y], values)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_a_size_that_strides_do_not_divide_is_said_with_one_that_they_do(tmp_path: Path) -> None:
+    path = strided(tmp_path / "any.onnx", height=0)
+    assert vq.load(path, size=(96, 64)).size == (96, 64)
+    words = "takes no input of 90×64, but one of 96×64: its strides need sides that 32 divides"
+    with pytest.raises(vq.NetworkError, match=words):
+        vq.load(path, size=(90, 64))
+    own = strided(tmp_path / "own.onnx")
+    assert vq.load(own).size == (64, 64)
+    for size in ((90, 64), (96, 64)):
+        with pytest.raises(
+            vq.NetworkError, match=f"takes no input of {size[0]}×64, but one of 64×64, its file's"
+        ):
+            vq.load(own, size=size)
 
 
 def test_a_name_that_is_nearly_one() -> None:

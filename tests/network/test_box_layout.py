@@ -2,8 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.detectors import bright_spots
 from videoquant.errors import NetworkError
 from videoquant.network.box_layout import FAMILIES, BoxLayout
+from videoquant.network.onnx_reader import read_onnx
 from videoquant.network.preprocessing import Preprocessing, letterboxed
 
 ULTRALYTICS = {"task": "detect", "stride": "32", "names": "{0: 'person', 1: \"a dog's, tail\"}"}
@@ -15,6 +17,17 @@ def test_ultralytics_metadata_is_understood():
     assert read.boxes == BoxLayout(names=("person", "a dog's, tail"))
     assert Preprocessing.from_metadata(ULTRALYTICS | {"task": "classify"}).task == "classification"
     assert Preprocessing.from_metadata(ULTRALYTICS | {"task": "obb"}).task is None
+
+
+def test_an_option_leaves_the_rest_of_what_ultralytics_wrote(tmp_path):
+    path = bright_spots(tmp_path / "spots.onnx", **ULTRALYTICS | {"names": "{0: 'person'}"})
+    for option in ({"names": "face"}, {"task": "detection"}, {"score": "0.3"}, {"scale": "1"}):
+        seen = read_onnx(path, option).preprocessing
+        assert (seen.task, seen.fit, seen.color) == ("detection", "letterbox", "RGB")
+        assert seen.scale == (1 if "scale" in option else 1 / 255)
+        assert seen.boxes.names == (("face",) if "names" in option else ("person",))
+    other = read_onnx(path, {"task": "super-resolution"}).preprocessing
+    assert other.task == "super-resolution" and other.boxes == BoxLayout()
 
 
 @pytest.mark.parametrize("text", ["a,b c", "a\nb c\n", "['a', 'b c']", "{0: 'a', 1: 'b c'}", "a, b c"])

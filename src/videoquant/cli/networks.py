@@ -20,6 +20,7 @@ from videoquant.network.box_layout import FAMILIES
 from videoquant.network.graph import Network
 from videoquant.quantized_onnx import without_quantizers
 from videoquant.tasks import task_for
+from videoquant.tasks.detection import Detection
 
 NetworkArgument = Annotated[
     str,
@@ -99,14 +100,20 @@ def refuse_states(network: Network, command: str) -> None:
 
 def _check_task(network: Network, given: Texts) -> None:
     """Say where the outputs do not fit the task: an error for what an option says, a note for the file's."""
-    named = network.preprocessing.task
-    if named is None or task_for(network) is not None:
+    named, task = network.preprocessing.task, task_for(network)
+    if "anchors" in given and not getattr(task, "anchors", ()):
+        of = f" of the family {task.family}" if isinstance(task, Detection) else ""
+        raise NetworkError(f"--anchors: {network.name} has no boxes{of} that stand against anchors")
+    if named is None or task is not None:
         return
     shapes = (f"{name} {'×'.join(map(str, network.shapes[v]))}" for name, v in network.outputs.items())
     text = f"its outputs ({', '.join(shapes)}) do not fit the task {named}"
     if named == "detection":
         family = network.preprocessing.boxes.family
         text = text if family is None else f"{text} of the family {family}"
+        if any(side % 32 for side in network.size):
+            size = "×".join(map(str, network.size))
+            text += f"; an input of {size} may want sides that 32 divides"
         text += f"; --boxes names another family: {', '.join(FAMILIES)}"
     for option in ("boxes", "task"):
         if option in given:

@@ -24,6 +24,7 @@ SHIPPED = {
     "selfie_segmentation": "selfie_segmentation_256.onnx",
     "centerface": "centerface_288x352.onnx",
 }
+_STRIDES = (32, 64)  # the coarsest of detectors
 LONGEST_SIDE = 8192  # pixels of an input; more is a slip of the finger, and would fill the memory
 
 
@@ -65,7 +66,7 @@ def load(
             )
     if name in SHIPPED:
         with resources.as_file(resources.files("videoquant") / "assets" / SHIPPED[name]) as path:
-            network = read_onnx(path, preprocessing, size)
+            network = _read(path, preprocessing, size)
         network.name = name
         return network
     if not os.path.exists(source):
@@ -73,7 +74,36 @@ def load(
         near = get_close_matches(name.lower().replace("-", "_"), known, cutoff=0.6)
         hint = f"did you mean {', '.join(near)}?" if near else f"networks by name are {', '.join(known)}"
         raise NetworkError(f"{name}: no such file, and no network of this name; {hint}")
-    return read_onnx(source, preprocessing, size)
+    return _read(source, preprocessing, size)
+
+
+def _read(path: str | Path, preprocessing: Mapping[str, str] | None, size: tuple[int, int] | None) -> Network:
+    """`read_onnx`, which says of a size that the network does not take which one it does."""
+    try:
+        return read_onnx(path, preprocessing, size)
+    except NetworkError as error:
+        if size is None:
+            raise
+        refusal = f"{path}: takes no input of {size[0]}×{size[1]}, but one of"
+        for stride in _STRIDES:
+            height, width = (-(-side // stride) * stride for side in size)
+            if (height, width) != size and _size_read(path, preprocessing, (height, width)):
+                text = f"{refusal} {height}×{width}: its strides need sides that {stride} divides"
+                raise NetworkError(text) from error
+        own = _size_read(path, preprocessing, None)
+        if own is None:
+            raise
+        raise NetworkError(f"{refusal} {own[0]}×{own[1]}, its file's own ({error})") from error
+
+
+def _size_read(
+    path: str | Path, preprocessing: Mapping[str, str] | None, size: tuple[int, int] | None
+) -> tuple[int, int] | None:
+    """The size with which a file is read; None where it is not."""
+    try:
+        return read_onnx(path, preprocessing, size).size
+    except NetworkError:
+        return None
 
 
 def check_plain(name: str, given: Mapping[str, str]) -> None:

@@ -75,7 +75,7 @@ class BoxLayout:
             elif key == "names":
                 values["names"] = _names(text)
             elif key == "anchors":
-                values["anchors"] = tuple(_number(part, key) for part in _parts(text))
+                values["anchors"] = _anchors(text)
             else:
                 values[key] = _number(text, key)
         return replace(self, **values)
@@ -119,6 +119,21 @@ def _names(text: str) -> tuple[str, ...]:
         return tuple(str(numbered[number]) for number in numbers)
     separator = r"\n" if "\n" in text.strip() else ","
     return tuple(name.strip() for name in re.split(separator, text.strip()) if name.strip())
+
+
+def _anchors(text: str) -> tuple[float, ...]:
+    """The numbers of an anchor file, at least one."""
+    parts = _parts(text)
+    if not parts:
+        raise NetworkError("boxes: anchors holds no number")
+    if len(parts) > 1:
+        return tuple(_number(part, "anchors") for part in parts)
+    try:
+        return (float(parts[0]),)
+    except ValueError:  # most likely a file that is not there
+        raise NetworkError(
+            f"boxes: anchors: there is no file {parts[0][:60]!r}, and it is no number"
+        ) from None
 
 
 def _parts(text: str) -> list[str]:

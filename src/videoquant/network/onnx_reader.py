@@ -16,6 +16,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from videoquant.errors import NetworkError, refused_as
+from videoquant.network.box_layout import of_ultralytics
 from videoquant.network.builder import Builder, OperatorContext, Value
 from videoquant.network.graph import Network
 from videoquant.network.metadata import image_size
@@ -128,8 +129,10 @@ def _read(
         # What a state becomes is no result, unless it is all that the network gives.
         results = {name: value for name, value in outputs.items() if name not in inputs.states.values()}
         outputs = results or outputs
-        own = {key: text for key, text in metadata.items() if key not in preprocessing}
-        own = said | own
+        # Of the whole metadata, since an option that stands for a part of it leaves the rest as it is.
+        stated = metadata | of_ultralytics(metadata)
+        own = {key: text for key, text in stated.items() if key not in preprocessing}
+        own = said | own | {key: text for key, text in preprocessing.items() if key == "task"}
         if image.bytes:
             own.setdefault("scale", "1")
         known = Preprocessing.from_metadata(own).with_text(preprocessing)

@@ -52,6 +52,9 @@ def test_ssd_s_anchors_may_be_given():
 
 
 def test_anchors_that_do_not_fit_are_refused():
+    flat = ",".join(["0.5", "0.5", "0.1", "0"] * 50)
+    with pytest.raises(NetworkError, match="anchors: widths and heights, the third and fourth of each four,"):
+        task_for(detector({"s": (1, 50, 2), "b": (1, 50, 4)}, boxes="ssd", anchors=flat))
     with pytest.raises(NetworkError) as error:
         task_for(detector({"s": (1, 50, 2), "b": (1, 50, 4)}, boxes="ssd", anchors="1,2,3,4"))
     assert str(error.value) == (

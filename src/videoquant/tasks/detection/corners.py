@@ -69,6 +69,8 @@ class CornerBoxes(Detection):
                 f"anchors: {len(said.anchors)} numbers were given; {count} boxes have {4 * count}, of each "
                 "the centre x and y, the width and the height"
             )
+        if any(side <= 0 for side in (*said.anchors[2::4], *said.anchors[3::4])):
+            raise NetworkError("anchors: widths and heights, the third and fourth of each four, are above 0")
         return {
             "outputs": (scores, boxes),
             "classes": shapes[scores][1] - background,
