@@ -3,6 +3,7 @@ import pytest
 
 from tests.detectors import detector
 from videoquant.errors import NetworkError
+from videoquant.network.graph import Network, Node
 from videoquant.tasks import task_for
 from videoquant.tasks.detection.yolo import FinalBoxes, ObjectBoxes, ScoredBoxes
 
@@ -33,6 +34,26 @@ def test_the_same_the_other_way_round_needs_names_or_the_family():
         assert type(task) is ScoredBoxes and not task.rows_first
         boxes = task.found({"out": one((1, CELLS, 7), 70, (30, 20, 10, 4, 0.1, 0.2, 0.6), 1)})
         assert boxes.corners.tolist() == [[25, 18, 35, 22]] and boxes.classes.tolist() == [2]
+
+
+def joined(*rows, names):
+    """A detector whose output is the last of concatenations, each of which adds so many rows."""
+    network = detector({f"rows{i}": (1, count, CELLS) for i, count in enumerate(rows)}, names=names)
+    nodes, value = [*network.nodes], "rows0"
+    for i in range(1, len(rows)):
+        nodes.append(Node(f"joined{i}", "concat", (value, f"rows{i}"), {"dim": 1}))
+        value = f"joined{i}"
+    of = network.input, network.input_shape, {"out": value}, network.tensors, network.preprocessing
+    return Network(nodes, *of)
+
+
+def test_keypoints_begin_where_they_are_joined_to_the_classes():
+    posed = task_for(joined(4, 2, 6, names="a,b"))
+    assert (posed.classes, posed.keypoints) == (2, 2)
+    plain = task_for(joined(4, 5, names="a,b,c,d,e"))
+    assert (plain.classes, plain.keypoints) == (5, 0)
+    with pytest.raises(NetworkError, match=r"names of 2 classes, but the outputs \(out 1×9×84\) have 5"):
+        task_for(joined(4, 5, names="a,b"))
 
 
 def test_rows_of_masks_and_keypoints_are_no_classes():

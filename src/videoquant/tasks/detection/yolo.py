@@ -67,7 +67,7 @@ class ScoredBoxes(Detection):
                 told = said.family is not None or len(said.names) == count
                 if not told or strides_for(network.size, shape[0]) is None:
                     continue
-            classes = _without_extra(network, count, shapes)
+            classes = _without_extra(network, output, count, shapes)
             extra = count - classes
             masks = next((name for name, shape in shapes.items() if extra and _are_masks(shape, extra)), "")
             found = {"outputs": (output, masks) if masks else (output,), "masks": masks}
@@ -144,13 +144,26 @@ def _are_masks(shape: Shape, count: int) -> bool:
     return len(shape) == 3 and shape[0] == count
 
 
-def _without_extra(network: Graph, count: int, shapes: dict[str, Shape]) -> int:
-    """How many of `count` rows behind the box are classes: not those of masks and keypoints."""
+def _joints(network: Graph, value: str, first: int = 0) -> set[int]:
+    """The rows of a value 1×rows×P before which parts are joined. first: its first row."""
+    node = next((node for node in network.nodes if node.name == value), None)
+    found: set[int] = set()
+    if node is not None and node.op == "concat" and node.attributes["dim"] == 1:
+        for part in node.inputs:
+            found |= _joints(network, part, first) | {first}
+            first += network.shapes[part][1]
+    return found - {0}
+
+
+def _without_extra(network: Graph, output: str, count: int, shapes: dict[str, Shape]) -> int:
+    """How many of an output's `count` rows behind the box are classes: not those of masks and keypoints."""
     names = len(network.preprocessing.boxes.names)
     masks = [shape[0] for shape in shapes.values() if len(shape) == 3]
     if names and 0 < names <= count:
-        extra = count - names
-        if extra == 0 or extra in masks or extra % 3 == 0:  # a keypoint is x, y and how visible it is
+        extra, joints = count - names, _joints(network, network.outputs[output])
+        # A keypoint is x, y and how visible it is; what joins keypoints to classes does so between them.
+        points = extra % 3 == 0 and (not joints or 4 + names in joints)
+        if extra == 0 or extra in masks or points:
             return names
     if names:
         raise NetworkError(
