@@ -223,7 +223,11 @@ def test_a_frame_by_operator_and_how_it_scales(small, command, clip, tmp_path, m
     )
     assert max(map(len, out.splitlines())) <= 80 and "…" not in out
     data = json.loads((tmp_path / "videoquant-bench" / "bench.json").read_text())
+    drawn = tmp_path / "videoquant-bench" / "bench-profile-disc.png"
+    assert drawn.read_bytes().startswith(b"\x89PNG")
     found = data["profiles"]["disc.mp4"]
+    lines = (drawn.parent / "bench-profile-disc.png.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == [one["name"] for one in found["operators"]]
     assert found["ms"] > 0 and sum(one["share"] for one in found["operators"]) == pytest.approx(1)
     assert found["operators"][0].keys() >= {
         "name",

@@ -40,6 +40,7 @@ from videoquant.report.bench_plot import write_bench_plot
 from videoquant.report.bench_profile import profile_table, scaling_table
 from videoquant.report.bench_table import SPARE, bench_headings, bench_table
 from videoquant.report.plot_file import numbers_file
+from videoquant.report.profile_plot import write_profile_plot
 from videoquant.report.shown_columns import chosen_columns, narrowed
 from videoquant.runtime.session import MODES
 from videoquant.schemes import Scheme
@@ -132,7 +133,7 @@ def command(
     if (profile or scaling) and "videoquant" not in chosen:
         raise SchemeError("--profile and --scaling time videoquant's own engine, which --engines leaves out")
     clips = open_clips(video, [dataset] if dataset else None)
-    plots = list(map(plot_file, clips))
+    plots = [plot_file(clip, kind) for clip in clips for kind in ("", *(["profile-"] if profile else []))]
     check_targets(
         common_reads(network, video, None, dataset, checkpoint, preprocessing),
         {"--output": Folder(output, (RESULTS_FILE, *plots, *(str(numbers_file(plot)) for plot in plots)))},
@@ -178,6 +179,8 @@ def command(
         )
     for clip in clips:
         write_bench_plot(benchmark, clip.name, folder / plot_file(clip))
+        if profile:
+            write_profile_plot(benchmark, clip.name, folder / plot_file(clip, "profile-"))
     write_json({"made": made_by(), **benchmark.to_dict()}, folder / RESULTS_FILE)
     for clip in clips:
         console.print(narrowed(bench_table(benchmark, clip.name), console, SPARE, only))
@@ -188,9 +191,9 @@ def command(
     say(f"results: {folder / RESULTS_FILE}")
 
 
-def plot_file(clip: Clip) -> str:
-    """The name of a clip's plot."""
-    return f"bench-{Path(clip.name).stem}.png"
+def plot_file(clip: Clip, kind: str = "") -> str:
+    """The name of a clip's plot; kind: "profile-" for that of operators."""
+    return f"bench-{kind}{Path(clip.name).stem}.png"
 
 
 def _names(option: str | None) -> list[str] | None:
