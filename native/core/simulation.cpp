@@ -14,11 +14,12 @@ namespace {
 
 constexpr int64_t task_size = 1 << 15;  // numbers: some microseconds, and two of them fit into a small L2
 
-// One crew for the process, of as many threads as were last asked for. Who finds it at work does without.
+// One crew for the process, of as many threads as were last asked for. Who finds it at work does without. It is never
+// taken down: a daemon thread may be at work when the process ends.
 template <class Task>
 void in_parallel(const Kernels& kernels, int64_t tasks, int threads, const Task& task) {
     static std::mutex mutex;
-    static std::unique_ptr<Threads> crew;
+    static auto& crew = *new std::unique_ptr<Threads>;
     static int wanted = 0;
     const std::unique_lock<std::mutex> lock(mutex, std::try_to_lock);
     const HoldsState held(kernels.thread);
