@@ -132,3 +132,17 @@ for flush_before in (False, True):
         assert bool(flushes) == flush_while, "the caller's own arithmetic stays as it was"
         torch.set_flush_denormal(False)
 """)
+
+
+def test_a_forked_child_simulates() -> None:
+    script("""
+from videoquant.quantizers.one_pass import quantize_steps
+from videoquant.ranges.grid import Grid
+torch.set_num_threads(2)
+x = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 16, 128, 128), np.float32))
+def steps(): return quantize_steps(x, Grid.affine(-1.0, 1.0, 8))[0].numpy()
+right = steps()
+assert child(lambda: np.array_equal(steps(), right)) == 0
+assert child(lambda: child(lambda: np.array_equal(steps(), right)) == 0) == 0, "a child's child"
+assert np.array_equal(steps(), right)
+""")
