@@ -11,6 +11,7 @@ on where it was.
 """
 
 import json
+import re
 import warnings
 from functools import partial
 
@@ -57,10 +58,12 @@ def main() -> None:
                     rows[key] = drawn(case, options.scheme, draw)
                     store("qpp_shares", rows)
             found = [rows[f"{of}, {draw}"] for draw in range(options.draws)]
-            shares, gains = ([row[what] for row in found] for what in ("share", "gain_db"))
+            whats = ("share", "gain_db", "measured_gain_db")
+            shares, gains, most = ([row[what] for row in found] for what in whats)
             print(
                 f"{of}: share {np.mean(shares):.2f} ({min(shares):.2f} to {max(shares):.2f}), "
-                f"SQNR over static {np.mean(gains):+.2f} dB ({min(gains):+.2f} to {max(gains):+.2f})",
+                f"SQNR over static {np.mean(gains):+.2f} dB ({min(gains):+.2f} to {max(gains):+.2f}; "
+                f"measured {np.mean(most):+.2f})",
                 flush=True,
             )
 
@@ -72,7 +75,7 @@ def drawn(case: Case, scheme: str, draw: int) -> dict[str, float]:
     fitted = [case.calibration[i] for i in sorted(chosen)]
     network = case.network
     ranges = {
-        "static": scheme.replace(" qpp", ""),
+        "static": re.sub(r" (qpp|at)\S*", "", scheme),
         "predicted": scheme,
         "measured": f"{scheme.split()[0]} dynamic",
     }
@@ -83,7 +86,7 @@ def drawn(case: Case, scheme: str, draw: int) -> dict[str, float]:
     judged = case.evaluation[:: max(1, len(case.evaluation) // JUDGED)][:JUDGED]
     errors = np.mean([point_errors(learnt, x) for x in judged], axis=0)
     static, predicted, measured = errors.mean(0)
-    noise = {what: Sqnr() for what in ("static", "predicted")}
+    noise = {what: Sqnr() for what in learnt}
     for x in judged:
         exact = run(network, x)
         for what, total in noise.items():
@@ -96,6 +99,7 @@ def drawn(case: Case, scheme: str, draw: int) -> dict[str, float]:
         "measured_error": measured,
         "static_db": decibels["static"],
         "gain_db": decibels["predicted"] - decibels["static"],
+        "measured_gain_db": decibels["measured"] - decibels["static"],
     }
 
 

@@ -12,6 +12,7 @@ from videoquant.calibration.predicted_fit import PredictedFit
 from videoquant.errors import CalibrationWarning
 from videoquant.ranges.features import PAPER_FEATURES
 from videoquant.ranges.sources import PredictedGrid, StaticGrid
+from videoquant.simulate.quantized import QuantizedNetwork
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +106,9 @@ def test_the_walk_sees_what_a_stream_computes(network, text):
     )  # which a pass would make, and a network may refuse
     frames = [network.prepare(frame) for frame in clips(12)]
     quantized = vq.quantize(network, scheme, frames)
-    walk = CalibrationPass(
-        network, scheme, quantized.weights, PredictedFit(network, scheme, quantized.watched)
-    )
+    runs = [frames[i : i + 3] for i in range(0, 36, 3)]
+    fit = PredictedFit.prepared(network, scheme, quantized.weights, runs, None)
+    walk = CalibrationPass(network, scheme, quantized.weights, fit)
     outputs = {}
     original = walk._layer
 
@@ -116,9 +117,10 @@ def test_the_walk_sees_what_a_stream_computes(network, text):
         return iter(outputs[node.name])
 
     walk._layer = layer
-    walk.run([frames[i : i + 3] for i in range(0, 36, 3)], None)
-    assert walk.grids == quantized.grids
-    stream = quantized.stream()
+    walk.run(runs, None)
+    learnt = QuantizedNetwork(network, scheme, quantized.weights, walk.grids)
+    assert fit.checked(learnt, runs).grids == quantized.grids
+    stream = learnt.stream()
     for i, frame in enumerate(frames[:6]):
         with torch.no_grad():
             y = stream.run(frame)
@@ -127,7 +129,7 @@ def test_the_walk_sees_what_a_stream_computes(network, text):
 
 
 def test_residual_ranges_follow_the_motion(network):
-    quantized = vq.quantize(network, "w8a8->w4a4 T=2 qpp minmax", clips(16))
+    quantized = vq.quantize(network, "w8a8->w4a4 T=2 qpp at=first-relu minmax", clips(16))
     stream, scales = quantized.stream(), []
     base = moving_frames(1)[0]
     move = torch.randn(base.shape, generator=torch.Generator().manual_seed(1))

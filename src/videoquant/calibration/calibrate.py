@@ -93,7 +93,7 @@ def learn(
             network, scheme, weights, fit.prepared(network, scheme, weights, clips, progress)
         )
         walk.run(clips, progress, sources)
-        quantized = better_biased(walk, clips)
+        quantized = walk.fit.checked(better_biased(walk, clips), clips)
         walk.evidence.unmeasured = unmeasured(network, [clip[0] for clip in clips])
     except Exception as error:
         if not ran_out_of_memory(error):

@@ -21,6 +21,7 @@ from videoquant.ranges.estimators import Estimator, Pooling
 from videoquant.ranges.sources import DynamicGrid, RangeSource, StaticGrid
 from videoquant.schemes import Scheme
 from videoquant.simulate.parameters import FeatureSpec, LayerWeights
+from videoquant.simulate.quantized import QuantizedNetwork
 
 Array = NDArray[np.float64]
 Progress = Callable[[], None]
@@ -81,6 +82,10 @@ class RangeFit:
     def source(self, seen: Seen) -> RangeSource:
         """Where a quantizer's grids come from."""
         return self.fixed(seen)
+
+    def checked(self, quantized: QuantizedNetwork, clips: Sequence[Sequence[Tensor]]) -> QuantizedNetwork:
+        """What a pass with this fit learnt, after a look at the outputs on the frames that it saw."""
+        return quantized
 
     def fixed(self, seen: Seen) -> RangeSource:
         """The grid of one range for all samples; measured at run time where there is none to learn."""

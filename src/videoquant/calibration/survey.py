@@ -18,7 +18,7 @@ from videoquant.errors import needs_extra
 from videoquant.network.graph import Network
 from videoquant.quantizers.placement import QuantizationPoint, layer_bits, points
 from videoquant.quantizers.positions import resolve, responsible
-from videoquant.ranges.features import PAPER_FEATURES, POOL, choice
+from videoquant.ranges.features import POOL, choice, sample_size
 from videoquant.ranges.sources import Predicted, Static
 from videoquant.schemes import Scheme
 from videoquant.simulate.parameters import FeatureSpec, LayerWeights
@@ -45,7 +45,7 @@ def select_predictor_inputs(
     positions = resolve(network, where, quantizers)
     known = choice(count)
     if not automatic and known:
-        return {position: FeatureSpec(known, known) for position in positions}
+        return {position: _spec(network, position, known, known) for position in positions}
 
     after = responsible(network, positions, quantizers)
     candidates = dict.fromkeys([*positions, *(point.value for point in after)]) if automatic else positions
@@ -53,19 +53,25 @@ def select_predictor_inputs(
         network,
         replace(scheme, ranges=Static()),
         weights,
-        RangeFit(dict.fromkeys(candidates, FeatureSpec(known or POOL, known or POOL)), per_sample=True),
+        RangeFit({v: _spec(network, v, known or POOL, known or POOL) for v in candidates}, per_sample=True),
     )
     walk.run(clips, progress)
     if automatic:
         positions = place(network, walk, positions[0], list(candidates), list(after), automatic)
     at = responsible(network, positions, quantizers)
     return {
-        position: FeatureSpec(
+        position: _spec(
+            network,
+            position,
             known or _selected(walk, position, at, count, residual=False),
             known or _selected(walk, position, at, count, residual=True),
         )
         for position in positions
     }
+
+
+def _spec(network: Network, value: str, key: tuple[str, ...], residual: tuple[str, ...]) -> FeatureSpec:
+    return FeatureSpec(key, residual, sample_size(network.shapes[value]))
 
 
 def place(
@@ -89,14 +95,13 @@ def place(
     # errors[c, p]: of predicting quantizer p from candidate c; infinite where c comes too late.
     errors = np.full((len(candidates), len(after)), np.inf)
     for c, value in enumerate(candidates):
-        columns = [walk.fit.watched[value].key.index(name) for name in PAPER_FEATURES]
-        for p, point in enumerate(after):
-            if order[value] < first_reader[point]:
-                errors[c, p] = sum(
-                    _relative_error(walk.features[value, residual][:, columns], walk.ranges[point, residual])
-                    for residual in (False, True)
-                    if (point, residual) in walk.ranges
-                )
+        later = [p for p, point in enumerate(after) if order[value] < first_reader[point]]
+        errors[c, later] = 0
+        for residual in (False, True):
+            known = [p for p in later if (after[p], residual) in walk.ranges]
+            if known:
+                ranges = [walk.ranges[after[p], residual] for p in known]
+                errors[c, known] += _relative_errors(walk.features[value, residual], ranges)
     chosen = best_placement(errors, candidates.index(first), count)
     return tuple(candidates[c] for c in chosen)
 
@@ -129,9 +134,11 @@ def best_placement(errors: Array, first: int, count: int) -> tuple[int, ...]:
     return min(finished)[1]
 
 
-def _relative_error(features: Array, ranges: Array) -> float:
-    size = float((ranges.mean(0) ** 2).sum())
-    return float(fit_linear(features, ranges)[2].sum()) / size if size else 0.0
+def _relative_errors(features: Array, ranges: Sequence[Array]) -> Array:
+    """Of predicting each quantizer's ranges, samples × 2, as a share of the squared average range."""
+    sizes = np.array([float((values.mean(0) ** 2).sum()) for values in ranges])
+    errors = fit_linear(features, np.concatenate(ranges, axis=1))[2].reshape(-1, 2).sum(1)
+    return np.divide(errors, sizes, out=np.zeros_like(errors), where=sizes > 0)
 
 
 def select(features: Array, ranges: Sequence[Array], count: int) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ class ProgramBuilder:
         for value in quantized.watched:
             self.watched.setdefault(body.value(value), []).append(value)
         counts = {value: quantized.watched[names[0]].samples for value, names in self.watched.items()}
-        self.early = {} if self.time else early_samples(body, groups, self.made, counts)
+        self.early = {} if self.time else early_samples(quantized.network, body, groups, self.made, counts)
         self.quantizers = {
             quantizer.point: quantizer
             for quantizer in lower_quantizers(quantized, body, groups, kind, self.early)

@@ -15,25 +15,33 @@ from dataclasses import replace
 from videoquant.engine.body import Body
 from videoquant.engine.fusion import Group
 from videoquant.engine.operators import Operator
+from videoquant.network.graph import Network
 from videoquant.ranges.features import sample_steps
 from videoquant.runtime.sizes import Size
 
-SKIPPED = 8  # of so many pixels at least one is computed early
+SKIPPED = 8  # of so many pixels at most one is computed early
+# Products of one output that take about as long as storing it and reading it again.
+PRODUCTS = 32
 
 
 def early_samples(
-    body: Body, groups: Sequence[Group], made: Mapping[str, int], watched: Mapping[str, int]
+    network: Network,
+    body: Body,
+    groups: Sequence[Group],
+    made: Mapping[str, int],
+    watched: Mapping[str, int],
 ) -> dict[str, tuple[int, int]]:
     """The values whose features can be taken before they are computed, with the steps (rows, columns) of it.
 
+    network: whose body it is.
     made: the index of the group that gives each value.
     watched: the values that features are taken of, and of about how many elements.
     """
-    found = {value: _sampled(body, groups[made[value]], value, watched[value]) for value in watched}
+    found = {value: _sampled(network, body, groups[made[value]], value, watched[value]) for value in watched}
     return {value: steps for value, steps in found.items() if steps is not None}
 
 
-def _sampled(body: Body, group: Group, value: str, samples: int) -> tuple[int, int] | None:
+def _sampled(network: Network, body: Body, group: Group, value: str, samples: int) -> tuple[int, int] | None:
     """The steps for a value that a convolution and functions of one value give; None for any other."""
     if group.head is None or group.head.op != "conv2d":
         return None
@@ -46,8 +54,11 @@ def _sampled(body: Body, group: Group, value: str, samples: int) -> tuple[int, i
     # The features are taken of all of the sample.
     kept = sampled_size(body.sizes[value], (rows, columns))
     whole = sample_steps((1, kept[2], kept[0], kept[1]), samples) == (1, 1, 1)
-    # Computing many pixels twice takes longer than storing a value and reading it again.
-    return (rows, columns) if whole and rows * columns >= SKIPPED else None
+    # Computing many pixels twice, or few of a layer with many products, takes longer than storing the value
+    # and reading it again.
+    products = network.tensors[f"{group.head.name}.weight"][0].numel()
+    skipped = max(SKIPPED, products / PRODUCTS)
+    return (rows, columns) if whole and rows * columns >= skipped else None
 
 
 def sampled_size(size: Size, steps: tuple[int, int]) -> Size:

@@ -1,7 +1,7 @@
 """What a range predictor sees of an activation: quantiles and moments of it (QPP supplement, C).
 
 All are taken from an evenly spaced sample of at most about so many elements: every a-th row and b-th column
-with all its channels, so that a large activation costs no more than a small one.
+with all its channels, so that features cost little beside the layer that computes the activation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from videoquant.errors import SchemeError
 
-SAMPLES = 1 << 14
+SAMPLES = 1 << 12  # elements of a sample, and of large activations
+SHARE = 1 / 64  # of all: the last thousandth of a small sample says too little of theirs
 FIRST_SAMPLES = 1 << 16  # of predictors that do not say: those of older files
 LANES = 64
 
@@ -47,6 +48,11 @@ def features(x: NDArray[np.float32], names: Sequence[str], samples: int = SAMPLE
     sample = _sample(x, samples)
     ordered = np.sort(sample)
     return np.array([_feature(sample, ordered, name) for name in names])
+
+
+def sample_size(shape: Sequence[int]) -> int:
+    """About how many elements of an activation of this shape predictors are learnt from."""
+    return max(SAMPLES, round(SHARE * math.prod(shape)))
 
 
 def choice(count: int) -> tuple[str, ...] | None:
