@@ -138,7 +138,8 @@ def _relative_errors(features: Array, ranges: Sequence[Array]) -> Array:
     """Of predicting each quantizer's ranges, samples × 2, as a share of the squared average range."""
     sizes = np.array([float((values.mean(0) ** 2).sum()) for values in ranges])
     errors = fit_linear(features, np.concatenate(ranges, axis=1))[2].reshape(-1, 2).sum(1)
-    return np.divide(errors, sizes, out=np.zeros_like(errors), where=sizes > 0)
+    shares: Array = np.divide(errors, sizes, out=np.zeros_like(errors), where=sizes > 0)
+    return shares
 
 
 def select(features: Array, ranges: Sequence[Array], count: int) -> tuple[str, ...]:
