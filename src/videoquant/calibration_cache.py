@@ -85,6 +85,8 @@ def _read(folder: Path, key: str, network: Network) -> QuantizedNetwork | None:
             with suppress(OSError):
                 path.unlink()
             continue
+        if stored.scheme.equalize:
+            return stored  # its layers are not those of the given network
         # The given network has the weights in floating point, which files have not.
         biases = {
             name: tensor
