@@ -123,6 +123,6 @@ def summed_errors(
     zero_point = (-lows / step).round_()
     codes = (centres / step).round_()
     torch.minimum(torch.maximum(codes, -zero_point, out=codes), steps - zero_point, out=codes)
-    errors = codes.mul_(step).sub_(centres).square_()
-    total: Tensor = (errors if power == 2 else errors.pow_(power / 2)) @ counts
+    errors = codes.mul_(step).sub_(centres)
+    total: Tensor = (errors.square_() if power == 2 else errors.abs_().pow_(power)) @ counts
     return total
