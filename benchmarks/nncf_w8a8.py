@@ -1,12 +1,13 @@
 """w8a8 beside NNCF's int8: how close both come to floating point, calibrated on the same inputs.
 
     python -m benchmarks.nncf_w8a8 NETWORK SOURCE [--boxes FAMILY] [--size HxW] [--draws 3] [--inputs 16]
-        [--scored 24] [--schemes "w8a8; w8a8 by-width"]
+        [--scored 24] [--schemes "w8a8; w8a8 by-outputs"] [--without-nncf]
 
 SOURCE is a clip or a folder of pictures. Every draw takes inputs at random from its first half (of pictures
 every other one), calibrates both on them, and scores pictures spread over the rest: SQNR of the first output,
 and the task's measure, pooled. NNCF quantizes with its defaults (preset "performance", fast bias correction),
-and OpenVINO runs what it gives on this CPU. Needs `pip install openvino nncf`.
+and OpenVINO runs what it gives on this CPU. Needs `pip install openvino nncf`. Of a scheme it also prints
+what calibration made of it, and the seconds of CPU time that this took.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import io
 import os
 import sys
 import tempfile
+import time
 import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -48,9 +50,11 @@ def by_nncf(network, inputs, folder):
 
 
 def by_scheme(network, inputs, scheme):
-    """The network under a scheme, likewise."""
+    """The network under a scheme, likewise, and in words what calibration made of it, in how long."""
+    began = time.process_time()
     quantized = vq.quantize(network, scheme, inputs)
-    return lambda x: quantized.stream().run(x)
+    seconds = time.process_time() - began
+    return lambda x: quantized.stream().run(x), f"{quantized.scheme}, {seconds:.1f} s"
 
 
 def score(network, inputs, references, quantized):
@@ -90,12 +94,14 @@ def main():
     parser.add_argument("--inputs", type=int, default=16)
     parser.add_argument("--scored", type=int, default=24)
     parser.add_argument("--schemes", default="w8a8")
+    parser.add_argument("--without-nncf", action="store_true")
     options = parser.parse_args()
-    if gone := missing(openvino_engine.QUANTIZER):
-        sys.exit(f"{' and '.join(gone)} not installed: pip install {' '.join(openvino_engine.QUANTIZER)}")
-    import nncf
+    if not options.without_nncf:
+        if gone := missing(openvino_engine.QUANTIZER):
+            sys.exit(f"{' and '.join(gone)} not installed: pip install {' '.join(openvino_engine.QUANTIZER)}")
+        import nncf
 
-    nncf.set_log_level("ERROR")
+        nncf.set_log_level("ERROR")
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     size = parse_size(options.size, "--size") if options.size else None
@@ -105,7 +111,8 @@ def main():
     chosen = np.linspace(0, len(rest) - 1, min(options.scored, len(rest))).astype(int)
     inputs = [network.prepare(rest[i]) for i in chosen]
     schemes = [text.strip() for text in options.schemes.split(";")]
-    found = {what: [] for what in ("NNCF", *schemes)}
+    found = {what: [] for what in (*([] if options.without_nncf else ["NNCF"]), *schemes)}
+    made = {what: [] for what in found}
     with torch.no_grad(), tempfile.TemporaryDirectory() as folder:
         references = [network.run(x) for x in inputs]
         for draw in range(options.draws):
@@ -113,16 +120,18 @@ def main():
             picks = random.choice(len(calibrating), min(options.inputs, len(calibrating)), replace=False)
             fitted = [network.prepare(calibrating[i]) for i in sorted(picks)]
             for what in found:
-                quantized = (
-                    by_nncf(network, fitted, folder) if what == "NNCF" else by_scheme(network, fitted, what)
-                )
+                if what == "NNCF":
+                    quantized = by_nncf(network, fitted, folder)
+                else:
+                    quantized, words = by_scheme(network, fitted, what)
+                    made[what].append(words)
                 found[what].append(score(network, inputs, references, quantized))
     task = task_for(network)
     print(f"{Path(options.network).stem}, {Path(options.source).name}, {len(inputs)} scored")
     for what, scores in found.items():
         decibels, measures = zip(*scores, strict=True)
         words = f"  {task.measures[0].name} {told(measures)}" if task else ""
-        print(f"  {what:24} SQNR dB {told(decibels)}{words}", flush=True)
+        print(f"  {what:24} SQNR dB {told(decibels)}{words}  {'; '.join(made[what])}", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from videoquant.errors import CalibrationWarning
 from videoquant.network.graph import Network
 
 SCHEMES = ("w8a8", "w4a8", "w8a8->w4a4 T=3", "w8a4 qpp", "w8a8->w4a4 T=3 qpp ds=1%", "w4a4 asymmetric")
-SCHEMES += ("w8a8 equalize", "w8a8->w4a4 T=3 equalize")
+SCHEMES += ("w8a8 equalize", "w8a8->w4a4 T=3 equalize", "w8a8 by-outputs")
 
 
 def clips(scheme, count=12):

@@ -4,6 +4,7 @@ Long because every word of a scheme has its cases in one table.
 """
 
 import json
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -75,10 +76,14 @@ rules = st.builds(
 
 
 def scheme_of(bits, ranges, coded, *rest):
-    *rest, regions, pooling, bias_correction, equalize = rest
+    *rest, regions, pooling, bias_correction, equalize, by_outputs = rest
     regions = regions if ranges == Static() else None
     equalize = equalize and ranges.calibrates and rest[1] == "per-channel"
-    return Scheme(bits, ranges, *coded, *rest, regions, pooling, bias_correction, equalize=equalize)
+    scheme = Scheme(bits, ranges, *coded, *rest, regions, pooling, bias_correction, equalize=equalize)
+    try:
+        return replace(scheme, by_outputs=by_outputs)
+    except SchemeError:  # something else says what it would choose
+        return scheme
 
 
 def schemes_at(positions):
@@ -100,6 +105,7 @@ def schemes_at(positions):
         widths,
         st.one_of(st.none(), st.builds(Regions), rules),
         st.sampled_from([None, *get_args(Pooling)]),
+        st.booleans(),
         st.booleans(),
         st.booleans(),
     )
@@ -128,6 +134,14 @@ def test_whatever_layers_are_called_the_text_comes_back(several, random):
         assert Scheme.parse(text) == scheme
         assert text.isprintable()  # one line, in tables and files too
     assert [*map(Scheme.parse, split_schemes("; ".join(map(str, several))))] == several
+
+
+@pytest.mark.parametrize(
+    "words", ["equalize", "by-width", "pool=mean", "dynamic", "qpp", "ds=1%", "T=3", "quantile=0.99"]
+)
+def test_by_outputs_goes_with_no_word_that_it_would_choose(words):
+    with pytest.raises(SchemeError, match="by-outputs chooses how ranges are measured"):
+        Scheme.parse(f"w8a8 by-outputs {words}")
 
 
 def test_numbers_of_any_kind_are_plain_ones():

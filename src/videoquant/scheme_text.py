@@ -19,6 +19,7 @@ pool=mean, pool=halfway, pool=largest, pool=together
                   how the ranges of samples become one (by-width: halfway above 6 bits; all others: mean)
 no-bias-correction   leave biases as they are
 equalize          channels before depthwise convolutions come closer to one range
+by-outputs        mse, by-width and equalize are tried, and what the outputs gain by is taken
 ds=1%             Dense + Sparse with that density
 per-channel, per-tensor, asymmetric       the weights' grids (default per-channel)
 regions           only what changes is computed anew, by a rule of trigger=, floor=, margin=, memory=,
@@ -40,13 +41,7 @@ from dataclasses import fields as fields_of
 from decimal import Decimal, InvalidOperation
 from typing import Any, get_args
 
-from videoquant.axes import (
-    FLOAT,
-    Bits,
-    DenseSparse,
-    Regions,
-    Residual,
-)
+from videoquant.axes import FLOAT, Bits, DenseSparse, Regions, Residual
 from videoquant.errors import SchemeError
 from videoquant.presets import CONVENTIONS, PRESETS, Convention
 from videoquant.ranges.estimators import ESTIMATORS, Pooling
@@ -67,6 +62,7 @@ _PLAIN: dict[str, tuple[str, Any]] = {
     "bias-correction": ("bias_correction", True),
     "no-bias-correction": ("bias_correction", False),
     "equalize": ("equalize", True),
+    "by-outputs": ("by_outputs", True),
     **{f"pool={word}": ("pooling", word) for word in get_args(Pooling)},
 }
 _QUOTED = r'"(?:[^"\\]|\\.)*"'  # the name of a layer, in which nothing separates words, names or schemes
@@ -175,6 +171,7 @@ def write(fields: Mapping[str, Any]) -> str:
         words.append("no-bias-correction")
     if fields["equalize"]:
         words.append("equalize")
+    words += ["by-outputs"] * fields["by_outputs"]
     if fields["weights"] != "per-channel":
         words.append(fields["weights"])
     for edge in ("head", "tail"):

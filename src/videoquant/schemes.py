@@ -39,7 +39,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 # What the JSON form of earlier releases lacks, and what schemes were then.
 _ADDED: dict[str, Any] = {
     "pooling": None, "bias_correction": False, "regions": None, "keep_float": (),
-    "quantize": (), "equalize": False,
+    "quantize": (), "equalize": False, "by_outputs": False,
 }  # fmt: skip
 _ADDED_TO_RESIDUAL: dict[str, Any] = {"frame_codes": False}
 
@@ -66,6 +66,9 @@ class Scheme:
         average, where that brings the network's outputs closer to floating point; of frame schemes alone.
     equalize: whether calibration brings channels before depthwise convolutions closer to one range, see
         `calibration.equalize`; for weights per channel.
+    by_outputs: whether calibration also tries other ranges and equalized channels, and takes what brings the
+        network's outputs clearly closer (`calibration.by_outputs`); of static schemes frame by frame. What it
+        has taken stands in the scheme of the quantized network, where this is False.
 
     Raises `SchemeError` for values out of range and for combinations that mean nothing.
     """
@@ -84,6 +87,7 @@ class Scheme:
     keep_float: tuple[str, ...] = ()
     quantize: tuple[str, ...] = ()
     equalize: bool = False
+    by_outputs: bool = False
 
     def __post_init__(self) -> None:
         set_whole(self, head="head", tail="tail")
@@ -97,6 +101,11 @@ class Scheme:
             raise SchemeError(f"equalize needs weights with a scale per channel; these are {self.weights}")
         if self.equalize and not self.ranges.calibrates:
             raise SchemeError(f"equalize and {self.ranges.word} exclude each other: channels are calibrated")
+        if self.by_outputs and not self._leaves_open:
+            raise SchemeError(
+                "by-outputs chooses how ranges are measured in schemes that are static and frame by frame; "
+                "no other word can say it as well"
+            )
         both = sorted(set(self.keep_float) & set(self.quantize))
         if both:
             raise SchemeError(f"keep-float= and quantize= both name {both[0]!r}")
@@ -120,6 +129,18 @@ class Scheme:
 
     def __str__(self) -> str:
         return scheme_text.write(vars(self))
+
+    @property
+    def _leaves_open(self) -> bool:
+        """Whether nothing else says how ranges are measured."""
+        return (
+            isinstance(self.time, Frame)
+            and isinstance(self.ranges, Static)
+            and isinstance(self.representation, Uniform)
+            and self.estimator == ESTIMATORS[0]()
+            and self.pooling is None
+            and not self.equalize
+        )
 
     @property
     def is_float(self) -> bool:
@@ -153,6 +174,7 @@ class Scheme:
             "pooling": self.pooling,
             "bias_correction": self.bias_correction,
             "equalize": self.equalize,
+            "by_outputs": self.by_outputs,
             "keep_float": list(self.keep_float),
             "quantize": list(self.quantize),
             "weights": self.weights,

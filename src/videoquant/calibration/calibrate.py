@@ -8,12 +8,13 @@ from torch import Tensor
 
 from videoquant.axes import FLOAT
 from videoquant.calibration.bias_choice import better_biased
+from videoquant.calibration.by_outputs import CANDIDATES, closest
 from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.calibration.equalize import equalized
-from videoquant.calibration.evidence import warn
+from videoquant.calibration.evidence import Evidence, warn
 from videoquant.calibration.predicted_fit import PredictedFit
 from videoquant.calibration.range_fit import Progress, RangeFit
-from videoquant.calibration.sampling import run_length, source_of
+from videoquant.calibration.sampling import Run, run_length, source_of
 from videoquant.calibration.unmeasured import unmeasured
 from videoquant.errors import DataError, ran_out_of_memory
 from videoquant.network.graph import Network, Node
@@ -61,55 +62,92 @@ def learn(
     check_states(network, scheme)
     if scheme.regions is not None:
         check_blocks(scheme.regions, network.size)
-    weights = layer_weights(network, scheme)
-    if not scheme.ranges.calibrates or not weights:
+    bits = layer_bits(network, scheme)
+    if not scheme.ranges.calibrates or all(layer.is_float for layer in bits.values()):
         grids = {
             point: PointGrids(
                 _at_run_time(scheme, point.key, symmetric=False),
                 None if point.residual is None else _at_run_time(scheme, point.residual, symmetric=True),
             )
-            for point in points(network, layer_bits(network, scheme)).values()
+            for point in points(network, bits).values()
         }
-        return QuantizedNetwork(network, scheme, weights, grids), ""
-    given = sum(map(len, clips))
-    if scheme.period > 1:
-        clips = [clip for clip in clips if len(clip) > 1]
-        sources = [source_of(clip) for clip in clips]
-        clips = [clip[: run_length(network, scheme)] for clip in clips]
-    elif network.states:
-        sources = [source_of(clip) for clip in clips]
-    else:
-        sources = [source_of(clip) for clip in clips for _ in clip]
-        clips = [[frame] for clip in clips for frame in clip]
-    if not clips:
+        return QuantizedNetwork(network, scheme, layer_weights(network, scheme), grids), ""
+    runs = _runs(network, scheme, clips)
+    if not runs:
         needed = "2 consecutive frames" if scheme.period > 1 else "1 frame"
-        raise DataError(f"{scheme}: calibration needs at least {needed}; got {given or 'none'}")
-    fit = FITS[type(scheme.ranges)]
-    try:
-        if scheme.equalize:
-            network = equalized(network, clips, _activation_bits(network, scheme))
-            weights = layer_weights(network, scheme)
-        walk = CalibrationPass(
-            network, scheme, weights, fit.prepared(network, scheme, weights, clips, progress)
+        raise DataError(
+            f"{scheme}: calibration needs at least {needed}; got {sum(map(len, clips)) or 'none'}"
         )
-        walk.run(clips, progress, sources)
-        quantized = walk.fit.checked(better_biased(walk, clips), clips)
-        walk.evidence.unmeasured = unmeasured(network, [clip[0] for clip in clips])
+    steps = _Steps(progress, walks(scheme) * len(network.nodes))
+    forms: dict[bool, tuple[Network, dict[str, LayerWeights]]] = {}  # with equalized channels, and without
+
+    def learnt(tried: Scheme, some: Sequence[Run]) -> tuple[QuantizedNetwork, Evidence]:
+        if tried.equalize not in forms:
+            form = equalized(network, runs, _activation_bits(network, tried)) if tried.equalize else network
+            forms[tried.equalize] = form, layer_weights(form, tried)
+        return _learnt(*forms[tried.equalize], tried, some, steps)
+
+    try:
+        if scheme.by_outputs:
+            scheme = closest(network, scheme, runs, lambda tried, some: learnt(tried, some)[0])
+        quantized, evidence = learnt(scheme, runs)
+        steps.end()
+        evidence.unmeasured = unmeasured(network, [run[0] for run in runs])
     except Exception as error:
         if not ran_out_of_memory(error):
             raise
         raise DataError(
-            f"{scheme}: calibration on {sum(map(len, clips))} frames of {network.name} needs more memory "
+            f"{scheme}: calibration on {sum(map(len, runs))} frames of {network.name} needs more memory "
             "than there is; give fewer frames, or a smaller input"
         ) from None
-    return quantized, walk.evidence.shortcomings(scheme, len(walk.grids))
+    return quantized, evidence.shortcomings(scheme, len(quantized.grids))
+
+
+def _runs(network: Network, scheme: Scheme, clips: Sequence[Sequence[Tensor]]) -> list[Run]:
+    """The runs that a scheme is learnt from; each knows which of several clips it is from."""
+    if scheme.period > 1:
+        length = run_length(network, scheme)
+        return [Run(source_of(clip), clip[:length]) for clip in clips if len(clip) > 1]
+    if network.states:
+        return [Run(source_of(clip), clip) for clip in clips]
+    return [Run(source_of(clip), [frame]) for clip in clips for frame in clip]
+
+
+def _learnt(
+    network: Network,
+    weights: dict[str, LayerWeights],
+    scheme: Scheme,
+    runs: Sequence[Run],
+    progress: Progress,
+) -> tuple[QuantizedNetwork, Evidence]:
+    """One calibration, and what the frames did not show in it."""
+    fit = FITS[type(scheme.ranges)].prepared(network, scheme, weights, runs, progress)
+    walk = CalibrationPass(network, scheme, weights, fit)
+    walk.run(runs, progress, [run.source for run in runs])
+    return fit.checked(better_biased(walk, runs), runs), walk.evidence
+
+
+class _Steps:
+    """Calls `progress` `count` times, however many nodes were visited."""
+
+    def __init__(self, progress: Progress | None, count: int) -> None:
+        self.progress, self.left = progress, count if progress else 0
+
+    def __call__(self) -> None:
+        if self.progress and self.left:
+            self.left -= 1
+            self.progress()
+
+    def end(self) -> None:
+        for _ in range(self.left):
+            self()
 
 
 def walks(scheme: Scheme) -> int:
-    """How many times calibration goes through the network, calling `progress` at each node."""
+    """How many times calibration goes through the network at most, calling `progress` at each node."""
     if scheme.is_float or not scheme.ranges.calibrates:
         return 0
-    return 1 + FITS[type(scheme.ranges)].walks(scheme)
+    return 1 + CANDIDATES * scheme.by_outputs + FITS[type(scheme.ranges)].walks(scheme)
 
 
 def layer_weights(network: Network, scheme: Scheme) -> dict[str, LayerWeights]:

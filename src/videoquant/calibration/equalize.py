@@ -39,9 +39,7 @@ def equalized(network: Network, clips: Sequence[Sequence[Tensor]], bits: Mapping
     clips: network inputs.
     bits: of the activations that layers read, by layer; layers that are not there are left as they are.
     """
-    layers = {
-        node.name: node for node in network.layers if node.name in bits and _is_depthwise(node, network)
-    }
+    layers = {node.name: node for node in network.layers if node.name in bits and is_depthwise(node, network)}
     frames = [frame for clip in clips for frame in clip]
     by_value = {node.inputs[0]: bits[name] for name, node in layers.items()}
     looked_at = clips if network.states else [[frame] for frame in frames[:: -(-len(frames) // FRAMES)]]
@@ -97,7 +95,7 @@ def _is_relu(node: Node) -> bool:
     return node.attributes.get("min") == 0 and node.attributes.get("max") is None
 
 
-def _is_depthwise(node: Node, network: Network) -> bool:
+def is_depthwise(node: Node, network: Network) -> bool:
     """Whether each output channel reads one input channel of a value that the network computes."""
     return (
         node.op == "conv2d"

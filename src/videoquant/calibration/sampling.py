@@ -145,8 +145,8 @@ def calibration_clips(network: Network, source: Any, scheme: Scheme) -> list[Run
 class Run(list[Tensor]):
     """Inputs of consecutive frames. source: of several clips, the number of the one that they are from."""
 
-    def __init__(self, source: int = 0) -> None:
-        super().__init__()
+    def __init__(self, source: int = 0, frames: Iterable[Tensor] = ()) -> None:
+        super().__init__(frames)
         self.source = source
 
 

@@ -101,7 +101,7 @@ def calibrate_all(
     run: Runner,
     cache: Path | None,
 ) -> list[QuantizedNetwork]:
-    """A network for each scheme, in their order.
+    """A network for each scheme, in their order; for those that came to the same words, one.
 
     are_default: nobody asked for these schemes, so that one for which the clip is too short is left out, with
     a note. Raises `DataError` where they were asked for, and where none is left.
@@ -125,4 +125,4 @@ def calibrate_all(
         raise KeyboardInterrupt
     if refused and not done:
         raise refused
-    return [done[scheme] for scheme in schemes if scheme in done]
+    return list({done[scheme].scheme: done[scheme] for scheme in schemes if scheme in done}.values())

@@ -82,7 +82,7 @@ def command(
         save(quantized, output)
     megabytes = output.stat().st_size / 1e6
     floating = sum(tensor.numel() for tensor in captured.tensors.values()) * 4 / 1e6
-    say(f"{output}: {wanted}, {megabytes:.2f} MB (fp32 {floating:.2f} MB)")
+    say(f"{output}: {quantized.scheme}, {megabytes:.2f} MB (fp32 {floating:.2f} MB)")
 
 
 def lowered(quantized: QuantizedNetwork) -> IntegerNetwork:

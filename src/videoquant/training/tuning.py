@@ -72,8 +72,9 @@ def clip_objective(
     """
     if scheme.is_float:
         raise SchemeError(f"{scheme}: nothing in it is quantized, so there is nothing to train")
-    if scheme.equalize:
-        raise SchemeError(f"{scheme}: equalize changes the network, so that nothing is trained with it")
+    if scheme.equalize or scheme.by_outputs:
+        word = "equalize" if scheme.equalize else "by-outputs"
+        raise SchemeError(f"{scheme}: {word} changes the network, so that nothing is trained with it")
     if distill:
         clip = data if isinstance(data, Clip) else data.clip()
         return VideoWindows(network, clip, scheme.period, recipe)
