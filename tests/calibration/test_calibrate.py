@@ -79,10 +79,12 @@ def test_dynamic_ranges_need_no_frames(network):
     assert vq.quantize(network, "w8a8 dynamic", [])(moving_frames(1)[0])["map"].shape == (1, 4, 16, 16)
 
 
-def test_progress_is_called_once_per_node(network):
+@pytest.mark.parametrize(("text", "count"), [("w8a8", 1), ("w8a8->w4a4 T=2", 2)])
+def test_progress_is_called_once_per_node_and_walk(network, text, count):
+    """Residual schemes are calibrated a second time where the first one took frame codes."""
     calls = []
-    vq.quantize(network, "w8a8->w4a4 T=2", moving_frames(4), progress=lambda: calls.append(1))
-    assert len(calls) == len(network.nodes)
+    vq.quantize(network, text, moving_frames(4), progress=lambda: calls.append(1))
+    assert len(calls) == count * len(network.nodes)
 
 
 @pytest.mark.parametrize(

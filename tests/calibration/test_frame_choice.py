@@ -13,6 +13,7 @@ from torch import nn
 import videoquant as vq
 from tests.networks import frame_codes_by_turns, moving_frames, small_network
 from videoquant.axes import Residual
+from videoquant.calibration import calibration_pass
 from videoquant.calibration.frame_choice import compared_runs, frame_codes_are_better
 from videoquant.calibration.layer_outputs import LayerOutputs
 from videoquant.cli.inspect import frame_codes, layer_table, ranges_text
@@ -91,6 +92,17 @@ def test_it_comes_closer_to_floating_point(network, text):
         stream = vq.quantize(network, text + word, frames).stream()
         errors.append(sum(float((stream(frame) - network(frame)).square().sum()) for frame in frames))
     assert errors[0] < 0.8 * errors[1]
+
+
+@pytest.mark.parametrize("text", SCHEMES)
+def test_choices_that_take_the_output_away_are_undone(network, text, monkeypatch):
+    monkeypatch.setattr(calibration_pass, "frame_codes_are_better", lambda *_: True)
+    frames, steps = spot(24), []
+    quantized = vq.quantize(network, text, frames, progress=lambda: steps.append(0))
+    assert str(quantized.scheme) == str(vq.Scheme.parse(text)) and len(steps) == 2 * len(network.nodes)
+    without = vq.quantize(network, f"{text} always-residual", frames)
+    assert not any(grids.of_frame for grids in quantized.grids.values())
+    assert all(torch.equal(quantized(frame), without(frame)) for frame in frames)
 
 
 @pytest.mark.parametrize(("share", "better"), [(1.0, False), (0.92, False), (0.87, True), (0.0, True)])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import Tensor
 
-from videoquant.axes import FLOAT
+from videoquant.axes import FLOAT, Residual
 from videoquant.calibration.bias_choice import better_biased
 from videoquant.calibration.by_outputs import CANDIDATES, closest
 from videoquant.calibration.calibration_pass import CalibrationPass
 from videoquant.calibration.equalize import equalized
 from videoquant.calibration.evidence import Evidence, warn
+from videoquant.calibration.frame_choice import residuals_are_closer
 from videoquant.calibration.predicted_fit import PredictedFit
 from videoquant.calibration.range_fit import Progress, RangeFit
 from videoquant.calibration.sampling import Run, run_length, source_of
@@ -91,6 +93,11 @@ def learn(
         if scheme.by_outputs:
             scheme = closest(network, scheme, runs, lambda tried, some: learnt(tried, some)[0])
         quantized, evidence = learnt(scheme, runs)
+        if any(grids.of_frame for grids in quantized.grids.values()):
+            residual, of_residual = learnt(_always_residual(scheme), runs)
+            if residuals_are_closer(residual, quantized, network, runs):
+                quantized = QuantizedNetwork(residual.network, scheme, residual.weights, residual.grids)
+                evidence = of_residual
         steps.end()
         evidence.unmeasured = unmeasured(network, [run[0] for run in runs])
     except Exception as error:
@@ -143,11 +150,18 @@ class _Steps:
             self()
 
 
+def _always_residual(scheme: Scheme) -> Scheme:
+    assert isinstance(scheme.time, Residual)
+    return replace(scheme, time=replace(scheme.time, frame_codes=False))
+
+
 def walks(scheme: Scheme) -> int:
     """How many times calibration goes through the network at most, calling `progress` at each node."""
     if scheme.is_float or not scheme.ranges.calibrates:
         return 0
-    return 1 + CANDIDATES * scheme.by_outputs + FITS[type(scheme.ranges)].walks(scheme)
+    once = 1 + FITS[type(scheme.ranges)].walks(scheme)
+    chooses = isinstance(scheme.time, Residual) and scheme.time.frame_codes
+    return CANDIDATES * scheme.by_outputs + once * (1 + chooses)
 
 
 def layer_weights(network: Network, scheme: Scheme) -> dict[str, LayerWeights]:

@@ -3,7 +3,9 @@
 A signed grid of ±c has half the resolution of the frame's own, which mostly begins at 0. So a difference is
 better to quantize only where it is less than half as large. Before a moving camera it is not, the less so the
 further away the keyframe is. Which of both brings the layers that read the point closer to floating point is
-measured there, on calibration frames.
+measured there, on calibration frames. In the end the network's output decides between what was chosen and
+residuals everywhere: a point is looked at with the inputs that it gets, and of inputs that frames of 2 bits
+have spoilt residuals look no better.
 """
 
 from __future__ import annotations
@@ -14,12 +16,16 @@ from itertools import islice, product
 from torch import Tensor
 
 from videoquant.calibration.layer_outputs import LayerOutputs
-from videoquant.network.graph import Node
+from videoquant.calibration.output_error import exact_streams, stream_error
+from videoquant.network.graph import Network, Node
+from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.quantized_tensor import Represented
 
 FRAMES = 8  # about so many residual frames are compared, spread over all clips
 # Of the error of residual codes at most must remain. Frame codes have few zeros, which residuals are full of.
 MARGIN = 0.8
+
+OUTPUT_FRAMES = 24  # about so many frames of whole runs decide in the end
 
 # What is made of a run, which begins with a keyframe.
 Codes = Callable[[Sequence[int]], Iterator[Represented]]
@@ -64,3 +70,12 @@ def frame_codes_are_better(
             for kind, found in given.items():
                 errors[kind] += float((next(found) - exact).square().sum()) / size
     return errors[frame] < MARGIN * errors[residual]
+
+
+def residuals_are_closer(
+    residual: QuantizedNetwork, chosen: QuantizedNetwork, network: Network, clips: Sequence[Sequence[Tensor]]
+) -> bool:
+    """Whether the first output is closer to floating point with residuals everywhere than with what was
+    chosen. clips: what both were calibrated on. network: in floating point."""
+    runs = exact_streams(network, clips[:: max(1, sum(map(len, clips)) // OUTPUT_FRAMES)])
+    return stream_error(residual, runs) < stream_error(chosen, runs)

@@ -10,10 +10,13 @@ from torch import Tensor
 from videoquant.network.float_stream import FloatStream
 from videoquant.network.graph import Network
 from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.tasks import primary_output
 
 # Consecutive network inputs, and the floating-point outputs of the last of them.
 ExactRun = tuple[Sequence[Tensor], dict[str, Tensor]]
 Errors = dict[str, tuple[Tensor, int]]
+# Consecutive network inputs, and the first output of each in floating point.
+ExactStream = tuple[Sequence[Tensor], list[Tensor]]
 
 FEW = 64
 TINY = 1e-20  # added to squared errors, which may be none
@@ -40,6 +43,26 @@ def error_shares(quantized: QuantizedNetwork, runs: Sequence[ExactRun]) -> float
             noise = float((found[name] - reference).double().square().sum())
             total += noise / max(float(reference.double().square().sum()), 1e-30)
     return total
+
+
+def exact_streams(network: Network, clips: Sequence[Sequence[Tensor]]) -> list[ExactStream]:
+    """Clips with the first output of every frame in floating point."""
+    output = primary_output(network)
+    with torch.no_grad():
+        streams = [(clip, FloatStream(network)) for clip in clips]
+        return [(clip, [stream.feed(x)[output] for x in clip]) for clip, stream in streams]
+
+
+def stream_error(quantized: QuantizedNetwork, runs: Sequence[ExactStream]) -> float:
+    """The squared error of the first output over all frames, as a share of its own square."""
+    stream, output, noise, size = quantized.stream(), primary_output(quantized.network), 0.0, 1e-30
+    with torch.no_grad():
+        for clip, exact in runs:
+            stream.reset()
+            for x, reference in zip(clip, exact, strict=True):
+                noise += float((stream.feed(x)[output] - reference).double().square().sum())
+                size += float(reference.double().square().sum())
+    return noise / size
 
 
 def channel_errors(quantized: QuantizedNetwork, runs: Sequence[ExactRun]) -> Errors:

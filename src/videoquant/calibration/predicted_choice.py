@@ -11,21 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
-from videoquant.network.float_stream import FloatStream
+from videoquant.calibration.output_error import exact_streams, stream_error
 from videoquant.network.graph import Network
 from videoquant.ranges.sources import RangeSource
 from videoquant.simulate.quantized import QuantizedNetwork
-from videoquant.tasks import primary_output
 
 FRAMES = 16  # about so many are compared, in whole runs spread over all of them
 # Of the error at most must remain where static ranges take over: less is within what other frames would say.
 GAIN = 0.97
-
-# Consecutive network inputs, and the first output of each in floating point.
-Run = tuple[Sequence[Tensor], list[Tensor]]
 
 
 def better_predicted(
@@ -43,16 +38,14 @@ def better_predicted(
     positions = list(quantized.watched)
     if not positions:
         return quantized
-    chosen = clips[:: max(1, sum(map(len, clips)) // FRAMES)]
-    with torch.no_grad():
-        runs = [(clip, _exact(network, clip)) for clip in chosen]
-        best, error = quantized, _error(quantized, runs)
-        for position in positions:
-            without = _without(best, static, (position,))
-            if (now := _error(without, runs)) < GAIN * error:
-                best, error = without, now
-        everywhere = _without(quantized, static, positions)
-        return everywhere if _error(everywhere, runs) < GAIN * error else best
+    runs = exact_streams(network, clips[:: max(1, sum(map(len, clips)) // FRAMES)])
+    best, error = quantized, stream_error(quantized, runs)
+    for position in positions:
+        without = _without(best, static, (position,))
+        if (now := stream_error(without, runs)) < GAIN * error:
+            best, error = without, now
+    everywhere = _without(quantized, static, positions)
+    return everywhere if stream_error(everywhere, runs) < GAIN * error else best
 
 
 def _without(
@@ -69,19 +62,3 @@ def _without(
         for point, pair in quantized.grids.items()
     }
     return QuantizedNetwork(quantized.network, quantized.scheme, quantized.weights, grids)
-
-
-def _exact(network: Network, clip: Sequence[Tensor]) -> list[Tensor]:
-    stream, output = FloatStream(network), primary_output(network)
-    return [stream.feed(x)[output] for x in clip]
-
-
-def _error(quantized: QuantizedNetwork, runs: Sequence[Run]) -> float:
-    """The squared error of the first output over all frames, as a share of its own square."""
-    stream, output, noise, size = quantized.stream(), primary_output(quantized.network), 0.0, 1e-30
-    for clip, exact in runs:
-        stream.reset()
-        for x, reference in zip(clip, exact, strict=True):
-            noise += float((stream.feed(x)[output] - reference).double().square().sum())
-            size += float(reference.double().square().sum())
-    return noise / size
