@@ -254,6 +254,8 @@ class Step:
         uniform = isinstance(self.quantized.scheme.representation, Uniform)
         if self.masks or self.probe or source.known == "value" or not uniform or not is_plain(x, reference):
             return None
+        if source.fixed is None:  # no range can be predicted from NaN
+            self._require_finite(point, x)
         grid = self._grid(point, x, source)
         if grid is None or needs_gradient(x, grid):
             return None
