@@ -40,9 +40,14 @@ class Video:
     frames: int
     weights: str
 
-    def calibrate(self, scheme: str) -> QuantizedNetwork:
-        """The network quantized on about 16 frames of the video, evenly chosen; see `vq.quantize`."""
-        return vq.quantize(self.network, common.as_in_paper(scheme), self.source)
+    def calibrate(self, scheme: str, convention: str | None = None) -> QuantizedNetwork:
+        """The network quantized on about 16 frames of the video, evenly chosen; see `vq.quantize`.
+
+        convention: of `Scheme.parse`; None takes today's defaults, but residuals everywhere.
+        """
+        if convention is None:
+            return vq.quantize(self.network, common.as_in_paper(scheme), self.source)
+        return vq.quantize(self.network, vq.Scheme.parse(scheme, convention), self.source)
 
     def score(self, quantized: QuantizedNetwork, start: int = 0) -> dict[str, Any]:
         """A row: what `STORED` names of a comparison's, and "tallies" (see `common.mious`), frame by frame.

@@ -4,45 +4,86 @@
 
 DDRNet-23-slim on the labelled video of CamVid (val, 101 frames of one drive, 11 classes): frame quantization
 at 8, 4, 3 and 2 bits, and residual pairs at T = 3, after calibration alone (Figures 1 and 2, there with
-quantization-aware training and on Cityscapes). Writes results/resq_camvid.json and .png.
+quantization-aware training and on Cityscapes), in the conventions of docs/schemes.md. Writes
+results/resq_camvid_CONVENTION.json, and resq_camvid.png of both.
 """
 
+from itertools import pairwise
 from typing import Any
 
-from common import dress, figure, save
+import numpy as np
+from common import dress, figure, miou_interval, save, verdict
 from labelled import Video, arguments, measured, open_video
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from resq_videoiq import mixture
 
 from videoquant.comparison import DEFAULT_LABELLED_SCHEMES
 from videoquant.report.labels import add_labels
 
 SCHEMES = tuple(scheme for scheme in DEFAULT_LABELLED_SCHEMES if "per-tensor" not in scheme)
+CONVENTIONS = ("default", "resq")
+FRAMES = ("w8a8", "w4a4", "w3a3", "w2a2")
+PAIRS = tuple(f"{high}->{low} T=3" for high, low in pairwise(FRAMES))
 FRAME, RESIDUAL, FP32 = "#2f6fb5", "#cf5f1d", "#66717f"
 
 
 def main() -> None:
     options = arguments(__doc__.splitlines()[0]).parse_args()
-    draw(measure(open_video(options), SCHEMES, options.again))
+    video = open_video(options)
+    found = {convention: measure(video, convention, SCHEMES, options.again) for convention in CONVENTIONS}
+    for convention, results in found.items():
+        print(f"convention {convention}")
+        say_above_line(results)
+    draw(found)
 
 
-def measure(video: Video, schemes: tuple[str, ...] = SCHEMES, again: bool = False) -> dict[str, Any]:
-    """Every scheme over the video."""
+def measure(
+    video: Video, convention: str, schemes: tuple[str, ...] = SCHEMES, again: bool = False
+) -> dict[str, Any]:
+    """Every scheme over the video, in a convention."""
     results = measured(
-        "resq_camvid", video.about(), schemes, lambda text: video.score(video.calibrate(text)), again
+        f"resq_camvid_{convention}",
+        video.about() | {"convention": convention},
+        schemes,
+        lambda text: video.score(video.calibrate(text, convention)),
+        again,
     )
+    print(f"convention {convention}")
     for scheme, row in results["rows"].items():
         print(f"{scheme:28s} {row['gbops_per_frame']:8.1f} GBOPs  mIoU {row['accuracy']['miou']:.4f}")
     return results
 
 
-def draw(results: dict[str, Any]) -> None:
-    """mIoU against GBOPs: frame quantization as a line, residual pairs as points."""
-    rows = {s: (row["gbops_per_frame"], row["accuracy"]["miou"]) for s, row in results["rows"].items()}
-    picture, panels = figure(1, 1, 4.2)
-    axes = panels[0, 0]
-    dress(axes, f"{results['network']} on {results['source']}: mIoU against labels")
-    against_cost(axes, rows)
+def say_above_line(results: dict[str, Any]) -> None:
+    """Of the pairs between neighbours: how far they lie above frame quantization at their cost."""
+    for scheme in PAIRS:
+        gain, low, high = 100 * np.array(above_line(results, scheme))
+        against = f"{gain:+.2f} points above frames at its cost ({low:+.2f} to {high:+.2f})"
+        print(f"{scheme:16s} {against}: {verdict(low, high)}")
+
+
+def above_line(results: dict[str, Any], scheme: str) -> tuple[float, float, float]:
+    """mIoU of a residual pair minus that of random choice at its cost, with its interval."""
+    rows = results["rows"]
+    costs, tallies = frames_of(results)
+    shares = mixture(costs, rows[scheme]["gbops_per_frame"])
+    return miou_interval(np.array(rows[scheme]["tallies"]), np.tensordot(shares, tallies, 1))
+
+
+def frames_of(results: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """GBOPs and tallies (see `common.mious`) of the networks that random choice takes from."""
+    rows = [results["rows"][scheme] for scheme in FRAMES]
+    return np.array([row["gbops_per_frame"] for row in rows]), np.array([row["tallies"] for row in rows])
+
+
+def draw(results: dict[str, dict[str, Any]]) -> None:
+    """mIoU against GBOPs, a panel per convention: frame quantization as a line, residual pairs as points."""
+    picture, panels = figure(len(results), 1, 4.2 * len(results))
+    for axes, (convention, found) in zip(panels[:, 0], results.items(), strict=True):
+        rows = {s: (row["gbops_per_frame"], row["accuracy"]["miou"]) for s, row in found["rows"].items()}
+        dress(axes, f"{found['network']} on {found['source']}, convention {convention}: mIoU against labels")
+        against_cost(axes, rows)
     save(picture, "resq_camvid")
 
 

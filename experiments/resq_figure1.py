@@ -11,20 +11,27 @@ results/resq_figure1.json and .png.
 """
 
 import json
-from itertools import pairwise
 from typing import Any
 
 import common
 import numpy as np
-from common import dress, figure, miou, miou_interval, save, verdict
+from common import dress, figure, miou, save
 from labelled import NAME, arguments, measured, open_video
 from matplotlib.axes import Axes
-from resq_camvid import FP32, FRAME, RESIDUAL, cost_axis, name_points
+from resq_camvid import (
+    FP32,
+    FRAME,
+    FRAMES,
+    PAIRS,
+    RESIDUAL,
+    cost_axis,
+    frames_of,
+    name_points,
+    say_above_line,
+)
 from resq_videoiq import mixture, scored
 from trained import add_arguments, trained
 
-FRAMES = ("w8a8", "w4a4", "w3a3", "w2a2")
-PAIRS = tuple(f"{high}->{low} T=3" for high, low in pairwise(FRAMES))
 POLICY = "#2e8b57"
 
 
@@ -37,25 +44,8 @@ def main() -> None:
 
     name = "resq_figure1" if options.network == NAME else f"resq_figure1_{options.network}"
     results = measured(name, video.about(), ["fp32", *FRAMES, *PAIRS], row, options.again)
-    for scheme in PAIRS:
-        gain, low, high = 100 * np.array(above_line(results, scheme))
-        against = f"{gain:+.2f} points above frames at its cost ({low:+.2f} to {high:+.2f})"
-        print(f"{scheme:16s} {against}: {verdict(low, high)}")
+    say_above_line(results)
     draw(results, name)
-
-
-def above_line(results: dict[str, Any], scheme: str) -> tuple[float, float, float]:
-    """mIoU of a residual pair minus that of random choice at its cost, with its interval."""
-    rows = results["rows"]
-    costs, tallies = frames_of(results)
-    shares = mixture(costs, rows[scheme]["gbops_per_frame"])
-    return miou_interval(np.array(rows[scheme]["tallies"]), np.tensordot(shares, tallies, 1))
-
-
-def frames_of(results: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """GBOPs and tallies (see `common.mious`) of the networks that random choice takes from."""
-    rows = [results["rows"][scheme] for scheme in FRAMES]
-    return np.array([row["gbops_per_frame"] for row in rows]), np.array([row["tallies"] for row in rows])
 
 
 def draw(results: dict[str, Any], name: str) -> None:

@@ -35,7 +35,7 @@ def is_drawn(path: Path) -> bool:
 
 
 def test_against_cost(video, tmp_path):
-    results = resq_camvid.measure(video, SCHEMES)
+    results = resq_camvid.measure(video, "resq", SCHEMES)
     assert results["frames"] == FRAMES and results["size"] == [HEIGHT, WIDTH]
     rows = results["rows"]
     assert list(rows) == list(SCHEMES)
@@ -43,7 +43,8 @@ def test_against_cost(video, tmp_path):
     for row in rows.values():
         assert row["accuracy"]["miou"] == pytest.approx(np.mean(list(row["accuracy_by_label"].values())))
         assert row["accuracy"]["miou"] == pytest.approx(common.miou(np.array(row["tallies"])))
-    resq_camvid.draw(results)
+    assert rows["w2a2"]["scheme"] == "w2a2 no-bias-correction head=2 tail=2"
+    resq_camvid.draw({"default": resq_camvid.measure(video, "default", SCHEMES), "resq": results})
     assert is_drawn(tmp_path / "resq_camvid.png")
 
 

@@ -104,3 +104,9 @@ def test_targets_that_nothing_has(text: str, engine: bool, chip: bool, message: 
     with pytest.raises(vq.SchemeError, match=message):
         read_target(text, engine, chip)
     assert read_target("gbops", False, False) == "gbops" and read_target(None, False, False) is None
+
+
+def test_at_equal_cost_ranges_that_look_at_the_input_come_last() -> None:
+    better = made("w4a4 qpp", 5.0, [[0.999], [0.998], [0.999], [0.998]], sqnr_db=30.0)
+    plain = made("w4a4", 5.0, [[0.997], [0.996], [0.997], [0.996]], sqnr_db=29.0)
+    assert answer(of(FP32, better, plain)).row is plain

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from html import escape
 
 from videoquant.comparison import Comparison, Row
+from videoquant.ranges.sources import Static
 from videoquant.report.plot_style import family
 from videoquant.report.targets import Cost, Target, default_cost, ratio_text, read_target, target_of
 from videoquant.report.wish import Wish, default_wish, read_wish
+from videoquant.schemes import Scheme
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def _answer(
     quantized = [row for row in comparison.rows if family(row.scheme) != "float"]
     rows = sorted(
         (row for row in quantized if target.cost(row) is not None),
-        key=lambda row: (target.of(row), -row.sqnr_db),
+        # At equal cost static ranges: bit operations do not count what looking at the input takes.
+        key=lambda row: (target.of(row), Scheme.parse(row.scheme).ranges != Static(), -row.sqnr_db),
     )
     if not rows:
         return None, ["No quantized scheme was compared." if not quantized else _none_runs(target)], ""
