@@ -10,11 +10,8 @@ from time import perf_counter
 
 import numpy as np
 
-from videoquant.runtime.ceiling import vnni_ceiling
-
-SIZES = tuple(
-    1 << power for power in range(18, 28, 2)
-)  # bytes read and written: from a cache's to beyond any
+# Bytes read and written: from a cache's to beyond any.
+SIZES = tuple(1 << power for power in range(18, 28, 2))
 TURNS = 15  # short ones: some pass undisturbed on a machine that others use too
 
 
@@ -35,10 +32,10 @@ class Limits:
         return 1e3 * size / self.bytes[place]
 
 
-def measure_limits(threads: int) -> Limits:
-    """Measure them on so many threads, each as the best of several turns."""
+def measure_limits(threads: int, macs: float) -> Limits:
+    """Measure how fast so many threads copy, as the best of several turns. macs: `vnni_ceiling` on them."""
     with ThreadPoolExecutor(threads) as pool:
-        return Limits(vnni_ceiling(threads), [_copied(pool, threads, size) for size in SIZES])
+        return Limits(macs, [_copied(pool, threads, size) for size in SIZES])
 
 
 def _copied(pool: ThreadPoolExecutor, threads: int, size: int) -> float:

@@ -15,7 +15,7 @@ from videoquant.bench.bars import Bar, no_bar
 from videoquant.bench.engine_config import Prepared
 from videoquant.bench.engines import BenchmarkSpec, build
 from videoquant.bench.interleaved import run_interleaved
-from videoquant.bench.limits import measure_limits
+from videoquant.bench.limits import Limits
 from videoquant.bench.memory import peak_memory_mb
 from videoquant.bench.profile import profile
 from videoquant.bench.result import Benchmark
@@ -43,7 +43,7 @@ def bench_clip(
     spans: Spans,
     say: Callable[[str], None],
     bar: Bar = no_bar,
-    profiled: bool = False,
+    limits: Limits | None = None,
     scaled: bool = False,
 ) -> None:
     """Measure the engines on the spans of a clip and add their rows to the benchmark.
@@ -51,7 +51,8 @@ def bench_clip(
     modes: those of videoquant's own engine.
     say: called with a line as each part of the work begins.
     bar: shows the parts that take long.
-    profiled, scaled: also time the operators of videoquant's own engine; it on more threads and streams.
+    limits: of the machine; where they are given, the operators of videoquant's own engine are timed too.
+    scaled: also time it on more threads and streams.
     """
     threads = benchmark.threads
     runs = cut(network, clip.runs(spans.ranges), run_length(network, scheme))
@@ -62,13 +63,11 @@ def bench_clip(
         say(f"{clip.name}: timing")
         with bar("timing", sum(len(span) for span in spans.timed)) as advance:
             samples = run_interleaved(network, configs, clip.runs(spans.timed), spans.timed, threads, advance)
-        say(f"{clip.name}: measuring memory")
-        few = [Prepared.of(network, frame.pixels) for frame in clip.runs([range(MEMORY_FRAMES)])]
-        if profiled:
+        if limits:
             say(f"{clip.name}: timing operators")
             arrays = [as_hwc(network.prepare(frame)) for frame in _first(clip, spans, PROFILED_FRAMES)]
             plan = load_plan(spec.plan_file)
-            benchmark.profiles[clip.name] = profile(plan, arrays, threads, measure_limits(threads))
+            benchmark.profiles[clip.name] = profile(plan, arrays, threads, limits)
         if scaled:
             say(f"{clip.name}: timing threads and streams")
             prepared = [network.prepare(frame) for frame in _first(clip, spans, SCALED_FRAMES)]
@@ -76,6 +75,8 @@ def bench_clip(
             with bar("threads and streams", ROUNDS * len(ways(cores))) as advance:
                 plan = load_plan(spec.plan_file)
                 benchmark.scaling[clip.name] = scale(plan, mode, prepared, cores, advance)
+        say(f"{clip.name}: measuring memory")
+        few = [Prepared.of(network, frame.pixels) for frame in clip.runs([range(MEMORY_FRAMES)])]
         memory = [peak_memory_mb(config, few, threads) for config in configs]
     overlap = "none of them timed" if spans.disjoint else "some of them timed too: the clip is short"
     benchmark.calibration[clip.name] = f"{sum(map(len, runs))} frames of the clip, {overlap}"

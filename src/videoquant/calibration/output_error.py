@@ -45,11 +45,12 @@ def error_shares(quantized: QuantizedNetwork, runs: Sequence[ExactRun]) -> float
     return total
 
 
-def exact_streams(network: Network, clips: Sequence[Sequence[Tensor]]) -> list[ExactStream]:
-    """Clips with the first output of every frame in floating point."""
+def exact_streams(network: Network, clips: Sequence[Sequence[Tensor]], frames: int) -> list[ExactStream]:
+    """Whole clips of about so many frames, spread over all, with what floating point gives first for each."""
     output = primary_output(network)
+    chosen = clips[:: max(1, sum(map(len, clips)) // frames)]
     with torch.no_grad():
-        streams = [(clip, FloatStream(network)) for clip in clips]
+        streams = [(clip, FloatStream(network)) for clip in chosen]
         return [(clip, [stream.feed(x)[output] for x in clip]) for clip, stream in streams]
 
 

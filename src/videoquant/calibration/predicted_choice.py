@@ -38,7 +38,7 @@ def better_predicted(
     positions = list(quantized.watched)
     if not positions:
         return quantized
-    runs = exact_streams(network, clips[:: max(1, sum(map(len, clips)) // FRAMES)])
+    runs = exact_streams(network, clips, FRAMES)
     best, error = quantized, stream_error(quantized, runs)
     for position in positions:
         without = _without(best, static, (position,))

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from videoquant.bench.engines import PACKAGES, choose
+from videoquant.bench.limits import measure_limits
 from videoquant.bench.machine import this_machine
 from videoquant.bench.own_engine import choose_modes, modes_at
 from videoquant.bench.result import Benchmark
@@ -163,6 +164,7 @@ def command(
     for line in notes:
         note(line)
     folder = output_folder(output)
+    limits = measure_limits(threads, benchmark.vnni_ceiling) if profile else None
     for clip, plan in zip(clips, spans, strict=True):
         bench_clip(
             benchmark,
@@ -174,7 +176,7 @@ def command(
             plan,
             note,
             progress_bar,
-            profile,
+            limits,
             scaling,
         )
     for clip in clips:
