@@ -1,6 +1,8 @@
 // The list of instruction sets: which kernels this build has, and which of them this CPU can run.
 #include "dispatch.h"
 
+#include <stdexcept>
+
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -53,6 +55,12 @@ const Kernels* find_kernels(const std::string& name) {
     for (const Kernels* kernels : available_kernels())
         if (kernels->name == name) return kernels;
     return nullptr;
+}
+
+const Kernels& kernels_named(const std::string& name) {
+    const Kernels* kernels = name.empty() ? available_kernels().front() : find_kernels(name);
+    if (!kernels) throw std::invalid_argument("this CPU cannot run the kernels '" + name + "'");
+    return *kernels;
 }
 
 }  // namespace vq

@@ -25,9 +25,8 @@ using Picture = nb::ndarray<const uint8_t, nb::ndim<3>, nb::c_contig, nb::device
 
 void make_gate(Gate* self, double trigger, int64_t floor, int64_t margin, int64_t memory, int64_t rest, int64_t refresh,
                int64_t block, int64_t height, int64_t width, int32_t channels, const std::string& isa) {
-    const Kernels* kernels = isa.empty() ? available_kernels().front() : find_kernels(isa);
-    if (!kernels) throw std::invalid_argument("this CPU cannot run the kernels '" + isa + "'");
-    new (self) Gate({trigger, floor, margin, memory, rest, refresh, block}, height, width, channels, *kernels);
+    const Kernels& kernels = kernels_named(isa);
+    new (self) Gate({trigger, floor, margin, memory, rest, refresh, block}, height, width, channels, kernels);
 }
 
 // The blocks, bool rows × columns; whether the frame is whole, and moving; and the state after it.

@@ -29,12 +29,6 @@ using namespace nb::literals;
 namespace vq {
 namespace {
 
-const Kernels* kernels_named(const std::string& name) {
-    const Kernels* kernels = name.empty() ? available_kernels().front() : find_kernels(name);
-    if (!kernels) throw std::invalid_argument("this CPU cannot run the kernels '" + name + "'");
-    return kernels;
-}
-
 void check_threads(int threads) {
     if (threads < 1 || threads > 1024) throw std::invalid_argument("threads must be 1 to 1024");
 }
@@ -50,10 +44,10 @@ void make_session(Session* self, std::shared_ptr<Plan> plan, const std::string& 
     check_threads(threads);
     if (mode != "frame" && mode != "exact" && mode != "regions")
         throw std::invalid_argument("mode must be frame, exact or regions");
-    const Kernels* kernels = kernels_named(isa);
+    const Kernels& kernels = kernels_named(isa);
     const PlainArithmetic plain;
     const Partly partly = mode == "frame" ? Partly::none : mode == "regions" ? Partly::regions : Partly::changes;
-    new (self) Session(std::move(plan), *kernels, threads, partly, allowed_by(check));
+    new (self) Session(std::move(plan), kernels, threads, partly, allowed_by(check));
 }
 
 const ProgramPlan& program(const Session& s, const std::string& name) {

@@ -1,7 +1,6 @@
 #include "simulation.h"
 
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 
 #include <nanobind/stl/string.h>
@@ -16,12 +15,6 @@ using namespace nb::literals;
 
 namespace vq {
 namespace {
-
-const Kernels& kernels_named(const std::string& isa) {
-    const Kernels* kernels = isa.empty() ? available_kernels().front() : find_kernels(isa);
-    if (!kernels) throw std::invalid_argument("this CPU cannot run the kernels '" + isa + "'");
-    return *kernels;
-}
 
 // Tensors come as addresses, which are had in a tenth of the time that arrays take: quantizers/one_pass.py, which alone
 // calls this, has looked at their sizes, types and layouts.
