@@ -6,17 +6,19 @@ stored as they come, so that an experiment which was stopped goes on where it wa
 
 import argparse
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import common
 import numpy as np
+import side_by_side
 from numpy.typing import NDArray
 from torch import Tensor
 
 import videoquant as vq
+from videoquant.comparison.workers import Runner
 from videoquant.data.dataset import LabelledClip
 from videoquant.data.targets import Target
 from videoquant.models.weights import require_weights
@@ -48,6 +50,10 @@ class Video:
         if convention is None:
             return vq.quantize(self.network, common.as_in_paper(scheme), self.source)
         return vq.quantize(self.network, vq.Scheme.parse(scheme, convention), self.source)
+
+    def calibrated(self, scheme: str, convention: str | None = None) -> dict[str, Any]:
+        """The row of a scheme after calibration alone."""
+        return self.score(self.calibrate(scheme, convention))
 
     def score(self, quantized: QuantizedNetwork, start: int = 0) -> dict[str, Any]:
         """A row: what `STORED` names of a comparison's, and "tallies" (see `common.mious`), frame by frame.
@@ -85,7 +91,7 @@ def arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", type=Path, help="its weights; default: the shipped ones")
     parser.add_argument("--frames", type=int, help="score the first so many; default: all")
     parser.add_argument("--again", action="store_true", help="measure anew what results/ already holds")
-    return parser
+    return side_by_side.add_arguments(parser)
 
 
 def open_video(options: argparse.Namespace) -> Video:
@@ -99,14 +105,15 @@ def open_video(options: argparse.Namespace) -> Video:
 def measured(
     name: str,
     about: dict[str, Any],
-    keys: Iterable[str],
-    measure: Callable[[str], dict[str, Any]],
+    keys: Sequence[str],
+    measure: side_by_side.Work,
     again: bool = False,
+    run: Runner | None = None,
 ) -> dict[str, Any]:
     """The content of results/NAME.json: `about`, and "rows" by key.
 
     Rows that the file holds already, of the same `about`, are taken from it, unless `again`; the others are
-    measured and stored one by one.
+    measured, and stored as they come. measure, run: of `side_by_side.done`.
     """
     path = common.RESULTS / f"{name}.json"
     results = {**about, "rows": {}}
@@ -117,8 +124,9 @@ def measured(
     missing = [key for key in keys if key not in results["rows"]]
     if not missing:
         print(f"{path.name} holds every row; --again measures them anew")
-    for key in missing:
-        results["rows"][key] = measure(key)
+    for key, row in side_by_side.done(missing, measure, run):
+        rows = {**results["rows"], key: row}
+        results["rows"] = {known: rows[known] for known in dict.fromkeys([*keys, *rows]) if known in rows}
         common.store(name, results)
         print("measured", key, flush=True)
     return results

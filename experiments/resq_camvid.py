@@ -8,6 +8,7 @@ quantization-aware training and on Cityscapes), in the conventions of docs/schem
 results/resq_camvid_CONVENTION.json, and resq_camvid.png of both.
 """
 
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,8 +18,10 @@ from labelled import Video, arguments, measured, open_video
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from resq_videoiq import mixture
+from side_by_side import runner
 
 from videoquant.comparison import DEFAULT_LABELLED_SCHEMES
+from videoquant.comparison.workers import Runner
 from videoquant.report.labels import add_labels
 
 SCHEMES = tuple(scheme for scheme in DEFAULT_LABELLED_SCHEMES if "per-tensor" not in scheme)
@@ -31,7 +34,10 @@ FRAME, RESIDUAL, FP32 = "#2f6fb5", "#cf5f1d", "#66717f"
 def main() -> None:
     options = arguments(__doc__.splitlines()[0]).parse_args()
     video = open_video(options)
-    found = {convention: measure(video, convention, SCHEMES, options.again) for convention in CONVENTIONS}
+    with runner(options) as run:
+        found = {
+            convention: measure(video, convention, SCHEMES, options.again, run) for convention in CONVENTIONS
+        }
     for convention, results in found.items():
         print(f"convention {convention}")
         say_above_line(results)
@@ -39,15 +45,20 @@ def main() -> None:
 
 
 def measure(
-    video: Video, convention: str, schemes: tuple[str, ...] = SCHEMES, again: bool = False
+    video: Video,
+    convention: str,
+    schemes: tuple[str, ...] = SCHEMES,
+    again: bool = False,
+    run: Runner | None = None,
 ) -> dict[str, Any]:
     """Every scheme over the video, in a convention."""
     results = measured(
         f"resq_camvid_{convention}",
         video.about() | {"convention": convention},
         schemes,
-        lambda text: video.score(video.calibrate(text, convention)),
+        partial(video.calibrated, convention=convention),
         again,
+        run,
     )
     print(f"convention {convention}")
     for scheme, row in results["rows"].items():

@@ -13,6 +13,9 @@ import numpy as np
 from common import dress, figure, miou_interval, save
 from labelled import Video, arguments, measured, open_video
 from matplotlib.axes import Axes
+from side_by_side import runner
+
+from videoquant.comparison.workers import Runner
 
 TOLERANCES = (0, 1, 2, 4, 8, 16, 32)
 SERIES = {
@@ -26,15 +29,14 @@ COLORS = {"w8a8->w8a8": "#2f6fb5", "w8a8->w4a8": "#cf5f1d"}
 
 def main() -> None:
     options = arguments(__doc__.splitlines()[0]).parse_args()
-    draw(measure(open_video(options), options.again))
+    with runner(options) as run:
+        draw(measure(open_video(options), options.again, run))
 
 
-def measure(video: Video, again: bool = False) -> dict[str, Any]:
+def measure(video: Video, again: bool = False, run: Runner | None = None) -> dict[str, Any]:
     """Every tolerance, and what stands beside."""
     schemes = [*FIXED, *(scheme for series in SERIES.values() for scheme in series)]
-    results = measured(
-        "resq_dynamic", video.about(), schemes, lambda text: video.score(video.calibrate(text)), again
-    )
+    results = measured("resq_dynamic", video.about(), schemes, video.calibrated, again, run)
     for scheme in schemes:
         row = results["rows"][scheme]
         value, low, high = 100 * np.array(gap(results, scheme))

@@ -11,12 +11,14 @@ results/resq_figure1.json and .png.
 """
 
 import json
+from argparse import Namespace
+from functools import partial
 from typing import Any
 
 import common
 import numpy as np
 from common import dress, figure, miou, save
-from labelled import NAME, arguments, measured, open_video
+from labelled import NAME, Video, arguments, measured, open_video
 from matplotlib.axes import Axes
 from resq_camvid import (
     FP32,
@@ -30,6 +32,7 @@ from resq_camvid import (
     say_above_line,
 )
 from resq_videoiq import mixture, scored
+from side_by_side import runner
 from trained import add_arguments, trained
 
 POLICY = "#2e8b57"
@@ -38,14 +41,16 @@ POLICY = "#2e8b57"
 def main() -> None:
     options = add_arguments(arguments(__doc__.splitlines()[0])).parse_args()
     video = open_video(options)
-
-    def row(scheme: str) -> dict[str, Any]:
-        return video.score(video.calibrate(scheme) if scheme == "fp32" else trained(video, scheme, options))
-
     name = "resq_figure1" if options.network == NAME else f"resq_figure1_{options.network}"
-    results = measured(name, video.about(), ["fp32", *FRAMES, *PAIRS], row, options.again)
+    row = partial(trained_row, video=video, options=options)
+    with runner(options) as run:
+        results = measured(name, video.about(), ["fp32", *FRAMES, *PAIRS], row, options.again, run)
     say_above_line(results)
     draw(results, name)
+
+
+def trained_row(scheme: str, video: Video, options: Namespace) -> dict[str, Any]:
+    return video.score(video.calibrate(scheme) if scheme == "fp32" else trained(video, scheme, options))
 
 
 def draw(results: dict[str, Any], name: str) -> None:

@@ -7,13 +7,16 @@ ones. Reads results/resq_figure1.json, which it makes where it is missing. Write
 and .png.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from common import bar_pair, dress, figure, resampled, save, store, verdict
 from labelled import arguments, measured, open_video
 from resq_camvid import FRAME, RESIDUAL
-from trained import add_arguments, trained
+from resq_figure1 import trained_row
+from side_by_side import runner
+from trained import add_arguments
 
 FRAME_SCHEME, PAIR, PERIOD = "w2a2", "w3a3->w2a2 T=3", 3
 LOOKS = (("frames, W2A2", FRAME), ("residuals, W3A3→W2A2", RESIDUAL))
@@ -22,13 +25,9 @@ LOOKS = (("frames, W2A2", FRAME), ("residuals, W3A3→W2A2", RESIDUAL))
 def main() -> None:
     options = add_arguments(arguments(__doc__.splitlines()[0])).parse_args()
     video = open_video(options)
-    results = measured(
-        "resq_figure1",
-        video.about(),
-        (FRAME_SCHEME, PAIR),
-        lambda scheme: video.score(trained(video, scheme, options)),
-        options.again,
-    )
+    row = partial(trained_row, video=video, options=options)
+    with runner(options) as run:
+        results = measured("resq_figure1", video.about(), (FRAME_SCHEME, PAIR), row, options.again, run)
     classes = compare(results, video.source.dataset.labels)
     store("resq_figure2", {**video.about(), "classes": classes})
     for name, row in classes.items():

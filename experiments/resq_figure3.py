@@ -23,9 +23,11 @@ import numpy as np
 from common import as_in_paper, difference, dress, figure, miou, miou_interval, save, verdict
 from labelled import TallyScore, arguments, measured, open_video
 from matplotlib.axes import Axes
+from side_by_side import runner
 
 import videoquant as vq
 from videoquant.calibration.sampling import calibration_spans
+from videoquant.comparison.workers import Runner
 from videoquant.data.dataset import LabelledClip
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import task_for
@@ -59,8 +61,9 @@ class Case:
     def quantized(self) -> list[QuantizedNetwork]:
         return [vq.quantize(self.network, as_in_paper(scheme), self.calibration) for scheme in SCHEMES]
 
-    def score(self, run: range) -> dict[str, Any]:
+    def score(self, start: str) -> dict[str, Any]:
         """By scheme and measure, the values of a run's frames in order; of mIoU the tallies."""
+        (run,) = (run for run in self.runs if str(run.start) == start)
         scores: list[Any] = []
         labelled = isinstance(self.source, LabelledClip)
 
@@ -135,15 +138,16 @@ def main() -> None:
     if (options.jhmdb is None) != (options.pose_checkpoint is None):
         parser.error("--jhmdb and --pose-checkpoint need each other")
     cases = [camvid, posenet] + ([jhmdb] if options.jhmdb else [])
-    draw([measure(case(options), options.again) for case in cases])
+    with runner(options) as run:
+        draw([measure(case(options), options.again, run) for case in cases])
 
 
-def measure(case: Case, again: bool = False) -> dict[str, Any]:
+def measure(case: Case, again: bool = False, run: Runner | None = None) -> dict[str, Any]:
     """All runs of a case, and what they say."""
-    runs = {str(run.start): run for run in case.runs}
-    results = measured(
-        f"resq_figure3_{case.name}", case.about(), runs, lambda key: case.score(runs[key]), again
-    )
+    runs = [str(run.start) for run in case.runs]
+    if run:
+        _ = case.quantized  # calibrated once, for all that score
+    results = measured(f"resq_figure3_{case.name}", case.about(), runs, case.score, again, run)
     for bits in BITS:
         value, low, high = gap(results, bits, FAR)
         print(

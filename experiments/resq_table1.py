@@ -7,12 +7,17 @@ its training images (`trained.py`). The paper's figures are of Cityscapes. Besid
 frame at 4, 3 and 2 bits. Writes results/resq_table1.json and .png.
 """
 
+from argparse import Namespace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from common import bar_pair, dress, figure, miou, miou_interval, save, verdict
 from labelled import Video, arguments, measured, open_video
+from side_by_side import Work, runner
 from trained import add_arguments, trained
+
+from videoquant.comparison.workers import Runner
 
 # mIoU in percent, by calibration and by training.
 PAPER = {
@@ -28,18 +33,19 @@ LOOKS = (("calibrated", "#66717f"), ("trained", "#cf5f1d"))
 def main() -> None:
     options = add_arguments(arguments(__doc__.splitlines()[0])).parse_args()
     video = open_video(options)
-
-    def row(key: str) -> dict[str, Any]:
-        scheme = key.removesuffix(TRAINED)
-        return video.score(trained(video, scheme, options) if key != scheme else video.calibrate(scheme))
-
-    draw(measure(video, row, options.again))
+    with runner(options) as run:
+        draw(measure(video, partial(row, video=video, options=options), options.again, run))
 
 
-def measure(video: Video, row: Any, again: bool) -> dict[str, Any]:
+def row(key: str, video: Video, options: Namespace) -> dict[str, Any]:
+    scheme = key.removesuffix(TRAINED)
+    return video.score(trained(video, scheme, options) if key != scheme else video.calibrate(scheme))
+
+
+def measure(video: Video, row: Work, again: bool, run: Runner | None = None) -> dict[str, Any]:
     """Every scheme both ways."""
     keys = ["fp32", *(scheme + end for scheme in (*PAPER, *FRAMES) for end in ("", TRAINED))]
-    results = measured("resq_table1", video.about(), keys, row, again)
+    results = measured("resq_table1", video.about(), keys, row, again, run)
     for scheme in (*PAPER, *FRAMES):
         gain, low, high = 100 * np.array(gap(results, scheme))
         paper = f", paper {PAPER[scheme][1] - PAPER[scheme][0]:+.2f}" if scheme in PAPER else ""

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from common import bar_pair, dress, figure, miou, miou_interval, save, verdict
 from labelled import Video, arguments, measured, open_video
+from side_by_side import runner
+
+from videoquant.comparison.workers import Runner
 
 PER_TENSOR = " per-tensor"
 # mIoU in percent, per tensor and per channel.
@@ -25,15 +28,14 @@ LOOKS = (("per tensor", "#66717f"), ("per channel", "#cf5f1d"))
 
 def main() -> None:
     options = arguments(__doc__.splitlines()[0]).parse_args()
-    draw(measure(open_video(options), options.again))
+    with runner(options) as run:
+        draw(measure(open_video(options), options.again, run))
 
 
-def measure(video: Video, again: bool = False) -> dict[str, Any]:
+def measure(video: Video, again: bool = False, run: Runner | None = None) -> dict[str, Any]:
     """Every pair of bit-widths both ways."""
     schemes = [scheme + grids for scheme in PAPER for grids in (PER_TENSOR, "")]
-    results = measured(
-        "resq_table2", video.about(), schemes, lambda text: video.score(video.calibrate(text)), again
-    )
+    results = measured("resq_table2", video.about(), schemes, video.calibrated, again, run)
     for scheme, (tensor, channel) in PAPER.items():
         gain, low, high = 100 * np.array(gap(results, scheme))
         print(

@@ -9,15 +9,18 @@ network is scored once, and a policy's score is made of its frames. Random choic
 mixes the two networks whose costs surround it. Writes results/resq_videoiq.json and .png.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from common import dress, figure, miou, miou_interval, save, verdict
 from labelled import DATASET, Video, arguments, measured, open_video
+from side_by_side import runner
 
 import videoquant as vq
+from videoquant.comparison.workers import Runner
 from videoquant.files import output_folder
 from videoquant.simulate.policy import PolicyNetwork
 from videoquant.simulate.quantized import QuantizedNetwork
@@ -45,7 +48,8 @@ def main() -> None:
         stills = stills[:: max(1, len(stills) // options.stills)]
     folder = output_folder(options.output)
     video, epochs = open_video(options), options.epochs
-    draw(measure(video, choices, stills, folder, epochs, options.initial, options.again))
+    with runner(options) as run:
+        draw(measure(video, choices, stills, folder, epochs, options.initial, options.again, run=run))
 
 
 def measure(
@@ -57,6 +61,7 @@ def measure(
     initial: Path | None = None,
     again: bool = False,
     tradeoffs: Sequence[float] = TRADEOFFS,
+    run: Runner | None = None,
 ) -> dict[str, Any]:
     """The networks by themselves, then a policy for every λ."""
     check_choices(choices)
@@ -69,19 +74,9 @@ def measure(
         "epochs": epochs,
         "initial": initial.name if initial else None,
     }
-
-    def row(key: str) -> dict[str, Any]:
-        if key in names:
-            return video.score(choices[names.index(key)])
-        tradeoff = float(key.removeprefix("λ="))
-        policy = trained(choices, stills, folder, tradeoff, epochs, initial)
-        frames = video.source.runs([range(video.frames)])
-        stream = policy.stream()
-        chosen = [stream.choose(frame) for frame in frames]
-        return {"tradeoff": tradeoff, "chosen": chosen, "policy_bops": policy.policy_bops}
-
+    train = partial(trained, choices, stills, folder, epochs=epochs, initial=initial)
     keys = [*names, *(f"λ={tradeoff:g}" for tradeoff in tradeoffs)]
-    results = measured("resq_videoiq", about, keys, row, again)
+    results = measured("resq_videoiq", about, keys, partial(row, video, choices, train), again, run)
     for key in keys[len(names) :]:
         point = scored(results, key)
         value, low, high = 100 * np.array(point["against_random"])
@@ -92,6 +87,20 @@ def measure(
             + ", ".join(f"{n} {name}" for n, name in zip(counts, names, strict=True))
         )
     return results
+
+
+def row(
+    video: Video, choices: Sequence[QuantizedNetwork], train: Callable[[float], PolicyNetwork], key: str
+) -> dict[str, Any]:
+    """Of a network its score, of a policy, "λ=…", what it chose."""
+    for choice in choices:
+        if str(choice.scheme) == key:
+            return video.score(choice)
+    tradeoff = float(key.removeprefix("λ="))
+    policy = train(tradeoff)
+    stream = policy.stream()
+    chosen = [stream.choose(frame) for frame in video.source.runs([range(video.frames)])]
+    return {"tradeoff": tradeoff, "chosen": chosen, "policy_bops": policy.policy_bops}
 
 
 def trained(
