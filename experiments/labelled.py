@@ -27,6 +27,7 @@ from videoquant.tasks import task_for
 from videoquant.tasks.scoring import MapScore
 
 NAME, DATASET = "ddrnet23_slim", "camvid"
+CONVENTIONS = ("default", "resq")  # of docs/schemes.md
 STORED = ("scheme", "gbops_per_frame", "sqnr_db", "agreement", "accuracy", "accuracy_by_label", "shares")
 
 
@@ -42,16 +43,14 @@ class Video:
     frames: int
     weights: str
 
-    def calibrate(self, scheme: str, convention: str | None = None) -> QuantizedNetwork:
+    def calibrate(self, scheme: str, convention: str = "default") -> QuantizedNetwork:
         """The network quantized on about 16 frames of the video, evenly chosen; see `vq.quantize`.
 
-        convention: of `Scheme.parse`; None takes today's defaults, but residuals everywhere.
+        convention: of `Scheme.parse`.
         """
-        if convention is None:
-            return vq.quantize(self.network, common.as_in_paper(scheme), self.source)
         return vq.quantize(self.network, vq.Scheme.parse(scheme, convention), self.source)
 
-    def calibrated(self, scheme: str, convention: str | None = None) -> dict[str, Any]:
+    def calibrated(self, scheme: str, convention: str = "default") -> dict[str, Any]:
         """The row of a scheme after calibration alone."""
         return self.score(self.calibrate(scheme, convention))
 
@@ -73,9 +72,9 @@ class Video:
             raise KeyboardInterrupt
         return {key: getattr(comparison.rows[0], key) for key in STORED} | {"tallies": scores[0].tallies}
 
-    def about(self) -> dict[str, Any]:
+    def about(self, convention: str | None = None) -> dict[str, Any]:
         """What must be the same for stored rows to stand beside new ones."""
-        return {
+        return ({"convention": convention} if convention else {}) | {
             "weights": self.weights,
             "network": self.network.name,
             "source": self.source.name,
@@ -84,13 +83,16 @@ class Video:
         }
 
 
-def arguments(description: str) -> argparse.ArgumentParser:
-    """The options of the experiments on labelled video."""
+def arguments(description: str, conventions: bool = True) -> argparse.ArgumentParser:
+    """The options of the experiments on labelled video; conventions: whether it runs in several."""
     parser = common.arguments(description, carphone=False)
     parser.add_argument("--network", default=NAME, help=f"default {NAME}")
     parser.add_argument("--checkpoint", type=Path, help="its weights; default: the shipped ones")
     parser.add_argument("--frames", type=int, help="score the first so many; default: all")
     parser.add_argument("--again", action="store_true", help="measure anew what results/ already holds")
+    if conventions:
+        words = "what schemes leave open (docs/schemes.md); default: both"
+        parser.add_argument("--conventions", nargs="+", choices=CONVENTIONS, default=CONVENTIONS, help=words)
     return side_by_side.add_arguments(parser)
 
 

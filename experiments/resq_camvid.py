@@ -1,6 +1,7 @@
 """Frame and residual quantization against ground truth: the ResQ paper's supplement, on CamVid.
 
-    python experiments/resq_camvid.py [--data DIR] [--checkpoint FILE] [--frames N] [--again]
+    python experiments/resq_camvid.py [--data DIR] [--checkpoint FILE] [--frames N] [--conventions NAME ...]
+        [--again]
 
 DDRNet-23-slim on the labelled video of CamVid (val, 101 frames of one drive, 11 classes): frame quantization
 at 8, 4, 3 and 2 bits, and residual pairs at T = 3, after calibration alone (Figures 1 and 2, there with
@@ -25,7 +26,6 @@ from videoquant.comparison.workers import Runner
 from videoquant.report.labels import add_labels
 
 SCHEMES = tuple(scheme for scheme in DEFAULT_LABELLED_SCHEMES if "per-tensor" not in scheme)
-CONVENTIONS = ("default", "resq")
 FRAMES = ("w8a8", "w4a4", "w3a3", "w2a2")
 PAIRS = tuple(f"{high}->{low} T=3" for high, low in pairwise(FRAMES))
 FRAME, RESIDUAL, FP32 = "#2f6fb5", "#cf5f1d", "#66717f"
@@ -35,9 +35,7 @@ def main() -> None:
     options = arguments(__doc__.splitlines()[0]).parse_args()
     video = open_video(options)
     with runner(options) as run:
-        found = {
-            convention: measure(video, convention, SCHEMES, options.again, run) for convention in CONVENTIONS
-        }
+        found = {name: measure(video, name, SCHEMES, options.again, run) for name in options.conventions}
     for convention, results in found.items():
         print(f"convention {convention}")
         say_above_line(results)
@@ -54,7 +52,7 @@ def measure(
     """Every scheme over the video, in a convention."""
     results = measured(
         f"resq_camvid_{convention}",
-        video.about() | {"convention": convention},
+        video.about(convention),
         schemes,
         partial(video.calibrated, convention=convention),
         again,

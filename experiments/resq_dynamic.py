@@ -1,12 +1,14 @@
 """Dynamic-ResQ: mIoU against GBOPs with the tolerance of the bit-width's choice swept, on CamVid.
 
-    python experiments/resq_dynamic.py [--data DIR] [--checkpoint FILE] [--frames N] [--again]
+    python experiments/resq_dynamic.py [--data DIR] [--checkpoint FILE] [--frames N] [--conventions NAME ...]
+        [--again]
 
 DDRNet-23-slim on the labelled video of CamVid, T = 3, after calibration alone: residuals whose locations take
-0, 4 or 8 bits each (`adaptive tau=N`), with weights of 8 and of 4 bits, beside residuals of one width. Writes
-results/resq_dynamic.json and .png.
+0, 4 or 8 bits each (`adaptive tau=N`), with weights of 8 and of 4 bits, beside residuals of one width. In
+the conventions of docs/schemes.md. Writes results/resq_dynamic_CONVENTION.json, and resq_dynamic.png of both.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,14 +31,23 @@ COLORS = {"w8a8->w8a8": "#2f6fb5", "w8a8->w4a8": "#cf5f1d"}
 
 def main() -> None:
     options = arguments(__doc__.splitlines()[0]).parse_args()
+    video = open_video(options)
     with runner(options) as run:
-        draw(measure(open_video(options), options.again, run))
+        draw([measure(video, convention, options.again, run) for convention in options.conventions])
 
 
-def measure(video: Video, again: bool = False, run: Runner | None = None) -> dict[str, Any]:
+def measure(video: Video, convention: str, again: bool = False, run: Runner | None = None) -> dict[str, Any]:
     """Every tolerance, and what stands beside."""
     schemes = [*FIXED, *(scheme for series in SERIES.values() for scheme in series)]
-    results = measured("resq_dynamic", video.about(), schemes, video.calibrated, again, run)
+    results = measured(
+        f"resq_dynamic_{convention}",
+        video.about(convention),
+        schemes,
+        partial(video.calibrated, convention=convention),
+        again,
+        run,
+    )
+    print(f"convention {convention}")
     for scheme in schemes:
         row = results["rows"][scheme]
         value, low, high = 100 * np.array(gap(results, scheme))
@@ -54,13 +65,19 @@ def gap(results: dict[str, Any], scheme: str) -> tuple[float, float, float]:
     return miou_interval(*(np.array(rows[text]["tallies"]) for text in (scheme, REFERENCE)))
 
 
-def draw(results: dict[str, Any]) -> None:
-    """mIoU against GBOPs, and the bits that locations take by tolerance."""
-    rows = results["rows"]
-    picture, panels = figure(1, 2, 4.0)
-    cost, widths = panels[0]
-    dress(cost, f"{results['network']} on {results['source']}")
-    dress(widths, "bits that locations of residuals take")
+def draw(found: list[dict[str, Any]]) -> None:
+    """A row of panels per convention: mIoU against GBOPs, and the bits that locations take by tolerance."""
+    picture, panels = figure(len(found), 2, 4.0 * len(found))
+    for (cost, widths), results in zip(panels, found, strict=True):
+        dress(cost, f"{results['source']}, convention {results['convention']}")
+        dress(widths, "bits that locations of residuals take")
+        against_cost(cost, results["rows"])
+        stacked(widths, [results["rows"][scheme]["shares"] for scheme in SERIES["w8a8->w8a8"]])
+    save(picture, "resq_dynamic")
+
+
+def against_cost(cost: Axes, rows: dict[str, Any]) -> None:
+    """Both series of tolerances, and the schemes of one width."""
     for bits, series in SERIES.items():
         points = [(rows[s]["gbops_per_frame"], 100 * rows[s]["accuracy"]["miou"]) for s in series]
         name = f"{bits.replace('->', '→')} adaptive"
@@ -77,8 +94,6 @@ def draw(results: dict[str, Any]) -> None:
     cost.set_xlabel("GBOPs per frame", fontsize=8)
     cost.set_ylabel("mIoU against labels, %", fontsize=8)
     cost.legend(frameon=False, fontsize=8)
-    stacked(widths, [rows[scheme]["shares"] for scheme in SERIES["w8a8->w8a8"]])
-    save(picture, "resq_dynamic")
 
 
 def stacked(axes: Axes, shares: list[dict[str, float]]) -> None:

@@ -1,17 +1,19 @@
 """ResQ, supplement, Figure 1: mIoU against GBOPs of trained networks, on CamVid.
 
     python experiments/resq_figure1.py [--network NAME --checkpoint FILE] [--data DIR] [--networks DIR]
+        [--conventions NAME ...]
 
 Frame quantization at 8, 4, 3 and 2 bits, residual pairs of neighbours at T = 3, and VideoIQ
 (`resq_videoiq.py`) where results/ holds it. DDRNet-23-slim on the labelled video of CamVid (val, 101 frames
 of one drive, 11 classes), trained on its training images (`trained.py`); the paper has Cityscapes, and other
 networks as well: --network takes those, given weights of CamVid. Random choice mixes the two frame networks
-whose costs surround its own; residual pairs are held against it at their cost. Writes
-results/resq_figure1.json and .png.
+whose costs surround its own; residual pairs are held against it at their cost. In the conventions of
+docs/schemes.md. Writes results/resq_figure1_CONVENTION.json, and resq_figure1.png of both.
 """
 
+import argparse
 import json
-from argparse import Namespace
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -35,30 +37,50 @@ from resq_videoiq import mixture, scored
 from side_by_side import runner
 from trained import add_arguments, trained
 
+from videoquant.comparison.workers import Runner
+
 POLICY = "#2e8b57"
 
 
 def main() -> None:
     options = add_arguments(arguments(__doc__.splitlines()[0])).parse_args()
     video = open_video(options)
-    name = "resq_figure1" if options.network == NAME else f"resq_figure1_{options.network}"
-    row = partial(trained_row, video=video, options=options)
+    base = "resq_figure1" if options.network == NAME else f"resq_figure1_{options.network}"
+    schemes = ("fp32", *FRAMES, *PAIRS)
     with runner(options) as run:
-        results = measured(name, video.about(), ["fp32", *FRAMES, *PAIRS], row, options.again, run)
-    say_above_line(results)
-    draw(results, name)
+        found = [measure(video, name, options, schemes, run, base) for name in options.conventions]
+    picture, panels = figure(len(found), 1, 4.6 * len(found))
+    for axes, results in zip(panels[:, 0], found, strict=True):
+        print(f"convention {results['convention']}")
+        say_above_line(results)
+        draw(axes, results, base == "resq_figure1")
+    save(picture, base)
 
 
-def trained_row(scheme: str, video: Video, options: Namespace) -> dict[str, Any]:
-    return video.score(video.calibrate(scheme) if scheme == "fp32" else trained(video, scheme, options))
+def trained_row(scheme: str, video: Video, convention: str, options: argparse.Namespace) -> dict[str, Any]:
+    """A scheme, trained with the first seed."""
+    is_float = scheme == "fp32"
+    return video.score(video.calibrate(scheme) if is_float else trained(video, scheme, convention, options))
 
 
-def draw(results: dict[str, Any], name: str) -> None:
-    """Frame quantization and random choice as a line, residual pairs and VideoIQ as points."""
+def measure(
+    video: Video,
+    convention: str,
+    options: argparse.Namespace,
+    schemes: Sequence[str],
+    run: Runner | None = None,
+    name: str = "resq_figure1",
+) -> dict[str, Any]:
+    """Schemes of a convention, trained."""
+    work = partial(trained_row, video=video, convention=convention, options=options)
+    return measured(f"{name}_{convention}", video.about(convention), schemes, work, options.again, run)
+
+
+def draw(axes: Axes, results: dict[str, Any], policies: bool) -> None:
+    """Frame quantization and random choice as a line, residual pairs as points; VideoIQ where `policies`."""
     rows = {s: (row["gbops_per_frame"], 100 * row["accuracy"]["miou"]) for s, row in results["rows"].items()}
-    picture, panels = figure(1, 1, 4.6)
-    axes = panels[0, 0]
-    dress(axes, f"{results['network']} on {results['source']}, trained: mIoU against labels, %")
+    words = f"{results['network']} on {results['source']}, trained, convention {results['convention']}"
+    dress(axes, f"{words}: mIoU against labels, %")
     axes.axhline(rows["fp32"][1], color=FP32, linestyle="--", linewidth=1, label="fp32")
     ends = [rows[s] for s in FRAMES]
     costs, tallies = frames_of(results)
@@ -68,11 +90,10 @@ def draw(results: dict[str, Any], name: str) -> None:
     axes.plot(*zip(*ends, strict=True), "o", color=FRAME, label="frame quantization")
     pairs = [rows[s] for s in PAIRS]
     axes.plot(*zip(*pairs, strict=True), "^", color=RESIDUAL, label="residual pairs, T = 3")
-    if name == "resq_figure1":
+    if policies:
         draw_policies(axes)
     cost_axis(axes)
     name_points(axes, {s: rows[s] for s in FRAMES}, {s: rows[s] for s in PAIRS})
-    save(picture, name)
 
 
 def draw_policies(axes: Axes) -> None:

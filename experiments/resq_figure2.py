@@ -1,20 +1,20 @@
 """ResQ, supplement, Figure 2: IoU per class at 2 bits, trained: W2A2 frames against W3A3→W2A2, on CamVid.
 
-    python experiments/resq_figure2.py [--data DIR] [--checkpoint FILE] [--networks DIR]
+    python experiments/resq_figure2.py [--data DIR] [--networks DIR] [--conventions NAME ...]
 
 Of residual quantization only the frames at 2 bits count, as in the paper, and of frame quantization the same
-ones. Reads results/resq_figure1.json, which it makes where it is missing. Writes results/resq_figure2.json
-and .png.
+ones. In the conventions of docs/schemes.md. Reads results/resq_figure1_CONVENTION.json, whose rows it
+measures where they are missing. Writes results/resq_figure2_CONVENTION.json, and resq_figure2.png of both.
 """
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 from common import bar_pair, dress, figure, resampled, save, store, verdict
-from labelled import arguments, measured, open_video
+from labelled import arguments, open_video
+from matplotlib.axes import Axes
 from resq_camvid import FRAME, RESIDUAL
-from resq_figure1 import trained_row
+from resq_figure1 import measure
 from side_by_side import runner
 from trained import add_arguments
 
@@ -25,14 +25,20 @@ LOOKS = (("frames, W2A2", FRAME), ("residuals, W3A3→W2A2", RESIDUAL))
 def main() -> None:
     options = add_arguments(arguments(__doc__.splitlines()[0])).parse_args()
     video = open_video(options)
-    row = partial(trained_row, video=video, options=options)
     with runner(options) as run:
-        results = measured("resq_figure1", video.about(), (FRAME_SCHEME, PAIR), row, options.again, run)
-    classes = compare(results, video.source.dataset.labels)
-    store("resq_figure2", {**video.about(), "classes": classes})
-    for name, row in classes.items():
-        print(f"{name:12s} {row['frame']:6.1f} {row['residual']:6.1f}  {row['gain']:+.1f} {row['interval']}")
-    draw(classes, results)
+        schemes = (FRAME_SCHEME, PAIR)
+        found = [measure(video, name, options, schemes, run) for name in options.conventions]
+    picture, panels = figure(len(found), 1, 4.0 * len(found))
+    for axes, results in zip(panels[:, 0], found, strict=True):
+        convention = results["convention"]
+        classes = compare(results, video.source.dataset.labels)
+        store(f"resq_figure2_{convention}", {**video.about(convention), "classes": classes})
+        print(f"convention {convention}")
+        for name, row in classes.items():
+            values = f"{row['frame']:6.1f} {row['residual']:6.1f}  {row['gain']:+.1f} {row['interval']}"
+            print(f"{name:12s} {values}")
+        draw(axes, classes, results)
+    save(picture, "resq_figure2")
 
 
 def compare(results: dict[str, Any], labels: tuple[str, ...]) -> dict[str, dict[str, Any]]:
@@ -62,11 +68,10 @@ def iou(tallies: np.ndarray, label: int, counts: np.ndarray) -> np.ndarray:
     return ratio
 
 
-def draw(classes: dict[str, dict[str, Any]], results: dict[str, Any]) -> None:
+def draw(axes: Axes, classes: dict[str, dict[str, Any]], results: dict[str, Any]) -> None:
     """Pairs of bars, hard classes first, with the interval of the residual's gain on top."""
-    picture, panels = figure(1, 1, 4.0)
-    axes = panels[0, 0]
-    dress(axes, f"{results['network']} on {results['source']}, frames at 2 bits, trained: IoU, %")
+    words = f"{results['network']} on {results['source']}, convention {results['convention']}"
+    dress(axes, f"{words}, frames at 2 bits, trained: IoU, %")
     order = sorted(classes, key=lambda name: classes[name]["frame"])
     for place, name in enumerate(order):
         row = classes[name]
@@ -76,7 +81,6 @@ def draw(classes: dict[str, dict[str, Any]], results: dict[str, Any]) -> None:
     axes.set_xticks(range(len(order)), order)
     axes.set_ylim(0, 115)
     axes.legend(frameon=False, fontsize=8, loc="upper left")
-    save(picture, "resq_figure2")
 
 
 if __name__ == "__main__":

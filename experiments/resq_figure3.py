@@ -1,6 +1,7 @@
 """ResQ, supplement, Figure 3: pairwise against recurrent residuals by distance from the keyframe.
 
-    python experiments/resq_figure3.py [--data DIR] [--jhmdb DIR --pose-checkpoint FILE] [--runs N] [--again]
+    python experiments/resq_figure3.py [--data DIR] [--jhmdb DIR --pose-checkpoint FILE] [--runs N]
+        [--conventions NAME ...] [--again]
 
 After calibration alone, w8a8->w4a8 and w8a8->w8a4, on runs of one keyframe and 12 residual frames:
 
@@ -9,18 +10,19 @@ posenet   PoseNet on a clip: keypoint F1 against fp32; 16 runs, other frames cal
 jhmdb     HRNet-W32 on JHMDB, the paper's set-up, where --jhmdb names it: PCK; a run is the first 13 frames of
           a test video of split 1, training videos calibrate
 
-Writes results/resq_figure3_CASE.json, run by run, and results/resq_figure3.png.
+In the conventions of docs/schemes.md. Writes results/resq_figure3_CASE_CONVENTION.json, run by run, and
+results/resq_figure3.png.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import as_in_paper, difference, dress, figure, miou, miou_interval, save, verdict
+from common import difference, dress, figure, miou, miou_interval, save, verdict
 from labelled import TallyScore, arguments, measured, open_video
 from matplotlib.axes import Axes
 from side_by_side import runner
@@ -50,6 +52,7 @@ class Case:
     """
 
     name: str
+    convention: str
     network: vq.Network
     source: vq.Clip
     runs: list[range]
@@ -59,7 +62,8 @@ class Case:
 
     @cached_property
     def quantized(self) -> list[QuantizedNetwork]:
-        return [vq.quantize(self.network, as_in_paper(scheme), self.calibration) for scheme in SCHEMES]
+        schemes = [vq.Scheme.parse(scheme, self.convention) for scheme in SCHEMES]
+        return [vq.quantize(self.network, scheme, self.calibration) for scheme in schemes]
 
     def score(self, start: str) -> dict[str, Any]:
         """By scheme and measure, the values of a run's frames in order; of mIoU the tallies."""
@@ -90,6 +94,7 @@ class Case:
 
     def about(self) -> dict[str, Any]:
         return {
+            "convention": self.convention,
             "network": self.network.name,
             "source": self.source.name,
             "runs": [run.start for run in self.runs],
@@ -98,14 +103,15 @@ class Case:
         }
 
 
-def camvid(options: Any) -> Case:
+def camvid(options: Any, convention: str) -> Case:
     video = open_video(options)
     starts = range(0, len(video.source) - FARTHEST, 3)
     runs = some([range(i, i + LENGTH) for i in starts], options.runs)
-    return Case("camvid", video.network, video.source, runs, video.source, "miou", "mIoU against labels")
+    words = "mIoU against labels"
+    return Case("camvid", convention, video.network, video.source, runs, video.source, "miou", words)
 
 
-def posenet(options: Any) -> Case:
+def posenet(options: Any, convention: str) -> Case:
     network = vq.load(options.data / "models/posenet_432x768.onnx")
     source = vq.frames(options.data / "clips/one-by-one-person-detection.mp4")
     total, count = len(source), options.runs or 16
@@ -113,15 +119,16 @@ def posenet(options: Any) -> Case:
     free = [range(a.stop, b.start) for a, b in pairwise(runs)] or [range(LENGTH, total)]
     calibration = list(source.runs(calibration_spans(free, LENGTH, 3)))
     words = "keypoint F1 against fp32"
-    return Case("posenet", network, source, runs, calibration, "keypoint_f1", words)
+    return Case("posenet", convention, network, source, runs, calibration, "keypoint_f1", words)
 
 
-def jhmdb(options: Any) -> Case:
+def jhmdb(options: Any, convention: str) -> Case:
     test, train = (vq.data.open(f"jhmdb:{options.jhmdb}#{part}1") for part in ("test", "train"))
     network = vq.load("hrnet_w32_pose", checkpoint=options.pose_checkpoint)
     firsts = [span[:LENGTH] for span in test.clips.values() if len(span) >= LENGTH]
     runs = some(firsts, options.runs)
-    return Case("jhmdb", network, test.clip(), runs, train.clip(), "pck", "PCK@0.2 against labels")
+    words = "PCK@0.2 against labels"
+    return Case("jhmdb", convention, network, test.clip(), runs, train.clip(), "pck", words)
 
 
 def some(runs: list[range], count: int | None) -> list[range]:
@@ -139,7 +146,8 @@ def main() -> None:
         parser.error("--jhmdb and --pose-checkpoint need each other")
     cases = [camvid, posenet] + ([jhmdb] if options.jhmdb else [])
     with runner(options) as run:
-        draw([measure(case(options), options.again, run) for case in cases])
+        pairs = product(cases, options.conventions)
+        draw([measure(case(options, convention), options.again, run) for case, convention in pairs])
 
 
 def measure(case: Case, again: bool = False, run: Runner | None = None) -> dict[str, Any]:
@@ -147,11 +155,13 @@ def measure(case: Case, again: bool = False, run: Runner | None = None) -> dict[
     runs = [str(run.start) for run in case.runs]
     if run:
         _ = case.quantized  # calibrated once, for all that score
-    results = measured(f"resq_figure3_{case.name}", case.about(), runs, case.score, again, run)
+    name = f"resq_figure3_{case.name}_{case.convention}"
+    results = measured(name, case.about(), runs, case.score, again, run)
     for bits in BITS:
         value, low, high = gap(results, bits, FAR)
         print(
-            f"{case.name} {bits}: pairwise − recurrent, {FAR[0]} to {FAR[-1]} frames from the keyframe: "
+            f"{case.name}, convention {case.convention}, {bits}: pairwise − recurrent, {FAR[0]} to {FAR[-1]} "
+            "frames from the keyframe: "
             f"{100 * value:+.2f} ({100 * low:+.2f} to {100 * high:+.2f}) points of {case.label}: "
             f"{verdict(low, high)}; SQNR {sqnr_gap(results, bits):+.1f} dB"
         )
@@ -187,7 +197,10 @@ def by_distance(results: dict[str, Any], bits: str) -> list[list[float]]:
 
 
 def draw(cases: list[dict[str, Any]]) -> None:
-    """A row of panels per case, one per pair of bit-widths; shaded: the interval of pairwise − recurrent."""
+    """A row of panels per case and convention, one per pair of bit-widths.
+
+    Shaded is the interval of pairwise − recurrent.
+    """
     picture, panels = figure(len(cases), len(BITS), 3.2 * len(cases))
     for row, results in zip(panels, cases, strict=True):
         for axes, bits in zip(row, BITS, strict=True):
@@ -200,7 +213,7 @@ def draw(cases: list[dict[str, Any]]) -> None:
 
 
 def panel(axes: Axes, results: dict[str, Any], bits: str) -> None:
-    dress(axes, f"{results['network']}, {bits.replace('->', '→')}")
+    dress(axes, f"{results['network']}, {bits.replace('->', '→')}, convention {results['convention']}")
     ours, theirs = by_distance(results, bits)
     distances = range(LENGTH)
     gaps = np.array([gap(results, bits, [d]) for d in distances])

@@ -1,12 +1,12 @@
 """ResQ, supplement, Figure 4: pictures of trained frame and residual quantization at 4, 3 and 2 bits.
 
-    python experiments/resq_figure4.py [--data DIR] [--checkpoint FILE] [--networks DIR]
+    python experiments/resq_figure4.py [--data DIR] [--networks DIR] [--conventions NAME ...]
 
 A frame in the last place of its cycle, furthest from the keyframe; the pairs' keyframes have the next higher
-precision of Figure 1. Above each picture stands the mIoU of that frame. Writes results/resq_figure4.png.
+precision of Figure 1. Above each picture stands the mIoU of that frame. Writes
+results/resq_figure4_CONVENTION.png.
 """
 
-import argparse
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from labelled import Video, arguments, open_video
 from trained import add_arguments, trained
 
 import videoquant as vq
+from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.tasks import task_for
 from videoquant.tasks.drawing import palette, tint
 from videoquant.tasks.scoring import score_for
@@ -27,11 +28,12 @@ PLACES = (20, 74)  # frames of the video, each the last of a cycle of three
 def main() -> None:
     options = add_arguments(arguments(__doc__.splitlines()[0])).parse_args()
     video = open_video(options)
-    rows = [(("input", "label"), [first_two(video, place) for place in PLACES])]
-    for pair in SCHEMES:
-        pictures = [segmented(video, scheme, options) for scheme in pair]
-        rows.append((pair, list(zip(*pictures, strict=True))))
-    draw(rows)
+    for convention in options.conventions:
+        rows = [(("input", "label"), [first_two(video, place) for place in PLACES])]
+        for pair in SCHEMES:
+            pictures = [segmented(video, trained(video, scheme, convention, options)) for scheme in pair]
+            rows.append((pair, list(zip(*pictures, strict=True))))
+        draw(rows, convention)
 
 
 def first_two(video: Video, place: int) -> tuple[tuple[np.ndarray, str], tuple[np.ndarray, str]]:
@@ -45,9 +47,9 @@ def first_two(video: Video, place: int) -> tuple[tuple[np.ndarray, str], tuple[n
     return (sample.pixels, ""), (tint(sample.pixels, known, colors, 0.55), "")
 
 
-def segmented(video: Video, scheme: str, options: argparse.Namespace) -> list[tuple[np.ndarray, str]]:
+def segmented(video: Video, quantized: QuantizedNetwork) -> list[tuple[np.ndarray, str]]:
     """What a trained network says of the frames at `PLACES`, drawn over them, and its mIoU there."""
-    stream, task = trained(video, scheme, options).stream(), task_for(video.network)
+    stream, task = quantized.stream(), task_for(video.network)
     found = []
     with torch.no_grad():
         for frame in video.source.runs([range(max(PLACES) + 1)]):
@@ -60,7 +62,7 @@ def segmented(video: Video, scheme: str, options: argparse.Namespace) -> list[tu
     return found
 
 
-def draw(rows: list[tuple[tuple[str, str], list[Any]]]) -> None:
+def draw(rows: list[tuple[tuple[str, str], list[Any]]], convention: str) -> None:
     """A row per precision, two columns per frame."""
     picture, panels = figure(len(rows), 2 * len(PLACES), 7.6)
     for line, (names, frames) in zip(panels, rows, strict=True):
@@ -71,7 +73,7 @@ def draw(rows: list[tuple[tuple[str, str], list[Any]]]) -> None:
                 axes.axis("off")
                 name = str(vq.Scheme.parse(names[side])).replace("->", "→") if text else names[side]
                 axes.set_title(f"{name}   {text}".strip(), loc="left", fontsize=8)
-    save(picture, "resq_figure4")
+    save(picture, f"resq_figure4_{convention}")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,23 @@
 """ResQ, supplement, Table 1: calibration alone against quantization-aware training, on CamVid.
 
-    python experiments/resq_table1.py [--data DIR] [--checkpoint FILE] [--networks DIR] [--again]
+    python experiments/resq_table1.py [--data DIR] [--checkpoint FILE] [--networks DIR] [--schemes SCHEME ...]
+        [--seeds N ...] [--conventions NAME ...] [--again]
 
 DDRNet-23-slim on the labelled video of CamVid (val, 101 frames of one drive, 11 classes), T = 3; trained on
-its training images (`trained.py`). The paper's figures are of Cityscapes. Besides its three pairs, frame by
-frame at 4, 3 and 2 bits. Writes results/resq_table1.json and .png.
+its training images (`trained.py`). The paper's figures are of Cityscapes. By default its three pairs and,
+frame by frame, 4, 3 and 2 bits. In the conventions of docs/schemes.md. Writes
+results/resq_table1_CONVENTION.json, and resq_table1.png of both.
 """
 
-from argparse import Namespace
+import argparse
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
-from common import bar_pair, dress, figure, miou, miou_interval, save, verdict
+from common import bar_pair, dress, figure, miou, mious, resampled, save, verdict
 from labelled import Video, arguments, measured, open_video
-from side_by_side import Work, runner
+from side_by_side import runner
 from trained import add_arguments, trained
 
 from videoquant.comparison.workers import Runner
@@ -26,32 +29,45 @@ PAPER = {
     "w8a8->w4a4 T=3": (66.67, 77.25),
 }
 FRAMES = ("w4a4", "w3a3", "w2a2")
-TRAINED = " trained"
+TRAINED = " trained "  # and the seed
 LOOKS = (("calibrated", "#66717f"), ("trained", "#cf5f1d"))
 
 
 def main() -> None:
-    options = add_arguments(arguments(__doc__.splitlines()[0])).parse_args()
+    parser = add_arguments(arguments(__doc__.splitlines()[0]))
+    parser.add_argument("--schemes", nargs="+", default=(*PAPER, *FRAMES), metavar="SCHEME")
+    options = parser.parse_args()
     video = open_video(options)
     with runner(options) as run:
-        draw(measure(video, partial(row, video=video, options=options), options.again, run))
+        found = [measure(video, convention, options, run) for convention in options.conventions]
+    draw(found, options.schemes)
 
 
-def row(key: str, video: Video, options: Namespace) -> dict[str, Any]:
-    scheme = key.removesuffix(TRAINED)
-    return video.score(trained(video, scheme, options) if key != scheme else video.calibrate(scheme))
+def row(key: str, video: Video, convention: str, options: argparse.Namespace) -> dict[str, Any]:
+    """A scheme calibrated, or trained with a seed."""
+    scheme, _, seed = key.partition(TRAINED)
+    if not seed:
+        return video.calibrated(scheme, convention)
+    return video.score(trained(video, scheme, convention, options, int(seed)))
 
 
-def measure(video: Video, row: Work, again: bool, run: Runner | None = None) -> dict[str, Any]:
-    """Every scheme both ways."""
-    keys = ["fp32", *(scheme + end for scheme in (*PAPER, *FRAMES) for end in ("", TRAINED))]
-    results = measured("resq_table1", video.about(), keys, row, again, run)
-    for scheme in (*PAPER, *FRAMES):
-        gain, low, high = 100 * np.array(gap(results, scheme))
+def measure(
+    video: Video, convention: str, options: argparse.Namespace, run: Runner | None = None
+) -> dict[str, Any]:
+    """Every scheme calibrated, and trained with every seed."""
+    ends = ("", *(f"{TRAINED}{seed}" for seed in options.seeds))
+    keys = ["fp32", *(scheme + end for scheme in options.schemes for end in ends)]
+    work = partial(row, video=video, convention=convention, options=options)
+    results = measured(f"resq_table1_{convention}", video.about(convention), keys, work, options.again, run)
+    print(f"convention {convention}")
+    for scheme in options.schemes:
+        before, *after = (100 * miou(tallies(results, scheme + end)) for end in ends)
+        low, high = 100 * np.array(interval(results, scheme))
         paper = f", paper {PAPER[scheme][1] - PAPER[scheme][0]:+.2f}" if scheme in PAPER else ""
-        before, after = (100 * miou(tallies(results, scheme + end)) for end in ("", TRAINED))
-        gained = f"{gain:+.2f} points ({low:+.2f} to {high:+.2f})"
-        print(f"{scheme:16s} {before:.2f} → {after:.2f}: {gained}{paper}: {verdict(low, high)}")
+        print(
+            f"{scheme:16s} {before:.2f} → {', '.join(f'{value:.2f}' for value in after)}: "
+            f"{np.mean(after) - before:+.2f} points ({low:+.2f} to {high:+.2f}){paper}: {verdict(low, high)}"
+        )
     return results
 
 
@@ -59,29 +75,41 @@ def tallies(results: dict[str, Any], key: str) -> Any:
     return np.array(results["rows"][key]["tallies"])
 
 
-def gap(results: dict[str, Any], scheme: str) -> tuple[float, float, float]:
-    """mIoU trained minus calibrated, with its interval."""
-    return miou_interval(tallies(results, scheme + TRAINED), tallies(results, scheme))
+def trainings(results: dict[str, Any], scheme: str) -> list[Any]:
+    """The tallies of a scheme's trainings, every seed that was measured."""
+    return [tallies(results, key) for key in results["rows"] if key.startswith(scheme + TRAINED)]
 
 
-def draw(results: dict[str, Any]) -> None:
-    """The paper's pairs of bars, and ours, with the differences above."""
-    picture, panels = figure(1, 2, 4.0)
-    paper, ours = panels[0]
-    dress(paper, "the paper: Cityscapes")
-    dress(ours, f"ours: {results['source']}, {results['frames']} frames")
-    for place, (before, after) in enumerate(PAPER.values()):
-        bar_pair(paper, place, (before, after), LOOKS, f"{after - before:+.2f}", 6.5)
-    for place, scheme in enumerate((*PAPER, *FRAMES)):
-        before, after = (100 * miou(tallies(results, scheme + end)) for end in ("", TRAINED))
-        bar_pair(ours, place, (before, after), LOOKS, f"{after - before:+.2f}", 6.5)
-    whole = 100 * miou(tallies(results, "fp32"))
-    ours.axhline(whole, color=LOOKS[0][1], linestyle="--", linewidth=1, label="fp32", zorder=0)
-    for axes, schemes in ((paper, PAPER), (ours, (*PAPER, *FRAMES))):
-        axes.set_xticks(range(len(schemes)), [s.replace("->", "→\n").replace(" T=3", "") for s in schemes])
+def interval(results: dict[str, Any], scheme: str) -> tuple[float, float]:
+    """The 95% interval of mIoU trained minus calibrated: of other frames of the drive, and other seeds."""
+    before, after = tallies(results, scheme), trainings(results, scheme)
+    counts = resampled(len(before))
+    seeds = np.random.default_rng(1).integers(len(after), size=(len(counts), len(after)))
+    of_seeds = np.stack([mious(one, counts) for one in after], 1)
+    gains = np.take_along_axis(of_seeds, seeds, 1).mean(1) - mious(before, counts)
+    low, high = np.quantile(gains, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def draw(found: list[dict[str, Any]], schemes: Sequence[str]) -> None:
+    """The paper's pairs of bars, and ours in each convention, with the differences above."""
+    picture, panels = figure(1 + len(found), 1, 2.6 * (1 + len(found)))
+    for axes, names in ((panels[0, 0], PAPER), *((axes, schemes) for axes in panels[1:, 0])):
+        axes.set_xticks(range(len(names)), [s.replace("->", "→").replace(" T=3", "") for s in names])
         axes.set_ylim(0, 95)
         axes.set_ylabel("mIoU, %", fontsize=8)
-    ours.legend(frameon=False, fontsize=8, ncols=3, loc="upper right")
+    dress(panels[0, 0], "the paper: Cityscapes")
+    for place, (before, after) in enumerate(PAPER.values()):
+        bar_pair(panels[0, 0], place, (before, after), LOOKS, f"{after - before:+.2f}", 6.5)
+    for axes, results in zip(panels[1:, 0], found, strict=True):
+        dress(axes, f"{results['source']}, convention {results['convention']}; trained: mean over seeds")
+        whole = 100 * miou(tallies(results, "fp32"))
+        axes.axhline(whole, color=LOOKS[0][1], linestyle="--", linewidth=1, label="fp32", zorder=0)
+        for place, scheme in enumerate(schemes):
+            before = 100 * miou(tallies(results, scheme))
+            after = 100 * float(np.mean([miou(one) for one in trainings(results, scheme)]))
+            bar_pair(axes, place, (before, after), LOOKS, f"{after - before:+.2f}", 6.5)
+    panels[-1, 0].legend(frameon=False, fontsize=8, ncols=3, loc="upper right")
     save(picture, "resq_table1")
 
 

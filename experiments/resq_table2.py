@@ -1,11 +1,14 @@
 """ResQ, supplement, Table 2: weights per tensor against per channel, after calibration alone, on CamVid.
 
-    python experiments/resq_table2.py [--data DIR] [--checkpoint FILE] [--frames N] [--again]
+    python experiments/resq_table2.py [--data DIR] [--checkpoint FILE] [--frames N] [--conventions NAME ...]
+        [--again]
 
 DDRNet-23-slim on the labelled video of CamVid (val, 101 frames of one drive, 11 classes), T = 3. The paper's
-figures are of Cityscapes. Writes results/resq_table2.json and .png.
+figures are of Cityscapes. In the conventions of docs/schemes.md. Writes results/resq_table2_CONVENTION.json,
+and resq_table2.png of both.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,14 +31,23 @@ LOOKS = (("per tensor", "#66717f"), ("per channel", "#cf5f1d"))
 
 def main() -> None:
     options = arguments(__doc__.splitlines()[0]).parse_args()
+    video = open_video(options)
     with runner(options) as run:
-        draw(measure(open_video(options), options.again, run))
+        draw([measure(video, convention, options.again, run) for convention in options.conventions])
 
 
-def measure(video: Video, again: bool = False, run: Runner | None = None) -> dict[str, Any]:
+def measure(video: Video, convention: str, again: bool = False, run: Runner | None = None) -> dict[str, Any]:
     """Every pair of bit-widths both ways."""
     schemes = [scheme + grids for scheme in PAPER for grids in (PER_TENSOR, "")]
-    results = measured("resq_table2", video.about(), schemes, video.calibrated, again, run)
+    results = measured(
+        f"resq_table2_{convention}",
+        video.about(convention),
+        schemes,
+        partial(video.calibrated, convention=convention),
+        again,
+        run,
+    )
+    print(f"convention {convention}")
     for scheme, (tensor, channel) in PAPER.items():
         gain, low, high = 100 * np.array(gap(results, scheme))
         print(
@@ -57,23 +69,23 @@ def sqnr_gap(results: dict[str, Any], scheme: str) -> float:
     return float(rows[scheme]["sqnr_db"] - rows[scheme + PER_TENSOR]["sqnr_db"])
 
 
-def draw(results: dict[str, Any]) -> None:
-    """The paper's pairs of bars, and ours with the difference and its interval above."""
-    picture, panels = figure(1, 2, 4.0)
-    paper, ours = panels[0]
-    dress(paper, "the paper: Cityscapes")
-    dress(ours, f"ours: {results['source']}, {results['frames']} frames")
-    for place, (scheme, (tensor, channel)) in enumerate(PAPER.items()):
-        bar_pair(paper, place, (tensor, channel), LOOKS, f"{channel - tensor:+.2f}")
-        tallies = (np.array(results["rows"][scheme + end]["tallies"]) for end in (PER_TENSOR, ""))
-        gain, low, high = 100 * np.array(gap(results, scheme))
-        values = [100 * miou(t) for t in tallies]
-        bar_pair(ours, place, values, LOOKS, f"{gain:+.2f}\n({low:+.2f} to {high:+.2f})")
+def draw(found: list[dict[str, Any]]) -> None:
+    """The paper's pairs of bars, and ours in each convention, with the difference above."""
+    picture, panels = figure(1, 1 + len(found), 4.0)
+    dress(panels[0, 0], "the paper: Cityscapes")
+    for place, (tensor, channel) in enumerate(PAPER.values()):
+        bar_pair(panels[0, 0], place, (tensor, channel), LOOKS, f"{channel - tensor:+.2f}")
+    for ours, results in zip(panels[0, 1:], found, strict=True):
+        dress(ours, f"{results['source']}, convention {results['convention']}")
+        for place, scheme in enumerate(PAPER):
+            tallies = (np.array(results["rows"][scheme + end]["tallies"]) for end in (PER_TENSOR, ""))
+            gain = 100 * gap(results, scheme)[0]
+            bar_pair(ours, place, [100 * miou(t) for t in tallies], LOOKS, f"{gain:+.2f}")
     for axes in panels[0]:
         axes.set_xticks(range(len(PAPER)), [s.replace("->", "→\n").replace(" T=3", "") for s in PAPER])
         axes.set_ylim(0, 90)
         axes.set_ylabel("mIoU, %", fontsize=8)
-    ours.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
+    panels[0, 0].legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
     save(picture, "resq_table2")
 
 

@@ -2,11 +2,11 @@
 
     python experiments/resq_videoiq.py --networks DIR [--data DIR] [--output DIR] [--initial FILE]
 
-DIR holds forms of one network quantized frame by frame: w8a8.vq, w4a4.vq, w3a3.vq, w2a2.vq (`videoquant train
---scheme`, or `videoquant quantize`). For each λ a policy is trained on CamVid's train split (367 stills) and
-scored on the labelled video (val). Which network a frame goes through is all that a policy decides, so each
-network is scored once, and a policy's score is made of its frames. Random choice of the same average cost
-mixes the two networks whose costs surround it. Writes results/resq_videoiq.json and .png.
+DIR holds forms of one network quantized frame by frame, w8a8-0.vq, w4a4-0.vq, w3a3-0.vq and w2a2-0.vq, as
+`trained.py` writes them. For each λ a policy is trained on CamVid's train split (367 stills) and scored on
+the labelled video (val). Which network a frame goes through is all that a policy decides, so each network is
+scored once, and a policy's score is made of its frames. Random choice of the same average cost mixes the two
+networks whose costs surround it. Writes results/resq_videoiq.json and .png.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,13 +29,13 @@ from videoquant.training.policy import LOSSES_FILE, POLICY_FILE, policy_recipe, 
 from videoquant.training.policy_file import load_policy
 from videoquant.training.trainer import STATE_FILE
 
-FILES = ("w8a8.vq", "w4a4.vq", "w3a3.vq", "w2a2.vq")
+FILES = ("w8a8-0.vq", "w4a4-0.vq", "w3a3-0.vq", "w2a2-0.vq")
 TRADEOFFS = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0)
 FRAME, POLICY, RANDOM = "#2f6fb5", "#3a8f4d", "#66717f"
 
 
 def main() -> None:
-    parser = arguments(__doc__.splitlines()[0])
+    parser = arguments(__doc__.splitlines()[0], conventions=False)
     parser.add_argument("--networks", type=Path, required=True, help=f"the folder of {', '.join(FILES)}")
     parser.add_argument("--output", type=Path, default=Path("videoiq-training"), help="for the policies")
     parser.add_argument("--initial", type=Path, help="MobileNetV2 of ImageNet as ONNX; default: random")

@@ -1,16 +1,18 @@
 """DDRNet-23-slim (or --network) trained at low bits on the training images of CamVid, each scheme once.
 
-A network lies in --networks (default experiments/networks, which git ignores) as NETWORK/SCHEME.vq. Where it
-is missing it is trained, and a training that was stopped goes on where it was. Schemes without a time axis go
-`PASSES` times over the images, those of T = 3 `CLIP_PASSES` times over clips filmed from them: as many
-frames.
+A network lies in --networks (default experiments/networks, which git ignores) as
+NETWORK/CONVENTION/SCHEME-SEED.vq (conventions: docs/schemes.md). Where it is missing it is trained, and a
+training that was stopped goes on where it was. Schemes without a time axis go `PASSES` times over the images,
+those of T = 3 `CLIP_PASSES` times over clips filmed from them: as many frames.
 
-    python experiments/trained.py [--data DIR] [--networks DIR] SCHEME ...
+    python experiments/trained.py [--data DIR] [--networks DIR] [--conventions NAME ...] [--seeds N ...]
+        SCHEME ...
 
 trains some of them before they are needed: two of these, of different schemes, use two cores better than one.
 """
 
 import argparse
+from itertools import product
 from pathlib import Path
 
 from labelled import DATASET, Video, arguments, open_video
@@ -29,32 +31,37 @@ CLIP_PASSES, CLIP_BATCH = 3, 3
 CROP = (360, 480)  # whole frames: on smaller crops DDRNet adapts to their size, and loses on frames
 
 
-def file_of(network: str, scheme: str, folder: Path) -> Path:
-    """ "w8a8->w4a4 T=3" → folder/NETWORK/w8a8-w4a4-T3.vq."""
-    return folder / network / (scheme.replace("->", "-").replace("=", "").replace(" ", "-") + ".vq")
+def trained(
+    video: Video, scheme: str, convention: str, options: argparse.Namespace, seed: int | None = None
+) -> QuantizedNetwork:
+    """The trained network of a scheme, in the size of the video; see the top of this file.
 
-
-def trained(video: Video, scheme: str, options: argparse.Namespace) -> QuantizedNetwork:
-    """The trained network of a scheme, in the size of the video; see the top of this file."""
-    path = file_of(options.network, scheme, options.networks)
+    seed: default the first of `--seeds`.
+    """
+    seed = options.seeds[0] if seed is None else seed
+    words = scheme.replace("->", "-").replace("=", "").replace(" ", "-")
+    path = options.networks / options.network / convention / f"{words}-{seed}.vq"
     if not path.exists():
-        train(video, scheme, options, path)
+        train(video, scheme, convention, seed, options, path)
     return vq.load_quantized(path)
 
 
-def train(video: Video, scheme: str, options: argparse.Namespace, path: Path) -> None:
+def train(
+    video: Video, scheme: str, convention: str, seed: int, options: argparse.Namespace, path: Path
+) -> None:
     """Train one scheme and write its file; its state lies beside it while that lasts."""
-    wanted = vq.Scheme.parse(scheme)
+    wanted = vq.Scheme.parse(scheme, convention)
     weights = options.checkpoint or require_weights(options.network, DATASET)
     network = capture_model(options.network, create(options.network, weights), CROP)
     stills = vq.data.open(f"{DATASET}:{options.data / DATASET}#train")
     epochs, batch = (PASSES, BATCH) if wanted.period == 1 else (CLIP_PASSES, CLIP_BATCH)
-    recipe = Recipe.for_scheme("segmentation", CROP, epochs=epochs, batch=batch, seed=options.seed)
+    recipe = Recipe.for_scheme("segmentation", CROP, epochs=epochs, batch=batch, seed=seed)
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / STATE_FILE
     trainer = scheme_trainer(network, wanted, stills, recipe, folder, resume=state.exists())
-    print(f"training {scheme}: step {trainer.progress.step} of {trainer.steps}", flush=True)
+    place = f"step {trainer.progress.step} of {trainer.steps}"
+    print(f"training {scheme}, convention {convention}, seed {seed}: {place}", flush=True)
     if not trainer.run(on_epoch=lambda progress: print(scheme, progress.history[-1], flush=True)):
         raise KeyboardInterrupt
     vq.save(trainer.average.quantized(video.network), path)
@@ -68,7 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument(
         "--networks", type=Path, default=default, help="trained networks; what is missing is trained"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the trainings")
+    words = "of the trainings; where one is wanted, the first (default 0)"
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help=words)
     return parser
 
 
@@ -77,8 +85,8 @@ def main() -> None:
     parser.add_argument("schemes", nargs="+", metavar="SCHEME", help='e.g. w2a2 "w8a8->w4a4 T=3"')
     options = parser.parse_args()
     video = open_video(options)
-    for scheme in options.schemes:
-        trained(video, scheme, options)
+    for convention, seed, scheme in product(options.conventions, options.seeds, options.schemes):
+        trained(video, scheme, convention, options, seed)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 import resq_camvid
 import resq_dynamic
 import resq_figure3
+import resq_table1
 import resq_table2
 import resq_videoiq
 import torch
@@ -49,10 +50,38 @@ def test_against_cost(video, tmp_path):
 
 
 def test_table2(video, tmp_path, capsys):
-    resq_table2.draw(resq_table2.measure(video))
+    found = [resq_table2.measure(video, convention) for convention in labelled.CONVENTIONS]
+    resq_table2.draw(found)
     assert is_drawn(tmp_path / "resq_table2.png")
     printed = capsys.readouterr().out
-    assert all(scheme in printed for scheme in resq_table2.PAPER)
+    assert all(printed.count(scheme) == 2 for scheme in (f"\n{text}" for text in resq_table2.PAPER))
+    # Each convention has a file of its own, whose schemes say what it sets.
+    stored = [json.loads((tmp_path / f"resq_table2_{name}.json").read_text()) for name in ("default", "resq")]
+    words = [results["rows"]["w8a8->w4a4 T=3"]["scheme"] for results in stored]
+    assert "head=2 tail=2" not in words[0] and "head=2 tail=2" in words[1]
+
+
+def test_table1_takes_calibration_and_every_seed(video, tmp_path, monkeypatch, capsys):
+    """Trainings of a seed stand in for themselves: the networks of two seeds are w8a8 and w4a4."""
+    seeds = {0: "w8a8", 1: "w4a4"}
+    made = lambda video, scheme, convention, options, seed: video.calibrate(seeds[seed], convention)  # noqa: E731
+    monkeypatch.setattr(resq_table1, "trained", made)
+    options = SimpleNamespace(schemes=["w2a2"], seeds=[0, 1], again=False)
+    results = resq_table1.measure(video, "resq", options)
+    assert list(results["rows"]) == ["fp32", "w2a2", "w2a2 trained 0", "w2a2 trained 1"]
+    gains = [
+        common.miou(resq_table1.tallies(results, key)) - common.miou(resq_table1.tallies(results, "w2a2"))
+        for key in ("w2a2 trained 0", "w2a2 trained 1")
+    ]
+    low, high = resq_table1.interval(results, "w2a2")
+    assert low < np.mean(gains) < high
+    assert f"{100 * np.mean(gains):+.2f} points" in capsys.readouterr().out
+    # One seed says nothing of others: the interval of two holds that of each seed's mean and is the wider.
+    alone = dict(results, rows={key: row for key, row in results["rows"].items() if key != "w2a2 trained 1"})
+    narrow = resq_table1.interval(alone, "w2a2")
+    assert high - low > narrow[1] - narrow[0]
+    resq_table1.draw([results], options.schemes)
+    assert is_drawn(tmp_path / "resq_table1.png")
 
 
 def test_dynamic(video, tmp_path, monkeypatch):
@@ -60,10 +89,10 @@ def test_dynamic(video, tmp_path, monkeypatch):
         monkeypatch.setattr(resq_dynamic, name, getattr(resq_dynamic, name)[:3])
     series = {bits: schemes[:3] for bits, schemes in resq_dynamic.SERIES.items()}
     monkeypatch.setattr(resq_dynamic, "SERIES", series)
-    results = resq_dynamic.measure(video)
+    results = resq_dynamic.measure(video, "resq")
     costs = [results["rows"][scheme]["gbops_per_frame"] for scheme in series["w8a8->w8a8"]]
     assert costs == sorted(costs, reverse=True) and costs[0] > costs[-1]  # more tolerance, less work
-    resq_dynamic.draw(json.loads((tmp_path / "resq_dynamic.json").read_text()))
+    resq_dynamic.draw([json.loads((tmp_path / "resq_dynamic_resq.json").read_text())])
     assert is_drawn(tmp_path / "resq_dynamic.png")
 
 
@@ -78,7 +107,8 @@ def short_runs(monkeypatch):
 
 def test_figure3_of_labelled_video(video, short_runs, tmp_path):
     runs = [range(i, i + 5) for i in (0, 2, 4)]
-    case = resq_figure3.Case("camvid", video.network, video.source, runs, video.source, "miou", "mIoU")
+    data = (video.network, video.source, runs, video.source)
+    case = resq_figure3.Case("camvid", "resq", *data, "miou", "mIoU")
     results = resq_figure3.measure(case)
     pairwise, recurrent = resq_figure3.pair(results, "w8a8->w8a4", "tallies")
     assert pairwise.shape == recurrent.shape == (3, 5, 2, 11)
@@ -121,7 +151,7 @@ def test_figure3_of_jhmdb(short_runs, tmp_path, monkeypatch):
     network = vq.capture(Heatmaps(), torch.rand(1, 3, 48, 48), preprocessing=seen)
     monkeypatch.setattr(resq_figure3.vq, "load", lambda name, checkpoint: network)
     options = SimpleNamespace(jhmdb=tmp_path, pose_checkpoint=tmp_path / "weights", runs=None)
-    case = resq_figure3.jhmdb(options)
+    case = resq_figure3.jhmdb(options, "default")
     assert case.runs == [range(5), range(6, 11)]
     results = resq_figure3.measure(case)
     first = results["rows"]["0"]["w8a8->w8a4 T=5"]
