@@ -104,6 +104,11 @@ def open_video(options: argparse.Namespace) -> Video:
     return Video(network, source, min(options.frames or len(source), len(source)), weights.name)
 
 
+def of_network(name: str, network: str) -> str:
+    """The name of results of one network: the usual one's have none in theirs."""
+    return name if network == NAME else f"{name}_{network}"
+
+
 def measured(
     name: str,
     about: dict[str, Any],

@@ -20,7 +20,7 @@ from typing import Any
 import common
 import numpy as np
 from common import dress, figure, miou, save
-from labelled import NAME, Video, arguments, measured, open_video
+from labelled import Video, arguments, measured, of_network, open_video
 from matplotlib.axes import Axes
 from resq_camvid import (
     FP32,
@@ -45,7 +45,7 @@ POLICY = "#2e8b57"
 def main() -> None:
     options = add_arguments(arguments(__doc__.splitlines()[0])).parse_args()
     video = open_video(options)
-    base = "resq_figure1" if options.network == NAME else f"resq_figure1_{options.network}"
+    base = of_network("resq_figure1", options.network)
     schemes = ("fp32", *FRAMES, *PAIRS)
     with runner(options) as run:
         found = [measure(video, name, options, schemes, run, base) for name in options.conventions]

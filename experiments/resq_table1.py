@@ -1,7 +1,7 @@
 """ResQ, supplement, Table 1: calibration alone against quantization-aware training, on CamVid.
 
-    python experiments/resq_table1.py [--data DIR] [--checkpoint FILE] [--networks DIR] [--schemes SCHEME ...]
-        [--seeds N ...] [--conventions NAME ...] [--again]
+    python experiments/resq_table1.py [--network NAME --checkpoint FILE] [--data DIR] [--networks DIR]
+        [--schemes SCHEME ...] [--seeds N ...] [--conventions NAME ...] [--again]
 
 DDRNet-23-slim on the labelled video of CamVid (val, 101 frames of one drive, 11 classes), T = 3; trained on
 its training images (`trained.py`). The paper's figures are of Cityscapes. By default its three pairs and,
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from common import bar_pair, dress, figure, miou, mious, resampled, save, verdict
-from labelled import Video, arguments, measured, open_video
+from labelled import Video, arguments, measured, of_network, open_video
 from side_by_side import runner
 from trained import add_arguments, trained
 
@@ -40,7 +40,7 @@ def main() -> None:
     video = open_video(options)
     with runner(options) as run:
         found = [measure(video, convention, options, run) for convention in options.conventions]
-    draw(found, options.schemes)
+    draw(found, options.schemes, of_network("resq_table1", options.network))
 
 
 def row(key: str, video: Video, convention: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -58,7 +58,8 @@ def measure(
     ends = ("", *(f"{TRAINED}{seed}" for seed in options.seeds))
     keys = ["fp32", *(scheme + end for scheme in options.schemes for end in ends)]
     work = partial(row, video=video, convention=convention, options=options)
-    results = measured(f"resq_table1_{convention}", video.about(convention), keys, work, options.again, run)
+    name = f"{of_network('resq_table1', options.network)}_{convention}"
+    results = measured(name, video.about(convention), keys, work, options.again, run)
     print(f"convention {convention}")
     for scheme in options.schemes:
         before, *after = (100 * miou(tallies(results, scheme + end)) for end in ends)
@@ -91,7 +92,7 @@ def interval(results: dict[str, Any], scheme: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def draw(found: list[dict[str, Any]], schemes: Sequence[str]) -> None:
+def draw(found: list[dict[str, Any]], schemes: Sequence[str], name: str = "resq_table1") -> None:
     """The paper's pairs of bars, and ours in each convention, with the differences above."""
     picture, panels = figure(1 + len(found), 1, 2.6 * (1 + len(found)))
     for axes, names in ((panels[0, 0], PAPER), *((axes, schemes) for axes in panels[1:, 0])):
@@ -110,7 +111,7 @@ def draw(found: list[dict[str, Any]], schemes: Sequence[str]) -> None:
             after = 100 * float(np.mean([miou(one) for one in trainings(results, scheme)]))
             bar_pair(axes, place, (before, after), LOOKS, f"{after - before:+.2f}", 6.5)
     panels[-1, 0].legend(frameon=False, fontsize=8, ncols=3, loc="upper right")
-    save(picture, "resq_table1")
+    save(picture, name)
 
 
 if __name__ == "__main__":

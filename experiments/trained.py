@@ -2,8 +2,8 @@
 
 A network lies in --networks (default experiments/networks, which git ignores) as
 NETWORK/CONVENTION/SCHEME-SEED.vq (conventions: docs/schemes.md). Where it is missing it is trained, and a
-training that was stopped goes on where it was. Schemes without a time axis go `PASSES` times over the images,
-those of T = 3 `CLIP_PASSES` times over clips filmed from them: as many frames.
+training that was stopped goes on where it was. Schemes without a time axis go --passes times over the images,
+those of T = 3 a third as often over clips filmed from them: as many frames. On a GPU where there is one.
 
     python experiments/trained.py [--data DIR] [--networks DIR] [--conventions NAME ...] [--seeds N ...]
         SCHEME ...
@@ -18,17 +18,17 @@ from pathlib import Path
 from labelled import DATASET, Video, arguments, open_video
 
 import videoquant as vq
+from videoquant.cli.training_run import default_precision
 from videoquant.models import create
 from videoquant.models.loading import capture_model
 from videoquant.models.weights import require_weights
 from videoquant.simulate.quantized import QuantizedNetwork
+from videoquant.training.processes import processes
 from videoquant.training.recipe import Recipe
 from videoquant.training.trainer import STATE_FILE
 from videoquant.training.tuning import scheme_trainer
 
-PASSES, BATCH = 9, 6
-CLIP_PASSES, CLIP_BATCH = 3, 3
-CROP = (360, 480)  # whole frames: on smaller crops DDRNet adapts to their size, and loses on frames
+BATCH, CLIP_BATCH = 6, 3
 
 
 def trained(
@@ -52,18 +52,26 @@ def train(
     """Train one scheme and write its file; its state lies beside it while that lasts."""
     wanted = vq.Scheme.parse(scheme, convention)
     weights = options.checkpoint or require_weights(options.network, DATASET)
-    network = capture_model(options.network, create(options.network, weights), CROP)
+    crop = (
+        video.source.size
+    )  # whole frames: on smaller crops DDRNet adapts to their size, and loses on frames
+    network = capture_model(options.network, create(options.network, weights), crop)
     stills = vq.data.open(f"{DATASET}:{options.data / DATASET}#train")
-    epochs, batch = (PASSES, BATCH) if wanted.period == 1 else (CLIP_PASSES, CLIP_BATCH)
-    recipe = Recipe.for_scheme("segmentation", CROP, epochs=epochs, batch=batch, seed=seed)
+    passes = max(1, options.passes // wanted.period)
+    batch = BATCH if wanted.period == 1 else CLIP_BATCH
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / STATE_FILE
-    trainer = scheme_trainer(network, wanted, stills, recipe, folder, resume=state.exists())
-    place = f"step {trainer.progress.step} of {trainer.steps}"
-    print(f"training {scheme}, convention {convention}, seed {seed}: {place}", flush=True)
-    if not trainer.run(on_epoch=lambda progress: print(scheme, progress.history[-1], flush=True)):
-        raise KeyboardInterrupt
+    with processes() as among:
+        precision = default_precision("segmentation", among.device) if among.device.type == "cuda" else "fp32"
+        recipe = Recipe.for_scheme(
+            "segmentation", crop, epochs=passes, batch=batch, seed=seed, precision=precision
+        )
+        trainer = scheme_trainer(network, wanted, stills, recipe, folder, resume=state.exists(), among=among)
+        place = f"step {trainer.progress.step} of {trainer.steps}"
+        print(f"training {scheme}, convention {convention}, seed {seed}: {place}", flush=True)
+        if not trainer.run(on_epoch=lambda progress: print(scheme, progress.history[-1], flush=True)):
+            raise KeyboardInterrupt
     vq.save(trainer.average.quantized(video.network), path)
     state.unlink()
     folder.rmdir()
@@ -75,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument(
         "--networks", type=Path, default=default, help="trained networks; what is missing is trained"
     )
+    parser.add_argument("--passes", type=int, default=9, help="over the training images (default 9)")
     words = "of the trainings; where one is wanted, the first (default 0)"
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help=words)
     return parser

@@ -66,7 +66,7 @@ def test_table1_takes_calibration_and_every_seed(video, tmp_path, monkeypatch, c
     seeds = {0: "w8a8", 1: "w4a4"}
     made = lambda video, scheme, convention, options, seed: video.calibrate(seeds[seed], convention)  # noqa: E731
     monkeypatch.setattr(resq_table1, "trained", made)
-    options = SimpleNamespace(schemes=["w2a2"], seeds=[0, 1], again=False)
+    options = SimpleNamespace(schemes=["w2a2"], seeds=[0, 1], again=False, network=labelled.NAME)
     results = resq_table1.measure(video, "resq", options)
     assert list(results["rows"]) == ["fp32", "w2a2", "w2a2 trained 0", "w2a2 trained 1"]
     gains = [
