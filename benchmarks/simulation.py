@@ -27,7 +27,7 @@ import videoquant as vq
 from videoquant.cli.networks import open_network
 from videoquant.comparison.collector import Collector
 from videoquant.comparison.references import reference
-from videoquant.comparison.results import LAYER_STEP, Comparison
+from videoquant.comparison.results import LAYER_STEP
 from videoquant.network.float_stream import FloatStream
 from videoquant.simulate.stream import Stream
 from videoquant.stopwatch import WARM_UP, timed
@@ -65,10 +65,9 @@ def by_turns(network, quantized, inputs):
 def shares(network, quantized, clip, count):
     """Seconds of a comparison by what they went to."""
     task = task_for(network)
-    comparison = Comparison(network.name, "clip", None, (), primary_output(network))
     streams = [TimedStream(one) for one in quantized.values()]
     collectors = [
-        Collector(one, stream, comparison, agreement_for(task) if task else None, None, None)
+        Collector(one, stream, primary_output(network), agreement_for(task) if task else None, None, None)
         for one, stream in zip(quantized.values(), streams, strict=True)
     ]
     exact, spent, frames = (

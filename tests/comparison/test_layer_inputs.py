@@ -6,7 +6,7 @@ import torch
 import videoquant as vq
 from tests.networks import moving_frames, small_network
 from videoquant.comparison import LAYER_STEP
-from videoquant.comparison.layer_inputs import LayerInput
+from videoquant.comparison.layer_inputs import LayerInput, input_seen
 from videoquant.ranges.grid import Grid
 
 
@@ -16,21 +16,17 @@ def pictures(count):
 
 
 def test_shares_are_means_over_frames():
-    held = LayerInput()
-    assert held.zero is None
     grid = Grid.symmetric(7.0, 4)  # steps of 1
-    held.see(torch.tensor([0.0, 0.5, 0.51, -3.0]), grid, residual=True)
-    held.see(torch.tensor([0.0, 0.1, 0.2, -0.5]), grid, residual=True)
-    assert held.zero == pytest.approx(0.75)
-    held.see(torch.tensor([0.0, 1.0, 300.0, 400.0]), Grid.affine(0.0, 255.0, 8), residual=False)
-    held.see(torch.tensor([0.0, 1.0, 3.0, 4.0]), Grid.affine(-15.0, 240.0, 8), residual=False)
-    assert (held.low, held.high, held.clipped) == pytest.approx((-15.0, 255.0, 0.25))
-
-
-def test_without_a_grid_nothing_is_seen():
-    held = LayerInput()
-    held.see(torch.ones(3), None, residual=True)
-    assert held == LayerInput()
+    seen = [input_seen(torch.tensor([0.0, 0.5, 0.51, -3.0]), grid, residual=True)]
+    seen.append(input_seen(torch.tensor([0.0, 0.1, 0.2, -0.5]), grid, residual=True))
+    assert LayerInput.of(seen) == LayerInput(zero=0.75)
+    seen.append(
+        input_seen(torch.tensor([0.0, 1.0, 300.0, 400.0]), Grid.affine(0.0, 255.0, 8), residual=False)
+    )
+    seen.append(input_seen(torch.tensor([0.0, 1.0, 3.0, 4.0]), Grid.affine(-15.0, 240.0, 8), residual=False))
+    held = LayerInput.of(seen)
+    assert (held.low, held.high, held.clipped, held.zero) == pytest.approx((-15.0, 255.0, 0.25, 0.75))
+    assert LayerInput.of([]) == LayerInput()
 
 
 def test_residuals_of_a_still_scene_round_to_zero_more_often():

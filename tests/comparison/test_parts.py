@@ -1,5 +1,6 @@
 """Comparisons in parts: whatever runs them, and whatever was done before, the results are the same."""
 
+import itertools
 from dataclasses import replace
 from functools import partial
 
@@ -9,8 +10,8 @@ from PIL import Image
 
 import videoquant as vq
 from tests.networks import moving_frames, small_network
-from videoquant.comparison import kept_rows, parts
-from videoquant.comparison.loop import compare
+from videoquant.comparison import kept_rows, parts, references
+from videoquant.comparison.loop import passed
 from videoquant.comparison.parts import compare_clips
 from videoquant.comparison.references import ScoredClip
 from videoquant.comparison.workers import Processes, one_by_one
@@ -90,6 +91,34 @@ def test_one_clip_is_what_compare_gives(network, quantized, clips):
     assert plain(compared(network, quantized, [scored])) == plain(expected)
 
 
+@pytest.fixture
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(references, "PIECE", 2)
+
+
+def test_a_clip_in_pieces_gives_what_it_gives_as_one(
+    network, quantized, clips, expected, tmp_path, small_pieces
+):
+    assert len(clips[0].pieces(3, False)) == 2
+    steps = []
+    with Processes(2) as run:
+        assert plain(compared(network, quantized, clips, run, tmp_path, steps=steps)) == expected
+    assert len(steps) == 12 * len(SCHEMES)
+    # What was measured piece by piece is found again by one process, and none is measured anew.
+    count = len(list(tmp_path.iterdir()))
+    assert plain(compared(network, quantized, clips, cache=tmp_path)) == expected
+    assert len(list(tmp_path.iterdir())) == count == 2 * len(clips) * len(SCHEMES)
+
+
+def test_one_scheme_on_a_whole_clip_has_work_for_several(network, quantized, clips, small_pieces):
+    scored = replace(clips[0], spans=(range(3), range(3, 6), range(6, 8)))
+    assert [piece.spans for piece in scored.pieces(3, False)] == [(span,) for span in scored.spans]
+    frames = scored.clip.runs(scored.spans)
+    expected = vq.compare(network, quantized[2:3], frames, "day", picture_frames=scored.picture_frames)
+    with Processes(2) as run:
+        assert plain(compared(network, quantized[2:3], [scored], run)) == plain(expected)
+
+
 def stopped(count):
     """A runner that is stopped after so many tasks."""
 
@@ -110,13 +139,15 @@ def test_what_was_stopped_goes_on_behind_what_is_done(
     assert not found.complete and [row.scheme for row in found.rows] == list(SCHEMES[:2])
     scored, steps = [], []
 
-    def counted(network, quantized, references, source, **more):
-        scored.append((str(quantized[0].scheme), source))
-        return compare(network, quantized, references, source, **more)
+    def counted(network, quantized, frames, *rest, **more):
+        first = next(frames)
+        scored.append((str(quantized[0].scheme), int(first.pixels.sum())))
+        return passed(network, quantized, itertools.chain([first], frames), *rest, **more)
 
-    monkeypatch.setattr(parts, "compare", counted)
+    night = int(next(iter(clips[1].clip)).pixels.sum())
+    monkeypatch.setattr(parts, "passed", counted)
     assert plain(compared(network, quantized, clips, cache=tmp_path, steps=steps)) == expected
-    assert scored == [(text, "night") for text in SCHEMES[2:]]
+    assert scored == [(text, night) for text in SCHEMES[2:]]
     assert len(steps) == 12 * len(SCHEMES)
     assert plain(compared(network, quantized, clips, cache=tmp_path)) == expected
     assert len(scored) == len(SCHEMES[2:])

@@ -24,7 +24,7 @@ def test_points_intervals_front_and_answer(make_comparison: Any) -> None:
     found = answer(comparison, Question(wish=wish))
     charts = fidelity_charts(comparison, found)
     assert list(charts) == ["gbops|agreementkeypoint_f1", "gbops|sqnr_db"]
-    assert default_chart(comparison, found) == "gbops|agreementkeypoint_f1"
+    assert default_chart(charts, found) == "gbops|agreementkeypoint_f1"
     unit, measure, spec = charts["gbops|agreementkeypoint_f1"]
     assert (unit, measure) == ("GBOPs per frame", "keypoint F1")
     points = {point["name"]: point for point in drawn(spec)}
@@ -75,7 +75,4 @@ def test_odd_values_compile(schemes: tuple[str, ...], db: float, make_comparison
 
 def test_nothing_to_show(make_comparison: Any) -> None:
     comparison = make_comparison(("fp32",))
-    assert (
-        fidelity_charts(comparison, Answer(None, [])) == {}
-        and default_chart(comparison, Answer(None, [])) == ""
-    )
+    assert fidelity_charts(comparison, Answer(None, [])) == {} and default_chart({}, Answer(None, [])) == ""

@@ -77,6 +77,7 @@ STDOUT = Path("-")
 
 @preprocessing_options
 def command(
+    context: typer.Context,
     network: NetworkArgument,
     video: VideosOption = None,
     images: ImagesOption = None,
@@ -174,7 +175,7 @@ def command(
     clips = open_clips(video, dataset, images)
     is_live = clips[0].is_live
     stills = all_stills(clips, images)
-    workplace = runner(workers, ray, engine, is_live)
+    run = context.with_resource(runner(workers, ray, engine, is_live))
     is_quantized = is_quantized_onnx(network)  # then it stands beside its own weights in floating point
     if is_quantized:
         files = [Path(network), *(files or [])]
@@ -214,30 +215,29 @@ def command(
         ScoredClip(clip, tuple(plan.scored), picture_frames(clip, plan.scored, len(clips)), score)
         for clip, score, plan in zip(clips, scores, plans, strict=True)
     ]
-    with workplace as run:
-        quantized = calibrate_all(captured, wanted, sets, schemes is None, run, kept)
-        wanted = [q.scheme for q in quantized]
-        quantized += read
-        takes_turns = engine != SIMULATE or is_live
-        streams = [comparable_stream(q, engine, threads) for q in quantized] if takes_turns else None
-        with (
-            one_thread_of_pytorch(engine != SIMULATE),
-            progress_bar("scoring", len(quantized) * sum(one.count for one in scored)) as advance,
-        ):
-            result = compare_clips(
-                captured,
-                quantized,
-                scored,
-                describe(other, calibration is None, plans, sets),
-                stills,
-                advance,
-                run,
-                kept,
-                streams,
-                engine=None if engine == SIMULATE else engine,
-                chip=on_chip,
-                files=[*("" for _ in wanted), *(printable(str(file)) for file in files or [])],
-            )
+    quantized = calibrate_all(captured, wanted, sets, schemes is None, run, kept)
+    wanted = [q.scheme for q in quantized]
+    quantized += read
+    takes_turns = engine != SIMULATE or is_live
+    streams = [comparable_stream(q, engine, threads) for q in quantized] if takes_turns else None
+    with (
+        one_thread_of_pytorch(engine != SIMULATE),
+        progress_bar("scoring", len(quantized) * sum(one.count for one in scored)) as advance,
+    ):
+        result = compare_clips(
+            captured,
+            quantized,
+            scored,
+            describe(other, calibration is None, plans, sets),
+            stills,
+            advance,
+            run,
+            kept,
+            streams,
+            engine=None if engine == SIMULATE else engine,
+            chip=on_chip,
+            files=[*("" for _ in wanted), *(printable(str(file)) for file in files or [])],
+        )
     made, found = made_by(), answer(result, question)
     # The results go to stdout, or their JSON form does, and what people read to stderr.
     screen, tell = (status, note) if json_file == STDOUT else (console, say)

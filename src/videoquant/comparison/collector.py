@@ -1,4 +1,4 @@
-"""One scheme on its way through the stream: runs every frame, and reduces what it sees to a row."""
+"""One scheme on its way through the stream: runs every frame, and notes what is measured of it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from videoquant.axes import DenseSparse
-from videoquant.comparison.layer_inputs import LayerInput
-from videoquant.comparison.results import Comparison, PredictedRanges, Row
-from videoquant.costs.bops import amortised_bops, frame_bops
+from videoquant.comparison.layer_inputs import input_seen
+from videoquant.comparison.results import Row
+from videoquant.comparison.row import row_of
+from videoquant.comparison.seen import Seen
+from videoquant.costs.bops import frame_bops
 from videoquant.costs.rapl import Meter
 from videoquant.data.targets import Target
 from videoquant.data.video import Frame
@@ -27,9 +28,10 @@ from videoquant.simulate.activations import as_array
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
 from videoquant.stopwatch import WARM_UP, settle, timed
+from videoquant.tasks import Task
 from videoquant.tasks.agreement import Agreement
 from videoquant.tasks.scoring import Score
-from videoquant.tasks.sqnr import Sqnr
+from videoquant.tasks.sqnr import decibels, energies
 from videoquant.torch_settings import plain_math
 
 AnyStream = Stream | EngineStream | ExportedStream
@@ -39,7 +41,7 @@ class Collector:
     """What is measured of one scheme, frame by frame; memory does not grow with the pictures.
 
     quantized, stream: the scheme, and what runs it.
-    comparison: which the row is for.
+    primary: the output whose SQNR is measured.
     agreement, score: against fp32 and against labels; None where there is nothing to say.
     meter: of the CPU's energy, for streams that are timed: those of engines.
     """
@@ -48,28 +50,20 @@ class Collector:
         self,
         quantized: QuantizedNetwork,
         stream: AnyStream,
-        comparison: Comparison,
+        primary: str,
         agreement: Agreement | None,
         score: Score | None,
         meter: Meter | None,
     ) -> None:
-        self.network, self.scheme, self.points = quantized.network, quantized.scheme, quantized.points
-        self.stream = stream
-        self._grids = quantized.grids
-        self.row = Row(str(quantized.scheme))
-        self._primary = comparison.primary
+        self.quantized, self.stream, self.seen = quantized, stream, Seen()
+        self._primary = primary
         self._agreement, self._score, self._scored = agreement, score, 0
         self._meter = meter
         self._ms: list[float] = []
         self._work: list[float] = []
         self._joules: list[float] = []
-        self._sqnr = Sqnr()
-        self._layers: dict[str, Sqnr] = {}
-        self._bops: dict[bool, list[float]] = {True: [], False: []}
-        self._shares: dict[str, dict[int, float]] = {}
-        self._density: dict[str, float] = {}
-        self._ranges: dict[tuple[QuantizationPoint, bool], PredictedRanges] = {}
-        self._inputs: dict[QuantizationPoint, LayerInput] = {}
+        # The first layer that reads at each point stands for it.
+        self._first = {point: layer for layer, point in reversed(quantized.points.items())}
 
     def step(
         self,
@@ -90,34 +84,30 @@ class Collector:
             looks = (partial(self._observe, reference_layers), self._probe) if reference_layers else ()
             with plain_math():
                 output = self.stream.feed(*given, *looks)
-        report = self.stream.report
-        bops = frame_bops(
-            self.network, self.scheme, report.is_key, report.bits, report.density, report.computed
-        )
-        self._bops[report.is_key].append(bops)
-        if self.scheme.regions is not None:
-            self.row.computed.append((report.is_key, dict(report.computed)))
-        for layer, point in self.points.items():
-            for width, share in report.bits.get(str(point), {}).items():
-                totals = self._shares.setdefault(layer, {})
-                totals[width] = totals.get(width, 0.0) + share
+        seen, report = self.seen, self.stream.report
+        scheme, points = self.quantized.scheme, self.quantized.points
+        of = (report.is_key, report.bits, report.density, report.computed)
+        seen.bops.append(frame_bops(self.quantized.network, scheme, *of))
+        if scheme.regions is not None:
+            seen.computed.append((report.is_key, dict(report.computed)))
+        for layer, point in points.items():
+            seen.shares += [(layer, *share) for share in report.bits.get(str(point), {}).items()]
+        seen.sqnr.append(energies(reference[self._primary], output[self._primary]))
         measured: dict[str, Any] = {
             "frame": frame.index,
             "key": report.is_key,
-            "gbops": bops / 1e9,
-            "sqnr_db": self._sqnr.update(reference[self._primary], output[self._primary]),
+            "gbops": seen.bops[-1] / 1e9,
+            "sqnr_db": decibels(*seen.sqnr[-1]),
         }
-        if self.points and isinstance(self.scheme.representation, DenseSparse):
+        if points and isinstance(scheme.representation, DenseSparse):
             measured["density"] = self._mean_density(report.density)
-            for layer, point in self.points.items():
-                share = report.density.get(str(point), 0.0)
-                self._density[layer] = self._density.get(layer, 0.0) + share
+            seen.densities += [(layer, report.density.get(str(at), 0.0)) for layer, at in points.items()]
         if self._agreement:
             measured["agreement"] = self._agreement.update(reference, output)
         if self._score and target is not None:
             self._scored += 1
             measured["accuracy"] = self._score.update(frame.pixels, output, target)
-        self.row.per_frame.append(measured)
+        seen.per_frame.append(measured)
         return output
 
     def _run_timed(self, stream: EngineStream | ExportedStream, frame: Frame) -> dict[str, Tensor]:
@@ -137,59 +127,42 @@ class Collector:
     def _observe(self, reference: dict[str, Tensor], node: Node, y: Tensor) -> None:
         """Measure a layer's output against the floating-point one."""
         if node.name in reference:
-            self._layers.setdefault(node.name, Sqnr()).update(reference[node.name], y)
+            self.seen.layers.append((node.name, *energies(reference[node.name], y)))
 
     def _probe(self, point: QuantizationPoint, x: Tensor, source: RangeSource, seen: Features) -> None:
         """Note what its grid does to a value, and of a predicted range what `Dynamic` would take."""
         # A residual's source is another object than the keyframe's.
-        symmetric = source is not self._grids[point].key
-        is_residual = symmetric and not self._grids[point].of_frame
-        held = self._inputs.setdefault(point, LayerInput())
-        held.see(x, source.grid(lambda: as_array(x), seen), is_residual)
+        grids, layer = self.quantized.grids[point], self._first[point]
+        symmetric = source is not grids.key
+        grid = source.grid(lambda: as_array(x), seen)
+        if grid is not None:
+            self.seen.inputs.append((layer, input_seen(x, grid, symmetric and not grids.of_frame)))
         predictor = source.predictor
         if predictor is None:
             return
         bits = point.residual if symmetric else point.key
         assert bits is not None
-        ranges = self._ranges.get((point, symmetric))
-        if ranges is None:
-            layer = next(layer for layer, at in self.points.items() if at == point)
-            average, quality = predictor.average[1], predictor.quality
-            ranges = PredictedRanges(layer, symmetric, predictor.position, average, quality)
-            self._ranges[point, symmetric] = ranges
-        ranges.predicted.append(predictor(seen)[1])
-        measured = self.scheme.range_estimator.measure(as_array(x), bits, symmetric)
-        ranges.measured.append(measured[1])
+        measured = self.quantized.scheme.range_estimator.measure(as_array(x), bits, symmetric)
+        about = (layer, symmetric, predictor.position, predictor.average[1], predictor.quality)
+        self.seen.ranges.append((*about, predictor(seen)[1], measured[1]))
 
     def _mean_density(self, density: Mapping[str, float]) -> float:
         """A frame's density, weighted by the MACs of the layers that see it."""
-        macs, points = self.network.macs, self.points
+        macs, points = self.quantized.network.macs, self.quantized.points
         total = sum(macs[layer] for layer in points)
         return sum(macs[layer] * density.get(str(point), 0.0) for layer, point in points.items()) / total
 
-    def finish(self) -> Row:
-        """The row, complete."""
-        row = self.row
-        key, residual = (sum(b) / len(b) if b else 0.0 for b in (self._bops[True], self._bops[False]))
-        period = self.scheme.period if self._bops[False] else 1
-        row.gbops_per_frame = amortised_bops(key, residual, period) / 1e9
-        row.sqnr_db = self._sqnr.result()
-        row.agreement = self._agreement.result() if self._agreement else {}
+    def end(self) -> Seen:
+        """All that was seen."""
+        if self._agreement:
+            self.seen.agreements.append(self._agreement.state)
         if self._score and self._scored:
-            row.accuracy, row.accuracy_by_label = self._score.result(), self._score.per_label()
-        row.layer_sqnr_db = {name: sqnr.result() for name, sqnr in self._layers.items()}
-        row.layer_inputs = {
-            layer: self._inputs[point] for layer, point in self.points.items() if point in self._inputs
-        }
-        row.layer_density = {layer: total / len(row.per_frame) for layer, total in self._density.items()}
-        self._finish_shares()
-        # None are seen where the scheme leaves every layer in floating point.
-        densities = [frame["density"] for frame in row.per_frame if "density" in frame]
-        if isinstance(self.scheme.representation, DenseSparse) and densities:
-            low, high = (float(q) for q in np.quantile(densities, (0.1, 0.9)))
-            requested, mean = self.scheme.representation.density, sum(densities) / len(densities)
-            row.density = {"requested": requested, "mean": mean, "p10": low, "p90": high}
-        row.ranges = list(self._ranges.values())
+            self.seen.scores.append((self._score.result(), self._score.per_label()))
+        return self.seen
+
+    def finish(self, task: Task | None) -> Row:
+        """The row, complete."""
+        row = row_of(self.quantized, self.end(), task)
         if self._ms:
             ms = self._ms[WARM_UP:] or self._ms
             row.frames_per_second = 1e3 * len(ms) / sum(ms)
@@ -198,16 +171,3 @@ class Collector:
         if self._joules:
             row.measured_mj = 1e3 * sum(self._joules) / len(self._joules)
         return row
-
-    def _finish_shares(self) -> None:
-        """The shares of the bit-widths, by layer and over all, from their sums over the residual frames."""
-        row, frames = self.row, len(self._bops[False])
-        row.layer_shares = {
-            layer: {width: total / frames for width, total in sorted(totals.items())}
-            for layer, totals in self._shares.items()
-        }
-        macs = {layer: self.network.macs[layer] for layer in row.layer_shares}
-        for layer, shares in row.layer_shares.items():
-            for width, share in shares.items():
-                row.shares[width] = row.shares.get(width, 0.0) + share * macs[layer] / sum(macs.values())
-        row.shares = dict(sorted(row.shares.items()))

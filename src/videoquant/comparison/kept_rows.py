@@ -1,6 +1,6 @@
-"""Rows that were measured before: kept in a folder, found again by all that they depend on.
+"""What was measured before: kept in a folder, found again by all that it depends on.
 
-So a comparison that was stopped, or that gets one more scheme, goes on from what is done. Rows of simulation
+So a comparison that was stopped, or that gets one more scheme, goes on from what is done. Of simulation
 alone: times belong to the run in which they were taken.
 """
 
@@ -10,13 +10,11 @@ import base64
 import json
 import warnings
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
-from videoquant.comparison.layer_inputs import LayerInput
-from videoquant.comparison.references import References
-from videoquant.comparison.results import PredictedRanges, Row
+from videoquant.comparison.references import Piece, References
+from videoquant.comparison.results import LAYER_STEP
+from videoquant.comparison.seen import Seen
 from videoquant.content_hash import ContentHash
 from videoquant.data.dataset import LabelledFrame
 from videoquant.errors import OutputError
@@ -27,48 +25,50 @@ from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.storage import contents
 
 SUFFIX = ".row"
-PLAIN = [
-    field.name
-    for field in fields(Row)
-    if field.name not in ("pictures", "ranges", "on_chip", "clips", "file")
-]
 
 
 class KeptRows:
-    """The rows of one clip in a folder. A folder that cannot be written is a warning, once."""
+    """What schemes showed on a clip, piece by piece. A folder that cannot be written is a warning, once."""
 
     def __init__(self, folder: Path, network: Network, references: References, stills: bool) -> None:
         self.folder, self._writes = folder, True
-        scored = references.scored
-        clip = ContentHash()
-        clip.add_network(network)
-        clip.add_json([stills, scored.picture_frames, scored.score is not None])
-        for frame in references:
-            clip.add_json(frame.index)
-            clip.add_array(frame.pixels)
-            if scored.score is not None and isinstance(frame, LabelledFrame):
-                clip.add_value(frame.sample.target)
-        self._clip = clip.hexdigest()
+        self._network, self._references, self._stills = network, references, stills
+        self._pieces: dict[Piece, str] = {}
 
-    def key(self, quantized: QuantizedNetwork) -> str:
+    def key(self, quantized: QuantizedNetwork, piece: Piece) -> str:
+        if piece not in self._pieces:
+            self._pieces[piece] = self._hash(piece)
         tensors, header = contents(quantized)
         found = ContentHash()
-        found.add_json([self._clip, header])
+        found.add_json([self._pieces[piece], header])
         found.add_tensors(tensors)
         return found.hexdigest()
 
-    def find(self, key: str) -> Row | None:
+    def _hash(self, piece: Piece) -> str:
+        """Of the piece's frames and all else that does not depend on the scheme."""
+        scored, found = self._references.scored, ContentHash()
+        found.add_network(self._network)
+        layers = piece.first % LAYER_STEP  # which frames are measured by layer
+        found.add_json([self._stills, scored.picture_frames, scored.score is not None, layers])
+        for frame in self._references.frames(piece):
+            found.add_json(frame.index)
+            found.add_array(frame.pixels)
+            if scored.score is not None and isinstance(frame, LabelledFrame):
+                found.add_value(frame.sample.target)
+        return found.hexdigest()
+
+    def find(self, key: str) -> Seen | None:
         for path in kept(self.folder, key, SUFFIX):
             with suppress(OSError):
-                return row_from_json(path.read_text(encoding="utf-8"))
+                return seen_from_json(path.read_text(encoding="utf-8"))
         return None
 
-    def keep(self, key: str, row: Row) -> None:
+    def keep(self, key: str, seen: Seen) -> None:
         if not self._writes:
             return
         try:
             written = output_folder(self.folder) / f"{key}{SUFFIX}"
-            written.write_text(row_to_json(row), encoding="utf-8")
+            written.write_text(seen_to_json(seen), encoding="utf-8")
             keep(self.folder, key, SUFFIX, written)
         except (OutputError, OSError) as error:
             self._writes = False
@@ -76,26 +76,12 @@ class KeptRows:
             warnings.warn(f"results are not kept: {words}", UserWarning, 2)
 
 
-def row_to_json(row: Row) -> str:
-    """All of a row of one clip but its file and its chip, which are no measurements."""
-    form: dict[str, Any] = {name: getattr(row, name) for name in PLAIN}
-    form["ranges"] = [vars(ranges) for ranges in row.ranges]
-    form["layer_inputs"] = {layer: vars(seen) for layer, seen in row.layer_inputs.items()}
-    form["pictures"] = [base64.b64encode(picture).decode("ascii") for picture in row.pictures]
-    return json.dumps(form, default=lambda number: number.item())
+def seen_to_json(seen: Seen) -> str:
+    pictures = [base64.b64encode(picture).decode("ascii") for picture in seen.pictures]
+    return json.dumps(vars(seen) | {"pictures": pictures}, default=lambda number: number.item())
 
 
-def row_from_json(text: str) -> Row:
-    """The same row, every number to the last bit."""
+def seen_from_json(text: str) -> Seen:
+    """The same, every number to the last bit, but for lists in place of tuples."""
     form = json.loads(text)
-    form["ranges"] = [PredictedRanges(**ranges) for ranges in form["ranges"]]
-    form["layer_inputs"] = {layer: LayerInput(**seen) for layer, seen in form["layer_inputs"].items()}
-    form["pictures"] = [base64.b64decode(picture) for picture in form["pictures"]]
-    form["computed"] = [(is_key, shares) for is_key, shares in form["computed"]]
-    form["shares"] = _by_width(form["shares"])
-    form["layer_shares"] = {layer: _by_width(shares) for layer, shares in form["layer_shares"].items()}
-    return Row(**form)
-
-
-def _by_width(shares: dict[str, float]) -> dict[int, float]:
-    return {int(width): share for width, share in shares.items()}
+    return Seen(**form | {"pictures": [base64.b64decode(picture) for picture in form["pictures"]]})

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from videoquant.ranges.grid import Grid
 
+# What a quantizer saw on one frame: whether residuals; the share of them that is 0, or of values that are
+# clipped; the ends of its grid.
+InputSeen = tuple[bool, float, float, float]
 
-@dataclass
+
+@dataclass(frozen=True)
 class LayerInput:
     """What one quantizer saw on the frames that are measured by layer, summed up.
 
@@ -24,24 +30,26 @@ class LayerInput:
     high: float = 0.0
     clipped: float = 0.0
     zero: float | None = None
-    _keys: int = 0
-    _residuals: int = 0
+
+    @classmethod
+    def of(cls, seen: Sequence[InputSeen]) -> LayerInput:
+        keys = [(share, low, high) for residual, share, low, high in seen if not residual]
+        zeros = [share for residual, share, *_ in seen if residual]
+        zero = fmean(zeros) if zeros else None
+        if not keys:
+            return cls(zero=zero)
+        shares, lows, highs = zip(*keys, strict=True)
+        return cls(min(0.0, *lows), max(0.0, *highs), fmean(shares), zero)
 
     def to_json(self) -> dict[str, float | None]:
         return {"low": self.low, "high": self.high, "clipped": self.clipped, "zero": self.zero}
 
-    def see(self, x: Tensor, grid: Grid | None, residual: bool) -> None:
-        """Take in what a quantizer got on one frame, and its grid."""
-        if grid is None:
-            return
-        if residual:
-            share = float((x.abs() <= grid.scale / 2).float().mean())
-            self.zero = ((self.zero or 0.0) * self._residuals + share) / (self._residuals + 1)
-            self._residuals += 1
-            return
+
+def input_seen(x: Tensor, grid: Grid, residual: bool) -> InputSeen:
+    """What a quantizer does to a value on its grid."""
+    if residual:
+        share = float((x.abs() <= grid.scale / 2).float().mean())
+    else:
         first, last = grid.cells
         share = float(torch.logical_or(x < first, x > last).float().mean())
-        self.clipped = (self.clipped * self._keys + share) / (self._keys + 1)
-        self._keys += 1
-        low, high = grid.range
-        self.low, self.high = min(self.low, low), max(self.high, high)
+    return residual, share, *grid.range

@@ -52,8 +52,6 @@ def compare(
     engine: str | None = None,
     chip: Chip | None = None,
     files: Sequence[str] | None = None,
-    inputs: Inputs | None = None,
-    outputs: Outputs | None = None,
 ) -> Comparison:
     """Score calibrated schemes on a stream, against the floating-point network.
 
@@ -69,15 +67,11 @@ def compare(
     engine: what the results call the engine that runs some of them.
     chip: simulate the time and energy of every scheme on it, with the shares and densities recorded here.
     files: what each scheme was read from, "" for what was calibrated here; rows are called so too.
-    inputs, outputs: give the network's inputs and floating-point outputs where they are known (`References`).
 
     Ctrl-C ends it after the frame in hand: what is measured so far is returned, marked incomplete.
     Raises `DataError` where there are no frames.
     """
     task = task_for(network)
-    exact = FloatStream(network)
-    known = outputs or (lambda _, frame, x, layers: reference_of(exact, frame, x, layers))
-    meter = open_meter()
     comparison = Comparison(
         network.name,
         source,
@@ -89,41 +83,68 @@ def compare(
         engine=engine,
         chip=chip,
     )
+    comparison.accuracy = score().measures if score else ()
+    collectors, comparison.complete = passed(
+        network, quantized, frames, picture_frames, score, progress, streams
+    )
+    comparison.rows = [collector.finish(task) for collector in collectors]
+    per_frame = comparison.rows[0].per_frame
+    if not per_frame:
+        raise DataError(f"{source}: no frames to score")
+    comparison.frames = len(per_frame)
+    comparison.labelled = sum("accuracy" in frame for frame in per_frame)
+    if task:
+        comparison.drawn = [i for i, frame in enumerate(per_frame) if frame["frame"] in picture_frames]
+    for row, file in zip(comparison.rows, files or [""] * len(comparison.rows), strict=True):
+        row.file = file
+    if chip:
+        add_chip(comparison.rows, network, [q.scheme for q in quantized], chip)
+    return comparison
+
+
+def passed(
+    network: Network,
+    quantized: Sequence[QuantizedNetwork],
+    frames: Iterable[Any],
+    picture_frames: Sequence[int],
+    score: Callable[[], Score] | None,
+    progress: Callable[[], None] | None,
+    streams: Sequence[AnyStream] | None = None,
+    inputs: Inputs | None = None,
+    outputs: Outputs | None = None,
+    first: int = 0,
+) -> tuple[list[Collector], bool]:
+    """A collector of each scheme that has seen the frames, and whether all; arguments as of `compare`.
+
+    inputs, outputs: give the network's inputs and floating-point outputs where they are known (`References`).
+    first: the number of the first frame, where others of the clip are scored before.
+    """
+    task, exact, meter = task_for(network), FloatStream(network), open_meter()
+    known = outputs or (lambda _, frame, x, layers: reference_of(exact, frame, x, layers))
+    primary = primary_output(network)
     collectors = [
         Collector(
-            q, stream, comparison, agreement_for(task) if task else None, score() if score else None, meter
+            q, stream, primary, agreement_for(task) if task else None, score() if score else None, meter
         )
         for q, stream in zip(quantized, streams or [q.stream() for q in quantized], strict=True)
     ]
-    comparison.accuracy = score().measures if score else ()
     with deferred_interrupt() as interrupted:
-        for number, given in enumerate(frames):
+        for number, given in enumerate(frames, first):
             frame = given if isinstance(given, Frame) else Frame(as_pixels(given), number)
             by_layer = number % LAYER_STEP == LAYER_STEP - 1
             layers: dict[str, Tensor] | None = {} if by_layer else None
             x = inputs(number, frame) if inputs else network.prepare(frame)
             reference = known(number, frame, x, layers)
             target = frame.sample.target if score and isinstance(frame, LabelledFrame) else None
-            comparison.labelled += target is not None
             found = [collector.step(frame, x, target, reference, layers) for collector in collectors]
             if task and frame.index in picture_frames:
-                comparison.drawn.append(comparison.frames)
                 for collector, output in zip(collectors, found, strict=True):
-                    collector.row.pictures.append(drawn(task, frame.pixels, output))
-            comparison.frames += 1
+                    collector.seen.pictures.append(drawn(task, frame.pixels, output))
             if progress:
                 progress()
             if interrupted():
-                comparison.complete = False
-                break
-    if not comparison.frames:
-        raise DataError(f"{source}: no frames to score")
-    comparison.rows = [collector.finish() for collector in collectors]
-    for row, file in zip(comparison.rows, files or [""] * len(comparison.rows), strict=True):
-        row.file = file
-    if chip:
-        add_chip(comparison.rows, network, [q.scheme for q in quantized], chip)
-    return comparison
+                return collectors, False
+    return collectors, True
 
 
 def add_chip(rows: Sequence[Row], network: Network, schemes: Sequence[Scheme], chip: Chip) -> None:

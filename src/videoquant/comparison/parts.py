@@ -1,12 +1,13 @@
-"""A comparison in parts, each of which stands for itself: a calibration, or one scheme on one clip.
+"""A comparison in parts, each of which stands for itself: a calibration, or one scheme on a piece of a clip.
 
 What was done before is found again; the rest is done one after the other or side by side, with equal results.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from videoquant.api import quantize
 from videoquant.calibration.calibrate import walks
 from videoquant.comparison.collector import AnyStream
 from videoquant.comparison.kept_rows import KeptRows
-from videoquant.comparison.loop import add_chip, compare
+from videoquant.comparison.loop import add_chip, compare, passed
 from videoquant.comparison.over_clips import over_clips
-from videoquant.comparison.references import References, ScoredClip
+from videoquant.comparison.references import Piece, References, ScoredClip
 from videoquant.comparison.results import Comparison, Row
+from videoquant.comparison.row import row_of
+from videoquant.comparison.seen import Seen, together
 from videoquant.comparison.workers import Memory, Progress, Runner, one_by_one
 from videoquant.costs.chip import Chip
 from videoquant.data.clip import Frame
@@ -58,55 +61,62 @@ class Calibration:
 
 @dataclass(frozen=True, eq=False)
 class Scoring:
-    """The task that scores one scheme on one clip in simulation; it gives the row.
+    """The task that scores one scheme on pieces of a clip in simulation; it gives what was seen on each.
 
-    cache: a folder where a row that was measured before is found, and else put.
+    cache: a folder where a piece that was measured before is found, and else put.
     """
 
     network: Network
     quantized: QuantizedNetwork
     scored: ScoredClip
+    pieces: tuple[Piece, ...]
     stills: bool
     cache: Path | None
 
     @property
     def name(self) -> str:
-        return f"scoring {self.quantized.scheme} on {self.reads}"
+        return f"scoring {self.quantized.scheme} on {self.scored.clip.name}"
 
     @property
     def reads(self) -> str:
-        return self.scored.clip.name
+        return f"{self.scored.clip.name} {self.pieces[0].first}"
 
-    def __call__(self, memory: Memory, step: Callable[[], None]) -> Row:
+    def __call__(self, memory: Memory, step: Callable[[], None]) -> list[Seen]:
         references: References
         known: KeptRows | None
         references, known = memory.get(self.reads, self._read)
-        key = known.key(self.quantized) if known else ""
-        row = known.find(key) if known else None
-        if row:
-            for _ in range(self.scored.count):
+        return [self._seen(piece, references, known, step) for piece in self.pieces]
+
+    def _seen(
+        self, piece: Piece, references: References, known: KeptRows | None, step: Callable[[], None]
+    ) -> Seen:
+        key = known.key(self.quantized, piece) if known else ""
+        seen = known.find(key) if known else None
+        if seen:
+            for _ in seen.per_frame:
                 step()
-            return row
-        found = compare(
+            return seen
+        (collector,), complete = passed(
             self.network,
             [self.quantized],
-            references,
-            self.scored.clip.name,
-            picture_frames=self.scored.picture_frames,
-            stills=self.stills,
-            score=self.scored.score,
-            progress=step,
+            references.frames(piece),
+            self.scored.picture_frames,
+            self.scored.score,
+            step,
             inputs=references.input,
             outputs=references.outputs,
+            first=piece.first,
         )
-        if not found.complete:
+        if not complete:
             raise KeyboardInterrupt
-        if known:
-            known.keep(key, found.rows[0])
-        return found.rows[0]
+        seen = collector.end()
+        if known and seen.per_frame:
+            known.keep(key, seen)
+        return seen
 
     def _read(self) -> tuple[References, KeptRows | None]:
-        references = References(self.network, self.scored)
+        spans = tuple(span for piece in self.pieces for span in piece.spans)
+        references = References(self.network, replace(self.scored, spans=spans))
         if self.cache is None:
             return references, None
         return references, KeptRows(self.cache, self.network, references, self.stills)
@@ -233,14 +243,26 @@ def _by_scheme(
     cache: Path | None,
 ) -> list[dict[str, Row]]:
     """The rows on each clip, a scheme at a time, without those that Ctrl-C has prevented."""
-    # All schemes of a clip, then the next one: a clip is read once.
-    tasks = [Scoring(network, one, scored, stills, cache) for scored in clips for one in quantized]
-    found: dict[int, Row] = dict(run(tasks, progress))
-    return [
-        {
-            scored.clip.name: found[place]
-            for place, scored in zip(range(number, len(tasks), len(quantized)), clips, strict=True)
-            if place in found
-        }
-        for number in range(len(quantized))
-    ]
+    cycle = math.lcm(*(one.scheme.period for one in quantized))
+    goes_on = bool(network.states) or any(one.scheme.regions for one in quantized)
+    tasks, of = [], []
+    for scored in clips:
+        pieces = tuple(scored.pieces(cycle, goes_on))
+        # In one process a clip is read once, for all its pieces.
+        for some in [pieces] if run is one_by_one else [(piece,) for piece in pieces]:
+            for number, one in enumerate(quantized):
+                tasks.append(Scoring(network, one, scored, some, stills, cache))
+                of.append((scored.clip.name, number))
+    found: dict[int, list[Seen]] = dict(run(tasks, progress))
+    task = task_for(network)
+    rows: list[dict[str, Row]] = []
+    for number, one in enumerate(quantized):
+        rows.append({})
+        for scored in clips:
+            places = [place for place, whose in enumerate(of) if whose == (scored.clip.name, number)]
+            if all(place in found for place in places):
+                seen = together([piece for place in places for piece in found[place]])
+                if not seen.per_frame:
+                    raise DataError(f"{scored.clip.name}: no frames to score")
+                rows[-1][scored.clip.name] = row_of(one, seen, task)
+    return rows

@@ -5,6 +5,7 @@ A process that is lost costs the task in its hands, which is done again.
 
 from __future__ import annotations
 
+import os
 import signal
 import warnings
 from collections import Counter
@@ -114,7 +115,8 @@ def one_by_one(tasks: Sequence[Task], progress: Progress) -> Results:
 
 
 class Processes(AbstractContextManager["Processes"]):
-    """`count` processes of this machine, which share its threads. They end with the context.
+    """`count` processes of this machine, which share its threads. They begin and end with the context: before
+    there is anything to do, since each imports PyTorch first.
 
     Raises `WorkerError` where one task loses `TRIES` of them.
     """
@@ -124,16 +126,23 @@ class Processes(AbstractContextManager["Processes"]):
         self._idle: list[_Worker] = []
         self._runs = 0
 
+    def __enter__(self) -> Processes:
+        self._begin(min(self.count, os.cpu_count() or 1))
+        return self
+
     def __exit__(self, *_: object) -> None:
         while self._idle:
             self._idle.pop().end()
 
-    def __call__(self, tasks: Sequence[Task], progress: Progress) -> Results:
+    def _begin(self, wanted: int) -> None:
         threads = max(1, torch.get_num_threads() // self.count)
+        while len(self._idle) < wanted:
+            self._idle.append(_Worker(threads))
+
+    def __call__(self, tasks: Sequence[Task], progress: Progress) -> Results:
         self._runs += 1
         waiting, said = Waiting(tasks), [0] * len(tasks)
-        while len(self._idle) < min(self.count, len(tasks)):
-            self._idle.append(_Worker(threads))
+        self._begin(min(self.count, len(tasks)))
         busy: dict[Connection, _Worker] = {}
         try:
             with deferred_interrupt() as interrupted:
@@ -152,7 +161,7 @@ class Processes(AbstractContextManager["Processes"]):
                             del busy[worker.connection]
                             worker.end()
                             waiting.put_back(number)
-                            self._idle.append(_Worker(threads))
+                            self._begin(len(self._idle) + 1)
                             continue
                         if kind == "step":
                             worker.steps += 1
@@ -175,7 +184,12 @@ class _Worker:
         context = get_context("spawn")  # a fork of a process with threads can hang
         self.connection, other = context.Pipe()
         self.process = context.Process(target=_serve, args=(other, threads), daemon=True)
-        self.process.start()
+        # Ctrl-C reaches every process; the first one ends the others.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         other.close()
         self.number = self.steps = 0
         self.has_read = ""
@@ -192,7 +206,6 @@ class _Worker:
 
 def _serve(connection: Connection, threads: int) -> None:
     """What a process does until it is killed or nobody sends any more. Its memory is that of one run."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # which reaches every process; the first one ends the others
     memory, before = Memory(), 0
     with threads_of_pytorch(threads):
         while True:

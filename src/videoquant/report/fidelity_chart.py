@@ -28,9 +28,13 @@ _INNER = 860.0  # pixels of the axes on a wide page, for which names are placed
 _LETTER, _LINE = 7.2, 14.0  # pixels of a name's letter and line
 
 
-def fidelity_charts(comparison: Comparison, found: Answer) -> dict[str, tuple[str, str, Spec]]:
-    """By key ("ms|mask_iou") the cost's name, the measure's name and the chart, of all that are known."""
-    charts = {}
+# By key ("ms|mask_iou") the cost's name, the measure's name and the chart.
+Charts = dict[str, tuple[str, str, Spec]]
+
+
+def fidelity_charts(comparison: Comparison, found: Answer) -> Charts:
+    """Those of all costs and measures that are known."""
+    charts: Charts = {}
     for cost in COSTS:
         costs = known_costs(comparison, cost)
         if costs is None:
@@ -43,9 +47,8 @@ def fidelity_charts(comparison: Comparison, found: Answer) -> dict[str, tuple[st
     return charts
 
 
-def default_chart(comparison: Comparison, found: Answer) -> str:
+def default_chart(charts: Charts, found: Answer) -> str:
     """The key of what is shown first: the answer's cost and measure."""
-    charts = fidelity_charts(comparison, found)
     asked = f"{found.cost}|{found.wish.place}{found.wish.measure.name}" if found.wish else ""
     return asked if asked in charts else next(iter(charts), "")
 

@@ -17,6 +17,7 @@ from videoquant.report import html_sections as sections
 from videoquant.report.answer import Answer, answer
 from videoquant.report.chart_style import bundle
 from videoquant.report.clip_table import clip_section
+from videoquant.report.fidelity_chart import fidelity_charts
 from videoquant.report.label_table import label_section
 from videoquant.report.plot_style import family
 from videoquant.report.results import CSV_FILE, JSON_FILE, PAGE_FILE, to_dict, write_csv
@@ -49,11 +50,12 @@ def page(comparison: Comparison, made: Mapping[str, str] | None = None, found: A
     name = f"{comparison.network} on {comparison.source}"
     found = found or answer(comparison)
     looked, film = viewer(comparison)
+    drawn = fidelity_charts(comparison, found)
     parts = (
         sections.overview(comparison, found),
         sections.results(comparison, found),
         clip_section(comparison),
-        sections.fidelity(comparison, found),
+        sections.fidelity(comparison, found, drawn),
         sections.choose(comparison, found),
         looked,
         sections.frame_by_frame(comparison),
@@ -66,7 +68,7 @@ def page(comparison: Comparison, made: Mapping[str, str] | None = None, found: A
     )
     body = "\n".join(part for part in parts if part)
     data = {
-        "charts": sections.charts(comparison, found),
+        "charts": sections.charts(comparison, drawn),
         "film": film,
         "scheme": first_shown(comparison, found),
     }

@@ -14,7 +14,7 @@ from videoquant.bench.machine import this_machine
 from videoquant.comparison import LAYER_STEP, Comparison
 from videoquant.costs.simulator import fallback_sentences
 from videoquant.report.answer import Answer
-from videoquant.report.fidelity_chart import default_chart, fidelity_charts
+from videoquant.report.fidelity_chart import Charts, default_chart
 from videoquant.report.frames_chart import frames_chart
 from videoquant.report.glossary import glossary
 from videoquant.report.layer_charts import bits_chart, error_map, layer_panels, ranges_chart, steepest
@@ -86,8 +86,8 @@ def results(comparison: Comparison, found: Answer) -> str:
     )
 
 
-def charts(comparison: Comparison, found: Answer) -> dict[str, Any]:
-    """The charts by the names of their places; those of fidelity by what is chosen beside them."""
+def charts(comparison: Comparison, drawn: Charts) -> dict[str, Any]:
+    """The charts by the names of their places; those of fidelity (drawn) by what is chosen beside them."""
     fixed = {
         "frames": frames_chart(comparison),
         "errors": error_map(comparison),
@@ -95,19 +95,18 @@ def charts(comparison: Comparison, found: Answer) -> dict[str, Any]:
         "bits": bits_chart(comparison),
         "ranges": ranges_chart(comparison),
     }
-    fidelities = {key: spec for key, (_, _, spec) in fidelity_charts(comparison, found).items()}
+    fidelities = {key: spec for key, (_, _, spec) in drawn.items()}
     return {"fidelity": fidelities} | {name: spec for name, spec in fixed.items() if spec}
 
 
-def fidelity(comparison: Comparison, found: Answer) -> str:
-    drawn = fidelity_charts(comparison, found)
+def fidelity(comparison: Comparison, found: Answer, drawn: Charts) -> str:
     if not drawn:
         return ""
     costs, measures = {}, {}
     for key, (cost, measure, _) in drawn.items():
         first, second = key.split("|")
         costs[first], measures[second] = cost, measure
-    shown = default_chart(comparison, found).split("|")
+    shown = default_chart(drawn, found).split("|")
     caption = (
         "Each point is a scheme: further left costs less, further up is closer to fp32. Bars are 95% "
         "intervals, the line is the Pareto front: the best that each budget buys. Zoom with Ctrl and the "

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from videoquant.report.plot_style import MUTED
 
@@ -70,7 +72,8 @@ def place(
     for _ in range(_PASSES):
         for index, (point, size) in enumerate(zip(points, sizes, strict=True)):
             taken = markers + [p.box for i, p in enumerate(chosen) if p and i != index]
-            chosen[index] = min(_candidates(point, size), key=lambda p: _cost(p, taken, inside))
+            spots = _candidates(point, size)
+            chosen[index] = spots[int(np.argmin(_costs(spots, taken, inside)))]
     return [p for p in chosen if p]
 
 
@@ -140,7 +143,17 @@ def _candidates(point: tuple[float, float], size: tuple[float, float]) -> list[P
     return result
 
 
-def _cost(spot: Place, taken: Sequence[Box], inside: Box) -> float:
-    covered = sum(spot.box.overlap(box) for box in taken)
-    outside = spot.box.area - spot.box.overlap(inside)
-    return 10 * (covered + outside) + spot.distance
+def _costs(spots: Sequence[Place], taken: Sequence[Box], inside: Box) -> NDArray[np.float64]:
+    """Of each spot what it covers, or lies outside, and a little for its distance."""
+    left, bottom, right, top = np.array([_sides(spot.box) for spot in spots]).T[..., None]
+    others = np.array([_sides(box) for box in (inside, *taken)]).T
+    width = np.minimum(right, others[2]) - np.maximum(left, others[0])
+    height = np.minimum(top, others[3]) - np.maximum(bottom, others[1])
+    covered = width.clip(0) * height.clip(0)
+    outside = ((right - left) * (top - bottom))[:, 0] - covered[:, 0]
+    distances = np.array([spot.distance for spot in spots])
+    return 10 * (covered[:, 1:].sum(1) + outside) + distances  # type: ignore[no-any-return]
+
+
+def _sides(box: Box) -> tuple[float, float, float, float]:
+    return box.left, box.bottom, box.right, box.top

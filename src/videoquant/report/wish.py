@@ -139,4 +139,6 @@ def read_wish(text: str, measures: Sequence[Measure], accuracy: Sequence[Measure
     if wish.measure.higher_is_better != (sign in (">=", "≥")):
         better = "higher" if wish.measure.higher_is_better else "lower"
         raise SchemeError(f'--keep "{text}": of {wish.label} {better} is better; turn the sign')
+    if wish.measure.unit == "" and not 0 <= bound <= 1:
+        raise SchemeError(f'--keep "{text}": {wish.label} is a share, from 0 to 1, e.g. 0.98 for 98%')
     return Wish(wish.measure, bound, wish.place)

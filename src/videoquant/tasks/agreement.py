@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial, singledispatch
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -33,7 +34,9 @@ DISTANCE_CAP = 100.0  # percent; also the distance of an output that is not fini
 
 
 class Agreement(ABC):
-    """The agreement of two streams of outputs, summed up in constant memory; it keeps no output."""
+    """The agreement of two streams of outputs, summed up in a few numbers a frame; it keeps no output."""
+
+    _sums: ClassVar[tuple[str, ...]] = ()  # the attributes that add up: numbers, arrays, lists
 
     def __init__(self) -> None:
         self.frames = 0
@@ -61,6 +64,18 @@ class Agreement(ABC):
             )
         return self._pooled()
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """What has been summed up, in numbers and lists of them, for `add`."""
+        sums = {name: getattr(self, name) for name in ("frames", *self._sums)}
+        return {name: s.tolist() if isinstance(s, np.ndarray) else s for name, s in sums.items()}
+
+    def add(self, state: Mapping[str, Any]) -> None:
+        """Count the frames of another one of this kind, which follow those that it has."""
+        for name in ("frames", *self._sums):
+            # A list would be added to an array number by number, and so it shall.
+            setattr(self, name, getattr(self, name) + state[name])
+
     @abstractmethod
     def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]: ...
 
@@ -76,18 +91,20 @@ class Mean(Agreement):
     score: (reference, output) without N → the number.
     """
 
+    _sums = ("_scores",)
+
     def __init__(self, measure: str, output: str, score: Callable[[Tensor, Tensor], float]) -> None:
         super().__init__()
         self._measure, self._output, self._score = measure, output, score
-        self._sum = 0.0
+        self._scores: list[float] = []
 
     def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
         score = self._score(*pair(reference, output, self._output))
-        self._sum += score
+        self._scores.append(score)
         return {self._measure: score}
 
     def _pooled(self) -> dict[str, float]:
-        return {self._measure: self._sum / self.frames}
+        return {self._measure: sum(self._scores) / self.frames}
 
 
 class Together(Agreement):
@@ -96,6 +113,15 @@ class Together(Agreement):
     def __init__(self, *parts: Agreement) -> None:
         super().__init__()
         self._parts = parts
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return super().state | {"parts": [part.state for part in self._parts]}
+
+    def add(self, state: Mapping[str, Any]) -> None:
+        super().add(state)
+        for part, of_part in zip(self._parts, state["parts"], strict=True):
+            part.add(of_part)
 
     def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
         return {k: v for part in self._parts for k, v in part.update(reference, output).items()}
@@ -179,6 +205,8 @@ class MaskAgreement(Agreement):
     None where both are empty. A pixel that is not finite in either counts as wrong: a broken output has 0.0.
     """
 
+    _sums = ("_counts",)
+
     def __init__(self, output: str, channels: int, threshold: float) -> None:
         super().__init__()
         self._output, self._threshold = output, threshold
@@ -223,6 +251,8 @@ class PeakAgreement(Agreement):
     Peaks of the same keypoint match at most one cell apart, see `matches`. A frame without peaks in both has
     none; one that is not finite in either has 0.0 and counts as one missed peak where there is none to miss.
     """
+
+    _sums = ("_matched", "_peaks")
 
     def __init__(self, output: str, threshold: float) -> None:
         super().__init__()
@@ -284,6 +314,8 @@ class BoxAgreement(Agreement):
     none to miss.
     """
 
+    _sums: ClassVar[tuple[str, ...]] = ("_matched", "_boxes")
+
     def __init__(self, task: Detection) -> None:
         super().__init__()
         self._task = task
@@ -327,10 +359,13 @@ class InstanceAgreement(BoxAgreement):
     match in boxes that match, where they are at most a cell apart (`instances.NEAR`).
     """
 
+    _sums = (*BoxAgreement._sums, "_ious", "_pairs", "_near", "_points")
+
     def __init__(self, task: ScoredBoxes) -> None:
         super().__init__(task)
         self._boxed = task
-        self._ious, self._pairs = 0.0, 0
+        self._ious: list[float] = []
+        self._pairs = 0
         self._near = self._points = 0
 
     def _inside(
@@ -345,7 +380,8 @@ class InstanceAgreement(BoxAgreement):
         if task.masks:
             masks = task.masks_of(expected[a], reference), task.masks_of(got[b], output)
             ious = mask_overlaps(*masks)
-            self._ious, self._pairs = self._ious + float(ious.sum()), self._pairs + len(ious)
+            self._ious.append(float(ious.sum()))
+            self._pairs += len(ious)
             return _mean_iou(float(ious.sum()), len(ious))
         points = [task.keypoints_of(boxes) for boxes in (expected, got)]
         matched, count = near(points[0][a], points[1][b]), visible(points[0]) + visible(points[1])
@@ -353,7 +389,7 @@ class InstanceAgreement(BoxAgreement):
         return _f1(matched, count)
 
     def _pooled(self) -> dict[str, float]:
-        more = _mean_iou(self._ious, self._pairs) if self._boxed.masks else _f1(self._near, self._points)
+        more = _mean_iou(sum(self._ious), self._pairs) if self._boxed.masks else _f1(self._near, self._points)
         return super()._pooled() | more
 
 
@@ -394,20 +430,22 @@ class PictureAgreement(Agreement):
     counts with the largest error, 1, which is 0 dB.
     """
 
+    _sums = ("_errors",)
+
     def __init__(self, output: str, preprocessing: Preprocessing) -> None:
         super().__init__()
         self._output, self._preprocessing = output, preprocessing
-        self._error = 0.0
+        self._errors: list[float] = []
 
     def _add(self, reference: dict[str, Tensor], output: dict[str, Tensor]) -> dict[str, float]:
         a, b = pair(reference, output, self._output)
         finite = bool(torch.isfinite(a).all() and torch.isfinite(b).all())
         error = squared_error(*(colors(t, self._preprocessing) for t in (a, b))) if finite else 1.0
-        self._error += error
+        self._errors.append(error)
         return {PSNR.name: psnr(error)}
 
     def _pooled(self) -> dict[str, float]:
-        return {PSNR.name: psnr(self._error / self.frames)}
+        return {PSNR.name: psnr(sum(self._errors) / self.frames)}
 
 
 def colors(picture: Tensor, preprocessing: Preprocessing) -> Tensor:

@@ -18,16 +18,21 @@ class Sqnr:
 
     def update(self, reference: Tensor, output: Tensor) -> float:
         """Add one tensor pair; return the ratio of this pair alone."""
-        # NumPy adds up in one order, PyTorch in one that depends on the number of its threads.
-        exact = reference.detach().double().numpy()
-        signal = float(np.square(exact).sum())
-        noise = float(np.square(exact - output.detach().double().numpy()).sum())
+        signal, noise = energies(reference, output)
         self.signal += signal
         self.noise += noise
         return decibels(signal, noise)
 
     def result(self) -> float:
         return decibels(self.signal, self.noise)
+
+
+def energies(reference: Tensor, output: Tensor) -> tuple[float, float]:
+    """Σ reference² and Σ (reference − output)²."""
+    # NumPy adds up in one order, PyTorch in one that depends on the number of its threads.
+    exact = reference.detach().double().numpy()
+    error = exact - output.detach().double().numpy()
+    return float(np.square(exact).sum()), float(np.square(error).sum())
 
 
 def decibels(signal: float, noise: float) -> float:

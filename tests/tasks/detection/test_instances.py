@@ -106,6 +106,9 @@ def test_masks_agree_by_their_overlap(masked):
     wanted = np.mean([(x & y).sum() / (x | y).sum() for x, y in zip(*masks, strict=True)])
     assert 0 < got < 1 and got == pytest.approx(wanted)
     assert agreement.result()["mask_iou"] == pytest.approx((1 + wanted) / 2)
+    other = agreement_for(masked)
+    other.add(agreement.state)
+    assert other.result() == agreement.result()
     broken = {name: torch.full_like(array, torch.nan) for name, array in a.items()}
     assert agreement_for(masked).update(a, broken) == {"box_f1": 0}
 
