@@ -1,11 +1,15 @@
 """The α of quantile ranges: agreement with fp32 against α, for every network at W8A4 with static ranges.
 
-    python experiments/alpha_curves.py --carphone carphone_pristine.mp4 [--data DIR]
+    python experiments/alpha_curves.py --carphone carphone_pristine.mp4 [--data DIR] [--workers N]
 
 Measured on a few calibration inputs. Writes results/alpha_curves.json and .png.
 """
 
-from common import arguments, cases, dress, figure, save, store
+from argparse import Namespace
+from functools import partial
+
+from common import arguments, by_network, cases, dress, figure, save
+from side_by_side import add_arguments, runner
 
 from videoquant.calibration.alpha import LADDER, START, climb
 
@@ -13,24 +17,27 @@ INPUTS = 64  # at most: a whole curve takes 16 α, where the search takes 7
 
 
 def main() -> None:
-    options = arguments(__doc__.splitlines()[0]).parse_args()
-    results = {}
-    for name, load in cases(options.data, options.carphone).items():
-        case = load()
-        case.alpha_inputs = min(case.alpha_inputs, INPUTS)
-        curve = case.search_alpha(f"w8a4 {case.edges}", exhaustive=True)
-        greedy, steps = climbed({point.alpha: point.sqnr_db for point in curve.points})
-        results[name] = {
-            "data": case.data,
-            "inputs": curve.frames,
-            "best": curve.best,
-            "greedy": greedy,
-            "greedy_steps": steps,
-            "curve": [[point.alpha, point.sqnr_db, point.agreement] for point in curve.points],
-        }
-        print(f"{name:20s} best α {curve.best}; greedy, without refinement, {greedy} in {steps}", flush=True)
-        store("alpha_curves", results)
+    options = add_arguments(arguments(__doc__.splitlines()[0])).parse_args()
+    with runner(options) as run:
+        results = by_network("alpha_curves", partial(measure, options=options), options, run)
     draw(results)
+
+
+def measure(name: str, options: Namespace) -> dict:
+    """The curve of a network."""
+    case = cases(options.data, options.carphone)[name]()
+    case.alpha_inputs = min(case.alpha_inputs, INPUTS)
+    curve = case.search_alpha(f"w8a4 {case.edges}", exhaustive=True)
+    greedy, steps = climbed({point.alpha: point.sqnr_db for point in curve.points})
+    print(f"{name:20s} best α {curve.best}; greedy, without refinement, {greedy} in {steps}", flush=True)
+    return {
+        "data": case.data,
+        "inputs": curve.frames,
+        "best": curve.best,
+        "greedy": greedy,
+        "greedy_steps": steps,
+        "curve": [[point.alpha, point.sqnr_db, point.agreement] for point in curve.points],
+    }
 
 
 def climbed(decibels: dict[float, float]) -> tuple[float, int]:

@@ -10,8 +10,10 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import side_by_side
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,6 +21,7 @@ from PIL import Image
 
 import videoquant as vq
 from videoquant.calibration.alpha import AlphaCurve, search_alpha
+from videoquant.comparison.workers import Runner
 from videoquant.data.images import image_files, read_image
 from videoquant.files import atomic_write
 from videoquant.report import plot_style
@@ -349,3 +352,15 @@ def store(name: str, results: dict) -> Path:
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(results) + "\n", encoding="utf-8")
     return path
+
+
+def by_network(
+    name: str, work: side_by_side.Work, options: argparse.Namespace, run: Runner | None
+) -> dict[str, Any]:
+    """What `work` gives for each of `cases`; results/NAME.json has those that are done, in their order."""
+    names = list(cases(options.data, options.carphone))
+    found: dict[str, Any] = {}
+    for key, result in side_by_side.done(names, work, run):
+        found[key] = result
+        store(name, {known: found[known] for known in names if known in found})
+    return {known: found[known] for known in names}

@@ -1,6 +1,6 @@
 """QPP Figure C.5: the error of predicted ranges against the number of features, chosen by F-test.
 
-    python experiments/qpp_features.py --carphone carphone_pristine.mp4 [--data DIR]
+    python experiments/qpp_features.py --carphone carphone_pristine.mp4 [--data DIR] [--workers N]
 
 One predictor at the first activation (the input for super-resolution), W8A4, ranges as the scheme of the
 tables measures them. The calibration set is halved: one half chooses features and fits, the other is
@@ -9,8 +9,12 @@ divided by the error of the static average, per quantizer, and the mean over qua
 Writes results/qpp_features.json and .png.
 """
 
+from argparse import Namespace
+from functools import partial
+
 import numpy as np
-from common import arguments, cases, dress, figure, save, store
+from common import arguments, by_network, cases, dress, figure, save
+from side_by_side import add_arguments, runner
 
 from videoquant.calibration.calibrate import layer_weights
 from videoquant.calibration.calibration_pass import CalibrationPass
@@ -69,14 +73,18 @@ def normalised(features, ranges, fit, held, kind) -> float:
 
 
 def main() -> None:
-    options = arguments(__doc__.splitlines()[0]).parse_args()
-    results = {}
-    for name, load in cases(options.data, options.carphone).items():
-        case = load()
-        results[name] = {"data": case.data, "counts": COUNTS, **errors(case)}
-        print(name, {k: [round(v, 3) for v in results[name][k]] for k in ("least squares", "shrunken")})
-        store("qpp_features", results)
+    options = add_arguments(arguments(__doc__.splitlines()[0])).parse_args()
+    with runner(options) as run:
+        results = by_network("qpp_features", partial(measure, options=options), options, run)
     draw(results)
+
+
+def measure(name: str, options: Namespace) -> dict:
+    """The errors of a network."""
+    case = cases(options.data, options.carphone)[name]()
+    row = {"data": case.data, "counts": COUNTS, **errors(case)}
+    print(name, {k: [round(v, 3) for v in row[k]] for k in ("least squares", "shrunken")}, flush=True)
+    return row
 
 
 def draw(results: dict) -> None:
