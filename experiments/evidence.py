@@ -31,8 +31,8 @@ EXPERIMENTS = {
     "kinds_of_clips": (False, True),
     "time_ranges": (True, False),
     "qpp_shares": (True, False),
-    "qpp_features": (True, False),
-    "alpha_curves": (True, False),
+    "qpp_features": (True, True),
+    "alpha_curves": (True, True),
     "qpp_tables": (True, False),
 }
 WITHOUT_DATA = ("resq_table3", "qpp_energy")

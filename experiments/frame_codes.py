@@ -1,7 +1,7 @@
 """Residual schemes beside frame schemes: is the residual at least as close as every frame scheme of its cost?
 
     python experiments/frame_codes.py [--models DIR ...] [--clips FILE ...] [--only NAME ...]
-        [--words WORDS] [--verdict]
+        [--words WORDS] [--workers N] [--verdict]
 
 Every network of the folders on every clip, first and last layers at 8 bits and as the rest: about 16 frames
 of a clip's first half calibrate, 24 in a row of its second half are scored against the floating-point
@@ -13,9 +13,11 @@ camera with labels: `resq_camvid.py`.
 import json
 import math
 import warnings
+from functools import lru_cache, partial
 from pathlib import Path
 
 from common import RESULTS, arguments, difference, run, store
+from side_by_side import add_arguments, done, runner
 
 import videoquant as vq
 from videoquant.calibration.sampling import calibration_runs, calibration_spans
@@ -41,7 +43,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="networks, by a part of their file's name")
     parser.add_argument("--words", default="", help="words that every scheme has besides, such as equalize")
     parser.add_argument("--verdict", action="store_true", help="measure nothing, say what is stored")
-    options = parser.parse_args()
+    options = add_arguments(parser).parse_args()
     path = RESULTS / "frame_codes.json"
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if not options.verdict:
@@ -52,32 +54,46 @@ def main() -> None:
         chosen = [
             file for file in files if not options.only or any(part in file.stem for part in options.only)
         ]
-        networks = {file.stem: vq.load(file, size=SIZES.get(file.stem)) for file in chosen}
+        macs = {file: sum(load(file).macs.values()) for file in chosen}
         clips = options.clips or sorted((options.data / "clips").glob("*.mp4"), reverse=True)
-        for name in sorted(networks, key=lambda name: sum(networks[name].macs.values())):
-            for clip in clips:
-                measure(networks[name], name, clip, options.words, rows)
+        parts = {
+            f"{file.stem}, {clip.stem}, {said}": (file, clip, said)
+            for file in sorted(chosen, key=lambda file: macs[file])
+            for clip in clips
+            for said in (
+                f"{text}{edges} {options.words}".rstrip() for edges in EDGES for text in (*FRAME, *RESIDUAL)
+            )
+        }
+        missing = [key for key in parts if key not in rows]
+        with runner(options) as workers:
+            for key, row in done(missing, partial(measure, parts=parts), workers):
+                rows[key] = row
+                store("frame_codes", rows)
+                print(f"{key}: {row['sqnr_db']:.2f} dB", flush=True)
     verdict(rows)
 
 
-def measure(network: vq.Network, name: str, clip: Path, words: str, rows: dict) -> None:
-    """All rows of a network on a clip that are not there yet."""
-    source = vq.frames(clip)
+def load(file: Path) -> vq.Network:
+    return vq.load(file, size=SIZES.get(file.stem))
+
+
+@lru_cache(1)  # rows of one network and clip come one after the other
+def judged(file: Path, clip: Path) -> tuple:
+    """A network, a clip, the inputs that are scored, and what floating point gives for them."""
+    network, source = load(file), vq.frames(clip)
     half = len(source) // 2
     frames = [network.prepare(frame) for frame in source.runs([range(half, half + SCORED)])]
-    references = [run(network, x) for x in frames]
-    for edges in EDGES:
-        for text in (*FRAME, *RESIDUAL):
-            said = f"{text}{edges} {words}".rstrip()
-            key = f"{name}, {clip.stem}, {said}"
-            if key in rows:
-                continue
-            scheme = vq.Scheme.parse(said)
-            spans = calibration_spans([range(half)], scheme.period, calibration_runs(scheme))
-            quantized = vq.quantize(network, scheme, list(source.runs(spans)))
-            rows[key] = {"gbops": gbops(network, scheme), **score(quantized, frames, references)}
-            store("frame_codes", rows)
-            print(f"{key}: {rows[key]['sqnr_db']:.2f} dB", flush=True)
+    return network, source, frames, [run(network, x) for x in frames]
+
+
+def measure(key: str, parts: dict[str, tuple[Path, Path, str]]) -> dict:
+    """The row of a network, a clip and a scheme."""
+    file, clip, said = parts[key]
+    network, source, frames, references = judged(file, clip)
+    scheme = vq.Scheme.parse(said)
+    spans = calibration_spans([range(len(source) // 2)], scheme.period, calibration_runs(scheme))
+    quantized = vq.quantize(network, scheme, list(source.runs(spans)))
+    return {"gbops": gbops(network, scheme), **score(quantized, frames, references)}
 
 
 def gbops(network: vq.Network, scheme: vq.Scheme) -> float:
