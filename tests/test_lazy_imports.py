@@ -55,6 +55,13 @@ def test_quantizing_brings_what_takes_as_long_as_pytorch_only_for_predicted_rang
     assert imported("from videoquant import quantize\nimport videoquant.engine") == {"torch"}
 
 
+def test_a_comparison_draws_its_page_without_matplotlib():
+    program = (
+        "import videoquant.cli.compare, videoquant.report.html\nassert 'scipy.optimize' not in sys.modules"
+    )
+    assert "matplotlib" not in imported(program)
+
+
 def test_the_help_of_all_commands_is_the_first_line_of_each():
     shown = {name: (load_command(name).help or "").split("\n\n")[0] for name in COMMANDS}
     assert shown == COMMANDS

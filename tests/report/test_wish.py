@@ -88,6 +88,7 @@ def test_words(text: str, wish: Wish) -> None:
         ("keypont F1 >= 0.9", "keypont F1 is not measured here; did you mean keypoint F1. there are"),
         ("speed >= 9", "speed is not measured here; there are keypoint F1, landmark distance, SQNR"),
         ("keypoint F1 <= 0.9", "of keypoint F1 higher is better; turn the sign"),
+        ("SQNR >= 1e999", "it must be MEASURE >= X or MEASURE <= X"),
         ("keypoint F1 >= 98", "keypoint F1 is a share, from 0 to 1"),
         ("landmark distance >= 1", "of landmark distance lower is better; turn the sign"),
     ],

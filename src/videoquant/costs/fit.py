@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from math import log
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from videoquant.costs.chip import Chip
 from videoquant.costs.simulator import scheme_cost
@@ -69,6 +68,8 @@ def fit_chip(chip: Chip, rows: Sequence[Measurement], parameters: Sequence[str])
 
     def loss(x: Array) -> list[float]:
         return [log(1 + error) for error in errors(fitted(x), rows)]
+
+    from scipy.optimize import least_squares  # which takes as long to import as half of the command
 
     starts = np.random.default_rng(0).uniform(low, high, (STARTS, len(parameters)))
     ends = [least_squares(loss, start, bounds=(low, high)) for start in starts]

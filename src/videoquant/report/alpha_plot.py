@@ -12,8 +12,9 @@ from matplotlib.lines import Line2D
 
 from videoquant.calibration.alpha import LADDER, AlphaCurve
 from videoquant.network.graph import Network
+from videoquant.report.palette import COLORS, INK, MUTED, RULE
 from videoquant.report.plot_file import write_plot
-from videoquant.report.plot_style import COLORS, INK, MUTED, RULE, new_figure, style_axes, title
+from videoquant.report.plot_style import new_figure, style_axes, title
 from videoquant.report.table import heading
 from videoquant.tasks import primary_output, task_for
 

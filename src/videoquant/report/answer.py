@@ -9,7 +9,7 @@ from html import escape
 
 from videoquant.comparison import Comparison, Row
 from videoquant.ranges.sources import Static
-from videoquant.report.plot_style import family
+from videoquant.report.palette import family
 from videoquant.report.targets import Cost, Target, default_cost, ratio_text, read_target, target_of
 from videoquant.report.wish import Wish, default_wish, read_wish
 from videoquant.schemes import Scheme

@@ -13,8 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from videoquant.bench.result import Benchmark, Row
+from videoquant.report.palette import COLORS, GREY, MUTED, RULE
 from videoquant.report.plot_file import Numbers, write_plot
-from videoquant.report.plot_style import COLORS, GREY, MUTED, RULE, heading_of, new_figure, style_axes, title
+from videoquant.report.plot_style import heading_of, new_figure, style_axes, title
 
 LONGEST = 2.0  # of the axis of time, in medians of the slowest engine; above that lie only interruptions
 COLUMNS = 2

@@ -15,7 +15,7 @@ from typing import Any
 import vl_convert
 
 from videoquant.comparison import Comparison, Row
-from videoquant.report.plot_style import COLORS, FAMILY_NAMES, INK, Family
+from videoquant.report.palette import COLORS, FAMILY_NAMES, INK, Family
 from videoquant.report.table import against_labels
 from videoquant.report.wish import SQNR, Wish
 from videoquant.tasks import Measure

@@ -18,8 +18,8 @@ from videoquant.report.chart_style import (
     title_of,
 )
 from videoquant.report.labels import Box, place
+from videoquant.report.palette import FAMILY_NAMES, family
 from videoquant.report.pareto import front
-from videoquant.report.plot_style import FAMILY_NAMES, family
 from videoquant.report.targets import COSTS, known_costs
 from videoquant.report.wish import Wish
 

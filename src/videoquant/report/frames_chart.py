@@ -14,7 +14,7 @@ from videoquant.report.chart_style import (
     shown_measures,
     title_of,
 )
-from videoquant.report.plot_style import family
+from videoquant.report.palette import family
 from videoquant.report.wish import SQNR, Wish
 from videoquant.runtime.clock import follows
 

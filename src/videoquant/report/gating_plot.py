@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from videoquant.bench.gates import BOX_GATE, EVERY, FRAME_GATE, REGIONS
 from videoquant.bench.gating import GatingRow
-from videoquant.report.plot_style import COLORS, INK, MUTED, new_figure, style_axes, title
+from videoquant.report.palette import COLORS, INK, MUTED
+from videoquant.report.plot_style import new_figure, style_axes, title
 from videoquant.report.table import heading
 from videoquant.tasks import Measure
 

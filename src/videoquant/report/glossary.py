@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from videoquant.comparison import LAYER_STEP, Comparison
-from videoquant.report.plot_style import family
+from videoquant.report.palette import family
 from videoquant.schemes import Scheme
 from videoquant.tasks.sqnr import EXACT_DB
 

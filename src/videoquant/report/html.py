@@ -19,7 +19,7 @@ from videoquant.report.chart_style import bundle
 from videoquant.report.clip_table import clip_section
 from videoquant.report.fidelity_chart import fidelity_charts
 from videoquant.report.label_table import label_section
-from videoquant.report.plot_style import family
+from videoquant.report.palette import family
 from videoquant.report.results import CSV_FILE, JSON_FILE, PAGE_FILE, to_dict, write_csv
 from videoquant.report.viewer import viewer
 

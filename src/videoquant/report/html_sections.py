@@ -18,8 +18,8 @@ from videoquant.report.fidelity_chart import Charts, default_chart
 from videoquant.report.frames_chart import frames_chart
 from videoquant.report.glossary import glossary
 from videoquant.report.layer_charts import bits_chart, error_map, layer_panels, ranges_chart, steepest
+from videoquant.report.palette import family
 from videoquant.report.pareto import pareto
-from videoquant.report.plot_style import family
 from videoquant.report.summary import summary
 from videoquant.report.table import FRONT_MEANING, columns
 

@@ -6,12 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from videoquant.report.plot_style import MUTED
+from videoquant.report.palette import MUTED
+
+if TYPE_CHECKING:  # the page places its names without Matplotlib
+    from matplotlib.axes import Axes
 
 FONT_SIZE = 8.0
 MARKER_RADIUS = 5.0

@@ -10,7 +10,7 @@ import numpy as np
 
 from videoquant.comparison import Comparison, PredictedRanges, Row
 from videoquant.report.chart_style import FAMILY_COLORS, FLOOR_DB, Spec, chart, name_of
-from videoquant.report.plot_style import family
+from videoquant.report.palette import family
 from videoquant.report.table import sqnr_text
 from videoquant.tasks.sqnr import EXACT_DB
 

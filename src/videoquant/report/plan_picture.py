@@ -13,8 +13,8 @@ from pathlib import Path
 
 from videoquant.errors import OutputError
 from videoquant.files import atomic_write, check_writable
+from videoquant.report.palette import COLORS, INK, MUTED, RULE
 from videoquant.report.plan_text import byte_text, step_text, titled, update_text
-from videoquant.report.plot_style import COLORS, INK, MUTED, RULE
 from videoquant.runtime.flow import Life, bytes_of, changed_by, live_bytes, lives, read_by
 from videoquant.runtime.plan import Plan
 

@@ -1,4 +1,4 @@
-"""What all plots share: colours, the families of schemes, and how figures and axes look."""
+"""What all plots that Matplotlib draws share: how figures and axes look."""
 
 from __future__ import annotations
 
@@ -10,23 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from videoquant.axes import Residual
-from videoquant.schemes import Scheme
-
-Family = Literal["float", "frame", "residual", "adaptive"]
+from videoquant.report.palette import INK, MUTED, RULE
 
 WIDTH = 10.0  # inches of every figure; at 72 points an inch a page column of 1000 pixels enlarges it by 1.4
-INK, MUTED, RULE = "#1f2933", "#66717f", "#e3e7ec"
-# The first three are Okabe and Ito's. All stand apart for the colour-blind too (test_plot_style.py), and from
-# white by a contrast of 3 or more. What has more than six kinds needs panels, not colours.
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#b8589b", "#4b2c7f", "#52626f")
-GREY = "#c3cad3"  # of what stands behind
-FAMILY_NAMES: dict[Family, str] = {
-    "float": "floating point",
-    "frame": "frame quantization",
-    "residual": "residual quantization",
-    "adaptive": "adaptive residual quantization",
-}
 _STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
@@ -34,16 +20,6 @@ _STYLE: Any = {
     "svg.hashsalt": "videoquant",  # the same data gives the same file
     "text.parse_math": False,  # a name may hold a dollar sign
 }
-
-
-def family(text: str) -> Family:
-    """Which family a scheme belongs to, by its text."""
-    scheme = Scheme.parse(text)
-    if scheme.is_float:
-        return "float"
-    if isinstance(scheme.time, Residual):
-        return "adaptive" if scheme.time.adaptive else "residual"
-    return "frame"
 
 
 def new_figure(height: float) -> Figure:

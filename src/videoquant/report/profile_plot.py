@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from videoquant.bench.result import Benchmark
+from videoquant.report.palette import COLORS, GREY
 from videoquant.report.plot_file import write_plot
-from videoquant.report.plot_style import COLORS, GREY, heading_of, new_figure, style_axes, title
+from videoquant.report.plot_style import heading_of, new_figure, style_axes, title
 
 LEAST = 0.005  # of a frame's time; operators below that stand in the CSV file alone
 BOUNDS = {"arithmetic": COLORS[0], "memory": COLORS[1]}

@@ -12,8 +12,9 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from videoquant.costs.chip import Chip, Precision, precision_text
 from videoquant.costs.simulator import FrameCost
 from videoquant.report.labels import add_labels
+from videoquant.report.palette import COLORS, INK, MUTED
 from videoquant.report.plot_file import write_plot
-from videoquant.report.plot_style import COLORS, INK, MUTED, new_figure, style_axes, title
+from videoquant.report.plot_style import new_figure, style_axes, title
 
 NAMED = 6
 LARGEST = 220.0  # square points: the area of a mark whose layer takes all the time

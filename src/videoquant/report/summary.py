@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from videoquant.comparison import Comparison, Row
-from videoquant.report.plot_style import family
+from videoquant.report.palette import family
 from videoquant.report.table import against_labels, sqnr_text
 from videoquant.report.targets import Target, ratio_text, target_of
 from videoquant.tasks import Measure

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from videoquant.comparison import Comparison, Row
 from videoquant.engine.lower import check_scheme
 from videoquant.errors import SchemeError
-from videoquant.report.plot_style import family
+from videoquant.report.palette import family
 from videoquant.report.table import cost_digits
 from videoquant.schemes import Scheme
 

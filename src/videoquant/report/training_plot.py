@@ -9,8 +9,9 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from videoquant.report.palette import COLORS, INK
 from videoquant.report.plot_file import write_plot
-from videoquant.report.plot_style import COLORS, INK, heading_of, new_figure, style_axes, title
+from videoquant.report.plot_style import heading_of, new_figure, style_axes, title
 from videoquant.report.table import heading as heading_of_measure
 from videoquant.tasks import Measure
 from videoquant.tasks.classification import TOP1

@@ -13,7 +13,7 @@ from videoquant.comparison import Comparison
 from videoquant.report.film import RATE, film
 from videoquant.report.frames_chart import facts_of, frame_name, range_on, telling, worst_on
 from videoquant.report.label_table import labels_of
-from videoquant.report.plot_style import family
+from videoquant.report.palette import family
 from videoquant.tasks.drawing import palette
 
 THUMB_SIDE = 200  # pixels of the longer side of what one clicks on

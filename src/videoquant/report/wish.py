@@ -127,6 +127,8 @@ def read_wish(text: str, measures: Sequence[Measure], accuracy: Sequence[Measure
         if said is None:
             raise ValueError
         name, sign, bound = said[1].lower(), said[2], float(said[3])
+        if math.isinf(bound):
+            raise ValueError
     except ValueError:
         raise SchemeError(
             f'--keep "{text}": it must be MEASURE >= X or MEASURE <= X, e.g. "{names[0]} >= 0.98"'

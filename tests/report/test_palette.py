@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from videoquant.report.plot_style import COLORS, family
+from videoquant.report.palette import COLORS, family
 
 
 @pytest.mark.parametrize(
