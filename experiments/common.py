@@ -204,9 +204,9 @@ def centre(x: torch.Tensor) -> torch.Tensor:
     return x[..., top : top + height, left : left + width].contiguous(memory_format=torch.channels_last)
 
 
-def clip(model: Path, path: Path, count: int | None = None) -> Case:
+def clip(model: Path, path: Path, count: int | None = None, size: tuple[int, int] | None = None) -> Case:
     """A network on a clip: 64 frames of even blocks calibrate, 72 of odd ones are scored."""
-    network = vq.load(model)
+    network = vq.load(model, size=size)
     source = vq.frames(path)
     total = len(source)
     sides = [[i for i in range(total) if i // BLOCK % 2 == side] for side in (0, 1)]

@@ -3,11 +3,12 @@
     python experiments/qpp_shares.py --carphone CLIP [--only NETWORK ...] [--draws 10]
 
 A draw takes 64 inputs at random from one half of a network's data and calibrates static and predicted ranges
-on them, both of the quantile 0.999. The other half judges. Point by point: on one walk with static grids the
-relative error of each quantizer's input, under the static grid, the predicted and the measured one; the share
-is what prediction takes from static's error, of what measuring takes, as a mean over points. End to end: SQNR
-of the first output, predicted less static. Writes results/qpp_shares.json draw by draw: what was stopped goes
-on where it was.
+on them, both of the quantile 0.999. The other half judges. Point by point, as the network with predicted
+ranges runs: the relative error of each quantizer's input under the average of the samples' ranges, the
+predicted and the measured one, all of which saw what this network's own quantizers left. The share is what
+prediction takes from the average's error, of what measuring takes, as a mean over points; a point that
+calibration made static takes nothing. End to end: SQNR of the first output, predicted less static. Writes
+results/qpp_shares.json draw by draw: what was stopped goes on where it was.
 """
 
 import json
@@ -21,6 +22,7 @@ from common import RESULTS, Case, arguments, clip, images, run, store
 
 import videoquant as vq
 from videoquant.quantizers.on_grid import fake_quantize
+from videoquant.ranges.sources import PredictedGrid
 from videoquant.simulate.activations import as_array, represent
 from videoquant.simulate.layer import compute_layer
 from videoquant.simulate.quantized import QuantizedNetwork
@@ -47,7 +49,7 @@ def main() -> None:
             "face_landmark_192": partial(clip, path=options.carphone, count=FRAMES),
             "selfie_segmentation_256": partial(clip, path=options.carphone, count=FRAMES),
             "pose_landmark_full_256": partial(clip, path=people, count=FRAMES),
-            "posenet_432x768": partial(clip, path=people, count=FRAMES),
+            "posenet_432x768": partial(clip, path=people, count=FRAMES, size=(224, 384)),
         }.items():
             if options.only and not any(part in name for part in options.only):
                 continue
@@ -84,8 +86,8 @@ def drawn(case: Case, scheme: str, draw: int) -> dict[str, float]:
         for what, text in ranges.items()
     }
     judged = case.evaluation[:: max(1, len(case.evaluation) // JUDGED)][:JUDGED]
-    errors = np.mean([point_errors(learnt, x) for x in judged], axis=0)
-    static, predicted, measured = errors.mean(0)
+    errors = np.mean([point_errors(learnt["predicted"], x) for x in judged], axis=0)
+    average, predicted, measured = errors.mean(0)
     noise = {what: Sqnr() for what in learnt}
     for x in judged:
         exact = run(network, x)
@@ -94,39 +96,44 @@ def drawn(case: Case, scheme: str, draw: int) -> dict[str, float]:
             total.update(exact[output], learnt[what].stream().run(x)[output])
     decibels = {what: total.result() for what, total in noise.items()}
     return {
-        "share": (static - predicted) / (static - measured),
-        "static_error": static,
+        "share": (average - predicted) / (average - measured),
+        "static_error": average,
         "measured_error": measured,
+        "predicted_points": sum(isinstance(g.key, PredictedGrid) for g in learnt["predicted"].grids.values()),
+        "points": len(learnt["predicted"].grids),
         "static_db": decibels["static"],
         "gain_db": decibels["predicted"] - decibels["static"],
         "measured_gain_db": decibels["measured"] - decibels["static"],
     }
 
 
-def point_errors(learnt: dict[str, QuantizedNetwork], x: torch.Tensor) -> np.ndarray:
-    """Points × rules: of each quantizer's input, |x̂ − x|² / |x|², on a walk with static grids."""
-    static, watched = learnt["static"], learnt["predicted"].watched
-    network, seen, errors = static.network, {}, {}
+def point_errors(quantized: QuantizedNetwork, x: torch.Tensor) -> np.ndarray:
+    """Points × rules: of each quantizer's input, |x̂ − x|² / |x|², on the network's own walk."""
+    network, seen, errors = quantized.network, {}, {}
 
     def kept(value, x):
-        if value in watched:
-            seen[value] = watched[value].extract(x, None)
+        if value in quantized.watched:
+            seen[value] = quantized.watched[value].extract(x, None)
         return x
 
     def compute(node, inputs):
-        if node.name not in static.points:
+        if node.name not in quantized.points:
             return kept(node.name, network.apply(node, inputs))
-        (x,), point = inputs, static.points[node.name]
+        (x,), point = inputs, quantized.points[node.name]
+        source = quantized.grids[point].key
+        grid = source.grid(partial(as_array, x), seen)
         if point not in errors:
+            average = source.first_grid if isinstance(source, PredictedGrid) else grid
+            estimator = quantized.scheme.range_estimator
+            measured = estimator.grid(estimator.measure(as_array(x), point.key, False), point.key, False)
             size = max(float(x.double().square().sum()), 1e-30)
-            grids = [q.grids[point].key.grid(partial(as_array, x), seen) for q in learnt.values()]
-            errors[point] = [float((fake_quantize(x, g) - x).double().square().sum()) / size for g in grids]
-        x_hat, _ = represent(
-            x, static.grids[point].key.grid(partial(as_array, x), {}), static.scheme.representation
-        )
-        return kept(
-            node.name, compute_layer(node, x_hat, static.weights[node.name].key, network.node_tensors(node))
-        )
+            errors[point] = [
+                float((fake_quantize(x, g) - x).double().square().sum()) / size
+                for g in (average, grid, measured)
+            ]
+        x_hat, _ = represent(x, grid, quantized.scheme.representation)
+        y = compute_layer(node, x_hat, quantized.weights[node.name].key, network.node_tensors(node))
+        return kept(node.name, y)
 
     network.run(kept(network.input, x), compute)
     return np.array(list(errors.values()))

@@ -203,8 +203,8 @@ def test_names_are_quoted_only_where_they_must_be(name, written):
         ("w8a8->w8a4 recurrent", Scheme(time=Residual(Bits(8, 4), 3, recurrent=True))),
         ("w8a4 dynamic quantile=0.9998", Scheme(Bits(8, 4), Dynamic(), estimator=Quantile(0.9998))),
         ("w8a4 qpp ds=1%", Scheme(Bits(8, 4), Predicted(), DenseSparse(0.01))),
-        ("w8a4 qpp=5", Scheme(Bits(8, 4), Predicted(5, ("auto:8",)))),
-        ("w8a4 at=auto:8 qpp=49", Scheme(Bits(8, 4), Predicted())),
+        ("w8a4 qpp=5", Scheme(Bits(8, 4), Predicted(5, ("auto:12",)))),
+        ("w8a4 at=auto:12 qpp=49", Scheme(Bits(8, 4), Predicted())),
         ("w8a4 qpp=8 at=auto:4", Scheme(Bits(8, 4), Predicted(8, ("auto:4",)))),
         ("w8a4 qpp AT=Input,Conv_1", Scheme(Bits(8, 4), Predicted(49, ("input", "Conv_1")))),
         (

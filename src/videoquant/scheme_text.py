@@ -11,7 +11,7 @@ adaptive, tau=N   0, 4 or 8 bits per location, with a tolerance of N steps
 float-reference   residuals against the unquantized keyframe
 always-residual   no quantizer takes the frame's own codes on residual frames, where those are better
 static, dynamic, qpp[=FEATURES]           where activation ranges come from (default static): `ranges/sources`
-at=auto:8         where qpp looks: auto:N (default 8), first-relu, input, or layers by name: at=conv1,conv5;
+at=auto:12        where qpp looks: auto:N (default 12), first-relu, input, or layers by name: at=conv1,conv5;
                   a name that would be read otherwise stands in quotes, as in JSON: at=conv1,"head, left"
 mse, by-width, minmax, aciq, lp=P, quantile[=ALPHA]
                   how a range is measured (default mse): `ranges/estimators`

@@ -1,4 +1,4 @@
-"""The word by-outputs: outputs decide how ranges are measured, on frames that did not calibrate."""
+"""The word by-outputs: outputs decide how ranges are measured, on all frames that calibrate."""
 
 import pytest
 import torch
@@ -74,23 +74,14 @@ def test_of_few_frames_nothing_is_concluded():
 def test_progress_is_called_as_often_as_announced(count):
     network, scheme, calls = small_network(), vq.Scheme.parse("w8a8 by-outputs"), []
     learn(network, scheme, [[x] for x in moving_frames(count)], lambda: calls.append(0))
-    assert walks(scheme) == 1 + CANDIDATES
+    assert walks(scheme) == CANDIDATES
     assert len(calls) == walks(scheme) * len(network.nodes)
 
 
-def test_it_is_chosen_with_other_frames_than_those_that_are_judged(monkeypatch):
-    fitted, judged = [], []
-    exact_runs = by_outputs.exact_runs
-    monkeypatch.setattr(
-        by_outputs, "exact_runs", lambda network, runs: judged.extend(runs) or exact_runs(network, runs)
-    )
-    given = [by_outputs.Run(0, [x]) for x in moving_frames(16)]
-    by_outputs.closest(
-        small_network(),
-        vq.Scheme.parse("w8a8 by-outputs"),
-        given,
-        lambda scheme, runs: fitted.append(runs) or vq.quantize(small_network(), "w8a8", runs[0]),
-    )
-    assert len(fitted) == CANDIDATES and all(runs == fitted[0] for runs in fitted)
-    assert {id(run) for run in fitted[0]}.isdisjoint(id(run) for run in judged)
-    assert len(judged) == 8
+def test_one_frame_alone_can_decide():
+    shown, usual = rare_frames()[:2]
+    common = [usual + 1e-2 * torch.rand_like(usual) for _ in range(12)]
+    assert str(vq.quantize(rare(), "w8a8 by-outputs", common).scheme) == "w8a8"
+    for place in (0, 5, 10):
+        found = vq.quantize(rare(), "w8a8 by-outputs", [*common[:place], shown, *common[place:]])
+        assert str(found.scheme) == "w8a8 by-width"

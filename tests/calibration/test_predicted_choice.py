@@ -1,4 +1,4 @@
-"""Positions predict only where that does not take the network's outputs away from floating point."""
+"""Positions predict unless the network's outputs are then worse than with static ranges everywhere."""
 
 from dataclasses import replace
 
@@ -6,6 +6,7 @@ import pytest
 
 import videoquant as vq
 from tests.networks import moving_frames, small_network
+from videoquant.calibration import predicted_choice
 from videoquant.calibration.predicted_choice import better_predicted
 from videoquant.ranges.grid import Grid
 from videoquant.ranges.sources import PredictedGrid, StaticGrid
@@ -67,6 +68,21 @@ def test_a_position_that_misleads_is_static_and_the_other_stays(text):
     for point, pair in found.grids.items():
         before = quantized.grids[point].key
         assert pair.key == (static[before] if before.predictor.position == first else before)
+
+
+@pytest.mark.parametrize("text", SCHEMES)
+def test_no_more_is_given_up_than_it_takes(text):
+    first, _ = calibrated(text)[0].watched
+    quantized, clips = calibrated(text, 4, first)  # it misleads, but static ranges everywhere are worse
+    assert better_predicted(quantized, NETWORK, stand_ins(quantized, 50), clips) is quantized
+
+
+def test_all_is_static_where_nothing_less_helps(monkeypatch):
+    quantized, clips = calibrated(SCHEMES[0])
+    errors = {2: 1.0, 1: 2.0, 0: 0.5}  # by how many positions predict: no step on the way is better
+    monkeypatch.setattr(predicted_choice, "stream_error", lambda tried, runs: errors[len(tried.watched)])
+    found = better_predicted(quantized, NETWORK, stand_ins(quantized), clips)
+    assert not found.watched
 
 
 def test_without_predictions_nothing_is_compared():

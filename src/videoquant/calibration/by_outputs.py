@@ -2,8 +2,10 @@
 
 The plain rule, least squares and the average over frames, serves most networks best. Two others gain decibels
 on some and lose a little on others: channels that are equalized (`equalize.py`), and ranges that clip less
-(`ByWidth`). Which it is cannot be read off one quantizer, so the outputs decide: half of the frames
-calibrates each, others judge. The plain rule stays unless another is clearly closer.
+(`ByWidth`). Which it is cannot be read off one quantizer, so the outputs decide: each is calibrated on all
+frames and judged by all of them, since what is rare may be on one frame alone. Ranges are averages and widest
+ends of many values, which can hardly suit single frames by chance. The plain rule stays unless another is
+clearly closer.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from typing import Any
 
 from videoquant.axes import FLOAT
 from videoquant.calibration.equalize import is_depthwise
+from videoquant.calibration.evidence import Evidence
 from videoquant.calibration.output_error import channel_errors, exact_runs, gain
-from videoquant.calibration.sampling import Run, evenly
+from videoquant.calibration.sampling import Run
 from videoquant.network.graph import Network
 from videoquant.ranges.estimators import ByWidth
 from videoquant.ranges.estimators.by_width import MANY
@@ -23,32 +26,29 @@ from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
 
 CANDIDATES = 3  # at most: plain, equalized, and the better of these with other ranges
-PART = 2  # every so many-th frame calibrates what is tried, others judge it
-JUDGING = 8  # frames at most
 FEWEST = 8  # frames: fewer say too little
 GAIN = 0.5  # decibels, at least
 
+Learnt = tuple[QuantizedNetwork, Evidence]
+
 
 def closest(
-    network: Network,
-    scheme: Scheme,
-    runs: Sequence[Run],
-    learn: Callable[[Scheme, Sequence[Run]], QuantizedNetwork],
-) -> Scheme:
-    """The scheme with the words of what is taken, none for the plain rule.
+    network: Network, scheme: Scheme, runs: Sequence[Run], learn: Callable[[Scheme], Learnt]
+) -> Learnt:
+    """What is taken; its scheme has the words that say so, none for the plain rule.
 
     runs: that calibrate; each is judged by its last frame.
-    learn: calibrates a scheme on some of them.
+    learn: calibrates a scheme on them.
     """
+    best = learn(replace(scheme, by_outputs=False))
     changes = _changes(network, scheme)
-    scheme = replace(scheme, by_outputs=False)
     if len(runs) < FEWEST or not changes:
-        return scheme
-    judging = exact_runs(network, evenly([run for i, run in enumerate(runs) if i % PART], JUDGING))
-    best, errors = scheme, channel_errors(learn(scheme, runs[::PART]), judging)
+        return best
+    exact = exact_runs(network, runs)
+    errors = channel_errors(best[0], exact)
     for change in changes:
-        tried = replace(best, **change)
-        found = channel_errors(learn(tried, runs[::PART]), judging)
+        tried = learn(replace(best[0].scheme, **change))
+        found = channel_errors(tried[0], exact)
         if gain(found, errors) >= GAIN:
             best, errors = tried, found
     return best

@@ -83,18 +83,16 @@ def learn(
     steps = _Steps(progress, walks(scheme) * len(network.nodes))
     forms: dict[bool, tuple[Network, dict[str, LayerWeights]]] = {}  # with equalized channels, and without
 
-    def learnt(tried: Scheme, some: Sequence[Run]) -> tuple[QuantizedNetwork, Evidence]:
+    def learnt(tried: Scheme) -> tuple[QuantizedNetwork, Evidence]:
         if tried.equalize not in forms:
             form = equalized(network, runs, _activation_bits(network, tried)) if tried.equalize else network
             forms[tried.equalize] = form, layer_weights(form, tried)
-        return _learnt(*forms[tried.equalize], tried, some, steps)
+        return _learnt(*forms[tried.equalize], tried, runs, steps)
 
     try:
-        if scheme.by_outputs:
-            scheme = closest(network, scheme, runs, lambda tried, some: learnt(tried, some)[0])
-        quantized, evidence = learnt(scheme, runs)
+        quantized, evidence = closest(network, scheme, runs, learnt) if scheme.by_outputs else learnt(scheme)
         if any(grids.of_frame for grids in quantized.grids.values()):
-            residual, of_residual = learnt(_always_residual(scheme), runs)
+            residual, of_residual = learnt(_always_residual(scheme))
             if residuals_are_closer(residual, quantized, network, runs):
                 quantized = QuantizedNetwork(residual.network, scheme, residual.weights, residual.grids)
                 evidence = of_residual
@@ -161,7 +159,7 @@ def walks(scheme: Scheme) -> int:
         return 0
     once = 1 + FITS[type(scheme.ranges)].walks(scheme)
     chooses = isinstance(scheme.time, Residual) and scheme.time.frame_codes
-    return CANDIDATES * scheme.by_outputs + once * (1 + chooses)
+    return CANDIDATES if scheme.by_outputs else once * (1 + chooses)
 
 
 def layer_weights(network: Network, scheme: Scheme) -> dict[str, LayerWeights]:

@@ -1,9 +1,11 @@
-"""Which positions predict: those whose predictions do not take the outputs away from floating point.
+"""Which positions predict: all of them, unless the network's outputs are then worse than with static ranges.
 
 A predicted range mostly lessens the error of its own quantizer. Of the outputs it need not: at 4 bits a few
 quantizers decide, and what a range that changes from frame to frame does to them no error of a single
-quantizer says (nor a measured one's: dynamic ranges can be worse than static ones). So the outputs decide, on
-calibration frames, position by position in network order, and in the end between that and static ranges.
+quantizer says (nor a measured one's: dynamic ranges can be worse than static ones). So the outputs are
+compared with floating point on calibration frames. Where static ranges everywhere bring them closer,
+positions become static one after the other, those first that gain most by it, until that is no longer so. No
+further: what else gains on these frames is mostly chance, and was measured to lose on others.
 """
 
 from __future__ import annotations
@@ -19,8 +21,6 @@ from videoquant.ranges.sources import RangeSource
 from videoquant.simulate.quantized import QuantizedNetwork
 
 FRAMES = 16  # about so many are compared, in whole runs spread over all of them
-# Of the error at most must remain where static ranges take over: less is within what other frames would say.
-GAIN = 0.97
 
 
 def better_predicted(
@@ -29,7 +29,7 @@ def better_predicted(
     static: Mapping[RangeSource, RangeSource],
     clips: Sequence[Sequence[Tensor]],
 ) -> QuantizedNetwork:
-    """The network with static ranges at those positions that are better without predicting.
+    """The network with static ranges at as few positions as it takes not to be worse than with them alone.
 
     network: in floating point, with the biases that it was given.
     static: what stands in for each source that predicts.
@@ -39,13 +39,20 @@ def better_predicted(
     if not positions:
         return quantized
     runs = exact_streams(network, clips, FRAMES)
-    best, error = quantized, stream_error(quantized, runs)
-    for position in positions:
-        without = _without(best, static, (position,))
-        if (now := stream_error(without, runs)) < GAIN * error:
-            best, error = without, now
     everywhere = _without(quantized, static, positions)
-    return everywhere if stream_error(everywhere, runs) < GAIN * error else best
+    best, error, most = quantized, stream_error(quantized, runs), stream_error(everywhere, runs)
+    if error <= most:
+        return quantized
+    alone = {p: stream_error(_without(quantized, static, (p,)), runs) for p in positions}
+    given_up: list[str] = []
+    for position in sorted(positions, key=alone.__getitem__):
+        without = _without(quantized, static, (*given_up, position))
+        if (now := stream_error(without, runs)) < error:
+            best, error = without, now
+            given_up.append(position)
+        if error <= most:
+            return best
+    return everywhere
 
 
 def _without(

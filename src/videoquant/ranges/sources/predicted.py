@@ -25,13 +25,13 @@ class Predicted(RangeAxis):
         chosen by an F-test.
     positions: where they are taken; what follows each, up to the next, is predicted from it. "first-relu"
         (the first activation function), "input", names of layers or modules (what enters them), or "auto:N"
-        alone: the first activation and N − 1 more, where they help most. Default 8 in all.
+        alone: the first activation and N − 1 more, where they help most. Default 12 in all.
     """
 
     word: ClassVar[str] = "qpp"
     expects: ClassVar[str] = "whole number of features"
     features: int = 49
-    positions: tuple[str, ...] = ("auto:8",)
+    positions: tuple[str, ...] = ("auto:12",)
 
     def __post_init__(self) -> None:
         set_whole(self, features="qpp")
