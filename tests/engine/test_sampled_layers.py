@@ -37,7 +37,7 @@ class Two(nn.Module):
         return F.relu(self.many(F.relu(self.few(x))))
 
 
-@pytest.mark.parametrize("every", [4, 9, 16, 25])
+@pytest.mark.parametrize("every", [4, 9, 16, 25, 36])
 def test_a_layer_of_many_products_is_computed_twice_only_for_few_pixels(every):
     network = captured(Two, 48)
     body = split(network)

@@ -21,7 +21,7 @@ from videoquant.runtime.sizes import Size
 
 SKIPPED = 8  # of so many pixels at most one is computed early
 # Products of one output that take about as long as storing it and reading it again.
-PRODUCTS = 32
+PRODUCTS = 16
 
 
 def early_samples(
