@@ -7,9 +7,11 @@ lists what is refused, by operator.
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.backend.test.loader import load_model_tests
 
 from videoquant.errors import NetworkError
+from videoquant.network.node_json import check_frame, read_nodes
 from videoquant.network.onnx_reader import read_onnx
 
 FLOAT = TensorProto.FLOAT
@@ -76,6 +79,13 @@ def outcome(model: onnx.ModelProto, x: np.ndarray, expected: list[np.ndarray], f
         return "refused" if "\n" not in str(error) else f"several lines: {error}"
     except Exception as error:  # the very thing that is looked for
         return f"{type(error).__name__}: {error}"
+    try:  # what was read can be written and opened again
+        read_nodes(json.loads(json.dumps([asdict(node) for node in network.nodes])), "case")
+        check_frame(network, "case")
+    except Exception as error:
+        if any(right.size == 0 for right in expected):  # no frame gives nothing
+            return "same"
+        return f"its own file does not open: {error}"
     for mine, right in zip(got, expected, strict=True):
         if tuple(mine.shape) != right.shape:
             return f"shape {tuple(mine.shape)} in place of {right.shape}"

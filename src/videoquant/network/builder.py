@@ -100,6 +100,8 @@ class Builder:
         Raises `RuntimeError` (of PyTorch) where the operator cannot read such shapes, `NetworkError` where
         its result is above the size limit.
         """
+        if op == "concat":  # what holds nothing adds nothing, and files refuse it
+            inputs = [value for value in inputs if 0 not in value.shape] or inputs
         tensors = {short: tensor.float().contiguous() for short, tensor in tensors.items()}
         meta = {short: torch.empty_like(tensor, device="meta") for short, tensor in tensors.items()}
         values = [torch.empty(value.shape, dtype=torch.float32, device="meta") for value in inputs]

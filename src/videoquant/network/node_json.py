@@ -130,10 +130,13 @@ def _check_layer(node: Node, x: Tensor, tensors: dict[str, Tensor]) -> None:
 
 def _check_dimensions(node: Node, inputs: Sequence[Tensor]) -> None:
     """Raise `ValueError` where an attribute names a dimension that is none: not every operator checks it."""
+    rank = inputs[0].dim() if inputs else 0
     dims = [node.attributes["dim"]] if "dim" in node.attributes else node.attributes.get("dims", ())
+    if isinstance(dims, int):  # how many, the last ones
+        dims = [-dims, -1]
     for dim in dims:
-        if not -inputs[0].dim() <= dim < inputs[0].dim():
-            raise ValueError(f"there is no dimension {dim} of {inputs[0].dim()}")
+        if not -rank <= dim < rank:
+            raise ValueError(f"there is no dimension {dim} of {rank}")
 
 
 def _bytes(shape: Sequence[int]) -> int:
