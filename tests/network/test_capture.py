@@ -121,6 +121,7 @@ class Call(nn.Module):
         return self.function(x)
 
 
+ROWS = torch.tensor([0, 3, 5, 2])
 KERNEL, WEIGHT, MATRIX = torch.randn(6, 2, 3, 3), torch.randn(4, 3, 3, 3), torch.randn(7, 5)
 aten = torch.ops.aten
 
@@ -194,6 +195,42 @@ FUNCTIONS: dict[str, Callable[[Tensor], Any]] = {
     "squeeze": lambda x: x.mean((2, 3), keepdim=True).squeeze(-1).squeeze(),
     "unsqueeze": lambda x: x.unsqueeze(-1).unsqueeze(1),
     "dropout": lambda x: F.dropout2d(F.dropout(x, 0.5, False), 0.5, False) + 1,
+    "stack": lambda x: torch.stack([x, x * 2], -1),
+    "roll": lambda x: torch.roll(torch.roll(x, (1, -2), (2, -1)), 3),
+    "flip": lambda x: x.flip(-1, 1),
+    "rot90": lambda x: torch.rot90(x, 1, (2, 3)),
+    "index": lambda x: x[:, [2, -1, 0, 1]] + x[:, :, ROWS[:, None], ROWS[:3]].mean((2, 3), keepdim=True),
+    "max": lambda x: x.max(1, keepdim=True)[0] + x.max() + torch.max(x, x * 2),
+    "where the largest is": lambda x: x.max(2)[1] + 0.0,
+    "min": lambda x: x.min(-1)[0] + x.min() - torch.min(x, x * 2).mean(3),
+    "argmin": lambda x: x.argmin(1, keepdim=True) + x,
+    "sort": lambda x: x.sort(2, descending=True)[0] + x.sort()[0],
+    "like": lambda x: x + torch.zeros_like(x) + torch.full_like(x, 3) + x.new_ones(7) + x.new_full((6, 1), 2),
+    "adaptive_max_pool2d of parts": lambda x: F.adaptive_max_pool2d(x, (4, 3)),
+    "circular": lambda x: F.pad(x, (1, 0, 2, 1), mode="circular"),
+    "var": lambda x: x.var((2, 3), keepdim=True) + x.var() + x.var(1, unbiased=False).mean(),
+    "std": lambda x: x.std(1) + torch.std_mean(x, (2, 3))[0].mean() + torch.var_mean(x)[1],
+    "logsumexp": lambda x: (100 * x).logsumexp(1) + x.logsumexp((1, 3), keepdim=True),
+    "cumsum": lambda x: x.cumsum(1) + x.cumsum(-1),
+    "nan_to_num": lambda x: torch.nan_to_num(x / x.relu(), 0.5, 2.0, -3.0),
+    "celu": lambda x: F.celu(x, 0.7) + F.selu(x) + F.elu(x),
+    "logarithms": lambda x: torch.log1p(x.abs()) + torch.log2(x.abs() + 1) + torch.log10(x.abs() + 1),
+    "powers": lambda x: torch.expm1(x) + torch.exp2(x) + torch.tan(x / 4) + F.logsigmoid(x),
+    "remainder": lambda x: x % 0.3 + torch.fmod(x, 0.7) + x // 0.4 + torch.div(x, 0.3, rounding_mode="trunc"),
+    "lerp": lambda x: torch.lerp(x, x.flip(1), 0.3) + torch.addcmul(x, x, x, value=0.5),
+    "truth": lambda x: x * ((x > 0) & (x < 1) | ~(x != x.amax())) + x.isnan() * 2 + x.masked_fill(x > 1, 3.0),
+    "integers": lambda x: (x * 3).int() + (x * 5).long() / 2 + x.bool(),
+    "conv_transpose1d": lambda x: F.conv_transpose1d(x[:, :, 0], torch.ones(4, 3, 2), stride=2, padding=1),
+    # What PyTorch writes with others.
+    "einsum": lambda x: torch.einsum("bchw,bdhw->bcd", x, x * 2) @ torch.einsum("bchw->bch", x),
+    "normalize": lambda x: F.normalize(x, dim=1) + F.cosine_similarity(x, x * x, dim=1).unsqueeze(1),
+    "log_softmax": lambda x: F.log_softmax(x, 1) + F.softmin(x, 1) + F.glu(x, 1).mean(),
+    "channel_shuffle": lambda x: F.channel_shuffle(x, 2) + nn.ChannelShuffle(4)(x),
+    "unfold": lambda x: F.unfold(x, 3, padding=1, stride=2),
+    "nearest-exact": lambda x: F.interpolate(x, (9, 5), mode="nearest-exact"),
+    "repeat_interleave": lambda x: x.repeat_interleave(2, 1) + x.tile(1, 2, 1, 1),
+    "rms_norm": lambda x: F.rms_norm(x, (7,)) + x.tril() + x.triu(1),
+    "pools of rows": lambda x: F.max_pool1d(x.flatten(2), 2) + F.avg_pool1d(x.flatten(2), 2),
     "no-ops": lambda x: x.clone().contiguous().detach().to(torch.float32) + 1,
 }
 
@@ -240,17 +277,17 @@ def branch(x: Tensor) -> Tensor:
 
 
 REFUSED: dict[str, nn.Module] = {
-    "operator cumsum at 'cumsum' (node 'cumsum', ": Call(lambda x: x.cumsum(1)),
-    "supported are abs, adaptive_avg_pool2d, ": Call(lambda x: x.cumsum(1)),
+    "operator cumprod at 'cumprod' (node 'cumprod', ": Call(lambda x: x.cumprod(1)),
+    "supported are abs, adaptive_avg_pool2d, ": Call(lambda x: x.cumprod(1)),
     "torch.export cannot capture it: ": Call(branch),
     "output 'output_1' is not computed from the input": Call(lambda x: (x * 2, torch.ones(2))),
     "changes its buffer 'count' as it runs": Counter(),
     "operator rand at 'rand'": Call(lambda x: x + torch.rand(3, 4, 4)),
-    "rounding_mode": Call(lambda x: torch.div(x, 2, rounding_mode="floor")),
-    "adaptive max pooling is supported only to 1×1": Call(lambda x: F.adaptive_max_pool2d(x, 2)),
+    "side by side": Call(lambda x: x[:, torch.tensor([0, 1]), :, torch.tensor([1, 2])]),
+    "an index is outside the dimensions [3]": Call(lambda x: aten.index(x, [None, torch.tensor([3])])),
+    "its indices are computed at run time": Call(lambda x: x[:, :, x.mean((0, 1, 2)).argsort()]),
     "divisor_override is not supported": Call(lambda x: F.avg_pool2d(x, 2, divisor_override=3)),
-    "padding mode 'circular'": Call(lambda x: aten.pad(x, [1, 1, 1, 1], "circular")),
-    "conversion of activations to torch.int64": Call(lambda x: x.long() + 1),
+    "circular padding of -1 and 0": Call(lambda x: aten.pad(x, [-1, 0, 0, 0], "circular")),
 }
 
 

@@ -108,6 +108,21 @@ class Moves(Zoo):
         )
 
 
+@in_zoo
+class Windows(Zoo):
+    """A shifted window's attention as Swin's, between channels that are picked, turned and shuffled."""
+
+    def middle(self, x):
+        picked = torch.stack([x[:, [7, 0, 2, 1]], x.flip(-1)[:, 4:]], 2).flatten(1, 2)
+        n, c, h, w = picked.shape
+        rolled = torch.roll(F.channel_shuffle(picked, 2), (-2, -1), (2, 3))
+        windows = rolled.view(n, c, h // 4, 4, w // 4, 4).permute(0, 2, 4, 3, 5, 1).reshape(-1, 16, c)
+        weights = torch.softmax(torch.einsum("bic,bjc->bij", windows, windows / 4), -1)
+        mixed = (weights @ windows).view(n, h // 4, w // 4, 4, 4, c).permute(0, 5, 1, 3, 2, 4)
+        back = torch.roll(mixed.reshape(n, c, h, w), (2, 1), (2, 3))
+        return back + F.pad(x, (1, 0, 0, 1), mode="circular")[:, :, 1:, :-1]
+
+
 @onnx("DepthToSpace")
 def draw_depth_to_space(dice: Dice, op: str) -> Drawn:
     block, opset = dice.whole(1, 3), dice.opset()

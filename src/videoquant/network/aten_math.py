@@ -1,4 +1,4 @@
-"""How aten operators become nodes: functions, comparisons, products of activations, selections."""
+"""How aten operators become nodes: functions, comparisons, products. See `aten_operators`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+import torch
 
 from videoquant.network.aten_operators import pair
 from videoquant.network.builder import Argument, OperatorContext, OperatorRegistry, Value
@@ -37,8 +37,52 @@ for _name in ("exp", "log", "sqrt", "abs", "sign", "floor", "ceil", "trunc", "si
 for _name, _op in (("maximum", "maximum"), ("minimum", "minimum"), ("eq", "equal"), ("gt", "greater")):
     _binary(_name, _op)
 _binary("ge", "greater_equal")
+_binary("fmod", "fmod")
 _binary("lt", "greater", turned=True)
 _binary("le", "greater_equal", turned=True)
+
+
+@_aten("ne")
+def ne(site: OperatorContext, x: Argument, other: Argument) -> Value:
+    equal = site.emit("equal", site.value(x), site.value(other), part="equal")
+    return site.emit("sub", site.value(1.0), equal)
+
+
+@_aten("isnan")
+def isnan(site: OperatorContext, x: Value) -> Value:
+    """What does not equal itself."""
+    return ne(site, x, x)
+
+
+@_aten("logical_not", "bitwise_not")
+def logical_not(site: OperatorContext, x: Value) -> Value:
+    return site.emit("equal", x, site.value(0.0))
+
+
+@_aten("logical_and", "bitwise_and")
+def logical_and(site: OperatorContext, x: Argument, other: Argument) -> Value:
+    """Of truth values, which are 0 and 1."""
+    return site.emit("minimum", site.value(x), site.value(other))
+
+
+@_aten("logical_or", "bitwise_or")
+def logical_or(site: OperatorContext, x: Argument, other: Argument) -> Value:
+    return site.emit("maximum", site.value(x), site.value(other))
+
+
+@_aten("remainder")
+def remainder(site: OperatorContext, x: Argument, other: Argument) -> Value:
+    """x − ⌊x / y⌋ · y, of the divisor's sign."""
+    whole, divisor = site.value(x), site.value(other)
+    times = site.emit("floor", site.emit("div", whole, divisor, part="ratio"), part="times")
+    return site.emit("sub", whole, site.emit("mul", times, divisor, part="product"))
+
+
+@_aten("lerp")
+def lerp(site: OperatorContext, x: Argument, end: Argument, weight: Argument) -> Value:
+    begin = site.value(x)
+    distance = site.emit("sub", site.value(end), begin, part="distance")
+    return site.emit("add", begin, site.emit("mul", distance, site.value(weight), part="way"))
 
 
 @_aten("matmul", "mm", "bmm")
@@ -75,6 +119,67 @@ def fake_quantize(
     return site.emit("fake_quantize", x, scale=single, zero_point=zero_point, low=quant_min, high=quant_max)
 
 
+@_aten("log1p")
+def log1p(site: OperatorContext, x: Value) -> Value:
+    return site.emit("log", site.emit("add", x, site.value(1.0), part="more"))
+
+
+@_aten("expm1")
+def expm1(site: OperatorContext, x: Value) -> Value:
+    """eˣ − 1, which below 0 is what elu is."""
+    return site.emit("sub", site.emit("exp", x, part="exp"), site.value(1.0))
+
+
+def _to_base(name: str, base: float) -> None:
+    def logarithm(site: OperatorContext, x: Value) -> Value:
+        return site.emit("mul", site.emit("log", x, part="log"), site.value(1 / math.log(base)))
+
+    _aten(name)(logarithm)
+
+
+_to_base("log2", 2)
+_to_base("log10", 10)
+
+
+@_aten("exp2")
+def exp2(site: OperatorContext, x: Value) -> Value:
+    return site.emit("exp", site.emit("mul", x, site.value(math.log(2)), part="power"))
+
+
+@_aten("tan")
+def tan(site: OperatorContext, x: Value) -> Value:
+    return site.emit("div", site.emit("sin", x, part="sin"), site.emit("cos", x, part="cos"))
+
+
+@_aten("nan_to_num")
+def nan_to_num(
+    site: OperatorContext,
+    x: Value,
+    nan: float | None = None,
+    posinf: float | None = None,
+    neginf: float | None = None,
+) -> Value:
+    largest = torch.finfo(torch.float32).max
+    low, high = -largest if neginf is None else neginf, largest if posinf is None else posinf
+    there = site.emit("equal", x, x, part="is_number")
+    number = site.emit("where", there, x, site.value(float(nan or 0)), part="number")
+    return site.emit("clamp", number, min=float(low), max=float(high))
+
+
+@_aten("log_sigmoid")
+def log_sigmoid(site: OperatorContext, x: Value) -> Value:
+    """−log(1 + e⁻ˣ)."""
+    turned = site.emit("mul", x, site.value(-1.0), part="turned")
+    return site.emit("mul", site.emit("softplus", turned, part="softplus"), site.value(-1.0))
+
+
+@_aten("celu")
+def celu(site: OperatorContext, x: Value, alpha: float = 1.0) -> Value:
+    """α · elu(x / α)."""
+    curve = site.emit("elu", site.emit("div", x, site.value(float(alpha)), part="scaled"), part="elu")
+    return site.emit("mul", curve, site.value(float(alpha)))
+
+
 @_aten("softplus")
 def softplus(site: OperatorContext, x: Value, beta: float = 1, threshold: float = 20) -> Value:
     if beta != 1:
@@ -96,36 +201,6 @@ def power(site: OperatorContext, x: Argument, exponent: Argument) -> Value:
 @_aten("where")
 def where(site: OperatorContext, condition: Argument, x: Argument, other: Argument) -> Value:
     return site.emit("where", site.value(condition), site.value(x), site.value(other))
-
-
-@_aten("argmax")
-def argmax(site: OperatorContext, x: Value, dim: int | None = None, keepdim: bool = False) -> Value:
-    if dim is None:
-        raise site.refuse("the largest of all elements is not supported; name a dimension")
-    return site.whole(site.emit("argmax", x, dim=dim % len(x.shape), keepdim=keepdim))
-
-
-@_aten("topk")
-def topk(
-    site: OperatorContext, x: Value, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> Sequence[Value]:
-    attributes: dict[str, Any] = {"k": k, "dim": dim % len(x.shape), "largest": largest}
-    values = site.emit("topk_values", x, part="values", **attributes)
-    return [values, site.whole(site.emit("topk_indices", x, part="indices", **attributes))]
-
-
-@_aten("index_select")
-def index_select(site: OperatorContext, x: Argument, dim: int, index: Argument) -> Value:
-    value = site.value(x)
-    return site.emit("gather", value, site.value(index), dim=dim % len(value.shape))
-
-
-@_aten("gather")
-def gather(
-    site: OperatorContext, x: Argument, dim: int, index: Argument, *, sparse_grad: bool = False
-) -> Value:
-    value = site.value(x)
-    return site.emit("gather_elements", value, site.value(index), dim=dim % len(value.shape))
 
 
 @_aten("expand")
@@ -184,61 +259,26 @@ def conv1d(
     return site.reshape(y, (*y.shape[:2], y.shape[3]))
 
 
-@_aten("layer_norm")
-def layer_norm(
+@_aten("conv_transpose1d")
+def conv_transpose1d(
     site: OperatorContext,
     x: Value,
-    normalized_shape: Sequence[int],
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-    cudnn_enable: bool = True,
+    weight: Argument,
+    bias: Argument | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
 ) -> Value:
-    y = site.emit("layer_norm", x, dims=len(normalized_shape), eps=eps, part="normalized")
-    return site.scaled(y, weight, bias)
-
-
-@_aten("group_norm")
-def group_norm(
-    site: OperatorContext,
-    x: Value,
-    num_groups: int,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-    cudnn_enabled: bool = True,
-) -> Value:
-    y = site.emit("group_norm", x, groups=num_groups, eps=eps)
-    if weight is None or bias is None:
-        return y
-    return site.emit("affine", y, part="affine", tensors={"weight": weight, "bias": bias})
-
-
-@_aten("scaled_dot_product_attention")
-def attention(
-    site: OperatorContext,
-    query: Value,
-    key: Value,
-    value: Value,
-    attn_mask: Argument | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    *,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Value:
-    """softmax(q · kᵀ · scale + mask) · v."""
-    if is_causal or enable_gqa:
-        raise site.refuse("causal attention, or with groups of queries, is not supported")
-    rank = len(key.shape)
-    turned = site.permute(key, (*range(rank - 2), rank - 1, rank - 2))
-    products = site.emit("matmul", query, turned, part="products")
-    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = site.emit("mul", products, site.value(factor), part="scaled")
-    if attn_mask is not None:
-        scores = site.emit("add", scores, site.value(attn_mask), part="masked")
-    weights = site.emit("softmax", scores, dim=rank - 1, part="weights")
-    return site.emit("matmul", weights, value)
+    numbers = (stride, padding, output_padding, dilation)
+    (step,), (side,), (more,), (apart,) = ([pair(value)[-1]] for value in numbers)
+    attributes: dict[str, Any] = {"stride": [1, step], "padding": [0, side, 0, side], "dilation": [1, apart]}
+    kernel = site.fixed(weight, "weights").unsqueeze(2)
+    rows = site.reshape(x, (*x.shape[:2], 1, x.shape[2]))
+    attributes |= {"groups": groups, "output_padding": [0, more]}
+    y = site.convolve("conv_transpose2d", rows, kernel, bias, **attributes)
+    return site.reshape(y, (*y.shape[:2], y.shape[3]))
 
 
 @_aten("upsample_bicubic2d")

@@ -1,6 +1,6 @@
 """How PyTorch's aten operators become nodes. One function each, its parameters as in aten's schema.
 
-Long because these are so many; those that change shapes are in `aten_shapes`.
+Long because these are so many; others are in `aten_shapes`, `aten_select`, `aten_math` and `aten_norms`.
 """
 
 from __future__ import annotations
@@ -178,8 +178,14 @@ def gelu(site: OperatorContext, x: Value, *, approximate: str = "none") -> Value
 
 
 @_aten("elu")
-def elu(site: OperatorContext, x: Value, alpha: float = 1.0) -> Value:
-    return site.emit("elu", x, alpha=float(alpha))
+def elu(
+    site: OperatorContext, x: Value, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0
+) -> Value:
+    """scale · max(0, x) + scale · α · min(0, e^(input_scale · x) − 1); with a scale it is selu."""
+    if input_scale != 1:
+        raise site.refuse(f"an elu with input_scale {input_scale} is not supported")
+    y = site.emit("elu", x, alpha=float(alpha))
+    return y if scale == 1 else site.emit("mul", y, site.value(float(scale)), part="scaled")
 
 
 @_aten("softmax", "_softmax")
@@ -217,8 +223,9 @@ def mul(site: OperatorContext, x: Argument, other: Argument) -> Value:
 
 
 @_aten("div")
-def div(site: OperatorContext, x: Argument, other: Argument) -> Value:
-    return site.emit("div", site.value(x), site.value(other))
+def div(site: OperatorContext, x: Argument, other: Argument, *, rounding_mode: str | None = None) -> Value:
+    ratio = site.emit("div", site.value(x), site.value(other))
+    return ratio if rounding_mode is None else site.emit(rounding_mode, ratio)
 
 
 @_aten("reciprocal")
@@ -276,9 +283,19 @@ def adaptive_avg_pool2d(site: OperatorContext, x: Value, output_size: Any) -> Va
 
 @_aten("adaptive_max_pool2d")
 def adaptive_max_pool2d(site: OperatorContext, x: Value, output_size: Any) -> Sequence[Value | None]:
-    if pair(output_size) != [1, 1]:
-        raise site.refuse("adaptive max pooling is supported only to 1×1")
-    return [site.emit("amax", x, dims=[2, 3], keepdim=True), None]
+    """The largest of each part; parts may overlap, as PyTorch cuts them."""
+    if pair(output_size) == [1, 1]:
+        return [site.emit("amax", x, dims=[2, 3], keepdim=True), None]
+    for dim, parts in zip((2, 3), pair(output_size), strict=True):
+        size = x.shape[dim]
+        if parts is None or parts == size:
+            continue
+        ends = [(i * size // parts, -(-(i + 1) * size // parts)) for i in range(parts)]
+        pieces = [site.slice(x, dim, begin, end) for begin, end in ends]
+        x = site.emit(
+            "concat", *(site.emit("amax", p, dims=[dim], keepdim=True, part="part") for p in pieces), dim=dim
+        )
+    return [x, None]
 
 
 def _sums(op: str) -> None:

@@ -24,6 +24,13 @@ def cat(site: OperatorContext, tensors: Sequence[Argument], dim: int = 0) -> Val
     return site.emit("concat", *values, dim=dim % len(values[0].shape))
 
 
+@_aten("stack")
+def stack(site: OperatorContext, tensors: Sequence[Argument], dim: int = 0) -> Value:
+    values = [site.value(tensor) for tensor in tensors]
+    dim = dim % (len(values[0].shape) + 1)
+    return site.emit("concat", *(unsqueeze(site, value, dim) for value in values), dim=dim)
+
+
 @_aten("split", "split_with_sizes")
 def split(site: OperatorContext, x: Value, split_size: Any, dim: int = 0) -> Sequence[Value]:
     sizes = chunks(x.shape[dim], split_size) if isinstance(split_size, int) else split_size
@@ -102,9 +109,25 @@ def pad(
 ) -> Value:
     if not isinstance(mode, str):  # constant_pad_nd has the value in its place
         mode, value = "constant", mode
+    if mode == "circular":
+        return _around(site, x, pad)
     if mode not in ("constant", "reflect", "replicate"):
-        raise site.refuse(f"padding mode {mode!r} is not supported; known are constant, reflect, replicate")
+        known = "constant, reflect, replicate, circular"
+        raise site.refuse(f"padding mode {mode!r} is not supported; known are {known}")
     return site.emit("pad", x, padding=list(pad), mode=mode, value=float(value or 0))
+
+
+def _around(site: OperatorContext, x: Value, pad: Sequence[int]) -> Value:
+    """Before each dimension its last elements, behind it its first ones; pad: of the last dimension first."""
+    for place, (before, behind) in enumerate(zip(pad[::2], pad[1::2], strict=True)):
+        dim = len(x.shape) - 1 - place
+        if before < 0 or behind < 0:
+            raise site.refuse(f"circular padding of {before} and {behind} is not supported")
+        size = x.shape[dim]
+        parts = [site.slice(x, dim, size - before, size)] * bool(before) + [x]
+        parts += [site.slice(x, dim, 0, behind)] * bool(behind)
+        x = site.emit("concat", *parts, dim=dim) if len(parts) > 1 else x
+    return x
 
 
 @_aten("reflection_pad2d")
@@ -180,8 +203,11 @@ def unsqueeze(site: OperatorContext, x: Value, dim: int) -> Value:
 def same(site: OperatorContext, x: Value, *ignored: Any, **ignored_too: Any) -> Value:
     """What changes where or how the values are kept, or does so only in training."""
     dtype = ignored_too.get("dtype")
+    if dtype is torch.bool:
+        equal = site.emit("equal", x, site.value(0.0), part="zero")
+        return site.emit("equal", equal, site.value(0.0))
     if dtype is not None and not dtype.is_floating_point:
-        raise site.refuse(f"a conversion of activations to {dtype} is not supported")
+        return x if x.whole else site.whole(site.emit("trunc", x))
     if dtype in (torch.float16, torch.bfloat16):
         return site.emit("round_to", x, dtype=str(dtype).removeprefix("torch."))
     return x

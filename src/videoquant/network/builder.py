@@ -47,6 +47,8 @@ Argument = Value | Tensor | float
 Translation = Callable[..., Value | Sequence[Value | None]]
 T = TypeVar("T", bound=Translation)
 
+SLICES = 16  # at most, in place of a gather: the engine has slices and joins, and no gather
+
 # Operators that give whole numbers where all that they read are.
 KEEPING = frozenset(
     (
@@ -350,6 +352,21 @@ class OperatorContext:
         if (start, end, step) == (0, x.shape[dim], 1):
             return x
         return self.emit("slice", x, dim=dim, start=start, end=max(start, end), step=step)
+
+    def pick(self, x: Value, dim: int, places: Sequence[int]) -> Value:
+        """Elements of a dimension by their places: few evenly spaced runs are slices, else it is a gather."""
+        runs: list[range] = []
+        for place in places:
+            last = runs[-1] if runs else range(0)
+            step = place - last[-1] if last else 0
+            if step > 0 and (len(last) == 1 or step == last.step):
+                runs[-1] = range(last.start, place + 1, step)
+            else:
+                runs.append(range(place, place + 1))
+        if len(runs) > SLICES:
+            return self.emit("gather", x, self.value(torch.tensor(list(places))), dim=dim)
+        slices = [self.slice(x, dim, run.start, run.stop, run.step) for run in runs]
+        return slices[0] if len(slices) == 1 else self.emit("concat", *slices, dim=dim)
 
     def split(self, x: Value, dim: int, sizes: Sequence[int]) -> list[Value]:
         ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]

@@ -8,17 +8,21 @@ import operator
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch._decomp import decomposition_table
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
 from torch.utils import _pytree as pytree
 
 from videoquant.errors import NetworkError
 from videoquant.network.aten_math import ATEN_MATH
+from videoquant.network.aten_norms import ATEN_NORMS
 from videoquant.network.aten_operators import ATEN
+from videoquant.network.aten_select import ATEN_SELECT
 from videoquant.network.aten_shapes import ATEN_SHAPES
 from videoquant.network.builder import Builder, OperatorContext, Value, one_line
 from videoquant.network.graph import Network, unique
@@ -26,7 +30,8 @@ from videoquant.network.preprocessing import Preprocessing
 from videoquant.network.rebatch import one_frame
 from videoquant.torch_settings import plain_defaults
 
-OPERATORS = {**ATEN, **ATEN_SHAPES, **ATEN_MATH}
+OPERATORS = {**ATEN, **ATEN_SHAPES, **ATEN_MATH, **ATEN_NORMS, **ATEN_SELECT}
+IGNORED = {"_assert_tensor_metadata"}
 
 
 def capture(
@@ -78,10 +83,63 @@ def _export(name: str, module: nn.Module, example_inputs: tuple[Tensor, ...]) ->
     try:
         with _eval_mode(module), _quiet(), torch.no_grad():
             # Decomposing nothing still makes every in-place operator a plain one, through views as well.
-            program: ExportedProgram = torch.export.export(module, example_inputs).run_decompositions({})
-            return program
+            return _in_known_operators(torch.export.export(module, example_inputs).run_decompositions({}))
     except Exception as error:  # torch.export runs the module, which may raise anything
         raise NetworkError(f"{name}: torch.export cannot capture it: {one_line(error)}") from None
+
+
+def _in_known_operators(program: ExportedProgram) -> ExportedProgram:
+    """Operators that have no translation written with others that have one, where PyTorch itself can."""
+    refused: set[Any] = set()
+    while unknown := _unknown(program) - refused:
+        op = min(unknown, key=str)
+        attempt = _without(program, op)
+        program = attempt or program
+        refused |= set() if attempt else {op}
+    return program
+
+
+@cache
+def _decompositions() -> dict[Any, Any]:
+    """What PyTorch writes operators with, by operator; made in a second, and only where one is needed."""
+    return {**decomposition_table, **dict(torch.export.default_decompositions().items())}  # type: ignore[no-untyped-call]
+
+
+def _without(program: ExportedProgram, op: Any) -> ExportedProgram | None:
+    """The program with one operator written with others; None where one of those has no translation."""
+    known, others, wanted = _decompositions(), _unknown(program) - {op}, {op}
+    for _ in range(8):  # decompositions within decompositions
+        if not wanted <= known.keys():
+            return None
+        program = program.run_decompositions({one: known[one] for one in wanted})
+        wanted = _unknown(program) - others
+        if not wanted:
+            return program
+    return None
+
+
+def _unknown(program: ExportedProgram) -> set[Any]:
+    """The operators on what is computed at run time that have no translation."""
+    signature = program.graph_signature
+    changed = set(signature.buffers_to_mutate.values())
+    fixed = {name for name, buffer in signature.inputs_to_buffers.items() if buffer not in changed}
+    fixed |= signature.inputs_to_parameters.keys() | signature.inputs_to_lifted_tensor_constants.keys()
+    running: set[fx.Node] = set()
+    found = set()
+    for node in program.graph.nodes:
+        if node.op == "placeholder" and node.name not in fixed:
+            running.add(node)
+        elif node.op == "call_function" and running & set(node.all_input_nodes):
+            running.add(node)
+            if node.target is not operator.getitem and _name_of(node.target) not in (*OPERATORS, *IGNORED):
+                found.add(node.target)
+    return found
+
+
+def _name_of(target: Any) -> str:
+    """ "conv2d" of aten, "prims::iota" of others; what computes sizes alone is one of Python's functions."""
+    schema = getattr(target, "_schema", None)
+    return str(target.__name__ if schema is None else schema.name).removeprefix("aten::")
 
 
 @contextmanager
@@ -164,14 +222,14 @@ class _Capture:
         kwargs: Any = fx.node.map_aggregate(node.kwargs, self._argument)
         if target is operator.getitem:
             return args[0][args[1]]
-        op = target._schema.name.removeprefix("aten::")
+        op = _name_of(target)
         path = self._path(node, op)
         place = f"{self.builder.name}: operator {op} at {path!r} (node {node.name!r}, {index + 1} of {count})"
         site = OperatorContext(self.builder, path, place)
         running = any(isinstance(leaf, Value) for leaf in pytree.tree_leaves((args, kwargs)))
-        if not running and torch.Tag.nondeterministic_seeded not in target.tags:
+        if not running and torch.Tag.nondeterministic_seeded not in getattr(target, "tags", ()):
             return target(*args, **kwargs)
-        if op == "_assert_tensor_metadata":
+        if op in IGNORED:
             return None
         if op not in OPERATORS:
             supported = ", ".join(sorted(name for name in OPERATORS if not name.startswith("_")))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ _onnx = SELECTIONS.register
 
 @_onnx("Gather")
 def gather(site: OperatorContext, x: Argument, indices: Argument, *, axis: int = 0) -> Value:
-    """One index is a slice without its dimension, evenly spaced ones are a slice."""
+    """One index is a slice without its dimension, evenly spaced ones are slices."""
     value = site.value(x)
     dim = site.axis(axis, len(value.shape))
     size = value.shape[dim]
@@ -29,11 +28,10 @@ def gather(site: OperatorContext, x: Argument, indices: Argument, *, axis: int =
         raise site.refuse(f"its indices {index.flatten().tolist()[:8]} are outside dimension {dim} of {size}")
     if index.dim() == 0:
         return site.select(value, dim, int(index))
-    places = [n % size for n in index.flatten().tolist()]
-    steps = {b - a for a, b in pairwise(places)} or {1}
-    if index.dim() == 1 and len(steps) == 1 and min(steps) > 0:
-        return site.slice(value, dim, places[0], places[-1] + 1, min(steps))
-    return site.emit("gather", value, site.value(index), dim=dim)
+    if not index.numel():
+        return site.emit("gather", value, site.value(index), dim=dim)
+    picked = site.pick(value, dim, [n % size for n in index.flatten().tolist()])
+    return site.reshape(picked, (*value.shape[:dim], *index.shape, *value.shape[dim + 1 :]))
 
 
 @_onnx("GatherElements")
