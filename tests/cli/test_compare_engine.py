@@ -16,7 +16,7 @@ def rows(small, command, clip):
             *("compare", small, "--video", clip, "--schemes", schemes, "--json", "r.json", "--frames", 12),
             *(options or ("--report", "simulated")),
         )
-        assert code == 0 and err == ""
+        assert code == 0 and "videoquant" not in err  # on a slow machine it says how far it is
         with open("r.json") as file:
             data = json.load(file)
         return data["engine"], {row["scheme"]: row for row in data["rows"]}, out

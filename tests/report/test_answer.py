@@ -106,6 +106,12 @@ def test_targets_that_nothing_has(text: str, engine: bool, chip: bool, message: 
     assert read_target("gbops", False, False) == "gbops" and read_target(None, False, False) is None
 
 
+def test_at_equal_cost_the_closest_by_what_is_asked_is_taken() -> None:
+    one = made("w4a8", 5.0, [[0.995], [0.994], [0.995], [0.994]], sqnr_db=30.0)
+    other = made("w8a8->w4a4 T=3", 5.0, [[0.998], [0.997], [0.998], [0.997]], sqnr_db=29.0)
+    assert answer(of(FP32, one, other)).row is other
+
+
 def test_at_equal_cost_ranges_that_look_at_the_input_come_last() -> None:
     better = made("w4a4 qpp", 5.0, [[0.999], [0.998], [0.999], [0.998]], sqnr_db=30.0)
     plain = made("w4a4", 5.0, [[0.997], [0.996], [0.997], [0.996]], sqnr_db=29.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,8 +85,9 @@ def _answer(
     quantized = [row for row in comparison.rows if family(row.scheme) != "float"]
     rows = sorted(
         (row for row in quantized if target.cost(row) is not None),
-        # At equal cost static ranges: bit operations do not count what looking at the input takes.
-        key=lambda row: (target.of(row), Scheme.parse(row.scheme).ranges != Static(), -row.sqnr_db),
+        # At equal cost static ranges: bit operations do not count what looking at the input takes. Of those
+        # the one that is closest by what is asked.
+        key=lambda row: (target.of(row), Scheme.parse(row.scheme).ranges != Static(), -_closeness(wish, row)),
     )
     if not rows:
         return None, ["No quantized scheme was compared." if not quantized else _none_runs(target)], ""
@@ -137,6 +139,11 @@ def _value(wish: Wish, row: Row) -> float:
     value = wish.value(row)
     assert value is not None
     return value
+
+
+def _closeness(wish: Wish, row: Row) -> float:
+    value = wish.value(row)
+    return -math.inf if value is None else wish.measure.gain(value, 0)
 
 
 def _none_runs(target: Target) -> str:
