@@ -25,6 +25,7 @@ import torch
 
 import videoquant as vq
 from videoquant.bench import openvino_engine
+from videoquant.bench.carried import FileNames
 from videoquant.bench.engine_config import missing
 from videoquant.cli.sizes import parse_size
 from videoquant.network.onnx_writer import write_onnx
@@ -46,7 +47,7 @@ def by_nncf(network, inputs, folder):
     with redirect_stdout(io.StringIO()):
         quantized = nncf.quantize(model, dataset, subset_size=len(inputs), fast_bias_correction=True)
     openvino.save_model(quantized, Path(folder) / "int8.xml", compress_to_fp16=False)
-    return openvino_engine.open_int8(Path(folder) / "int8.xml", 1).run
+    return openvino_engine.open_int8(Path(folder) / "int8.xml", FileNames.of(network), 1).run
 
 
 def by_scheme(network, inputs, scheme):

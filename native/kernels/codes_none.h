@@ -14,8 +14,8 @@ inline void fetch_codes(const Codes&, int64_t, int) {}
 template <int V>
 inline void store_tile(const Codes&, const int32_t*, const float*, const int32_t*, int, const Conv&, const Block&) {}
 
-template <int V>
-inline bool store_tile_codes(const Step&, const float*, const int32_t*, int, int, int) {
+template <class Through>
+inline bool store_tile_codes(const Step&, const float*, const int32_t*, int, int, int, const Through&) {
     return false;
 }
 

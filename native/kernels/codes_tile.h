@@ -34,31 +34,56 @@ inline void store_tile(const Codes& codes, const int32_t* acc, const float* sums
     else sums ? store(no, yes, no) : store(no, no, no);
 }
 
-// One store_codes step on a tile of values.
-template <int V>
-inline bool store_tile_codes(const Step& step, const float* tile, const int32_t* pixels, int m, int c0, int n) {
-    constexpr int vectors_each = V * 16 / lanes;
+// A store_codes step on a tile of values, which go through a function on their way: N vectors of each pixel.
+template <int N, class Through>
+inline void store_tile_vectors(const Codes& codes, const CodeVectors& vectors, const float* tile, const int32_t* pixels,
+                               int m, int c0, int n, const Through& through) {
+    for (int j = 0; j < m; j++, tile += 64) {
+        F32 v[N];
+#pragma GCC unroll 8
+        for (int i = 0; i < N; i++) v[i] = through(F32::load(tile + lanes * i));
+        store_codes<N>(codes, vectors, v, pixels[j], c0, n);
+    }
+}
+
+// The same where few channels would leave vectors of codes empty: `each` pixels share one. Returns how many are done.
+template <int each, class Through>
+inline int store_tile_together(const Codes& codes, const CodeVectors& vectors, const float* tile, const int32_t* pixels,
+                               int m, int c0, int n, const Through& through) {
+    constexpr int own = 4 / each;  // vectors of a pixel
+    int j = 0;
+    for (; j + each <= m; j += each, tile += 64 * each) {
+        F32 v[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) v[i] = through(F32::load(tile + i / own * 64 + i % own * lanes));
+        alignas(64) uint8_t bytes[4 * lanes];
+        store_all(bytes, vectors.bytes(v));
+        for (int k = 0; k < each; k++) {
+            uint8_t* out = codes.out + pixels[j + k] * codes.stride + c0;
+            const uint8_t* from = bytes + own * lanes * k;
+            if (n == own * lanes) __builtin_memcpy(out, from, own * lanes);
+            else if (n == 8) __builtin_memcpy(out, from, 8);
+            else __builtin_memcpy(out, from, size_t(n));
+        }
+    }
+    return j;
+}
+
+// Returns whether it did; else the general program does.
+template <class Through>
+inline bool store_tile_codes(const Step& step, const float* tile, const int32_t* pixels, int m, int c0, int n,
+                             const Through& through) {
     const Codes codes(Program{&step, 1, 0});
     const CodeVectors vectors(codes);
     int j = 0;
-    if (n <= lanes && !codes.track.delta && !codes.staged)  // 4 pixels share a vector of codes
-        for (; j + 4 <= m; j += 4, tile += 256) {
-            const F32 v[4] = {F32::load(tile), F32::load(tile + 64), F32::load(tile + 128), F32::load(tile + 192)};
-            alignas(64) uint8_t bytes[4 * lanes];
-            store_all(bytes, vectors.bytes(v));
-            for (int k = 0; k < 4; k++) {
-                uint8_t* out = codes.out + pixels[j + k] * codes.stride + c0;
-                if (n == lanes) __builtin_memcpy(out, bytes + lanes * k, lanes);
-                else if (n == 8) __builtin_memcpy(out, bytes + lanes * k, 8);
-                else __builtin_memcpy(out, bytes + lanes * k, size_t(n));
-            }
-        }
-    for (; j < m; j++, tile += 64) {
-        F32 v[vectors_each];
-#pragma GCC unroll 8
-        for (int i = 0; i < vectors_each; i++) v[i] = F32::load(tile + lanes * i);
-        store_codes<vectors_each>(codes, vectors, v, pixels[j], c0, n);
-    }
+    if (n <= 2 * lanes && !codes.track.delta && !codes.staged)
+        j = n <= lanes ? store_tile_together<4>(codes, vectors, tile, pixels, m, c0, n, through)
+                       : store_tile_together<2>(codes, vectors, tile, pixels, m, c0, n, through);
+    tile += 64 * j, pixels += j, m -= j;
+    constexpr int few = 16 / lanes;
+    if (n <= 16) store_tile_vectors<few>(codes, vectors, tile, pixels, m, c0, n, through);
+    else if (n <= 32) store_tile_vectors<2 * few>(codes, vectors, tile, pixels, m, c0, n, through);
+    else store_tile_vectors<4 * few>(codes, vectors, tile, pixels, m, c0, n, through);
     return true;
 }
 

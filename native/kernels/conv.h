@@ -3,9 +3,9 @@
 // 4-channel groups alone (`conv_residual`). The products are VQ_PRODUCTS', and take 70 to 79% of a frame (Zen 4,
 // ResNet-18 and DDRNet-23-slim); what is here keeps the rest small.
 #pragma once
-#include "program.h"
 #include "sparse_taps.h"
 #include "taps.h"
+#include "tile.h"
 #include VQ_PRODUCTS
 
 namespace vq::VQ_ISA {
@@ -15,74 +15,7 @@ static_assert(tile_pixels[1] <= 16 && tile_pixels[2] <= 16 && tile_pixels[3] <= 
 static_assert(delta_pixels[1] <= 16 && delta_pixels[2] <= 16 && delta_pixels[3] <= 16 && delta_pixels[4] <= 16,
               "so has the residual kernel's list");
 
-// Runs one step on a tile of m pixels × V · 16 channels, pixels 64 floats apart. One decision for the whole tile; the
-// steps that are not worth a loop of their own go pixel by pixel through the general program. vectors: those that hold
-// channels.
-template <int V, int vectors>
-inline void run_step(const Step& step, float* tile, const int32_t* pixels, int m, int c0, int n) {
-    const auto width = [&](int i) { return n - i * lanes < lanes ? n - i * lanes : lanes; };
-    // f(x, j, i) for vector i of pixel j
-    const auto each = [&](auto f) __attribute__((always_inline)) {
-        for (int j = 0; j < m; j++)
-#pragma GCC unroll 8
-            for (int i = 0; i < vectors; i++) {
-                float* x = tile + 64 * j + i * lanes;
-                f(F32::load(x), j, i).store(x);
-            }
-    };
-    if (step.kind == Do::clamp) {
-        const F32 low = F32::set1(step.a), high = F32::set1(step.b);
-        each([&](F32 x, int, int) { return F32::min(F32::max(x, low), high); });
-    } else if (step.kind == Do::hardswish) {
-        each([&](F32 x, int, int) { return x * clamp(x + F32::set1(3), 0, 6) / F32::set1(6); });
-    } else if (step.kind == Do::prelu) {
-        const float* slopes = step.channel_a + c0;
-        each([&](F32 x, int, int i) { return F32::negative(x, x * F32::load(slopes + i * lanes), x); });
-    } else if (step.kind == Do::add && step.operand_channel) {
-        const float* others = step.operand + c0;
-        each([&](F32 x, int j, int i) { return x + F32::load(others + pixels[j] * step.operand_pixel + i * lanes); });
-    } else if (is_scalar(step.kind)) {  // without the lanes that hold no channel
-        float packed[64 * 16];
-        for (int j = 0; j < m; j++)
-            for (int c = 0; c < n; c++) packed[j * n + c] = tile[64 * j + c];
-        scalar_step(step, packed, m * n);
-        for (int j = 0; j < m; j++)
-            for (int c = 0; c < n; c++) tile[64 * j + c] = packed[j * n + c];
-    } else if (step.kind == Do::store) {
-        for (int j = 0; j < m; j++) {
-            float* out = step.out.f32() + pixels[j] * step.out.stride + c0;
-            if (n < 4)
-                for (int c = 0; c < n; c++) out[c] = tile[64 * j + c];
-            else if (n == vectors * lanes)
-#pragma GCC unroll 8
-                for (int i = 0; i < vectors; i++) F32::load(tile + 64 * j + i * lanes).store(out + i * lanes);
-            else
-                for (int i = 0; i < vectors; i++)
-                    if (width(i) > 0) F32::load(tile + 64 * j + i * lanes).store(out + i * lanes, width(i));
-        }
-    } else if (step.kind == Do::store_codes && store_tile_codes<V>(step, tile, pixels, m, c0, n)) {
-        return;
-    } else {
-        const Program one{&step, 1, 0};
-        for (int j = 0; j < m; j++)
-            for (int i = 0; i < vectors; i += 2) {
-                if (width(i) <= 0) break;
-                float* x = tile + 64 * j + i * lanes;
-                if constexpr (vectors % 2 == 0) {
-                    F32 v[2] = {F32::load(x), F32::load(x + lanes)};
-                    run_program<2>(one, v, pixels[j], c0 + i * lanes, n - i * lanes);
-                    v[0].store(x), v[1].store(x + lanes);
-                } else
-                    for (int k = i; k < i + 2 && k < vectors && width(k) > 0; k++) {
-                        F32 v[1] = {F32::load(tile + 64 * j + k * lanes)};
-                        run_program<1>(one, v, pixels[j], c0 + k * lanes, width(k));
-                        v[0].store(tile + 64 * j + k * lanes);
-                    }
-            }
-    }
-}
-
-template <int V, int vectors>
+template <int vectors>
 inline void finish_vectors(const Conv& conv, const int32_t* acc, const int32_t* pixels, int m, const Block& b,
                            const float* sums) {
     alignas(64) float tile[64 * 16];
@@ -101,8 +34,7 @@ inline void finish_vectors(const Conv& conv, const int32_t* acc, const int32_t* 
                 const F32 scale = F32::load(conv.sparse.scale + b.first + i * lanes);
                 (F32::load(x) + scale * F32::load(sums + 64 * j + i * lanes)).store(x);
             }
-    for (int s = 0; s < conv.program.count; s++)
-        run_step<V, vectors>(conv.program.steps[s], tile, pixels, m, b.first, b.channels);
+    run_tile(conv.program, {tile, pixels, m, b.first, b.channels});
 }
 
 // Accumulators of a tile become values and run through the program. acc and sums: pixels 64 apart. sums: what the
@@ -112,8 +44,8 @@ inline void finish_tile(const Conv& conv, const Taps& taps, const int32_t* acc, 
                         const Block& b, const float* sums = nullptr) {
     if (taps.codes.on) return store_tile<V>(taps.codes, acc, sums, pixels, m, conv, b);
     if constexpr (V == 1 && lanes == 8)
-        if (b.channels <= lanes) return finish_vectors<1, 1>(conv, acc, pixels, m, b, sums);
-    finish_vectors<V, V * 16 / lanes>(conv, acc, pixels, m, b, sums);
+        if (b.channels <= lanes) return finish_vectors<1>(conv, acc, pixels, m, b, sums);
+    finish_vectors<V * 16 / lanes>(conv, acc, pixels, m, b, sums);
 }
 
 // Calls gemm<m, V> for m pixels, 1 ≤ m ≤ M.

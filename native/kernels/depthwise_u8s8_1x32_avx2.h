@@ -3,7 +3,7 @@
 // channels; whole runs of pixels keep the widened weights in the nearest cache.
 #pragma once
 #include "places.h"
-#include VQ_CODES
+#include "tile.h"
 #if !defined(__AVX2__)
 #error "for AVX2: compile with -mavx2"
 #endif
@@ -25,6 +25,26 @@ inline void pair_weights(int taps, const Load& load, int16_t* out) {
         }
 }
 
+// Values of neighbouring places wait here for the program, until they are a tile.
+class Waiting {
+public:
+    template <int N>
+    void add(const Program& program, const F32 (&v)[N], const int32_t* pixel, int c, int n) {
+        for (int j = 0; j < N; j++) v[j].store(tile_ + tile_pitch * count_ + lanes * j);
+        if (++count_ == most) run(program, pixel + 1, c, n);
+    }
+    // end: behind the last one's pixel.
+    void run(const Program& program, const int32_t* end, int c, int n) {
+        if (count_) run_tile(program, {tile_, end - count_, count_, c, n});
+        count_ = 0;
+    }
+
+private:
+    static constexpr int most = 16;
+    int count_ = 0;
+    alignas(64) float tile_[tile_pitch * most];
+};
+
 // Channels c … c + n − 1 of the places from `from` on; 16 · N ≥ n.
 template <int N>
 inline void depthwise_places(const Depthwise& conv, const Codes& codes, const Places& places, int from, int c, int n) {
@@ -34,6 +54,7 @@ inline void depthwise_places(const Depthwise& conv, const Codes& codes, const Pl
         return _mm_loadu_si128((const __m128i*)(conv.weight + tap * row + c + 16 * k));
     }, weights);
     const CodeVectors vectors(codes);
+    Waiting waiting;
     for (int i = from; i < places.count; i++) {
         const uint8_t* base = places.base[i] + c;
         const ptrdiff_t* offset = places.offset + i * places.next;
@@ -63,9 +84,10 @@ inline void depthwise_places(const Depthwise& conv, const Codes& codes, const Pl
             v[j] = to_float(sums + I32::load(conv.start + c + 8 * j)) * F32::load(conv.scale + c + 8 * j) +
                    F32::load(conv.bias + c + 8 * j);
         }
-        if (!codes.on) run_program<2 * N>(conv.program, v, places.pixel[i], c, n);
-        else store_codes<2 * N>(codes, vectors, v, places.pixel[i], c, n);
+        if (codes.on) store_codes<2 * N>(codes, vectors, v, places.pixel[i], c, n);
+        else waiting.add<2 * N>(conv.program, v, places.pixel + i, c, n);
     }
+    waiting.run(conv.program, places.pixel + places.count, c, n);
 }
 
 // Up to 8 channels: two places share a vector. Returns how many places are done; the last may be left.
@@ -79,6 +101,7 @@ inline int depthwise_twos(const Depthwise& conv, const Codes& codes, const Place
     const F32 scale = F32::load(conv.scale), bias = F32::load(conv.bias);
     const I32 start = I32::load(conv.start);
     const int n = conv.in.c;
+    Waiting waiting;
     int i = 0;
     for (; i + 2 <= places.count; i += 2) {
         if (i + 8 < places.count) fetch_codes(codes, places.pixel[i + 8], 0);
@@ -111,11 +134,9 @@ inline int depthwise_twos(const Depthwise& conv, const Codes& codes, const Place
             }
             continue;
         }
-        for (int k = 0; k < 2; k++) {
-            F32 one[1] = {v[k]};
-            run_program<1>(conv.program, one, places.pixel[i + k], 0, n);
-        }
+        for (int k = 0; k < 2; k++) waiting.add<1>(conv.program, {v[k]}, places.pixel + i + k, 0, n);
     }
+    waiting.run(conv.program, places.pixel + i, 0, n);
     return i;
 }
 

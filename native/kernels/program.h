@@ -1,98 +1,15 @@
 // The fused program: what happens to the float32 values of one output pixel after its operator, up to 4 vectors at a
 // time, any instruction set. Fused: between two steps a value stays in its register.
 #pragma once
-#include <cmath>
-#include <cstring>
-
-#include "isa.h"
-#include VQ_VECTORS
+#include "functions.h"
 
 namespace vq::VQ_ISA {
 
 static_assert(lanes >= 4 && 16 % lanes == 0, "16 channels are whole vectors; groups of 4 channels do not cross them");
 
-// e^x to about one unit in the last place, in operations that vectorise and round the same everywhere.
-inline float exponential(float x) {
-    x = x < 88.0f ? x : 88.0f;
-    x = x > -87.0f ? x : -87.0f;
-    // Adding and taking away 1.5 · 2²³ rounds to the nearest integer.
-    const float magic = 12582912.0f;
-    const float n = (x * 1.44269504f + magic) - magic;
-    const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r + 1.0f;
-    const int32_t bits = (int32_t(n) + 127) << 23;
-    float scale;
-    std::memcpy(&scale, &bits, 4);
-    return p * scale;
-}
-
-// erf(x) to 5e-7, likewise: x · P(x²) / Q(x²), the coefficients of the Eigen library.
-inline float error_function(float x) {
-    x = x < 4.0f ? x : 4.0f;
-    x = x > -4.0f ? x : -4.0f;
-    const float t = x * x;
-    float p = -2.72614225801306e-10f;
-    p = p * t + 2.77068142495902e-8f;
-    p = p * t + -2.10102402082508e-6f;
-    p = p * t + -5.69250639462346e-5f;
-    p = p * t + -7.34990630326855e-4f;
-    p = p * t + -2.95459980854025e-3f;
-    p = p * t + -1.60960333262415e-2f;
-    float q = -1.45660718464996e-5f;
-    q = q * t + -2.13374055278905e-4f;
-    q = q * t + -1.68282697438203e-3f;
-    q = q * t + -7.37332916720468e-3f;
-    q = q * t + -1.42647390514189e-2f;
-    const float y = x * p / q, low = y > -1.0f ? y : -1.0f;
-    return low < 1.0f ? low : 1.0f;
-}
-
-inline float sigmoid_of(float x) { return 1.0f / (1.0f + exponential(-x)); }
-
-// The steps that are too rare or too long for vectors of their own, element by element.
-inline void scalar_step(const Step& step, float* x, int n) {
-    switch (step.kind) {
-        case Do::sigmoid: for (int i = 0; i < n; i++) x[i] = sigmoid_of(x[i]); break;
-        case Do::silu: for (int i = 0; i < n; i++) x[i] = x[i] * sigmoid_of(x[i]); break;
-        case Do::tanh: for (int i = 0; i < n; i++) x[i] = 1.0f - 2.0f / (exponential(2.0f * x[i]) + 1.0f); break;
-        case Do::elu: for (int i = 0; i < n; i++) x[i] = x[i] > 0 ? x[i] : step.a * (exponential(x[i]) - 1.0f); break;
-        case Do::exp: for (int i = 0; i < n; i++) x[i] = exponential(x[i]); break;
-        case Do::log: for (int i = 0; i < n; i++) x[i] = ::logf(x[i]); break;
-        case Do::sqrt: for (int i = 0; i < n; i++) x[i] = ::sqrtf(x[i]); break;
-        case Do::abs: for (int i = 0; i < n; i++) x[i] = ::fabsf(x[i]); break;
-        case Do::floor: for (int i = 0; i < n; i++) x[i] = ::floorf(x[i]); break;
-        case Do::softplus:
-            for (int i = 0; i < n; i++) x[i] = (x[i] > 0 ? x[i] : 0) + ::log1pf(exponential(-::fabsf(x[i])));
-            break;
-        case Do::mish:
-            for (int i = 0; i < n; i++) {
-                const float e = exponential(x[i] < 20 ? x[i] : 20), m = e * (e + 2);
-                x[i] = x[i] * (m / (m + 2));
-            }
-            break;
-        case Do::erf: for (int i = 0; i < n; i++) x[i] = error_function(x[i]); break;
-        case Do::gelu:
-            for (int i = 0; i < n; i++) x[i] = 0.5f * x[i] * (1.0f + error_function(x[i] * 0.70710678f));
-            break;
-        case Do::gelu_tanh:
-            for (int i = 0; i < n; i++) {
-                const float inner = 0.79788456f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
-                x[i] = 0.5f * x[i] * (2.0f - 2.0f / (exponential(2.0f * inner) + 1.0f));
-            }
-            break;
-        default: break;
-    }
-}
-
-inline bool is_scalar(Do kind) { return kind >= Do::sigmoid && kind <= Do::erf; }
-
 inline F32 clamp(F32 x, float low, float high) { return F32::min(F32::max(x, F32::set1(low)), F32::set1(high)); }
+
+inline F32 hardswish(F32 x) { return x * clamp(x + F32::set1(3), 0, 6) / F32::set1(6); }
 
 // round(x · inverse) between the grid's ends, as steps from the zero point
 inline I32 to_steps(F32 x, const Grid& grid) {
@@ -152,7 +69,7 @@ inline __attribute__((always_inline)) void run_program(const Program& program, F
                 each([&](F32 x, int i) { return F32::negative(x, x * per_channel(s->channel_a, i), x); });
                 break;
             case Do::hardswish:
-                each([&](F32 x, int) { return x * clamp(x + F32::set1(3), 0, 6) / F32::set1(6); });
+                each([](F32 x, int) { return hardswish(x); });
                 break;
             case Do::hardsigmoid:
                 each([&](F32 x, int) { return clamp(x * F32::set1(s->a) + F32::set1(s->b), 0, 1); });
@@ -230,7 +147,7 @@ inline __attribute__((always_inline)) void run_program(const Program& program, F
             default: {
                 float x[N * lanes];
                 for (int i = 0; i < N; i++) v[i].store(x + i * lanes);
-                scalar_step(*s, x, N * lanes);
+                function_step(*s, x, 1, N * lanes, N * lanes);
                 for (int i = 0; i < N; i++) v[i] = F32::load(x + i * lanes);
             }
         }

@@ -26,9 +26,9 @@ static void softmax(const Softmax& a, Pixels pixels) {
     for (int64_t i = pixels.begin; i < pixels.end; i++) {
         const int64_t p = pixels.at(i);
         const float* in = a.in.f32() + p * a.in.stride;
-        const float most = largest(in, channels);
+        const F32 highest = F32::set1(largest(in, channels));
         const auto exponentials = [&](int c, float* e) __attribute__((always_inline)) {
-            for (int k = 0; k < softmax_block; k++) e[k] = exponential(in[c + k] - most);
+            for (int k = 0; k < softmax_block; k += lanes) exponential(F32::load(in + c + k) - highest).store(e + k);
         };
         // What does not fit is computed twice rather than kept: no bound on the channels.
         float kept[softmax_kept], others[softmax_block];

@@ -10,7 +10,7 @@
 
 namespace vq::VQ_ISA {
 
-static_assert(winograd_batch % at_once == 0, "a batch is whole tiles of the products");
+static_assert(winograd_batch % (2 * at_once) == 0, "a batch is whole tiles of the products");
 
 // Bᵀ d B of one tile for all input channels: place p goes to `out + p · next`. d: 4 × 4 input pixels.
 inline void transform_input(const uint8_t* const (&d)[16], int64_t channels, int16_t* out, int64_t next) {
@@ -66,12 +66,12 @@ inline void transform_output(const int32_t* products, int64_t next, const int32_
     }
 }
 
-// multiply<m, 2> for 1 ≤ m ≤ M rows, from 0.
-template <int M>
+// multiply<m, H> for 1 ≤ m ≤ M rows, from 0.
+template <int M, int H>
 inline void multiply_tiles(int m, const int16_t* rows, int64_t pitch, const int16_t* weights, int32_t* const* out) {
     if constexpr (M > 0) {
-        if (m == M) multiply<M, 2, false>(rows, pitch, int(pitch), weights, nullptr, out);
-        else multiply_tiles<M - 1>(m, rows, pitch, weights, out);
+        if (m >= M) multiply<M, H, false>(rows, pitch, int(pitch), weights, nullptr, out);
+        else multiply_tiles<M - 1, H>(m, rows, pitch, weights, out);
     }
 }
 
@@ -83,11 +83,14 @@ inline void winograd_block(const Conv& conv, const Taps& taps, const Block& b, c
     for (int place = 0; place < 16; place++)
         for (int v = 0; v < V; v++) {
             const int16_t* weights = conv.winograd + ((b.first / 16 + v) * 16 + place) * panel;
-            for (int t = 0; t < count; t += at_once) {
-                int32_t* out[at_once];
-                for (int i = 0; i < at_once; i++) out[i] = products + (place * winograd_batch + t + i) * 64 + 16 * v;
-                multiply_tiles<at_once>(count - t < at_once ? count - t : at_once,
-                                        inputs + (place * winograd_batch + t) * channels, channels, weights, out);
+            const bool half = b.channels - 16 * v <= lanes;  // twice as many tiles then; the other products are not made
+            for (int t = 0; t < count; t += half ? 2 * at_once : at_once) {
+                int32_t* out[2 * at_once];
+                for (int i = 0; i < 2 * at_once; i++)
+                    out[i] = products + (place * winograd_batch + t + i) * 64 + 16 * v;
+                const int16_t* rows = inputs + (place * winograd_batch + t) * channels;
+                if (half) multiply_tiles<2 * at_once, 1>(count - t, rows, channels, weights, out);
+                else multiply_tiles<at_once, 2>(count - t, rows, channels, weights, out);
             }
         }
     constexpr int together = 6;  // tiles: 12 pixels of the upper row of outputs, and 12 of the lower one

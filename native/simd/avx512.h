@@ -67,6 +67,10 @@ struct Sum {
 inline F32 to_float(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
 inline F32 rounded(F32 a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
 inline I32 round_to_int(F32 a) { return {_mm512_cvtps_epi32(a.v)}; }  // half to even
+// 2ⁿ, −127 < n < 128.
+inline F32 power_of_two(I32 n) {
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(n.v, _mm512_set1_epi32(127)), 23))};
+}
 // The low bytes of the first n lanes.
 inline void store_bytes(uint8_t* p, I32 a, int n) {
     if (n == lanes) _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(a.v));

@@ -72,6 +72,10 @@ struct Sum {
 inline F32 to_float(I32 a) { return {vcvtq_f32_s32(a.v)}; }
 inline F32 rounded(F32 a) { return {vrndnq_f32(a.v)}; }
 inline I32 round_to_int(F32 a) { return {vcvtnq_s32_f32(a.v)}; }  // half to even
+// 2ⁿ, −127 < n < 128.
+inline F32 power_of_two(I32 n) {
+    return {vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n.v, vdupq_n_s32(127)), 23))};
+}
 // The low bytes of the first n lanes.
 inline void store_bytes(uint8_t* p, I32 a, int n) {
     const int16x4_t words = vmovn_s32(a.v);

@@ -65,6 +65,13 @@ inline I32 round_to_int(F32 a) {
     for (int i = 0; i < lanes; i++) r.v[i] = int32_t(std::nearbyintf(a.v[i]));
     return r;
 }
+// 2ⁿ, −127 < n < 128.
+inline F32 power_of_two(I32 n) {
+    F32 r;
+    for (int32_t& e : n.v) e = (e + 127) << 23;
+    __builtin_memcpy(r.v, n.v, sizeof r.v);
+    return r;
+}
 inline void store_bytes(uint8_t* p, I32 a, int n) { for (int i = 0; i < n; i++) p[i] = uint8_t(a.v[i]); }
 
 }  // namespace vq::VQ_ISA

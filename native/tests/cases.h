@@ -124,14 +124,21 @@ inline Step storing_step(World& world, const Tensor& out, Random& r) {
     return step_of(world, Do(r.between(int(Do::store), int(Do::store_values))), out, r);
 }
 
-// Steps, at least one of which stores. Often a clamp and codes, which has paths of its own.
+// Steps, at least one of which stores. Often what has paths of its own: a clamp or a function and codes, and x · a + b.
 inline Program random_program(World& world, std::vector<Step>& steps, const Tensor& out, Random& r) {
     if (r.chance(30)) {
-        if (r.chance(70)) steps.push_back(step_of(world, Do::clamp, out, r));
+        static const Do before[] = {Do::clamp, Do::clamp, Do::silu, Do::hardswish};
+        if (r.chance(80)) steps.push_back(step_of(world, r.pick(before), out, r));
         steps.push_back(step_of(world, Do::store_codes, out, r));
         return {steps.data(), int32_t(steps.size()), out.c};
     }
     for (int i = r.between(0, 3); i > 0; i--) steps.push_back(arithmetic_step(world, out, r));
+    if (r.chance(15))
+        for (const Do kind : {Do::mul, Do::add}) {
+            steps.emplace_back();
+            steps.back().kind = kind;
+            steps.back().operand = world.floats("operand 1×1×1", 1, r);
+        }
     steps.push_back(storing_step(world, out, r));
     if (r.chance(30)) steps.push_back(arithmetic_step(world, out, r));
     if (steps.back().kind < Do::store || r.chance(20)) steps.push_back(storing_step(world, out, r));
