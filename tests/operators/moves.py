@@ -194,9 +194,9 @@ def draw_gather(dice: Dice, op: str) -> Drawn:
     size = x[axis % len(x)]
     index = dice.whole(-size if opset >= 11 else 0, size - 1 + (1 if dice.chance(0.05) else 0))
     low = -size if opset >= 11 else 0
-    many = dice.numbers.integers(low, size, dice.one([(2,), (1, 3), (2, 2), (5, 9)])).tolist()
+    many = dice.numbers.integers(low, size, dice.one([(2,), (5, 9), (1, 3)])).tolist()
     spaced = list(range(0, size, dice.whole(1, 2)))
-    indices = dice.integers(dice.one([index, index, many, spaced]))
+    indices = dice.integers(dice.one([many, spaced, index, many]))
     return Drawn(op, x, ["x", indices], {"axis": axis} if axis or dice.chance(0.5) else {}, opset=opset)
 
 
