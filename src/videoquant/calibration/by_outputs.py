@@ -3,9 +3,9 @@
 The plain rule, least squares and the average over frames, serves most networks best. Two others gain decibels
 on some and lose a little on others: channels that are equalized (`equalize.py`), and ranges that clip less
 (`ByWidth`). Which it is cannot be read off one quantizer, so the outputs decide: each is calibrated on all
-frames and judged by all of them, since what is rare may be on one frame alone. Ranges are averages and widest
-ends of many values, which can hardly suit single frames by chance. The plain rule stays unless another is
-clearly closer.
+frames and judged by all of them, since what is rare may be on one frame alone. What they do not tell is how
+ranges suit other frames: face_landmark gains 1.8 dB on those that these do not show. The plain rule stays
+unless another is clearly closer.
 """
 
 from __future__ import annotations
