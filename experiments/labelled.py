@@ -8,6 +8,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,21 @@ def measured(
         results["rows"] = {known: rows[known] for known in dict.fromkeys([*keys, *rows]) if known in rows}
         common.store(name, results)
         print("measured", key, flush=True)
+    return results
+
+
+def calibrated_rows(
+    name: str,
+    video: Video,
+    convention: str,
+    schemes: Sequence[str],
+    again: bool = False,
+    run: Runner | None = None,
+) -> dict[str, Any]:
+    """`measured` of schemes after calibration alone, in a convention: results/NAME_CONVENTION.json."""
+    work = partial(video.calibrated, convention=convention)
+    results = measured(f"{name}_{convention}", video.about(convention), schemes, work, again, run)
+    print(f"convention {convention}")
     return results
 
 

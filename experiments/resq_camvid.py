@@ -9,13 +9,12 @@ quantization-aware training and on Cityscapes), in the conventions of docs/schem
 results/resq_camvid_CONVENTION.json, and resq_camvid.png of both.
 """
 
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from common import dress, figure, miou_interval, save, verdict
-from labelled import Video, arguments, measured, open_video
+from labelled import Video, arguments, calibrated_rows, open_video
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from resq_videoiq import mixture
@@ -50,15 +49,7 @@ def measure(
     run: Runner | None = None,
 ) -> dict[str, Any]:
     """Every scheme over the video, in a convention."""
-    results = measured(
-        f"resq_camvid_{convention}",
-        video.about(convention),
-        schemes,
-        partial(video.calibrated, convention=convention),
-        again,
-        run,
-    )
-    print(f"convention {convention}")
+    results = calibrated_rows("resq_camvid", video, convention, schemes, again, run)
     for scheme, row in results["rows"].items():
         print(f"{scheme:28s} {row['gbops_per_frame']:8.1f} GBOPs  mIoU {row['accuracy']['miou']:.4f}")
     return results

@@ -8,12 +8,11 @@ DDRNet-23-slim on the labelled video of CamVid, T = 3, after calibration alone: 
 the conventions of docs/schemes.md. Writes results/resq_dynamic_CONVENTION.json, and resq_dynamic.png of both.
 """
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 from common import dress, figure, miou_interval, save
-from labelled import Video, arguments, measured, open_video
+from labelled import Video, arguments, calibrated_rows, open_video
 from matplotlib.axes import Axes
 from side_by_side import runner
 
@@ -39,15 +38,7 @@ def main() -> None:
 def measure(video: Video, convention: str, again: bool = False, run: Runner | None = None) -> dict[str, Any]:
     """Every tolerance, and what stands beside."""
     schemes = [*FIXED, *(scheme for series in SERIES.values() for scheme in series)]
-    results = measured(
-        f"resq_dynamic_{convention}",
-        video.about(convention),
-        schemes,
-        partial(video.calibrated, convention=convention),
-        again,
-        run,
-    )
-    print(f"convention {convention}")
+    results = calibrated_rows("resq_dynamic", video, convention, schemes, again, run)
     for scheme in schemes:
         row = results["rows"][scheme]
         value, low, high = 100 * np.array(gap(results, scheme))

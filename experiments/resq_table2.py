@@ -8,12 +8,11 @@ figures are of Cityscapes. In the conventions of docs/schemes.md. Writes results
 and resq_table2.png of both.
 """
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 from common import bar_pair, dress, figure, miou, miou_interval, save, verdict
-from labelled import Video, arguments, measured, open_video
+from labelled import Video, arguments, calibrated_rows, open_video
 from side_by_side import runner
 
 from videoquant.comparison.workers import Runner
@@ -39,15 +38,7 @@ def main() -> None:
 def measure(video: Video, convention: str, again: bool = False, run: Runner | None = None) -> dict[str, Any]:
     """Every pair of bit-widths both ways."""
     schemes = [scheme + grids for scheme in PAPER for grids in (PER_TENSOR, "")]
-    results = measured(
-        f"resq_table2_{convention}",
-        video.about(convention),
-        schemes,
-        partial(video.calibrated, convention=convention),
-        again,
-        run,
-    )
-    print(f"convention {convention}")
+    results = calibrated_rows("resq_table2", video, convention, schemes, again, run)
     for scheme, (tensor, channel) in PAPER.items():
         gain, low, high = 100 * np.array(gap(results, scheme))
         print(

@@ -112,7 +112,7 @@ def test_inspect_shows_where_predictors_would_look(command):
     code, out, _ = command("inspect", NETWORK, "--scheme", "w8a4 qpp at=input")
     assert code == 0 and "predictors     55 of 55 ranges, from image" in out
     code, out, _ = command("inspect", NETWORK, "--scheme", "w8a4 qpp")
-    assert code == 0 and "at most 7 places" in out
+    assert code == 0 and "at most 11 places" in out
     code, _, err = command("inspect", NETWORK, "--scheme", "w8a4 qpp at=nowhere")
     assert code == 2 and "has no such layer" in err
 
@@ -241,7 +241,7 @@ def test_ctrl_c_leaves_what_is_finished(small, clip, tmp_path, more, stopped, sc
         "step = Collector.step\n"
         "def interrupted(self, *a):\n"
         "    output = step(self, *a)\n"
-        "    if self.row.scheme == 'w4a4' and len(self.row.per_frame) == 4:\n"
+        "    if str(self.quantized.scheme) == 'w4a4' and len(self.seen.per_frame) == 4:\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         "    return output\n"
         "Collector.step = interrupted\n"

@@ -164,3 +164,14 @@ def test_networks_by_name_have_files_too():
     file = next(weights.FOLDER.glob("espcn_x3_*"))
     with pytest.raises(OutputError, match="NETWORK reads it"):
         check_targets({"NETWORK": "espcn_x3"}, {"--output": file})
+
+
+def test_only_the_first_of_several_processes_tries_the_folder(tmp_path, monkeypatch):
+    """Another could take away what the first has just made: it is tried by making it."""
+    (tmp_path / "file").write_text("")
+    writes = {"--output": Folder(tmp_path / "file" / "folder", ("x",))}
+    monkeypatch.setenv("RANK", "1")
+    check_targets({}, writes)
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(OutputError):
+        check_targets({}, writes)

@@ -69,6 +69,8 @@ def check_targets(reads: Mapping[str, Read], writes: Mapping[str, Path | Folder 
         for source, value in reads.items():
             if any(_is_read(path, read, ours) for read in _inputs(value, path)):
                 raise OutputError(f"{path}: {source} reads it, and {option} would write there; name another")
+    if os.environ.get("RANK", "0") != "0":
+        return  # the first of `torchrun`'s processes writes, and whoever tries a folder takes it away again
     for target in given.values():
         if isinstance(target, Folder):
             check_folder(target.path)

@@ -28,7 +28,7 @@ from videoquant.simulate.activations import as_array
 from videoquant.simulate.quantized import QuantizedNetwork
 from videoquant.simulate.stream import Stream
 from videoquant.stopwatch import WARM_UP, settle, timed
-from videoquant.tasks import Task
+from videoquant.tasks import Measure, Task
 from videoquant.tasks.agreement import Agreement
 from videoquant.tasks.scoring import Score
 from videoquant.tasks.sqnr import decibels, energies
@@ -151,6 +151,11 @@ class Collector:
         macs, points = self.quantized.network.macs, self.quantized.points
         total = sum(macs[layer] for layer in points)
         return sum(macs[layer] * density.get(str(point), 0.0) for layer, point in points.items()) / total
+
+    @property
+    def accuracy(self) -> tuple[Measure, ...]:
+        """What is measured against labels."""
+        return self._score.measures if self._score else ()
 
     def end(self) -> Seen:
         """All that was seen."""

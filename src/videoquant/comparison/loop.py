@@ -83,10 +83,10 @@ def compare(
         engine=engine,
         chip=chip,
     )
-    comparison.accuracy = score().measures if score else ()
     collectors, comparison.complete = passed(
         network, quantized, frames, picture_frames, score, progress, streams
     )
+    comparison.accuracy = collectors[0].accuracy
     comparison.rows = [collector.finish(task) for collector in collectors]
     per_frame = comparison.rows[0].per_frame
     if not per_frame:
