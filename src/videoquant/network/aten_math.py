@@ -253,10 +253,7 @@ def conv1d(
         raise site.refuse(f"padding {padding!r} is not supported over one dimension; give numbers")
     (step,), (side,), (apart,) = ([pair(value)[-1]] for value in (stride, padding, dilation))
     attributes: dict[str, Any] = {"stride": [1, step], "padding": [0, side, 0, side], "dilation": [1, apart]}
-    kernel = site.fixed(weight, "weights").unsqueeze(2)
-    rows = site.reshape(x, (*x.shape[:2], 1, x.shape[2]))
-    y = site.convolve("conv2d", rows, kernel, bias, groups=groups, **attributes)
-    return site.reshape(y, (*y.shape[:2], y.shape[3]))
+    return _over_rows(site, "conv2d", x, weight, bias, groups=groups, **attributes)
 
 
 @_aten("conv_transpose1d")
@@ -274,10 +271,17 @@ def conv_transpose1d(
     numbers = (stride, padding, output_padding, dilation)
     (step,), (side,), (more,), (apart,) = ([pair(value)[-1]] for value in numbers)
     attributes: dict[str, Any] = {"stride": [1, step], "padding": [0, side, 0, side], "dilation": [1, apart]}
+    attributes |= {"groups": groups, "output_padding": [0, more]}
+    return _over_rows(site, "conv_transpose2d", x, weight, bias, **attributes)
+
+
+def _over_rows(
+    site: OperatorContext, op: str, x: Value, weight: Argument, bias: Argument | None, **attributes: Any
+) -> Value:
+    """A convolution over one dimension, as one over pictures of a single row."""
     kernel = site.fixed(weight, "weights").unsqueeze(2)
     rows = site.reshape(x, (*x.shape[:2], 1, x.shape[2]))
-    attributes |= {"groups": groups, "output_padding": [0, more]}
-    y = site.convolve("conv_transpose2d", rows, kernel, bias, **attributes)
+    y = site.convolve(op, rows, kernel, bias, **attributes)
     return site.reshape(y, (*y.shape[:2], y.shape[3]))
 
 

@@ -41,7 +41,7 @@ def _spread(name: str, root: bool, with_mean: bool) -> None:
                 raise site.refuse(f"a variance of {count} values is none")
             y = site.emit("mul", y, site.value(count / (count - less)), part="unbiased")
         y = site.emit("sqrt", y) if root else y
-        return [y, site.emit("mean", x, dims=dims, keepdim=keepdim)] if with_mean else y
+        return [y, site.reshape(mean, y.shape)] if with_mean else y
 
     _aten(name)(read)
 
