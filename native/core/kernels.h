@@ -12,6 +12,9 @@ struct Block {
     const int8_t* weight = nullptr;
     // The same as 16-bit numbers, [vector][tap][2 · group][16 channels][2], for kernels that ask for them.
     const Memory* pairs = nullptr;
+    // The same for AMX's tiles, [run of taps][64 of its bytes][vector][16 groups][16 channels][4], zeros behind the last
+    // group; for kernels that ask for them, null where they do not pay.
+    const Memory* tiles = nullptr;
     const int32_t* sums = nullptr;  // Σ of the weights of each output channel
     int32_t first = 0, channels = 0, vectors = 0;  // vectors: 16 channels each, 1 to 4
     int32_t in_offset = 0, groups = 0;
@@ -56,6 +59,18 @@ struct Conv {
     SparseTaps sparse;
     Program program;
 };
+
+// Taps side by side in a row read one run of bytes: how many there are in each such run, the same for all; 1 where taps
+// do not come in runs, or read a part of a pixel.
+inline int32_t run_of_taps(const Conv& c) {
+    int32_t run = 1;
+    while (run < c.taps && c.dy[run] == c.dy[0] && c.dx[run] == c.dx[0] + run) run++;
+    bool runs = c.taps % run == 0;
+    for (int32_t t = 0; t < c.taps && runs; t++)
+        runs = c.dy[t] == c.dy[t / run * run] && c.dx[t] == c.dx[t / run * run] + t % run;
+    for (int32_t k = 0; k < c.block_count; k++) runs &= c.in.stride == 4 * c.blocks[k].groups;
+    return runs ? run : 1;
+}
 
 // Tiles that the Winograd kernel transforms at a time: few enough for an L2 cache, enough to repay the reading of all
 // weights for each batch.
@@ -224,6 +239,7 @@ struct ThreadState;  // threads.h
 struct Kernels {
     const char* name = nullptr;
     bool pairs = false;  // whether convolutions read `Block::pairs`
+    bool tiles = false;  // whether they read `Block::tiles`
     void (*conv)(const Conv&, Pixels) = nullptr;
     void (*conv_residual)(const Conv&, Pixels) = nullptr;  // acc += W ∗ δ, then the program; needs accumulators
     void (*depthwise)(const Depthwise&, Pixels) = nullptr;

@@ -21,6 +21,7 @@ struct ConvWeights {
     std::vector<Block> blocks;
     std::vector<Memory> weights;                                  // by block
     std::unique_ptr<Extra> pairs = std::make_unique<Extra>();     // by block: `Block::pairs`
+    std::unique_ptr<Extra> tiles = std::make_unique<Extra>();     // by block: `Block::tiles`
     std::unique_ptr<Extra> winograd = std::make_unique<Extra>();  // one piece: `Conv::winograd`
     Memory sums;                                                  // Σ of weights by output channel, padded
 };
@@ -30,6 +31,8 @@ ConvWeights pack_conv(const int8_t* weight, int32_t c_out, int32_t c_in, int32_t
                       const std::vector<int32_t>& taps);
 // Fills `pairs`, once, from the blocks.
 void pack_pairs(const ConvWeights& weights);
+// Fills `tiles`, once, where they pay for a convolution whose taps read runs of so many (run_of_taps).
+void pack_tiles(const ConvWeights& weights, int32_t run);
 // Fills `winograd`, once; returns what is there.
 const int16_t* pack_winograd(const ConvWeights& weights);
 

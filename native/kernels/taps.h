@@ -15,12 +15,12 @@ struct Taps {
     int32_t top = 0, bottom = 0, left = 0, right = 0;  // the reach of the taps
     ptrdiff_t row, column;
     bool pointwise;  // output pixel p reads input pixel p alone
-    // Taps side by side in a row read one run of bytes: inside the input `run` taps are one with as many more groups.
-    int32_t run = 1;
+    int32_t run;  // inside the input so many taps are one with as many more groups
     int32_t row_end;  // behind the input columns of a row of outputs
 
     explicit Taps(const Conv& c)
-        : conv(c), codes(c.program), row(ptrdiff_t(c.in.w) * c.in.stride), column(c.in.stride) {
+        : conv(c), codes(c.program), row(ptrdiff_t(c.in.w) * c.in.stride), column(c.in.stride),
+          run(run_of_taps(c)) {
         top = bottom = c.dy[0];
         left = right = c.dx[0];
         for (int t = 1; t < c.taps; t++) {
@@ -31,12 +31,6 @@ struct Taps {
         }
         pointwise = c.taps == 1 && top == 0 && left == 0 && c.stride_y == 1 && c.stride_x == 1 && c.step_y == 1 &&
                     c.step_x == 1 && c.in.w == c.out.w && c.in.h >= c.out.h;
-        while (run < c.taps && c.dy[run] == c.dy[0] && c.dx[run] == c.dx[0] + run) run++;
-        bool runs = c.taps % run == 0;
-        for (int t = 0; t < c.taps && runs; t++)
-            runs = c.dy[t] == c.dy[t / run * run] && c.dx[t] == c.dx[t / run * run] + t % run;
-        for (int k = 0; k < c.block_count; k++) runs &= c.in.stride == 4 * c.blocks[k].groups;
-        if (!runs) run = 1;
         row_end = (c.out.w - c.phase_x + c.step_x - 1) / c.step_x * c.stride_x;
     }
 

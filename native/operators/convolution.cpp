@@ -119,6 +119,7 @@ Convolution::Convolution(const ConvOp& op, Buffers& buffers)
         c.scale = scale_.as<float>(), c.bias = op.bias.as<float>();
         c.sparse = sparse_taps(op, part.sparse, inputs[0].c, op.groups, op.scale.as<float>());
         c.program = program();
+        if (buffers.kernels.tiles) pack_tiles(part.weights, run_of_taps(c));
         convs.push_back(c);
     }
 }

@@ -69,6 +69,7 @@ inline ConvWeights& add_weights(World& world, Conv& a, int groups, const Grid& g
     pack_pairs(packed);
     a.blocks = packed.blocks.data();
     a.block_count = int32_t(packed.blocks.size());
+    pack_tiles(packed, run_of_taps(a));
     add_grid(world, a, packed.sums, grid, a.out.c + 128, 1e-4f, r);
     return packed;
 }
@@ -81,8 +82,9 @@ inline Conv random_conv(World& world, Random& r, int& groups) {
     const int in_each = groups == 1 ? r.channels() : r.between(1, 20),
               out_each = groups == 1 ? r.channels() : r.between(1, 20);
     const Grid grid = random_grid(r);
-    a.in = world.codes("in", r.between(1, 7), r.between(1, 7), groups * in_each, grid, r);
-    a.out = {nullptr, r.between(1, 7), r.between(1, 7), groups * out_each, 0};
+    const int widest = r.chance(80) ? 7 : 50;  // whole tiles of 16 pixels of a row are another matter
+    a.in = world.codes("in", r.between(1, 7), r.between(1, widest), groups * in_each, grid, r);
+    a.out = {nullptr, r.between(1, 7), r.between(1, widest), groups * out_each, 0};
     world.shape += size("in", a.in) + " groups " + std::to_string(groups);
     add_weights(world, a, groups, grid, r);
     return a;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "../core/threads.h"
 #include "change_cases.h"
 #include "convolution_cases.h"
 #include "gate_cases.h"
@@ -86,6 +87,7 @@ int main(int argc, char** argv) {
             continue;
         }
         if (isa == "reference") continue;
+        const HoldsState held(tested->thread);
         for (const Named& kernel : kernels) {
             int wrong = 0;
             for (uint64_t seed = first; seed < first + uint64_t(cases) && wrong < 3; seed++)
