@@ -1,14 +1,16 @@
 """How much of what measured ranges gain do predicted ones keep, at equal α, on other inputs than fitted?
 
     python experiments/qpp_shares.py --carphone CLIP [--only NETWORK ...] [--draws 10]
+        [--conventions NAME ...]
 
 A draw takes 64 inputs at random from one half of a network's data and calibrates static and predicted ranges
 on them, both of the quantile 0.999. The other half judges. Point by point, as the network with predicted
 ranges runs: the relative error of each quantizer's input under the average of the samples' ranges, the
 predicted and the measured one, all of which saw what this network's own quantizers left. The share is what
 prediction takes from the average's error, of what measuring takes, as a mean over points; a point that
-calibration made static takes nothing. End to end: SQNR of the first output, predicted less static. Writes
-results/qpp_shares.json draw by draw: what was stopped goes on where it was.
+calibration made static takes nothing. End to end: SQNR of the first output, predicted less static. What the
+scheme leaves open is of a convention of docs/schemes.md, `default` and `qpp`, but biases stay as they are in
+both. Writes results/qpp_shares.json draw by draw: what was stopped goes on where it was.
 """
 
 import json
@@ -31,6 +33,7 @@ from videoquant.tasks.sqnr import Sqnr
 
 FITTED, JUDGED, ALPHA = 64, 24, "quantile=0.999"
 FRAMES = 96  # of each half of a clip
+CONVENTIONS = ("default", "qpp")
 
 
 def main() -> None:
@@ -38,6 +41,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+")
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--scheme", default="w8a4 qpp")
+    parser.add_argument("--conventions", nargs="+", choices=CONVENTIONS, default=CONVENTIONS)
     options = parser.parse_args()
     path = RESULTS / "qpp_shares.json"
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -53,24 +57,32 @@ def main() -> None:
         }.items():
             if options.only and not any(part in name for part in options.only):
                 continue
-            case, of = load(models / f"{name}.onnx"), f"{name}, {options.scheme}"
-            for draw in range(options.draws):
-                key = f"{of}, {draw}"
-                if key not in rows:
-                    rows[key] = drawn(case, options.scheme, draw)
-                    store("qpp_shares", rows)
-            found = [rows[f"{of}, {draw}"] for draw in range(options.draws)]
-            whats = ("share", "gain_db", "measured_gain_db")
-            shares, gains, most = ([row[what] for row in found] for what in whats)
-            print(
-                f"{of}: share {np.mean(shares):.2f} ({min(shares):.2f} to {max(shares):.2f}), "
-                f"SQNR over static {np.mean(gains):+.2f} dB ({min(gains):+.2f} to {max(gains):+.2f}; "
-                f"measured {np.mean(most):+.2f})",
-                flush=True,
-            )
+            case = load(models / f"{name}.onnx")
+            for convention in options.conventions:
+                of = f"{name}, {options.scheme}" + f", convention {convention}" * (convention != "default")
+                found = []
+                for draw in range(options.draws):
+                    key = f"{of}, {draw}"
+                    if key not in rows:
+                        rows[key] = drawn(case, options.scheme, convention, draw)
+                        store("qpp_shares", rows)
+                    found.append(rows[key])
+                tell(of, found)
 
 
-def drawn(case: Case, scheme: str, draw: int) -> dict[str, float]:
+def tell(of: str, found: list[dict[str, float]]) -> None:
+    """The means and the extremes over draws."""
+    whats = ("share", "gain_db", "measured_gain_db")
+    shares, gains, most = ([row[what] for row in found] for what in whats)
+    print(
+        f"{of}: share {np.mean(shares):.2f} ({min(shares):.2f} to {max(shares):.2f}), "
+        f"SQNR over static {np.mean(gains):+.2f} dB ({min(gains):+.2f} to {max(gains):+.2f}; "
+        f"measured {np.mean(most):+.2f})",
+        flush=True,
+    )
+
+
+def drawn(case: Case, scheme: str, convention: str, draw: int) -> dict[str, float]:
     """The share and the gain of one draw."""
     random = np.random.default_rng(draw)
     chosen = random.choice(len(case.calibration), min(FITTED, len(case.calibration)), replace=False)
@@ -79,10 +91,10 @@ def drawn(case: Case, scheme: str, draw: int) -> dict[str, float]:
     ranges = {
         "static": re.sub(r" (qpp|at)\S*", "", scheme),
         "predicted": scheme,
-        "measured": f"{scheme.split()[0]} dynamic",
+        "measured": re.sub(r" at\S*", "", re.sub(r" qpp\S*", " dynamic", scheme)),
     }
     learnt = {
-        what: vq.quantize(network, f"{text} {ALPHA} no-bias-correction", fitted)
+        what: vq.quantize(network, vq.Scheme.parse(f"{text} {ALPHA} no-bias-correction", convention), fitted)
         for what, text in ranges.items()
     }
     judged = case.evaluation[:: max(1, len(case.evaluation) // JUDGED)][:JUDGED]

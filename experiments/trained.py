@@ -3,10 +3,11 @@
 A network lies in --networks (default experiments/networks, which git ignores) as
 NETWORK/CONVENTION/SCHEME-SEED.vq (conventions: docs/schemes.md). Where it is missing it is trained, and a
 training that was stopped goes on where it was. Schemes without a time axis go --passes times over the images,
-those of T = 3 a third as often over clips filmed from them: as many frames. On a GPU where there is one.
+those of T = 3 a third as often over clips filmed from them: as many frames. On a GPU where there is one, and
+in bf16 where the machine multiplies it.
 
-    python experiments/trained.py [--data DIR] [--networks DIR] [--conventions NAME ...] [--seeds N ...]
-        SCHEME ...
+    python experiments/trained.py SCHEME ... [--conventions NAME ...] [--seeds N ...]
+        [--data DIR] [--networks DIR]
 
 trains some of them before they are needed: two of these, of different schemes, use two cores better than one.
 """
@@ -63,7 +64,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / STATE_FILE
     with processes() as among:
-        precision = default_precision("segmentation", among.device) if among.device.type == "cuda" else "fp32"
+        precision = default_precision("segmentation", among.device)
         recipe = Recipe.for_scheme(
             "segmentation", crop, epochs=passes, batch=batch, seed=seed, precision=precision
         )
