@@ -29,9 +29,9 @@ def test_a_layer_is_quantized_or_it_is_not():
 
 def test_a_convention_says_what_the_text_does_not():
     resq, qpp = (partial(Scheme.parse, convention=name) for name in ("resq", "qpp"))
-    assert resq("w4a4") == Scheme.parse("w4a4 head=2 tail=2 no-bias-correction")
+    assert resq("w4a4") == Scheme.parse("w4a4 head=2 tail=2 pool=mean no-bias-correction")
     assert resq("w8a8->w4a4 head=4") == Scheme.parse(
-        "w8a8->w4a4 head=4 tail=2 no-bias-correction always-residual"
+        "w8a8->w4a4 head=4 tail=2 pool=mean no-bias-correction always-residual"
     )
     assert resq("w8a8 T=2").time == Residual(Bits(8, 8), 2, frame_codes=False)
     assert qpp("w8a4 qpp minmax") == Scheme.parse(
@@ -39,7 +39,7 @@ def test_a_convention_says_what_the_text_does_not():
     )
     assert qpp("w8a4 qpp=8").ranges == Predicted(8)
     assert qpp("fp32") == resq("fp32") == Scheme.parse("fp32")
-    assert resq("qpp-espcn") == Scheme.parse("qpp-espcn")
+    assert resq("qpp-espcn") == Scheme.parse("qpp-espcn pool=mean")  # as its estimator does
     assert Scheme.parse("w4a4", "default") == Scheme.parse("w4a4")
     with pytest.raises(SchemeError, match="convention 'paper': it must be default, resq or qpp"):
         Scheme.parse("w8a8", "paper")

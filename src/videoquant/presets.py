@@ -38,11 +38,12 @@ class Convention:
     qpp: str = ""
 
 
-# ResQ says nothing of first and last layers, and adds no correction: all layers alike, residuals everywhere,
-# weights per channel (its supplement's Table 2 prefers them), T = 3 (there, section 1). QPP: Table A.2, A.3.
+# ResQ says nothing of first and last layers, nor of how samples are pooled, and adds no correction: all
+# layers alike, the average of the samples' ranges, residuals everywhere, weights per channel (its
+# supplement's Table 2 prefers them), T = 3 (there, section 1). QPP: Table A.2, A.3.
 CONVENTIONS = {
     "default": Convention(),
-    "resq": Convention("head=2 tail=2 no-bias-correction", "always-residual"),
+    "resq": Convention("head=2 tail=2 pool=mean no-bias-correction", "always-residual"),
     "qpp": Convention(
         "asymmetric quantile=0.9997 head=fp tail=fp no-bias-correction",
         "always-residual",

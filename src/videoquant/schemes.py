@@ -58,7 +58,9 @@ class Scheme:
         floating point, 2 treats them as every other layer.
     regions: the part of a frame that is computed anew; None for all of it.
     pooling: how the ranges of calibration samples become one: "mean", "halfway" from the mean to the largest,
-        "largest", or "together", one range of all samples' elements; None is the estimator's own.
+        "largest", "by-layers", whichever of these the layers that read a value lose least by
+        (`calibration.pool_choice`), or "together", one range of all samples' elements; None is the
+        estimator's own.
     keep_float: layers, or modules of them, that stay in floating point.
     quantize: layers, or modules of them, that are quantized though by default they are not, see
         `quantizers.placement`.

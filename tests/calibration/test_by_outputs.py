@@ -11,6 +11,7 @@ from videoquant.calibration import by_outputs
 from videoquant.calibration.by_outputs import CANDIDATES, FEWEST
 from videoquant.calibration.calibrate import learn, walks
 from videoquant.errors import CalibrationWarning
+from videoquant.ranges.estimators import MSE
 
 
 class Rare(nn.Module):
@@ -39,6 +40,12 @@ def rare_frames(count=16):
     return frames
 
 
+@pytest.fixture
+def averaged(monkeypatch):
+    """The plain rule takes the average of the samples' ranges, which forgets what is rare."""
+    monkeypatch.setattr(MSE, "pooling", lambda self, bits: "mean")
+
+
 def same(a, b, frames):
     streams = a.stream(), b.stream()
     return all(torch.equal(streams[0].run(x)["output"], streams[1].run(x)["output"]) for x in frames)
@@ -51,6 +58,11 @@ def test_channels_of_uneven_size_are_equalized():
     assert same(found, vq.quantize(network, found.scheme, frames), frames)
 
 
+def test_the_plain_rule_covers_what_is_rare():
+    assert str(vq.quantize(rare(), "w8a8 by-outputs", rare_frames()).scheme) == "w8a8"
+
+
+@pytest.mark.usefixtures("averaged")
 def test_what_is_rare_gets_wider_ranges():
     network, frames = rare(), rare_frames()
     found = vq.quantize(network, "w8a8 by-outputs", frames)
@@ -79,6 +91,7 @@ def test_progress_is_called_as_often_as_announced(count):
     assert len(calls) == walks(scheme) * len(network.nodes)
 
 
+@pytest.mark.usefixtures("averaged")
 def test_one_frame_alone_can_decide():
     shown, usual = rare_frames()[:2]
     common = [usual + 1e-3 * torch.rand_like(usual) for _ in range(12)]

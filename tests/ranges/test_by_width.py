@@ -19,4 +19,11 @@ def test_it_is_one_of_the_others_at_each_width(bits):
 
 def test_a_schemes_own_pooling_comes_first():
     assert Scheme.parse("w8a8 by-width pool=largest").pooling_of(8) == "largest"
-    assert Scheme.parse("w8a8 mse").pooling_of(8) == Scheme.parse("w8a8 ds=1%").pooling_of(8) == "mean"
+    assert (
+        Scheme.parse("w8a8 mse pool=mean").pooling_of(8) == Scheme.parse("w8a8 ds=1%").pooling_of(8) == "mean"
+    )
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_least_squares_asks_the_layers_where_there_are_codes_to_spare(bits):
+    assert Scheme.parse("w8a8").pooling_of(bits) == ("by-layers" if bits > 6 else "mean")

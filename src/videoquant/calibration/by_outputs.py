@@ -21,7 +21,7 @@ from videoquant.calibration.output_error import channel_errors, exact_runs, gain
 from videoquant.calibration.sampling import Run
 from videoquant.network.graph import Network
 from videoquant.ranges.estimators import ByWidth
-from videoquant.ranges.estimators.by_width import MANY
+from videoquant.ranges.estimators.base import MANY
 from videoquant.schemes import Scheme
 from videoquant.simulate.quantized import QuantizedNetwork
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -24,6 +25,7 @@ from videoquant.axes import FLOAT, Residual
 from videoquant.calibration.evidence import Evidence
 from videoquant.calibration.frame_choice import compared_runs, frame_codes_are_better
 from videoquant.calibration.layer_outputs import LayerOutputs
+from videoquant.calibration.pool_choice import best_pooling
 from videoquant.calibration.range_fit import Array, Progress, RangeFit, Seen, pooled
 from videoquant.calibration.sample_ranges import sample_ranges, voted_ranges
 from videoquant.calibration.samples import IN_MEMORY, Codes, Samples, Shelf, give_back_freed
@@ -255,7 +257,7 @@ class CalibrationPass:
         grid = self.scheme.range_estimator.grid(limits, point.residual, False)
         own = PointGrids(key, StaticGrid(grid), of_frame=True)
         runs = compared_runs(self._clips, self.recurrent)
-        layers = [node for node in self.network.layers if self.points.get(node.name) == point]
+        layers = self._layers_at(point)
         if self.scheme.bias_correction:
             for node in layers:
                 looked_at = (x[i] for run in runs for i in run[1:])
@@ -296,7 +298,15 @@ class CalibrationPass:
         ranges = self.ranges[point, False] = self._measured(point, firsts, point.key, symmetric=False)
         samples = [clip[0] for clip in self._clips]
         shown = np.full(len(ranges), True)
-        return self.fit.source(self._at(point, ranges, samples, shown, point.key, symmetric=False))
+        seen = self._at(point, ranges, samples, shown, point.key, symmetric=False)
+        if seen.pooling == "by-layers":
+            layers = self._layers_at(point)
+            seen = replace(seen, pooling=best_pooling(self.outputs, layers, x, samples, seen, self.scheme))
+        return self.fit.source(seen)
+
+    def _layers_at(self, point: QuantizationPoint) -> list[Node]:
+        """The layers that read a point."""
+        return [node for node in self.network.layers if self.points.get(node.name) == point]
 
     def _residual_source(self, point: QuantizationPoint, x: Samples, key: RangeSource) -> RangeSource:
         """Where a point's grids of residuals come from; where nothing moves, from the range of frames."""

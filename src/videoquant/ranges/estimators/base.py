@@ -16,9 +16,10 @@ from videoquant.errors import needs_extra
 from videoquant.ranges.grid import Grid, Range
 
 Array = NDArray[np.float32]
-# How the ranges of several samples become one: their average, the largest, halfway between these two, or the
-# range of all samples' elements together.
-Pooling = Literal["mean", "halfway", "largest", "together"]
+# How the ranges of several samples become one: their average, the largest, halfway between these two, the one
+# of these three by which the layers that read it lose least, or the range of all samples' elements together.
+Pooling = Literal["mean", "halfway", "largest", "by-layers", "together"]
+MANY = 7  # bits: from here on there are codes to spare, and what is clipped is what is lost
 
 
 class Estimator(ABC):

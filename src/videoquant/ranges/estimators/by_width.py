@@ -10,12 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from videoquant.ranges.estimators.base import Array, Estimator, Pooling
+from videoquant.ranges.estimators.base import MANY, Array, Estimator, Pooling
 from videoquant.ranges.estimators.least_power import LeastPower
 from videoquant.ranges.estimators.mse import MSE
 from videoquant.ranges.grid import Range
-
-MANY = 7  # bits
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from videoquant.ranges.estimators.base import InPyTorch
+from videoquant.ranges.estimators.base import MANY, InPyTorch, Pooling
 
 
 @dataclass(frozen=True)
@@ -15,3 +15,6 @@ class MSE(InPyTorch):
     word: ClassVar[str] = "mse"
     clips_weights: ClassVar[bool] = True
     module: ClassVar[str] = "videoquant.quantizers.mse_search"
+
+    def pooling(self, bits: int) -> Pooling:
+        return "by-layers" if bits >= MANY else "mean"
