@@ -12,8 +12,8 @@ struct Block {
     const int8_t* weight = nullptr;
     // The same as 16-bit numbers, [vector][tap][2 · group][16 channels][2], for kernels that ask for them.
     const Memory* pairs = nullptr;
-    // The same for AMX's tiles, [run of taps][64 of its bytes][vector][16 groups][16 channels][4], zeros behind the last
-    // group; for kernels that ask for them, null where they do not pay.
+    // The same for AMX's tiles, [2 vectors][run of taps][64 of its bytes][vector][16 groups][16 channels][4], zeros behind
+    // the last group; for kernels that ask for them, empty where they do not pay.
     const Memory* tiles = nullptr;
     const int32_t* sums = nullptr;  // Σ of the weights of each output channel
     int32_t first = 0, channels = 0, vectors = 0;  // vectors: 16 channels each, 1 to 4

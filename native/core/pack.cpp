@@ -80,14 +80,15 @@ void pack_tiles(const ConvWeights& made, int32_t run) {
             const int64_t row = 64 * b.vectors;
             made.tiles->weights[k] = Memory::of<int8_t>(size_t(runs * of_run * 16 * row));
             int8_t* out = made.tiles->weights[k].as<int8_t>();
-            for (int32_t r = 0; r < runs; r++)
-                for (int32_t chunk = 0; chunk < of_run; chunk++)
-                    for (int32_t v = 0; v < b.vectors; v++)
-                        for (int32_t i = 0; i < 16; i++, out += 64) {
-                            const int64_t in_run = 16 * chunk + i;
-                            if (in_run < run * groups)
-                                std::memcpy(out, b.weight + (int64_t(r) * run * groups + in_run) * row + 64 * v, 64);
-                        }
+            for (int32_t strip = 0; strip < b.vectors; strip += 2)
+                for (int32_t r = 0; r < runs; r++)
+                    for (int32_t chunk = 0; chunk < of_run; chunk++)
+                        for (int32_t v = strip; v < std::min(strip + 2, b.vectors); v++)
+                            for (int32_t i = 0; i < 16; i++, out += 64) {
+                                const int64_t in_run = 16 * chunk + i;
+                                if (in_run < run * groups)
+                                    std::memcpy(out, b.weight + (int64_t(r) * run * groups + in_run) * row + 64 * v, 64);
+                            }
         }
     });
 }

@@ -43,6 +43,7 @@ template <int V>
 inline void finish_tile(const Conv& conv, const Taps& taps, const int32_t* acc, const int32_t* pixels, int m,
                         const Block& b, const float* sums = nullptr) {
     if (taps.codes.on) return store_tile<V>(taps.codes, acc, sums, pixels, m, conv, b);
+    if (taps.ending.on) return finish_pixels<V>(taps.ending, conv, b, acc, sums, pixels, m);
     if constexpr (V == 1 && lanes == 8)
         if (b.channels <= lanes) return finish_vectors<1>(conv, acc, pixels, m, b, sums);
     finish_vectors<V * 16 / lanes>(conv, acc, pixels, m, b, sums);

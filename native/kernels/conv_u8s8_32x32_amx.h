@@ -51,10 +51,32 @@ struct TileRows {
     ptrdiff_t stride[piece];
 };
 
-// sums[64 · j + c] of M · 16 pixels × N · 16 channels begin at start[c], or go on where `first` is false.
+// Sums of 32 pixels × 64 channels that wait to be scaled and stored. That is vector work, and is done between the products
+// of the next sums, which leave the vectors idle.
+constexpr int group_pixels = 2 * tile_rows;
+struct Pending {
+    alignas(64) int32_t acc[64 * group_pixels];  // pixels 64 apart
+    alignas(64) float sparse[64 * group_pixels];
+    int32_t pixels[group_pixels];
+    const Block* block = nullptr;
+    bool any_sparse = false;
+    int count = 0, done = 0;
+    void (*finish)(const Ending&, const Conv&, const Block&, const int32_t*, const float*, const int32_t*, int) = nullptr;
+
+    void some(const Taps& taps, int n) {
+        n = count - done < n ? count - done : n;
+        if (n <= 0) return;
+        finish(taps.ending, taps.conv, *block, acc + 64 * done, any_sparse ? sparse + 64 * done : nullptr, pixels + done, n);
+        done += n;
+    }
+};
+
+// sums[64 · j + c] of M · 16 pixels × N · 16 channels begin at start[c], or go on where `first` is false. After each
+// chunk some pixels of `pending` are finished.
 template <int M, int N>
-static __attribute__((noinline)) void multiply_tiles(const TileRows* rows, const int8_t* weight, ptrdiff_t next,
-                                                     int chunks, bool first, const int32_t* start, int32_t* sums) {
+static __attribute__((noinline)) void multiply_tiles(const TileRows* rows, const int8_t* weight, int chunks,
+                                                     bool first, const int32_t* start, int32_t* sums,
+                                                     const Taps& taps, Pending& pending, int some) {
     settle(rows);
     const int32_t* from = first ? start : sums;
     const ptrdiff_t distance = first ? 0 : 256;  // 0: every row is the same
@@ -63,7 +85,7 @@ static __attribute__((noinline)) void multiply_tiles(const TileRows* rows, const
     if (!first) from += 64 * tile_rows;
     if (M > 1) _tile_loadd(2, from, distance);
     if (M > 1 && N > 1) _tile_loadd(3, from + 16, distance);
-    for (int c = 0; c < chunks; c++, weight += next) {
+    for (int c = 0; c < chunks; c++, weight += N * 1024) {
         _tile_loadd(6, weight, 64);
         _tile_loadd(4, rows[0].begin[c], rows[0].stride[c]);
         _tile_dpbusd(0, 4, 6);
@@ -76,6 +98,7 @@ static __attribute__((noinline)) void multiply_tiles(const TileRows* rows, const
             _tile_dpbusd(2, 5, 6);
             if (N > 1) _tile_dpbusd(3, 5, 7);
         }
+        pending.some(taps, some);
     }
     _tile_stored(0, sums, 256);
     if (N > 1) _tile_stored(1, sums + 16, 256);
@@ -85,42 +108,45 @@ static __attribute__((noinline)) void multiply_tiles(const TileRows* rows, const
 
 // What the taps of an output pixel read, in chunks of 64 bytes, in the order of pack_tiles: each run of taps has whole
 // ones, of which the last may reach past it, where weights are 0.
+struct Chunk {
+    ptrdiff_t offset;               // from the pixel that the tap (0, 0) reads
+    int16_t tap, last, byte, size;  // its first tap and the first byte there, its last tap, and how many bytes it has
+};
 struct Chunks {
+    static constexpr int most = max_taps + 32768 / 64;
     const Taps& taps;
-    int each, of_run, count;  // bytes of a tap; chunks of a run of taps, and in all
+    const int each;  // bytes of a tap
+    int count = 0;
+    Chunk chunks[most];
 
-    explicit Chunks(const Taps& t)
-        : taps(t), each(4 * t.conv.blocks[0].groups), of_run(chunks_of(t.run * each)),
-          count(t.conv.taps / t.run * of_run) {}
-    static int chunks_of(int bytes) { return (bytes + 63) / 64; }
-    // A chunk's first tap and its first byte there, its last tap, and how many bytes it has.
-    struct Place {
-        int tap, byte, last, bytes;
-    };
-    Place place(int c) const {
-        const int run = c / of_run, at = c % of_run * 64;
-        const int bytes = taps.run * each - at < 64 ? taps.run * each - at : 64;
-        return {run * taps.run + at / each, at % each, run * taps.run + (at + bytes - 1) / each, bytes};
-    }
-    ptrdiff_t offset(const Place& p) const {
-        return taps.conv.dy[p.tap] * taps.row + taps.conv.dx[p.tap] * taps.column + p.byte;
+    explicit Chunks(const Taps& t) : taps(t), each(4 * t.conv.blocks[0].groups) {
+        const int run = t.run * each;
+        for (int tap = 0; tap < t.conv.taps; tap += t.run)
+            for (int at = 0; at < run; at += 64) {
+                const int size = run - at < 64 ? run - at : 64, first = tap + at / each;
+                chunks[count++] = {t.conv.dy[first] * t.row + t.conv.dx[first] * t.column + at % each, int16_t(first),
+                                   int16_t(tap + (at + size - 1) / each), int16_t(at % each), int16_t(size)};
+            }
     }
 };
 
-// Up to 16 pixels, and room for what has to be copied of them.
+// Room for what has to be copied of a tile. The distance between rows is not a power of two: those would share few sets of
+// the cache.
+struct Room {
+    static constexpr ptrdiff_t pitch = 64 * piece + 64;
+    alignas(64) uint8_t bytes[tile_rows * pitch];
+    alignas(64) uint8_t zeros[64];
+};
+
+// Up to 16 pixels.
 struct PixelTile {
     const int32_t* pixels = nullptr;
     int count = 0;
     bool in_row = false, inside = false;  // 16 neighbours in a row; of which none sees an edge
     int32_t ys[tile_rows], xs[tile_rows];
-    // The distance between rows is not a power of two: those would share few sets of the cache.
-    static constexpr ptrdiff_t pitch = 64 * piece + 64;
-    alignas(64) uint8_t room[tile_rows * pitch];
-    alignas(64) uint8_t zeros[64];
 
     void take(const Taps& taps, const int32_t* from, int n) {
         pixels = from, count = n;
-        std::memset(zeros, *taps.conv.zeros, 64);
         taps.place(from[0], ys[0], xs[0]);
         const int32_t last = xs[0] + (tile_rows - 1) * taps.conv.stride_x;
         in_row = n == tile_rows && from[n - 1] - from[0] == (n - 1) * taps.conv.step_x &&
@@ -133,127 +159,151 @@ struct PixelTile {
     }
 
     // Makes chunks first … first + n − 1 ready, which begin at byte `from` of each pixel.
-    void find(const Chunks& chunks, int32_t from, int first, int n, TileRows& rows) {
+    void find(const Chunks& chunks, int32_t from, int first, int n, Room& room, TileRows& rows) const {
         const Taps& taps = chunks.taps;
         const Conv& conv = taps.conv;
         const uint8_t* base = conv.in.u8() + ys[0] * taps.row + xs[0] * taps.column + from;
+        const ptrdiff_t stride = conv.stride_x * taps.column;
+        for (int i = 0; i < n; i++) rows.begin[i] = base + chunks.chunks[first + i].offset, rows.stride[i] = stride;
+        if (inside) return;
+        const uint8_t* pixel[tile_rows];
+        for (int j = 0; j < count; j++) pixel[j] = conv.in.u8() + ys[j] * taps.row + xs[j] * taps.column + from;
         for (int i = 0; i < n; i++) {
-            const Chunks::Place place = chunks.place(first + i);
-            rows.begin[i] = base + chunks.offset(place);
-            rows.stride[i] = conv.stride_x * taps.column;
-            if (inside) continue;
+            const Chunk& chunk = chunks.chunks[first + i];
+            const int32_t dy = conv.dy[chunk.tap], left = conv.dx[chunk.tap], right = conv.dx[chunk.last];
             if (in_row) {
-                if (uint32_t(ys[0] + conv.dy[place.tap]) >= uint32_t(conv.in.h)) {
-                    rows.begin[i] = zeros, rows.stride[i] = 0;
+                if (uint32_t(ys[0] + dy) >= uint32_t(conv.in.h)) {
+                    rows.begin[i] = room.zeros, rows.stride[i] = 0;
                     continue;
                 }
-                if (xs[0] + conv.dx[place.tap] >= 0 && xs[tile_rows - 1] + conv.dx[place.last] < conv.in.w) continue;
+                if (xs[0] + left >= 0 && xs[tile_rows - 1] + right < conv.in.w) continue;
             }
-            rows.begin[i] = room + 64 * i, rows.stride[i] = pitch;
-            for (int j = 0; j < count; j++) copy(chunks, from, place, j, room + j * pitch + 64 * i);
+            uint8_t* to = room.bytes + 64 * i;
+            rows.begin[i] = to, rows.stride[i] = Room::pitch;
+            for (int j = 0; j < count; j++, to += Room::pitch)
+                if (uint32_t(ys[j] + dy) < uint32_t(conv.in.h) && xs[j] + left >= 0 && xs[j] + right < conv.in.w)
+                    copy(to, pixel[j] + chunk.offset);
+                else copy_taps(chunks, from, chunk, j, room.zeros, to);
         }
     }
 
 private:
-    void copy(const Chunks& chunks, int32_t from, const Chunks::Place& place, int j, uint8_t* to) const {
+    // 64 bytes: what is too much is overwritten, or meets weights of 0.
+    static void copy(uint8_t* to, const uint8_t* from) { _mm512_storeu_si512(to, _mm512_loadu_si512(from)); }
+
+    // Tap by tap, since some lie outside.
+    void copy_taps(const Chunks& chunks, int32_t from, const Chunk& chunk, int j, const uint8_t* zeros,
+                   uint8_t* to) const {
         const Taps& taps = chunks.taps;
-        int tap = place.tap, byte = place.byte;
-        for (int left = place.bytes; left > 0; tap++, byte = 0) {
+        int tap = chunk.tap, byte = chunk.byte;
+        for (int left = chunk.size; left > 0; tap++, byte = 0) {
             const int64_t at = taps.at(ys[j], xs[j], tap);
-            const uint8_t* in = at >= 0 ? taps.conv.in.u8() + at * taps.column + from + byte : zeros;
-            _mm512_storeu_si512(to, _mm512_loadu_si512(in));  // what is too much is overwritten, or meets weights of 0
+            copy(to, at >= 0 ? taps.conv.in.u8() + at * taps.column + from + byte : zeros);
             to += chunks.each - byte;
             left -= chunks.each - byte;
         }
     }
 };
 
-// The products of a group of up to 32 pixels with all of a block's weights.
+// Up to 32 pixels: two tiles share weights that are in registers.
 struct TileGroup {
-    int32_t pixels[2 * tile_rows];
+    int32_t pixels[group_pixels];
     int count = 0;
     PixelTile tiles[2];
+    Room rooms[2];
     TileRows rows[2];
     int ready = -1;  // the channels from which the rows are, where they have all chunks
 
-    int tile_count() const { return count > tile_rows ? 2 : 1; }
+    explicit TileGroup(const Conv& conv) {
+        for (Room& room : rooms) std::memset(room.zeros, *conv.zeros, 64);
+    }
     bool take(const Taps& taps, Pixels from, int64_t& i) {
-        count = taps.take(from, i, pixels, 2 * tile_rows);
+        count = taps.take(from, i, pixels, group_pixels);
         ready = -1;
-        if (count == 0) return false;
-        tiles[0].take(taps, pixels, count < tile_rows ? count : tile_rows);
-        if (count > tile_rows) tiles[1].take(taps, pixels + tile_rows, count - tile_rows);
-        return true;
+        for (int at = 0; at < count; at += tile_rows)
+            tiles[at / tile_rows].take(taps, pixels + at, count - at < tile_rows ? count - at : tile_rows);
+        return count > 0;
     }
 
-    // acc: pixels 64 apart.
-    template <int V>
-    void multiply(const Chunks& chunks, const Block& b, const int32_t* start, int32_t* acc) {
+    // The sums for N · 16 channels, whose weights and `start` these are, of pixels that are read from byte `from` on;
+    // some: pixels of `pending` that are finished after each chunk.
+    template <int N>
+    void multiply(const Chunks& chunks, int32_t from, const int8_t* weight, const int32_t* start, int32_t* acc,
+                  Pending& pending, int some) {
+        const auto call = count > tile_rows ? multiply_tiles<2, N> : multiply_tiles<1, N>;
         for (int first = 0; first < chunks.count; first += piece) {
             const int n = chunks.count - first < piece ? chunks.count - first : piece;
-            if (ready != b.in_offset)
-                for (int i = 0; i < tile_count(); i++) tiles[i].find(chunks, b.in_offset, first, n, rows[i]);
-            if (n == chunks.count) ready = b.in_offset;
-            const int8_t* weight = b.tiles->as<int8_t>() + int64_t(first) * V * 1024;
-            const bool two = tile_count() > 1;
-#pragma GCC unroll 2
-            for (int v = 0; v < V; v += 2) {
-                const auto part = [&](auto call) {
-                    call(rows, weight + 1024 * v, V * 1024, n, first == 0, start + 16 * v, acc + 16 * v);
-                };
-                if (v + 1 < V) part(two ? multiply_tiles<2, 2> : multiply_tiles<1, 2>);
-                else part(two ? multiply_tiles<2, 1> : multiply_tiles<1, 1>);
-            }
+            if (ready != from)
+                for (int i = 0; i * tile_rows < count; i++) tiles[i].find(chunks, from, first, n, rooms[i], rows[i]);
+            if (n == chunks.count) ready = from;
+            call(rows, weight + int64_t(first) * N * 1024, n, first == 0, start, acc, chunks.taps, pending, some);
         }
     }
 };
 
+// Computes the sums of a group for a block, and finishes those before meanwhile.
 template <int V>
-inline void tile_block(const Conv& conv, const Chunks& chunks, TileGroup& group, const Block& b) {
-    constexpr int most = 2 * tile_rows;
-    alignas(64) int32_t acc[64 * most];
-    alignas(64) float sums[64 * most];
-    bool any = false;
+inline void tile_block(const Conv& conv, const Chunks& chunks, TileGroup& group, const Block& b, Pending& now,
+                       Pending& before) {
+    const Taps& taps = chunks.taps;
+    now.block = &b, now.count = group.count, now.done = 0, now.any_sparse = false;
+    now.finish = finish_pixels<V>;
+    std::memcpy(now.pixels, group.pixels, sizeof now.pixels);
     if (conv.sparse.input.begin) {
-        int32_t ys[most], xs[most];
-        for (int j = 0; j < group.count; j++) chunks.taps.place(group.pixels[j], ys[j], xs[j]);
-        any = sparse_sums<V>(conv, b, ys, xs, group.count, sums);
+        int32_t ys[group_pixels], xs[group_pixels];
+        for (int j = 0; j < group.count; j++) taps.place(group.pixels[j], ys[j], xs[j]);
+        now.any_sparse = sparse_sums<V>(conv, b, ys, xs, group.count, now.sparse);
     }
-    if (!chunks.taps.codes.on) fetch_floats(conv.program, group.pixels, group.count, b);
+    if (!taps.codes.on) fetch_floats(conv.program, group.pixels, group.count, b);
     else
-        for (int j = 0; j < group.count; j++) fetch_codes(chunks.taps.codes, group.pixels[j], b.first);
-    group.multiply<V>(chunks, b, conv.start + b.first, acc);
-    for (int i = 0; i < group.tile_count(); i++) {
-        const PixelTile& tile = group.tiles[i];
-        const int32_t* own = acc + 64 * tile_rows * i;
-        keep_accumulators<V>(conv, own, tile.pixels, tile.count, b);
-        finish_tile<V>(conv, chunks.taps, own, tile.pixels, tile.count, b, any ? sums + 64 * tile_rows * i : nullptr);
+        for (int j = 0; j < group.count; j++) fetch_codes(taps.codes, group.pixels[j], b.first);
+    const int loops = chunks.count * ((V + 1) / 2), some = (before.count - before.done + loops - 1) / loops;
+    const int8_t* weight = b.tiles->as<int8_t>();
+#pragma GCC unroll 2
+    for (int v = 0; v < V; v += 2) {
+        const int32_t* start = conv.start + b.first + 16 * v;
+        if (v + 1 < V) group.multiply<2>(chunks, b.in_offset, weight, start, now.acc + 16 * v, before, some);
+        else group.multiply<1>(chunks, b.in_offset, weight, start, now.acc + 16 * v, before, some);
+        weight += int64_t(chunks.count) * 2048;
     }
+    before.some(taps, before.count);
+    keep_accumulators<V>(conv, now.acc, now.pixels, now.count, b);
+    if (taps.ending.on) return;
+    for (int from = 0; from < now.count; from += tile_rows) {
+        const int m = now.count - from < tile_rows ? now.count - from : tile_rows;
+        finish_tile<V>(conv, taps, now.acc + 64 * from, now.pixels + from, m, b,
+                       now.any_sparse ? now.sparse + 64 * from : nullptr);
+    }
+    now.done = now.count;
 }
 
-// Weights that the second-level cache holds beside all else are gone through for every group of pixels, whose rows are
-// made ready once then; others block by block.
-constexpr int64_t held_weights = int64_t(768) << 10;
+// Weights that the second cache holds beside all else are gone through for every group of pixels, which stays in the
+// nearest one meanwhile; others block by block. Batches of groups, for which 32 channels' weights stay in the nearest cache,
+// were no faster.
+constexpr int64_t second_weights = 1 << 20;
 
 static void conv_tiles(const Conv& args, Pixels pixels) {
     if (args.blocks[0].tiles->bytes() == 0) return conv(args, pixels);
     const Taps taps(args);
     const Chunks chunks(taps);
-    TileGroup group;
-    int64_t weights = 0;
-    for (int k = 0; k < args.block_count; k++) weights += int64_t(chunks.count) * args.blocks[k].vectors * 1024;
-    const int together = weights <= held_weights ? args.block_count : 1;
+    TileGroup group(args);
+    Pending pending[2];
+    int turn = 0;
+    const int64_t weights = int64_t(chunks.count) * 1024 * ((args.out.c + 15) / 16);
+    const int together = weights <= second_weights ? args.block_count : 1;
     for (int from = 0; from < args.block_count; from += together)
         for (int64_t i = pixels.begin; i < pixels.end && group.take(taps, pixels, i);)
-            for (int k = from; k < from + together; k++) {
+            for (int k = from; k < from + together; k++, turn = 1 - turn) {
                 const Block& b = args.blocks[k];
+                Pending &now = pending[turn], &before = pending[1 - turn];
                 switch (b.vectors) {
-                    case 1: tile_block<1>(args, chunks, group, b); break;
-                    case 2: tile_block<2>(args, chunks, group, b); break;
-                    case 3: tile_block<3>(args, chunks, group, b); break;
-                    default: tile_block<4>(args, chunks, group, b);
+                    case 1: tile_block<1>(args, chunks, group, b, now, before); break;
+                    case 2: tile_block<2>(args, chunks, group, b, now, before); break;
+                    case 3: tile_block<3>(args, chunks, group, b, now, before); break;
+                    default: tile_block<4>(args, chunks, group, b, now, before);
                 }
             }
+    pending[1 - turn].some(taps, group_pixels);
 }
 
 // As fast as tiles multiply, in registers.

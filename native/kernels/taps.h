@@ -3,8 +3,7 @@
 #pragma once
 #include <cstddef>
 
-#include "isa.h"
-#include VQ_CODES
+#include "ending.h"
 
 namespace vq::VQ_ISA {
 
@@ -12,6 +11,7 @@ namespace vq::VQ_ISA {
 struct Taps {
     const Conv& conv;
     const Codes codes;
+    const Ending ending;
     int32_t top = 0, bottom = 0, left = 0, right = 0;  // the reach of the taps
     ptrdiff_t row, column;
     bool pointwise;  // output pixel p reads input pixel p alone
@@ -19,7 +19,7 @@ struct Taps {
     int32_t row_end;  // behind the input columns of a row of outputs
 
     explicit Taps(const Conv& c)
-        : conv(c), codes(c.program), row(ptrdiff_t(c.in.w) * c.in.stride), column(c.in.stride),
+        : conv(c), codes(c.program), ending(c.program), row(ptrdiff_t(c.in.w) * c.in.stride), column(c.in.stride),
           run(run_of_taps(c)) {
         top = bottom = c.dy[0];
         left = right = c.dx[0];

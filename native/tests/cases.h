@@ -132,6 +132,17 @@ inline Program random_program(World& world, std::vector<Step>& steps, const Tens
         steps.push_back(step_of(world, Do::store_codes, out, r));
         return {steps.data(), int32_t(steps.size()), out.c};
     }
+    if (r.chance(30)) {  // how a layer with a skip connection ends
+        static const Do functions[] = {Do::clamp, Do::clamp, Do::leaky_relu, Do::silu, Do::hardswish};
+        const auto maybe = [&](Do kind) {
+            if (r.chance(50)) steps.push_back(step_of(world, kind, out, r));
+        };
+        maybe(r.pick(functions)), maybe(Do::add), maybe(r.pick(functions)), maybe(Do::store);
+        if (!steps.empty() && steps.back().kind == Do::store && r.chance(30)) return {steps.data(), int32_t(steps.size()), out.c};
+        maybe(r.pick(functions));
+        steps.push_back(step_of(world, Do::store_codes, out, r));
+        return {steps.data(), int32_t(steps.size()), out.c};
+    }
     for (int i = r.between(0, 3); i > 0; i--) steps.push_back(arithmetic_step(world, out, r));
     if (r.chance(15))
         for (const Do kind : {Do::mul, Do::add}) {
