@@ -146,3 +146,24 @@ assert child(lambda: np.array_equal(steps(), right)) == 0
 assert child(lambda: child(lambda: np.array_equal(steps(), right)) == 0) == 0, "a child's child"
 assert np.array_equal(steps(), right)
 """)
+
+
+def test_another_library_uses_the_tiles_of_the_same_thread() -> None:
+    """Its products in bf16 run on AMX where there is some, between frames and on another thread meanwhile."""
+    script("""
+a, b = (torch.arange(512 * 512).reshape(512, 512).remainder(n).to(torch.bfloat16) for n in (7, 5))
+product = a @ b
+right = outputs(plan.stream("frame", 2))
+stream, seen, stop = plan.stream("frame", 2), [], threading.Event()
+def multiply():
+    while not stop.is_set() or not seen:
+        seen.append(torch.equal(a @ b, product))
+other = threading.Thread(target=multiply)
+other.start()
+for frame, expected in zip(frames, right, strict=True):
+    assert all(torch.equal(y, expected[name]) for name, y in stream.run(frame).items())
+    assert torch.equal(a @ b, product)
+stop.set()
+other.join()
+assert all(seen)
+""")
