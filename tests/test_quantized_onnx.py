@@ -99,11 +99,16 @@ def test_what_we_exported_is_the_same_network_again(text, opset, tmp_path):
     assert {str(at): grids.key.fixed for at, grids in again.grids.items()} == {
         str(at): grids.key.fixed for at, grids in made.grids.items()
     }
+    # Biases were rounded to whole numbers, of a scale that the file has; all else is the same.
+    for layer in made.network.layers:
+        ours, theirs = (one.network.tensors[f"{layer.name}.bias"] for one in (made, again))
+        assert (ours - theirs).abs().max() < 0.02 * ours.abs().max()
+        ours.copy_(theirs)
     sqnr = Sqnr()
     for frame in FRAMES[20:]:
         for name, value in made.stream().run(frame).items():
             sqnr.update(value, again.stream().run(frame)[name])
-    assert sqnr.result() > 45  # biases were rounded to whole numbers
+    assert sqnr.result() > 100
 
 
 def test_what_we_exported_in_integers(tmp_path):

@@ -81,7 +81,8 @@ def test_the_boldest_rule_within_the_budget(plan, by_frame):
         found = fit(plan, frames, budget)
         place = next((i for i, loss in enumerate(may_lose) if loss > budget), len(LADDER)) - 1
         assert found.regions == replace(LADDER[place], **SMALL)
-        assert (found.loss, found.runs, found.confidence) == (may_lose[place], 5, 5 / 6)
+        assert found.loss == pytest.approx(may_lose[place], rel=1e-12)  # sums in another order
+        assert (found.runs, found.confidence) == (5, 5 / 6)
         assert 0 < found.work <= 1
 
 

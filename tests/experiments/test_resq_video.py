@@ -44,7 +44,7 @@ def test_against_cost(video, tmp_path):
     for row in rows.values():
         assert row["accuracy"]["miou"] == pytest.approx(np.mean(list(row["accuracy_by_label"].values())))
         assert row["accuracy"]["miou"] == pytest.approx(common.miou(np.array(row["tallies"])))
-    assert rows["w2a2"]["scheme"] == "w2a2 no-bias-correction head=2 tail=2"
+    assert rows["w2a2"]["scheme"] == "w2a2 pool=mean no-bias-correction head=2 tail=2"
     resq_camvid.draw({"default": resq_camvid.measure(video, "default", SCHEMES), "resq": results})
     assert is_drawn(tmp_path / "resq_camvid.png")
 
