@@ -48,13 +48,12 @@ struct Room {
 
 // Up to 16 pixels.
 struct PixelTile {
-    const int32_t* pixels = nullptr;
     int count = 0;
     bool in_row = false, inside = false;  // 16 neighbours in a row; of which none sees an edge
     int32_t ys[tile_rows], xs[tile_rows];
 
     void take(const Taps& taps, const int32_t* from, int n) {
-        pixels = from, count = n;
+        count = n;
         taps.place(from[0], ys[0], xs[0]);
         const int32_t last = xs[0] + (tile_rows - 1) * taps.conv.stride_x;
         in_row = n == tile_rows && from[n - 1] - from[0] == (n - 1) * taps.conv.step_x &&
