@@ -14,12 +14,12 @@ static, dynamic, qpp[=FEATURES]           where activation ranges come from (def
 at=auto:12        where qpp looks: auto:N (default 12), first-relu, input, or layers by name: at=conv1,conv5;
                   a name that would be read otherwise stands in quotes, as in JSON: at=conv1,"head, left"
 mse, by-width, minmax, aciq, lp=P, quantile[=ALPHA]
-                  how a range is measured (default mse): `ranges/estimators`
-pool=mean, pool=halfway, pool=largest, pool=together
+                  how a range is measured: `ranges/estimators` (default: as mse, by-layers above 6 bits)
+pool=mean, pool=halfway, pool=largest, pool=by-layers, pool=together
                   how the ranges of samples become one (by-width: halfway above 6 bits; all others: mean)
 no-bias-correction   leave biases as they are
 equalize          channels before depthwise convolutions come closer to one range
-by-outputs        mse, by-width and equalize are tried, and what the outputs gain by is taken
+by-outputs        the default, by-width and equalize are tried, and what the outputs gain by is taken
 ds=1%             Dense + Sparse with that density
 per-channel, per-tensor, asymmetric       the weights' grids (default per-channel)
 regions           only what changes is computed anew, by a rule of trigger=, floor=, margin=, memory=,
@@ -85,6 +85,8 @@ def parse(text: str, convention: str = "default") -> dict[str, Any]:
         if "ranges" in changed:
             found.pop("positions", None)
         found |= changed
+    if found.get("estimator") == ESTIMATORS[0]():  # named, it is what it was before it was pooled by layers
+        found.setdefault("pooling", "mean")
     if "bits" not in found:
         raise SchemeError(f"{text!r} names no bit-widths; begin with e.g. w8a8, w8a8->w4a4 or fp32")
     found = _by_convention(found, CONVENTIONS[convention])

@@ -6,7 +6,7 @@ writes it, `to_dict` and `from_dict` are the JSON form.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from videoquant import scheme_text
@@ -26,7 +26,8 @@ from videoquant.ranges.estimators import ESTIMATORS, MSE, Estimator, Pooling, Th
 from videoquant.ranges.sources import RANGES, RangeAxis, Static
 from videoquant.typed_json import fields_of, member, read
 
-VERSION = 1
+# Of the JSON form. In version 1 least squares took the average of samples' ranges where no pooling was said.
+VERSION = 2
 
 # What the JSON form of each axis, and of the estimator, calls its "kind": the names of these classes.
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -187,9 +188,13 @@ class Scheme:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Scheme:
-        """Read what `to_dict` wrote. Raises `SchemeError` for what is no scheme of this version."""
-        if data.get("version") != VERSION:
-            raise SchemeError(f"scheme of version {data.get('version')!r}; this release reads {VERSION}")
+        """Read what this release or an earlier one wrote; it calibrates as it did then.
+
+        Raises `SchemeError` for what is no scheme of these versions.
+        """
+        version = data.get("version")
+        if version not in range(1, VERSION + 1):
+            raise SchemeError(f"scheme of version {version!r}; this release reads 1 to {VERSION}")
         found: dict[str, Any] = {}
         for name, (annotation, _) in fields_of(cls).items():
             if name in _ADDED and name not in data:
@@ -205,4 +210,11 @@ class Scheme:
                 if annotation is Residual:
                     stored = _ADDED_TO_RESIDUAL | stored
             found[name] = read(annotation, stored, f"scheme: {name}", SchemeError)
-        return cls(**found)
+        scheme = cls(**found)
+        return replace(scheme, pooling="mean") if version == 1 and scheme._pools_by_default else scheme
+
+    @property
+    def _pools_by_default(self) -> bool:
+        """Whether least squares finds its ranges and nothing says how samples are pooled."""
+        calibrates = self.ranges.calibrates and not self.is_float and not self.by_outputs
+        return calibrates and self.pooling is None and self.range_estimator == MSE()
