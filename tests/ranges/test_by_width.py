@@ -19,9 +19,7 @@ def test_it_is_one_of_the_others_at_each_width(bits):
 
 def test_a_schemes_own_pooling_comes_first():
     assert Scheme.parse("w8a8 by-width pool=largest").pooling_of(8) == "largest"
-    assert (
-        Scheme.parse("w8a8 mse").pooling_of(8) == Scheme.parse("w8a8 ds=1%").pooling_of(8) == "mean"
-    )
+    assert Scheme.parse("w8a8 mse").pooling_of(8) == Scheme.parse("w8a8 ds=1%").pooling_of(8) == "mean"
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
