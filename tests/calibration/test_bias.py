@@ -86,6 +86,23 @@ def test_the_outputs_decide():
     assert better_biased(walk, clips).network is network
 
 
+def test_small_channels_count_as_much_as_large_ones():
+    """Scores beside the sides of boxes: what the first channel loses is far more in numbers."""
+    layer = nn.Conv2d(3, 2, 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[100.0, 20.0, 70.0], [0.1, 0.02, 0.07]]).reshape(2, 3, 1, 1))
+    random = torch.Generator().manual_seed(0)
+    frames = [torch.rand(1, 3, 16, 16, generator=random) / 5 + 1 for _ in range(6)]
+    network = vq.capture(layer.eval(), torch.zeros(1, 3, 16, 16))
+    walk = passed(network, "w2a8 head=2 tail=2", frames)
+    (name,) = walk.outputs.biases
+    before, bias = network.tensors[f"{name}.bias"], walk.outputs.biases[name].clone()
+    bias[0] = before[0] + 0.02 * (before[0] - bias[0])  # a little worse
+    walk.outputs.biases[name] = bias
+    better = better_biased(walk, [[network.prepare(frame)] for frame in frames]).network
+    assert torch.equal(better.tensors[f"{name}.bias"], bias)
+
+
 def test_a_word_leaves_them_as_they_are_and_files_keep_them(tmp_path):
     network, frames = small_network(), moving_frames(6)
     plain = vq.quantize(network, "w3a4 no-bias-correction", frames)

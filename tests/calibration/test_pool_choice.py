@@ -21,16 +21,16 @@ def samples():
 
 
 def reading(common, rare):
-    """A layer that reads both channels, the one so much and the other so much."""
-    layer = nn.Conv2d(2, 1, 1, bias=False)
+    """A layer that reads both channels, the one so much and the other so much, before another one."""
+    layers = nn.Sequential(nn.Conv2d(2, 1, 1, bias=False), nn.Conv2d(1, 1, 1))
     with torch.no_grad():
-        layer.weight.copy_(torch.tensor([common, rare]).reshape(1, 2, 1, 1))
-    return vq.capture(layer.eval(), samples()[0])
+        layers[0].weight.copy_(torch.tensor([common, rare]).reshape(1, 2, 1, 1))
+    return vq.capture(layers.eval(), samples()[0])
 
 
-def grid(network, pool):
-    (found,) = vq.quantize(network, f"w8a8 pool={pool}", samples()).grids.values()
-    return found.key.fixed
+def grid(network, pool, inputs=None):
+    quantized = vq.quantize(network, f"w8a8 pool={pool}", inputs or samples())
+    return quantized.grids[quantized.points[network.layers[0].name]].key.fixed
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,19 @@ def test_samples_that_are_alike_leave_nothing_to_choose():
         for way in (*WAYS, "by-layers")
     ]
     assert all(found == grids[0] for found in grids)
+
+
+def test_the_last_layers_are_judged_by_what_their_scores_become():
+    """Noise far below a sigmoid's step costs nothing, and the one high score is all that there is to lose."""
+    layer = nn.Conv2d(2, 1, 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([40.0, 1.0]).reshape(1, 2, 1, 1))
+        layer.bias.fill_(-58.0)
+    inputs = [x.clone() for x in samples()]
+    for x in inputs:
+        x[:, RARE] = 0
+    inputs[5][0, :, 3, 3] = torch.tensor([1.0, 19.0])
+    sums = vq.capture(layer.eval(), inputs[0])
+    scores = vq.capture(nn.Sequential(layer, nn.Sigmoid()).eval(), inputs[0])
+    assert grid(sums, "by-layers", inputs) == grid(sums, "mean", inputs)
+    assert grid(scores, "by-layers", inputs) == grid(scores, "largest", inputs)

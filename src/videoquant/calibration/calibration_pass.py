@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videoquant.axes import FLOAT, Residual
+from videoquant.calibration.ends import Ends
 from videoquant.calibration.evidence import Evidence
 from videoquant.calibration.frame_choice import compared_runs, frame_codes_are_better
 from videoquant.calibration.layer_outputs import LayerOutputs
@@ -300,9 +301,18 @@ class CalibrationPass:
         shown = np.full(len(ranges), True)
         seen = self._at(point, ranges, samples, shown, point.key, symmetric=False)
         if seen.pooling == "by-layers":
-            layers = self._layers_at(point)
-            seen = replace(seen, pooling=best_pooling(self.outputs, layers, x, samples, seen, self.scheme))
+            pooling = best_pooling(
+                self.outputs, self._layers_at(point), x, samples, seen, self.scheme, self._ends
+            )
+            seen = replace(seen, pooling=pooling)
         return self.fit.source(seen)
+
+    @cached_property
+    def _ends(self) -> Ends:
+        """The ends of the network; with states none, since those would be of other frames."""
+        ends = Ends(self.network, () if self.network.states else self.points)
+        ends.learn(self._frames, self._shelf)
+        return ends
 
     def _layers_at(self, point: QuantizationPoint) -> list[Node]:
         """The layers that read a point."""

@@ -8,14 +8,24 @@ layers make of the value tells (`frame_choice` asks them too): of the ways to po
     Σ_layers Σ_samples |W∗x̂ − W∗x|² / |W∗x|²
 
 is taken, W in floating point. Samples count alike however large their outputs are, so a rare one is not lost.
+At the layers that no other quantized one follows, the network's outputs y take the place of W∗x (`ends.py`):
+
+    samples · Σ_layers Σ_outputs  Σ_samples |y(x̂) − y(x)|² / Σ_samples |y(x)|²
+
+Here samples count by what they hold: where a detector finds nothing, nothing can be lost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import torch
+from torch import Tensor
+
+from videoquant.calibration.ends import Ends
 from videoquant.calibration.layer_outputs import LayerOutputs
-from videoquant.calibration.range_fit import Seen, pooled
+from videoquant.calibration.range_fit import Array, Seen, pooled
 from videoquant.calibration.samples import Samples
 from videoquant.network.graph import Node
 from videoquant.ranges.estimators import Pooling
@@ -34,10 +44,12 @@ def best_pooling(
     indices: Sequence[int],
     seen: Seen,
     scheme: Scheme,
+    ends: Ends,
 ) -> Pooling:
     """The one of `WAYS` that the layers which read a point lose least by.
 
     x, indices: the samples of its value, and which of them `seen` has the ranges of.
+    ends: of the network, which has learnt the same samples.
     """
     grids: dict[Grid, Pooling] = {}
     for way in WAYS:
@@ -47,13 +59,28 @@ def best_pooling(
         grids.setdefault(seen.estimator.grid((low, high), seen.bits, seen.symmetric), way)
     if len(grids) == 1:
         return WAYS[0]
-    errors = dict.fromkeys(grids, 0.0)
+    errors = np.zeros(len(grids))
+    at_ends: dict[tuple[str, int], Array] = {}  # by layer and output: its square, and the error of each grid
     for i in indices:
         value = x[i]
-        x_hats = {grid: values_of(represent(value, grid, scheme.representation)[0]) for grid in grids}
+        x_hats = [values_of(represent(value, grid, scheme.representation)[0]) for grid in grids]
         for node in layers:
-            exact = outputs.exact(node, value)
-            size = max(float(exact.square().sum()), 1e-30)
-            for grid, x_hat in x_hats.items():
-                errors[grid] += float((outputs.exact(node, x_hat) - exact).square().sum()) / size
-    return grids[min(errors, key=errors.__getitem__)]
+            given = [outputs.exact(node, read) for read in (value, *x_hats)]
+            if node.name in ends:
+                for number, found in enumerate(
+                    zip(*(ends.outputs(node.name, i, y) for y in given), strict=True)
+                ):
+                    known = at_ends.get((node.name, number), np.zeros(1 + len(grids)))
+                    at_ends[node.name, number] = known + _squares(*found)
+            else:
+                size, *noise = _squares(*given)
+                errors += np.array(noise) / max(size, 1e-30)
+    for size, *noise in at_ends.values():
+        errors += len(indices) * np.array(noise) / max(size, 1e-30)
+    return list(grids.values())[int(errors.argmin())]
+
+
+def _squares(exact: Tensor, *others: Tensor) -> Array:
+    """The sum of squares of a tensor, and of what each of the others differs from it."""
+    compared = [exact, *(other - exact for other in others)]
+    return np.array([float(x.square().sum(dtype=torch.float64)) for x in compared])
