@@ -6,6 +6,7 @@ A process that is lost costs the task in its hands, which is done again.
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import warnings
 from collections import Counter
@@ -144,19 +145,23 @@ class Processes(AbstractContextManager["Processes"]):
         waiting, said = Waiting(tasks), [0] * len(tasks)
         self._begin(min(self.count, len(tasks)))
         busy: dict[Connection, _Worker] = {}
+
+        def hand_out() -> None:
+            while waiting and self._idle:
+                worker = self._idle.pop()
+                number = waiting.take(worker.has_read, {other.has_read for other in busy.values()})
+                worker.begin(self._runs, number, tasks[number])
+                busy[worker.connection] = worker
+
         try:
             with deferred_interrupt() as interrupted:
                 while (waiting or busy) and not interrupted():
-                    while waiting and self._idle:
-                        worker = self._idle.pop()
-                        number = waiting.take(worker.has_read, {other.has_read for other in busy.values()})
-                        worker.begin(self._runs, number, tasks[number])
-                        busy[worker.connection] = worker
+                    hand_out()
                     for connection in wait(list(busy), timeout=0.2):
                         worker = busy[connection]  # type: ignore[index]
                         number = worker.number
                         try:
-                            kind, value = worker.connection.recv()
+                            kind, value = _receive(worker.connection)
                         except (EOFError, OSError):
                             del busy[worker.connection]
                             worker.end()
@@ -171,6 +176,7 @@ class Processes(AbstractContextManager["Processes"]):
                             continue
                         del busy[worker.connection]
                         self._idle.append(worker)
+                        hand_out()  # before this result is looked at
                         yield number, result_of(kind, value)
         finally:
             for worker in busy.values():
@@ -196,7 +202,7 @@ class _Worker:
 
     def begin(self, run: int, number: int, task: Task) -> None:
         self.number, self.steps, self.has_read = number, 0, task.reads
-        self.connection.send((run, task))
+        _send(self.connection, (run, task))
 
     def end(self) -> None:
         self.process.kill()
@@ -210,12 +216,21 @@ def _serve(connection: Connection, threads: int) -> None:
     with threads_of_pytorch(threads):
         while True:
             try:
-                run, task = connection.recv()
+                run, task = _receive(connection)
             except EOFError:
                 return
             if run != before:
                 memory, before = Memory(), run
-            connection.send(carried_out(task, memory, lambda: connection.send(("step", None))))
+            _send(connection, carried_out(task, memory, lambda: _send(connection, ("step", None))))
+
+
+def _send(connection: Connection, value: Any) -> None:
+    """As bytes: `Connection.send` opens a shared memory and a socket for each tensor, which takes longer."""
+    connection.send_bytes(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+
+
+def _receive(connection: Connection) -> Any:
+    return pickle.loads(connection.recv_bytes())
 
 
 def carried_out(task: Task, memory: Memory, step: Callable[[], None]) -> tuple[str, Any]:

@@ -18,7 +18,7 @@ from videoquant.errors import NetworkError
 from videoquant.limits import check_size
 from videoquant.network.fold import fold_batch_norm, scale_and_shift
 from videoquant.network.graph import Network, Node, unique
-from videoquant.network.operators import OPERATORS
+from videoquant.network.operators import OPERATORS, on_meta
 from videoquant.network.patterns import recognized
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.ranges.grid import Grid
@@ -108,7 +108,7 @@ class Builder:
         meta = {short: torch.empty_like(tensor, device="meta") for short, tensor in tensors.items()}
         values = [torch.empty(value.shape, dtype=torch.float32, device="meta") for value in inputs]
         # A batch norm exists only until `build` folds it, so it is no operator of a network.
-        y = values[0] if op == "batch_norm" else OPERATORS[op](*values, **meta, **attributes)
+        y = values[0] if op == "batch_norm" else on_meta(op, values, meta, attributes)
         check_size(4 * math.prod(y.shape), f"{self.name}: node {name!r}", NetworkError)
         name = unique(name, self.known)
         self.nodes[name] = Node(name, op, tuple(value.name for value in inputs), attributes, tuple(tensors))

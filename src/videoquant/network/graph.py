@@ -14,7 +14,7 @@ from torch import Tensor
 from videoquant.errors import NetworkError, refused_as
 from videoquant.markup import facts
 from videoquant.network.inputs import prepare_tensor
-from videoquant.network.operators import LAYERS, OPERATORS
+from videoquant.network.operators import LAYERS, OPERATORS, on_meta
 from videoquant.network.preprocessing import Preprocessing
 from videoquant.regions.places import placeless
 from videoquant.torch_settings import plain_math
@@ -128,9 +128,7 @@ class Network:
         meta = {name: torch.empty_like(t, device="meta") for name, t in self.tensors.items()}
 
         def record(node: Node, inputs: list[Tensor]) -> Tensor:
-            y = OPERATORS[node.op](
-                *inputs, **{t: meta[f"{node.name}.{t}"] for t in node.tensors}, **node.attributes
-            )
+            y = on_meta(node.op, inputs, {t: meta[f"{node.name}.{t}"] for t in node.tensors}, node.attributes)
             shapes[node.name] = tuple(y.shape)
             return y
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from videoquant.errors import NetworkError, refused_as
 from videoquant.limits import check_size
 from videoquant.network.graph import Network, Node
-from videoquant.network.operators import OPERATORS
+from videoquant.network.operators import OPERATORS, on_meta
 from videoquant.typed_json import read
 
 FLOAT_BYTES = 4
@@ -95,7 +95,7 @@ def check_frame(network: Network, what: str) -> None:
         place = f"{what}: node {node.name!r}, {node.op}"
         with refused_as(NetworkError, f"{place}, cannot run on what it reads"):
             tensors = {t: meta[f"{node.name}.{t}"] for t in node.tensors}
-            y = OPERATORS[node.op](*inputs, **tensors, **node.attributes)
+            y = on_meta(node.op, inputs, tensors, node.attributes)
             if node.is_layer:
                 _check_layer(node, inputs[0], tensors)
             _check_dimensions(node, inputs)

@@ -9,5 +9,16 @@ A function's positional arguments are the values the node reads, its keyword arg
 from videoquant.network.operators import elementwise, layers, moves, reductions, spatial
 from videoquant.network.operators.layers import LAYERS
 from videoquant.network.operators.registry import BY_ROW, OPERATORS
+from videoquant.network.operators.shapes import on_meta
 
-__all__ = ["BY_ROW", "LAYERS", "OPERATORS", "elementwise", "layers", "moves", "reductions", "spatial"]
+__all__ = [
+    "BY_ROW",
+    "LAYERS",
+    "OPERATORS",
+    "elementwise",
+    "layers",
+    "moves",
+    "on_meta",
+    "reductions",
+    "spatial",
+]
