@@ -6,7 +6,7 @@
 SOURCE, the inputs that calibrate and those that are scored are `nncf_w8a8`'s. For every quantizer, the task's
 measure without it, SQNR of the first output, and how much closer the outputs come by the mean over channels
 (`calibration.output_error.gain`), in which sides of boxes do not drown their scores; most gain first. Last,
-without any of activations, and without those of weights.
+without any of activations.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from benchmarks.nncf_w8a8 import halves, score
 from videoquant.calibration.output_error import channel_errors, exact_runs, gain
 from videoquant.cli.sizes import parse_size
 from videoquant.ranges.sources import Unquantized
-from videoquant.simulate.parameters import LayerWeights, PointGrids
+from videoquant.simulate.parameters import PointGrids
 from videoquant.simulate.quantized import QuantizedNetwork
 
 
@@ -49,22 +49,21 @@ def main():
     picks = random.choice(len(calibrating), min(options.inputs, len(calibrating)), replace=False)
     quantized = vq.quantize(network, options.scheme, [network.prepare(calibrating[i]) for i in sorted(picks)])
     off = PointGrids(Unquantized())
-    grids, float_weights = quantized.grids, dict.fromkeys(quantized.weights, LayerWeights(None))
+    grids = quantized.grids
     with torch.no_grad():
         runs = exact_runs(network, [[x] for x in inputs])
         before = channel_errors(quantized, runs)
 
-        def row(words, grids, weights=quantized.weights):
-            changed = QuantizedNetwork(quantized.network, quantized.scheme, weights, grids)
+        def row(words, grids):
+            changed = QuantizedNetwork(quantized.network, quantized.scheme, quantized.weights, grids)
             found = score(network, inputs, [exact for _, exact in runs], changed.stream().run)
             return gain(channel_errors(changed, runs), before), found, words
 
         rows = [row(point.value, {**grids, point: off}) for point in grids]
-        tell(row(f"{quantized.scheme}", grids))
+        tell(row(str(quantized.scheme), grids))
         for each in sorted(rows, reverse=True, key=lambda each: each[0]):
             tell(each)
         tell(row("no quantizer of activations", dict.fromkeys(grids, off)))
-        tell(row("weights in floating point", grids, float_weights))
 
 
 def tell(row):
