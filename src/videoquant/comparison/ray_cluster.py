@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -28,6 +29,8 @@ class RayCluster(AbstractContextManager["RayCluster"]):
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self._idle: list[tuple[Any, str]] = []  # workers, and what each has read
+        self._runs = 0
 
     def __enter__(self) -> RayCluster:
         try:
@@ -47,38 +50,50 @@ class RayCluster(AbstractContextManager["RayCluster"]):
             )
         except Exception as error:
             raise WorkerError(f"--ray {self.address}: cannot be reached: {printable(str(error))}") from None
+        self._begin(os.cpu_count() or 1)  # before there is anything to do: each imports PyTorch first
         return self
 
     def __exit__(self, *_: object) -> None:
         import ray
 
+        self._idle.clear()
         ray.shutdown()
+
+    def _begin(self, wanted: int) -> None:
+        import ray
+
+        wanted = min(wanted, int(ray.cluster_resources().get("CPU", 1)))
+        actor = ray.remote(num_cpus=1)(_Worker)
+        self._idle += [(actor.remote(code()), "") for _ in range(wanted - len(self._idle))]
 
     def __call__(self, tasks: Sequence[Task], progress: Progress) -> Results:
         import ray
 
-        actor = ray.remote(num_cpus=1)(_Worker)
-        count = min(len(tasks), int(ray.cluster_resources().get("CPU", 1)))
-        idle = [(actor.remote(code()), "") for _ in range(count)]
+        self._runs += 1
+        self._begin(len(tasks))
         waiting = Waiting(tasks)
-        busy: dict[
-            Any, tuple[Any, int]
-        ] = {}  # by what Ray calls the result: the worker, and the task's number
+        # By what Ray calls the result: the worker, and the task's number.
+        busy: dict[Any, tuple[Any, int]] = {}
+
+        def hand_out() -> None:
+            while waiting and self._idle:
+                worker, has_read = self._idle.pop()
+                number = waiting.take(has_read, {tasks[other].reads for _, other in busy.values()})
+                busy[worker.carry_out.remote(self._runs, tasks[number])] = worker, number
+
         with deferred_interrupt() as interrupted:
             while (waiting or busy) and not interrupted():
-                while waiting and idle:
-                    worker, has_read = idle.pop()
-                    number = waiting.take(has_read, {tasks[other].reads for _, other in busy.values()})
-                    busy[worker.carry_out.remote(tasks[number])] = worker, number
+                hand_out()
                 for done in ray.wait(list(busy), timeout=0.2)[0]:
                     worker, number = busy.pop(done)
                     try:
                         kind, steps, value = ray.get(done)
                     except ray.exceptions.RayError:
                         waiting.put_back(number)
-                        idle.append((actor.remote(code()), ""))
+                        self._begin(len(self._idle) + 1)
                         continue
-                    idle.append((worker, tasks[number].reads))
+                    self._idle.append((worker, tasks[number].reads))
+                    hand_out()  # before this result is looked at
                     for _ in range(steps):
                         progress(tasks[number].name)
                     yield number, result_of(kind, value)
@@ -97,12 +112,14 @@ class _Worker:
     """A process of the cluster. expected: the hash of the code that asks (`content_hash.code`)."""
 
     def __init__(self, expected: str) -> None:
-        self.same, self.memory = code() == expected, Memory()
+        self.same, self.memory, self.run = code() == expected, Memory(), 0
 
-    def carry_out(self, task: Task) -> tuple[str, int, Any]:
-        """What `carried_out` gives, with the number of steps in the middle."""
+    def carry_out(self, run: int, task: Task) -> tuple[str, int, Any]:
+        """What `carried_out` gives, with the number of steps in the middle. Its memory is that of one run."""
         if not self.same:
             return "error", 0, WorkerError("a worker of the cluster has another version of videoquant")
+        if run != self.run:
+            self.memory, self.run = Memory(), run
         steps = 0
 
         def step() -> None:
