@@ -49,7 +49,10 @@ class RayCluster(AbstractContextManager["RayCluster"]):
                 logging_level="ERROR",
             )
         except Exception as error:
-            raise WorkerError(f"--ray {self.address}: cannot be reached: {printable(str(error))}") from None
+            hint = "" if local else "; a cluster that asks for a token needs RAY_AUTH_MODE=token here"
+            raise WorkerError(
+                f"--ray {self.address}: cannot be reached: {printable(str(error))}{hint}"
+            ) from None
         self._begin(os.cpu_count() or 1)  # before there is anything to do: each imports PyTorch first
         return self
 
