@@ -33,7 +33,7 @@ EXPERIMENTS = {
     "qpp_shares": (True, False),
     "qpp_features": (True, True),
     "alpha_curves": (True, True),
-    "qpp_tables": (True, False),
+    "qpp_tables": (True, True),
 }
 WITHOUT_DATA = ("resq_table3", "qpp_energy")
 

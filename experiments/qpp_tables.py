@@ -1,6 +1,7 @@
 """QPP Tables A.3 and A.4: static, dynamic and predicted ranges at W8A4, uniform and Dense + Sparse.
 
     python experiments/qpp_tables.py --carphone carphone_pristine.mp4 [--data DIR] [--only NETWORK ...]
+        [--workers N]
 
 Static ranges take the α that is best for them on calibration inputs, dynamic and predicted ones the α that is
 best for dynamic ones. Measures are larger for better; intervals are 95%, by bootstrap over inputs.
@@ -8,10 +9,13 @@ Writes results/qpp_tables.json and .png. What is stored there already, for the s
 and data, is kept: delete the file to measure all anew.
 """
 
+import argparse
 import json
+from functools import partial
 
 import numpy as np
 from common import RESULTS, Case, arguments, cases, difference, dress, figure, outputs, save, store
+from side_by_side import add_arguments, done, runner
 
 from videoquant.calibration.calibrate import calibrate
 from videoquant.schemes import Scheme
@@ -57,7 +61,8 @@ def score(case: Case, scheme: str, references: list) -> dict:
         output, density = outputs(quantized, x)
         rows.append({name: measure(index, reference, output) for name, measure in case.measures.items()})
         densities.append(density)
-    predictors = [g.key.predictor for g in quantized.grids.values() if hasattr(g.key, "predictor")]
+    predictors = [getattr(grid.key, "predictor", None) for grid in quantized.grids.values()]
+    predictors = [predictor for predictor in predictors if predictor]  # some points stay static
     result = {
         "scheme": str(parsed),
         "inputs": {name: [round(row[name], 5) for row in rows] for name in case.measures},
@@ -90,34 +95,40 @@ def gap(rows: dict, measure: str) -> dict:
     return result
 
 
+def of_network(name: str, options: argparse.Namespace) -> dict:
+    """Every scheme of one network; rows that are stored for the same scheme and data are kept."""
+    case = cases(options.data, options.carphone)[name]()
+    known = stored().get(name, {"data": "", "tables": {}})
+    alphas = known.get("alpha") or {
+        ranges: case.search_alpha(f"w8a4 {case.edges} {ranges}").best for ranges in ("static", "dynamic")
+    }
+    references = case.references()
+    tables, gaps = {}, {}
+    for representation, texts in schemes(case, alphas).items():
+        tables[representation] = rows = {}
+        for ranges, text in texts.items():
+            row = known["tables"].get(representation, {}).get(ranges)
+            same = row and (row["scheme"], known["data"]) == (str(Scheme.parse(text)), case.data)
+            rows[ranges] = row if same else score(case, text, references)
+            print(f"{name:20s} {representation:8s} {ranges:13s} {brief(rows[ranges])}", flush=True)
+        gaps[representation] = {measure: gap(rows, measure) for measure in case.measures}
+    return {"data": case.data, "alpha": alphas, "tables": tables, "gaps": gaps}
+
+
+def stored() -> dict:
+    path = RESULTS / "qpp_tables.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
 def main() -> None:
-    parser = arguments(__doc__.splitlines()[0])
+    parser = add_arguments(arguments(__doc__.splitlines()[0]))
     parser.add_argument("--only", nargs="+", help="networks to measure; others stay as they are stored")
     options = parser.parse_args()
-    path = RESULTS / "qpp_tables.json"
-    for name, load in cases(options.data, options.carphone).items():
-        if options.only and name not in options.only:
-            continue
-        case = load()
-        results = json.loads(path.read_text()) if path.exists() else {}
-        known = results.get(name, {"data": "", "tables": {}})
-        alphas = known.get("alpha") or {
-            ranges: case.search_alpha(f"w8a4 {case.edges} {ranges}").best for ranges in ("static", "dynamic")
-        }
-        references = case.references()
-        tables, gaps = {}, {}
-        for representation, texts in schemes(case, alphas).items():
-            tables[representation] = rows = {}
-            for ranges, text in texts.items():
-                stored = known["tables"].get(representation, {}).get(ranges)
-                same = stored and (stored["scheme"], known["data"]) == (str(Scheme.parse(text)), case.data)
-                rows[ranges] = stored if same else score(case, text, references)
-                print(f"{name:20s} {representation:8s} {ranges:13s} {brief(rows[ranges])}", flush=True)
-            gaps[representation] = {measure: gap(rows, measure) for measure in case.measures}
-            results = json.loads(path.read_text()) if path.exists() else {}
-            results[name] = {"data": case.data, "alpha": alphas, "tables": tables, "gaps": gaps}
-            store("qpp_tables", results)
-    draw(json.loads(path.read_text()))
+    names = options.only or list(cases(options.data, options.carphone))
+    with runner(options) as run:
+        for name, result in done(names, partial(of_network, options=options), run):
+            store("qpp_tables", stored() | {name: result})
+    draw(stored())
 
 
 def draw(results: dict) -> None:
