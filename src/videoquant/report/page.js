@@ -15,7 +15,7 @@ function sized(spec, width) {
     for (const panel of copy.vconcat) panel.width = Math.max(200, width - 56);
   }
   if (width < 560) {
-    copy.config.axis.labelLimit = 110;
+    Object.assign(copy.config.axis, { labelFontSize: 10, labelLimit: 175 }); // whole names of schemes
     copy.config.legend.columns = 1;
     copy.config.legend.gradientLength = 120;
   }
