@@ -2,8 +2,9 @@
 
 Each correction lessens the error of its own layer. Together they mostly lessen that of the outputs too, by
 several decibels at 4 bits; but where the shifts of layers had happened to cancel they do not
-(selfie_segmentation at 8 bits). So the outputs decide, on calibration frames: channel by channel, since a
-detector's scores stand beside the sides of its boxes, which are a thousand times as large.
+(selfie_segmentation at 8 bits). So the outputs decide, on calibration frames: as wholes, or in the mean over
+channels, since a detector's scores stand beside the sides of its boxes, which are a thousand times as large.
+Not by channels alone: that a probability which is near 1 has twice an error of next to nothing says little.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from dataclasses import replace
 from torch import Tensor
 
 from videoquant.calibration.calibration_pass import CalibrationPass
-from videoquant.calibration.output_error import channel_errors, exact_runs, gain
+from videoquant.calibration.output_error import channel_errors, error_shares, exact_runs, gain
 from videoquant.simulate.quantized import QuantizedNetwork
 
 RUNS = 8  # about so many runs are compared, spread over all clips
-GAIN = 0.5  # decibels, at least: less is within what other frames would say
+SHARE = 0.9  # of the error at most must remain
+GAIN = 0.5  # or so many decibels be gained, by channels: less is within what other frames would say
 
 
 def better_biased(walk: CalibrationPass, clips: Sequence[Sequence[Tensor]]) -> QuantizedNetwork:
@@ -38,7 +40,10 @@ def better_biased(walk: CalibrationPass, clips: Sequence[Sequence[Tensor]]) -> Q
     corrected = QuantizedNetwork(network, walk.scheme, weights | biased, walk.grids)
     chosen = [_run_of(walk, clip) for clip in clips[:: max(1, len(clips) // RUNS)]]
     runs = exact_runs(walk.network, chosen)
-    return corrected if gain(channel_errors(corrected, runs), channel_errors(given, runs)) >= GAIN else given
+    closer = error_shares(corrected, runs) <= SHARE * error_shares(given, runs)
+    if not closer:
+        closer = gain(channel_errors(corrected, runs), channel_errors(given, runs)) >= GAIN
+    return corrected if closer else given
 
 
 def _run_of(walk: CalibrationPass, clip: Sequence[Tensor]) -> Sequence[Tensor]:

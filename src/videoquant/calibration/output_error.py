@@ -35,6 +35,16 @@ def _exact(network: Network, clip: Sequence[Tensor]) -> dict[str, Tensor]:
     return [stream.feed(x) for x in clip][-1]
 
 
+def error_shares(quantized: QuantizedNetwork, runs: Sequence[ExactRun]) -> float:
+    """The squared error of all outputs, each as a share of its own square, summed over runs."""
+    total = 0.0
+    for found, exact in _outputs(quantized, runs):
+        for name, reference in exact.items():
+            noise = float((found[name] - reference).double().square().sum())
+            total += noise / max(float(reference.double().square().sum()), 1e-30)
+    return total
+
+
 def exact_streams(network: Network, clips: Sequence[Sequence[Tensor]], frames: int) -> list[ExactStream]:
     """Whole clips of about so many frames, spread over all, with what floating point gives first for each."""
     output = primary_output(network)
