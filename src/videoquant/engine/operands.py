@@ -12,7 +12,7 @@ from videoquant.engine.body import Body
 from videoquant.engine.layout import Dims, Layout, Reading, in_memory, laid_out, steps_of
 from videoquant.engine.operators import CannotLower, Operator
 from videoquant.network.graph import Node
-from videoquant.runtime.sizes import size_of
+from videoquant.runtime.sizes import Size, size_of
 
 Shape = Sequence[int]
 
@@ -55,6 +55,34 @@ class Operands:
         if operator is not None:
             self.body.operators[node.name] = operator
         self.body.nodes.append(Node(node.name, node.op, tuple(slots), node.attributes, node.tensors))
+
+    def enter_product(self, slot: str, factor: float, layout: Layout) -> None:
+        """The node is a number times a slot."""
+        self.body.sizes[self.node.name] = layout.size
+        self.body.layouts[self.node.name] = layout
+        self.body.nodes.append(Node(self.node.name, "mul", (slot, self._number(factor))))
+
+    def product(self, slot: str, factor: float) -> str:
+        """A slot of its own with a number times a slot, as that lies."""
+        made = self.body.name_for(f"{slot} times {factor:g}")
+        self.body.sizes[made] = self.body.sizes[slot]
+        if slot in self.body.placeless:
+            self.body.placeless.add(made)
+        self.body.nodes.append(Node(made, "mul", (slot, self._number(factor))))
+        return made
+
+    def reduced(self, slot: str, operator: Operator, size: Size) -> str:
+        """A slot of its own with what an operator makes of all places of a slot."""
+        made = self.body.name_for(f"{self.node.name} {operator.kind}")
+        self.body.sizes[made], self.body.operators[made] = size, operator
+        self.body.placeless.add(made)
+        self.body.nodes.append(Node(made, operator.kind, (slot,)))
+        return made
+
+    def _number(self, number: float) -> str:
+        name = self.body.name_for(f"{number:g}")
+        self.body.constants[name] = torch.tensor(number, dtype=torch.float32, device="cpu")
+        return name
 
     def rename(self, value: str, layout: Layout) -> None:
         """The node moves nothing: its value is another, by other dimensions."""

@@ -230,9 +230,9 @@ def _instance_norm(o: Operands) -> None:
     o.enter([slot], layout, Operator("instance_norm", attrs))
 
 
-@_of("mean", "amax")
+@_of("mean", "amax", "amin")
 def _reduce(o: Operands) -> None:
-    """What is reduced are the pixels, what is left the channels."""
+    """What is reduced are the pixels, what is left the channels. The least is −1 times the largest of −x."""
     value, before = o.inputs[0], o.shapes[0]
     _, layout = o.as_it_is(value)
     gone = {dim for dim in o.node.attributes["dims"] if before[dim] > 1}
@@ -242,8 +242,12 @@ def _reduce(o: Operands) -> None:
     keep = o.node.attributes["keepdim"]
     all_gone = sorted(o.node.attributes["dims"])
     channels = tuple(dim if keep else dim - sum(other < dim for other in all_gone) for dim in kept)
-    kind = "global_pool" if o.node.op == "mean" else "global_max"
-    o.enter([slot], Layout((), channels, (1, 1, read.size[2])), Operator(kind))
+    target = Layout((), channels, (1, 1, read.size[2]))
+    made = Operator("global_pool" if o.node.op == "mean" else "global_max")
+    if o.node.op == "amin":
+        o.enter_product(o.reduced(o.product(slot, -1.0), made, target.size), -1.0, target)
+    else:
+        o.enter([slot], target, made)
 
 
 @_of("matmul")

@@ -34,7 +34,13 @@ def topk(
 @_aten("index_select")
 def index_select(site: OperatorContext, x: Argument, dim: int, index: Argument) -> Value:
     value = site.value(x)
-    return site.emit("gather", value, site.value(index), dim=dim % len(value.shape))
+    dim %= len(value.shape)
+    if not isinstance(index, Tensor):
+        return site.emit("gather", value, site.value(index), dim=dim)
+    places = index.flatten().tolist()
+    if not all(0 <= place < value.shape[dim] for place in places):
+        raise site.refuse(f"an index is outside dimension {dim} of shape {value.shape}")
+    return site.pick(value, dim, places)
 
 
 @_aten("gather")
