@@ -120,7 +120,7 @@ struct Dequantize {  // value = (q − zero) · scale + S
     Program program;
 };
 
-enum class PoolKind : uint8_t { max, average };
+enum class PoolKind : uint8_t { max, average, sum };
 struct Pool {
     Tensor in, out;
     PoolKind kind = PoolKind::max;

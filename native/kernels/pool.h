@@ -44,7 +44,7 @@ static void pool(const Pool& a, Pixels pixels) {
                 for (Sum& sum : sums) sum = Sum::zero();
                 each(sums, c, [](Sum& sum, F32 e) { sum.add(e); });
                 int k = 0;
-                for (F32& e : v) e = sums[k++].over(empty ? 1 : count);
+                for (F32& e : v) e = sums[k++].over(empty || a.kind == PoolKind::sum ? 1 : count);
             });
         }
     });

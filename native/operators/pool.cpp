@@ -71,6 +71,9 @@ const OpType avg_pool_type{
 const OpType global_pool_type{"global_pool", Reads::floats, [](const OpReader& r, const OpHead& head) {
                                      return parse_global(r, head, PoolKind::average);
                                  }};
+const OpType global_sum_type{"global_sum", Reads::floats, [](const OpReader& r, const OpHead& head) {
+                                    return parse_global(r, head, PoolKind::sum);
+                                }};
 const OpType global_max_type{"global_max", Reads::floats, [](const OpReader& r, const OpHead& head) {
                                     return parse_global(r, head, PoolKind::max);
                                 }};
@@ -97,7 +100,7 @@ void pool(const Pool& a, Pixels pixels) {
                     inside++;
                 }
             const int32_t count = a.count_padding ? with_padding : inside;
-            const float average = inside ? float(sum / count) : 0;
+            const float average = inside ? float(sum / (a.kind == PoolKind::sum ? 1 : count)) : 0;
             run_program(a.program, a.kind == PoolKind::max ? largest : average, p, c);
         }
     }

@@ -1,4 +1,4 @@
-// max_pool, avg_pool, global_pool, global_max: the largest or the average value of every window.
+// max_pool, avg_pool, global_pool, global_sum, global_max: the largest value of every window, the average or the sum.
 #pragma once
 #include "window.h"
 

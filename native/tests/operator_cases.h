@@ -46,7 +46,7 @@ inline Call pool_case(World& world, Random& r) {
     Pool a;
     do {
         a.in = {nullptr, r.between(1, 14), r.between(1, 14), 0, 0};
-        a.kind = r.chance(50) ? PoolKind::max : PoolKind::average;
+        a.kind = r.chance(50) ? PoolKind::max : r.chance(70) ? PoolKind::average : PoolKind::sum;
         a.kernel_h = r.between(1, 5), a.kernel_w = r.between(1, 5);
         if (r.chance(15)) a.kernel_h = a.in.h, a.kernel_w = a.in.w;
         a.stride_y = r.between(1, 3), a.stride_x = r.between(1, 3);

@@ -154,24 +154,26 @@ def test_every_output_channel_has_its_own_scale_in_the_engine_too(groups):
 
 def test_what_the_engine_has_no_operator_for_comes_after_the_programs():
     plan = lower(vq.quantize(captured(Ends), "w8a8", moving_frames(3, 12)))
-    assert [node.op for node in plan.postprocess] == ["sum"]
+    assert [node.op for node in plan.postprocess] == ["cos"]
     assert {op.kind for op in plan.programs["key"].ops} >= {"map", "conv", "softmax", "global_pool"}
 
 
-class Summed(nn.Module):
-    """A sum over channels before a layer, for which the engine has no operator."""
+class Largest(nn.Module):
+    """The two largest of the channels before a layer, for which the engine has no operator."""
 
     def __init__(self):
         super().__init__()
-        self.first, self.last = nn.Conv2d(3, 4, 1), nn.Conv2d(1, 2, 1)
+        self.first, self.last = nn.Conv2d(3, 4, 1), nn.Conv2d(2, 2, 1)
 
     def forward(self, x):
-        return self.last(self.first(x).sum(1, keepdim=True))
+        return self.last(self.first(x).topk(2, 1)[0])
 
 
 def test_what_cannot_be_lowered_is_named():
-    network = vq.capture(Summed().eval(), (torch.randn(1, 3, 12, 12),), name="summed")
-    with pytest.raises(vq.NetworkError, match=r"summed: node 'sum' \(sum\) cannot be lowered: .*"):
+    network = vq.capture(Largest().eval(), (torch.randn(1, 3, 12, 12),), name="largest")
+    with pytest.raises(
+        vq.NetworkError, match=r"largest: node 'topk.values' \(topk_values\) cannot be lowered: .*"
+    ):
         lower(vq.quantize(network, "w8a8", moving_frames(3, 12)))
 
 

@@ -1,5 +1,6 @@
-"""Operators that give a plan's values another order: arrange and join."""
+"""Operators that give a plan's values another order: arrange, join and pick."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,12 @@ def arrange(op, x):
     places = np.array(a["start"])
     for size, step in zip(sizes, steps, strict=True):
         places = places[..., None] + np.arange(size) * step
+    return x.reshape(-1)[places].reshape(op.h, op.w, op.c)
+
+
+@meaning("pick")
+def pick(op, x):
+    places = np.add.outer(op.attrs["pixels"], op.attrs["channels"])
     return x.reshape(-1)[places].reshape(op.h, op.w, op.c)
 
 
@@ -51,6 +58,15 @@ def draw_arrange(draw: DrawFn, draft: Draft, kind: str) -> dict[str, Any]:
     return draft.op(kind, [draft.source], (1, pixels, channels), attrs)
 
 
+@drawn("pick")
+def draw_pick(draw: DrawFn, draft: Draft, kind: str) -> dict[str, Any]:
+    h, w, c = draft.size(draft.source)
+    pixels = draw(st.lists(st.integers(0, h * w - 1), min_size=1, max_size=40))
+    channels = draw(st.lists(st.integers(0, c - 1), min_size=1, max_size=20))
+    attrs = {"pixels": [c * pixel for pixel in pixels], "channels": channels}
+    return draft.op(kind, [draft.source], (1, len(pixels), len(channels)), attrs)
+
+
 @drawn("join")
 def draw_join(draw: DrawFn, draft: Draft, kind: str) -> dict[str, Any]:
     c = draft.size(draft.source)[2]
@@ -76,3 +92,23 @@ class Arrangements(Zoo):
             x.reshape(n, c, h // 2, 2, w // 2, 2).permute(0, 1, 3, 5, 2, 4).flatten(1, 3), 2
         )
         return wide + cut * 0.5 + rows - gate + focus
+
+
+@in_zoo
+class Picked(Zoo):
+    """Indices that are known, in every dimension and in each pixel of its own; repeated maps."""
+
+    def __init__(self):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        draw = functools.partial(torch.randint, generator=generator)
+        self.register_buffer("channels", draw(8, (24,)))
+        self.register_buffer("rows", draw(12, (1, 8, 12, 12)))
+        self.register_buffer("pixels", draw(144, (40,)))
+
+    def middle(self, x):
+        n, c, h, w = x.shape
+        own = torch.gather(x, 2, self.rows)
+        spread = x.flatten(2)[:, :, self.pixels].mean(2)[..., None, None]
+        corner = x[:, :, ::3, ::2].repeat(1, 1, 3, 2)
+        return x[:, self.channels].reshape(n, 3, c, h, w).mean(1) + own * spread + corner + x.flip(3)

@@ -80,6 +80,19 @@ class Attention(Zoo):
 
 
 @in_zoo
+class SpreadProducts(Zoo):
+    """Products of matrices where one of the two serves all of the other's."""
+
+    def __init__(self):
+        super().__init__()
+        self.across, self.along = nn.Parameter(torch.randn(12, 12)), nn.Parameter(torch.randn(8, 12, 12))
+
+    def middle(self, x):
+        one = x.mean(1, keepdim=True)
+        return x @ self.across * 0.2 + self.along @ one * 0.1 + one @ x * 0.1
+
+
+@in_zoo
 class Distribution(Zoo):
     """A detection head as YOLOv8's: levels joined, a softmax over bins and its mean, boxes from distances."""
 

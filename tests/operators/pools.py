@@ -19,6 +19,11 @@ def global_pool(op, x):
     return x.mean((0, 1), keepdims=True, dtype=np.float64).astype(np.float32)
 
 
+@meaning("global_sum")
+def global_sum(op, x):
+    return x.sum((0, 1), keepdims=True, dtype=np.float64).astype(np.float32)
+
+
 @meaning("global_max")
 def global_max(op, x):
     return x.max((0, 1), keepdims=True)
@@ -29,7 +34,7 @@ def adaptive_avg_pool(op, x):
     return nhwc(F.adaptive_avg_pool2d(nchw(x), tuple(op.attrs["size"])))
 
 
-@drawn("global_pool", "global_max")
+@drawn("global_pool", "global_sum", "global_max")
 def draw_global(draw: DrawFn, draft: Draft, kind: str) -> dict[str, Any]:
     return draft.op(kind, [draft.source], (1, 1, draft.size(draft.source)[2]))
 

@@ -47,5 +47,6 @@ class Ends(nn.Module):
             "rows": z.permute(0, 2, 3, 1).reshape(1, -1, 3).softmax(2),
             "mean": z.mean((2, 3)),
             "total": z.sum((2, 3)),
+            "cosine": torch.cos(z),
             "shifted": z.permute(0, 2, 3, 1) + self.fixed * 2,
         }

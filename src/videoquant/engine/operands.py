@@ -94,6 +94,12 @@ class Operands:
 
     # What the node reads
 
+    def steps(self, value: str) -> list[int]:
+        """How far apart its neighbours along each dimension of the result lie; 0 where it is spread."""
+        shape, (_, layout) = self.body.network.shapes[value], self.as_it_is(value)
+        found = steps_of(shape, layout)
+        return [0] * (len(self.shape) - len(shape)) + [found[dim] for dim in range(len(shape))]
+
     def as_it_is(self, value: str) -> tuple[str, Layout]:
         """The slot of a value and how it lies; a constant as values of its shape usually do."""
         if value in self.body.constants:
@@ -155,7 +161,7 @@ class Operands:
         for part in (layout.pixels, layout.channels):
             shown = [own[dim] > 1 for dim in part]
             if any(shown) and not all(shown):
-                return self._spread(value, layout, shape)
+                return self.spread(value, layout, shape)
             parts.append(part if any(shown) else ())
             sizes.append(bool(part) and all(shown))
         rows = layout.size[:2] if sizes[0] else (1, 1)
@@ -190,7 +196,8 @@ class Operands:
         )
         return Reading(pixels, channels)
 
-    def _spread(self, value: str, layout: Layout, shape: Shape) -> str:
+    def spread(self, value: str, layout: Layout, shape: Shape) -> str:
+        """The slot that has a value in a larger shape, which it broadcasts to."""
         if value in self.body.constants:
             whole = self.body.constants[value].expand(tuple(shape))
             return self._hold(f"{value} spread", in_memory(whole.detach().numpy(), layout))

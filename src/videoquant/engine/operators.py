@@ -14,7 +14,10 @@ from videoquant.runtime.operators.spatial import source_step
 Shape = Sequence[int]
 # Kinds that add float32 values, each in an order of its own: engine and simulation may round otherwise.
 # And those below that say so.
-FREE_KINDS = {"fconv", "fconv_transpose", "global_pool", "softmax", "layer_norm", "instance_norm", "matmul"}
+FREE_KINDS = {
+    *("fconv", "fconv_transpose", "global_pool", "global_sum", "softmax", "layer_norm", "instance_norm"),
+    "matmul",
+}
 
 
 class CannotLower(Exception):

@@ -13,6 +13,7 @@ from videoquant.engine.elementwise import BINARY, is_elementwise
 from videoquant.engine.layout import Layout, Reading, laid_out, permuted, reshaped, steps_of, strided
 from videoquant.engine.operands import Operands, as_wide, usual
 from videoquant.engine.operators import CannotLower, Operator, operator
+from videoquant.engine.picking import pick, tile
 from videoquant.network.graph import Node
 from videoquant.runtime.sizes import size_of
 
@@ -230,7 +231,7 @@ def _instance_norm(o: Operands) -> None:
     o.enter([slot], layout, Operator("instance_norm", attrs))
 
 
-@_of("mean", "amax", "amin")
+@_of("mean", "amax", "amin", "sum")
 def _reduce(o: Operands) -> None:
     """What is reduced are the pixels, what is left the channels. The least is −1 times the largest of −x."""
     value, before = o.inputs[0], o.shapes[0]
@@ -243,7 +244,7 @@ def _reduce(o: Operands) -> None:
     all_gone = sorted(o.node.attributes["dims"])
     channels = tuple(dim if keep else dim - sum(other < dim for other in all_gone) for dim in kept)
     target = Layout((), channels, (1, 1, read.size[2]))
-    made = Operator("global_pool" if o.node.op == "mean" else "global_max")
+    made = Operator({"mean": "global_pool", "sum": "global_sum"}.get(o.node.op, "global_max"))
     if o.node.op == "amin":
         o.enter_product(o.reduced(o.product(slot, -1.0), made, target.size), -1.0, target)
     else:
@@ -252,21 +253,31 @@ def _reduce(o: Operands) -> None:
 
 @_of("matmul")
 def _matmul(o: Operands) -> None:
-    """The first is read as rows of what is summed over, the second as it lies, in steps."""
+    """The first is read as rows of what is summed over, the second in steps; either may be spread."""
     (a, b), rank = o.inputs, len(o.shape)
-    shapes = [o.body.network.shapes[value] for value in (a, b)]
-    if any(len(shape) != rank for shape in shapes) or rank < 2 or shapes[0][:-2] != shapes[1][:-2]:
-        raise CannotLower(f"it multiplies {_text(shapes[0])} and {_text(shapes[1])}")
+    first, second = o.shapes
+    if min(len(first), len(second)) < 2:
+        raise CannotLower(f"it multiplies {_text(first)} and {_text(second)}")
     batch, row, last = tuple(range(rank - 2)), rank - 2, rank - 1
-    slot, _ = o.read(a, (*batch, row), (last,))
-    other, layout = o.as_it_is(b)
-    steps = steps_of(shapes[1], layout)
+    whole = (*o.shape[:-1], first[-1])
+    if tuple(first) == whole:
+        slot, _ = o.read(a, (*batch, row), (last,))
+    else:
+        rows = laid_out(whole, (*batch, row), (last,))
+        if rows is None:
+            raise CannotLower(f"{_text(whole)} is too long")
+        slot = o.spread(a, rows, whole)
+    other, steps = o.as_it_is(b)[0], o.steps(b)
     attrs = strided("batch", [(o.shape[dim], steps[dim]) for dim in batch])
     attrs |= {"rows": o.shape[row], "inner_step": steps[row], "column_step": steps[last]}
     target = laid_out(o.shape, (*batch, row), (last,))
     if target is None:
         raise CannotLower(f"{_text(o.shape)} is too long")
     o.enter([slot, other], target, Operator("matmul", attrs))
+
+
+_of("gather", "gather_elements", "gather_nd")(pick)
+_of("tile")(tile)
 
 
 @_of("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "resize", "pixel_shuffle", "pad")

@@ -47,7 +47,7 @@ Argument = Value | Tensor | float
 Translation = Callable[..., Value | Sequence[Value | None]]
 T = TypeVar("T", bound=Translation)
 
-SLICES = 16  # at most, in place of a gather: the engine has slices and joins, and no gather
+SLICES = 16  # at most, in place of a gather: they follow changes pixel by pixel, a gather is computed anew
 
 # Operators that give whole numbers where all that they read are.
 KEEPING = frozenset(
