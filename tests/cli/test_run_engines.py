@@ -84,15 +84,15 @@ def test_paint_tints_where_the_engine_computed(run, files):
     assert out.strip().endswith("violet is what was computed anew")
 
 
-class Summed(torch.nn.Module):
-    """Adds up channels between two layers, which the engine does not."""
+class Turned(torch.nn.Module):
+    """A cosine between two layers, which the engine does not compute."""
 
     def __init__(self):
         super().__init__()
         self.first, self.second = (torch.nn.Conv2d(n, 1, 1) for n in (3, 1))
 
     def forward(self, x):
-        return torch.sigmoid(self.second(self.first(x).sum(1, keepdim=True)))
+        return torch.sigmoid(self.second(self.first(x).cos()))
 
 
 class Wide(torch.nn.Module):
@@ -107,7 +107,7 @@ class Wide(torch.nn.Module):
 
 
 REFUSED = {
-    "summed": (Summed, 8, "segmentation", "node 'sum'"),
+    "turned": (Turned, 8, "segmentation", "node 'cos'"),
     "wide": (Wide, 14, "classification", "scores: its sums could leave 32 bits"),
 }
 
