@@ -79,6 +79,37 @@ def halves(source):
     return frames[: len(frames) // 2], frames[len(frames) // 2 :]
 
 
+def arguments(description):
+    """The options of a network, of its inputs and of a draw of those that calibrate."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("network")
+    parser.add_argument("source")
+    parser.add_argument("--boxes")
+    parser.add_argument("--size")
+    parser.add_argument("--inputs", type=int, default=16)
+    parser.add_argument("--scored", type=int, default=24)
+    return parser
+
+
+def opened(options):
+    """The network, the pictures that calibrate, and the inputs that are scored."""
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    size = parse_size(options.size, "--size") if options.size else None
+    said = {"boxes": options.boxes} if options.boxes else {}
+    network = vq.load(options.network, size=size, preprocessing=said)
+    calibrating, rest = halves(options.source)
+    chosen = np.linspace(0, len(rest) - 1, min(options.scored, len(rest))).astype(int)
+    return network, calibrating, [network.prepare(rest[i]) for i in chosen]
+
+
+def drawn(network, calibrating, count, draw):
+    """Inputs at random of the pictures that calibrate."""
+    random = np.random.default_rng(draw)
+    picks = random.choice(len(calibrating), min(count, len(calibrating)), replace=False)
+    return [network.prepare(calibrating[i]) for i in sorted(picks)]
+
+
 def told(values):
     """The mean, and from the least to the largest."""
     known = [value for value in values if value is not None]
@@ -86,14 +117,8 @@ def told(values):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("network")
-    parser.add_argument("source")
-    parser.add_argument("--boxes")
-    parser.add_argument("--size")
+    parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=3)
-    parser.add_argument("--inputs", type=int, default=16)
-    parser.add_argument("--scored", type=int, default=24)
     parser.add_argument("--schemes", default="w8a8")
     parser.add_argument("--without-nncf", action="store_true")
     options = parser.parse_args()
@@ -103,23 +128,14 @@ def main():
         import nncf
 
         nncf.set_log_level("ERROR")
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    size = parse_size(options.size, "--size") if options.size else None
-    said = {"boxes": options.boxes} if options.boxes else {}
-    network = vq.load(options.network, size=size, preprocessing=said)
-    calibrating, rest = halves(options.source)
-    chosen = np.linspace(0, len(rest) - 1, min(options.scored, len(rest))).astype(int)
-    inputs = [network.prepare(rest[i]) for i in chosen]
+    network, calibrating, inputs = opened(options)
     schemes = [text.strip() for text in options.schemes.split(";")]
     found = {what: [] for what in (*([] if options.without_nncf else ["NNCF"]), *schemes)}
     made = {what: [] for what in found}
     with torch.no_grad(), tempfile.TemporaryDirectory() as folder:
         references = [network.run(x) for x in inputs]
         for draw in range(options.draws):
-            random = np.random.default_rng(draw)
-            picks = random.choice(len(calibrating), min(options.inputs, len(calibrating)), replace=False)
-            fitted = [network.prepare(calibrating[i]) for i in sorted(picks)]
+            fitted = drawn(network, calibrating, options.inputs, draw)
             for what in found:
                 if what == "NNCF":
                     quantized = by_nncf(network, fitted, folder)

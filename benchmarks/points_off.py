@@ -9,45 +9,24 @@ measure without it, SQNR of the first output, and how much closer the outputs co
 without any of activations.
 """
 
-import argparse
-import warnings
-
-import numpy as np
 import torch
 
 import videoquant as vq
-from benchmarks.nncf_w8a8 import halves, score
+from benchmarks.nncf_w8a8 import arguments, drawn, opened, score
 from videoquant.calibration.output_error import channel_errors, exact_runs, gain
-from videoquant.cli.sizes import parse_size
 from videoquant.ranges.sources import Unquantized
 from videoquant.simulate.parameters import PointGrids
 from videoquant.simulate.quantized import QuantizedNetwork
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("network")
-    parser.add_argument("source")
-    parser.add_argument("--boxes")
-    parser.add_argument("--size")
+    parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("--scheme", default="w8a8")
     parser.add_argument("--draw", type=int, default=0)
-    parser.add_argument("--inputs", type=int, default=16)
-    parser.add_argument("--scored", type=int, default=24)
     options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    size = parse_size(options.size, "--size") if options.size else None
-    said = {"boxes": options.boxes} if options.boxes else {}
-    network = vq.load(options.network, size=size, preprocessing=said)
-    calibrating, rest = halves(options.source)
-    inputs = [
-        network.prepare(rest[i])
-        for i in np.linspace(0, len(rest) - 1, min(options.scored, len(rest))).astype(int)
-    ]
-    random = np.random.default_rng(options.draw)
-    picks = random.choice(len(calibrating), min(options.inputs, len(calibrating)), replace=False)
-    quantized = vq.quantize(network, options.scheme, [network.prepare(calibrating[i]) for i in sorted(picks)])
+    network, calibrating, inputs = opened(options)
+    fitted = drawn(network, calibrating, options.inputs, options.draw)
+    quantized = vq.quantize(network, options.scheme, fitted)
     off = PointGrids(Unquantized())
     grids = quantized.grids
     with torch.no_grad():

@@ -15,9 +15,9 @@ Shape = Sequence[int]
 # Kinds that add float32 values, each in an order of its own: engine and simulation may round otherwise.
 # And those below that say so.
 FREE_KINDS = {
-    *("fconv", "fconv_transpose", "global_pool", "global_sum", "softmax", "layer_norm", "instance_norm"),
-    "matmul",
-}
+    "fconv", "fconv_transpose", "global_pool", "global_sum",
+    "softmax", "layer_norm", "instance_norm", "matmul",
+}  # fmt: skip
 
 
 class CannotLower(Exception):

@@ -37,10 +37,7 @@ def index_select(site: OperatorContext, x: Argument, dim: int, index: Argument) 
     dim %= len(value.shape)
     if not isinstance(index, Tensor):
         return site.emit("gather", value, site.value(index), dim=dim)
-    places = index.flatten().tolist()
-    if not all(0 <= place < value.shape[dim] for place in places):
-        raise site.refuse(f"an index is outside dimension {dim} of shape {value.shape}")
-    return site.pick(value, dim, places)
+    return _picked(site, value, [*[None] * dim, index.flatten()])
 
 
 @_aten("gather")
@@ -91,6 +88,10 @@ def sort(
 
 @_aten("index")
 def index(site: OperatorContext, x: Value, indices: Sequence[Argument | None]) -> Value:
+    return _picked(site, x, indices)
+
+
+def _picked(site: OperatorContext, x: Value, indices: Sequence[Argument | None]) -> Value:
     """x[:, rows, columns]: constant indices into dimensions that stand side by side."""
     given = {dim: argument for dim, argument in enumerate(indices) if argument is not None}
     at, picks = list(given), [site.fixed(argument, "indices") for argument in given.values()]

@@ -63,12 +63,12 @@ def clip_section(comparison: Comparison) -> str:
     heads = "".join(f"<th class='n'>{escape(name)}</th>" for name in comparison.clips)
     lines = []
     for row in comparison.rows:
-        worst = worst_clip(row, measure)
         texts = {name: _cell(on_clip(row.clips[name], measure), measure) for name in comparison.clips}
+        worst = worst_clip(row, measure) if len(set(texts.values())) > 1 else None
         cells = []
         for name, text in texts.items():
-            is_worst = worst is not None and worst[0] == name and len(set(texts.values())) > 1
-            cells.append(f"<td class='n'>{f'<strong>{text}</strong>' if is_worst else text}</td>")
+            marked = f"<strong>{text}</strong>" if worst and worst[0] == name else text
+            cells.append(f"<td class='n'>{marked}</td>")
         lines.append(f"<tr><td><code>{escape(row.name)}</code></td>{''.join(cells)}</tr>")
     return (
         f"<section>\n<h2>{escape(measure.label)} on each clip</h2>\n<div class='scroll' role='region' "
