@@ -106,7 +106,7 @@ def outcome(
     proto: onnx.ModelProto, image: np.ndarray, right: Right, path: Path
 ) -> tuple[str, str, Network | None]:
     """(what happened, in which words, what was read) when `videoquant` reads, runs and writes the file."""
-    onnx.save(_with_shapes(proto, right), path)
+    onnx.save(proto, path)
     try:
         network = read_onnx(path)
         with torch.no_grad():
@@ -160,15 +160,6 @@ def _written(network: Network, image: np.ndarray, path: Path) -> str:
         if words
     ]
     return "; ".join(differences)
-
-
-def _with_shapes(proto: onnx.ModelProto, right: Right) -> onnx.ModelProto:
-    """The file with the shapes of its outputs, which a valid one states."""
-    for output in proto.graph.output:
-        output.type.tensor_type.shape.CopyFrom(onnx.TensorShapeProto())
-        for size in right[output.name].shape if right else ():
-            output.type.tensor_type.shape.dim.add(dim_value=size)
-    return proto
 
 
 def sweep(

@@ -44,7 +44,7 @@ Bound::Bound(const Op& op, const Buffers& buffers) : op(op) {
         step.channel_a = plan.channel_a ? plan.channel_a.as<float>() : nullptr;
         step.channel_b = plan.channel_b ? plan.channel_b.as<float>() : nullptr;
         if (plan.operand >= 0) step.operand = static_cast<float*>(buffers.data[size_t(plan.operand)]);
-        else if (step.kind >= Do::add && step.kind <= Do::maximum) step.operand = step.channel_a;
+        else if (step.kind >= Do::add && step.kind <= Do::rkeep_unless) step.operand = step.channel_a;
         if (plan.slot >= 0) step.out = buffers.tensor(plan.slot);
         if (plan.reference >= 0) step.reference = buffers.tensor(plan.reference);
         if (plan.staged >= 0) step.staged = staged_in(buffers.data[size_t(plan.staged)], op.pixels(), op.c);

@@ -44,7 +44,8 @@ public:
     Line line(const char* key) const;
     // A C-contiguous array of exactly this many elements, which stays where the plan's dict does.
     const int8_t* codes(const char* key, int64_t count) const;
-    const float* floats(const char* key, int64_t count) const;  // all finite
+    // Not NaN; finite, unless infinity is allowed.
+    const float* floats(const char* key, int64_t count, bool infinity = false) const;
     Reader dict(const char* key) const;
     std::vector<Reader> list(const char* key, const std::string& each) const;  // of dicts, "each 0", "each 1", …
     std::vector<std::pair<std::string, int64_t>> entries(const char* key) const;  // of a dict; −1 for what is no integer

@@ -24,8 +24,10 @@ struct Tensor {
 
 enum class Do : uint8_t {
     clamp, leaky_relu, prelu, hardswish, hardsigmoid, sigmoid, silu, gelu, gelu_tanh, elu, tanh, exp, log, sqrt, abs,
-    floor, softplus, mish, erf, affine,
+    floor, ceil, round, trunc, sign, sin, cos, softplus, mish, erf, affine,
     add, sub, rsub, mul, div, rdiv, minimum, maximum,
+    pow, rpow, fmod, rfmod, equal, greater, rgreater, greater_equal, rgreater_equal,  // those of of_two.h
+    keep_where, rkeep_where, keep_unless, rkeep_unless,
     store, store_codes, store_residual, store_values,
 };
 
@@ -73,7 +75,7 @@ struct Step {
     Do kind = Do::clamp;
     float a = 0, b = 0;                                  // scalars: clamp's ends, slopes, alpha and beta
     const float *channel_a = nullptr, *channel_b = nullptr;  // per channel, padded to 64: slopes, weights, biases
-    // The other operand of add … rdiv: at `operand + pixel · operand_pixel + channel · operand_channel`.
+    // The other operand of add … rkeep_unless: at `operand + pixel · operand_pixel + channel · operand_channel`.
     const float* operand = nullptr;
     int64_t operand_pixel = 0;
     int32_t operand_channel = 0;  // 1, or 0 where one number stands for all channels

@@ -4,6 +4,7 @@
 #pragma once
 #include <cmath>
 
+#include "../core/of_two.h"
 #include "isa.h"
 #include VQ_VECTORS
 
@@ -48,6 +49,13 @@ inline F32 error_function(F32 x) {
 inline F32 sigmoid(F32 x) { return F32::set1(1) / (F32::set1(1) + exponential(F32::set1(0) - x)); }
 inline F32 silu(F32 x) { return x * sigmoid(x); }
 
+static __attribute__((noinline)) F32 of_two(Do kind, F32 x, F32 other) {
+    float a[lanes], b[lanes];
+    x.store(a), other.store(b);
+    for (int k = 0; k < lanes; k++) a[k] = vq::of_two(kind, a[k], b[k]);
+    return F32::load(a);
+}
+
 inline bool is_function(Do kind) { return kind >= Do::sigmoid && kind <= Do::erf; }
 
 // Such a step on rows of values, `pitch` apart: whole vectors, so what lies behind the channels changes too. One copy for
@@ -89,6 +97,12 @@ static __attribute__((noinline)) void function_step(const Step& step, float* val
         case Do::sqrt: return each_number([](float x) { return ::sqrtf(x); });
         case Do::abs: return each_number([](float x) { return ::fabsf(x); });
         case Do::floor: return each_number([](float x) { return ::floorf(x); });
+        case Do::ceil: return each_number([](float x) { return ::ceilf(x); });
+        case Do::round: return each_number([](float x) { return ::nearbyintf(x); });
+        case Do::trunc: return each_number([](float x) { return ::truncf(x); });
+        case Do::sign: return each_number([](float x) { return x > 0 ? 1.0f : x < 0 ? -1.0f : 0.0f; });
+        case Do::sin: return each_number([](float x) { return ::sinf(x); });
+        case Do::cos: return each_number([](float x) { return ::cosf(x); });
         case Do::softplus: {
             float e[lanes];
             for (float *row = values, *end = values + rows * int64_t(pitch); row != end; row += pitch)

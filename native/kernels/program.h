@@ -145,6 +145,10 @@ inline __attribute__((always_inline)) void run_program(const Program& program, F
                 break;
             }
             default: {
+                if (is_of_two(s->kind)) {
+                    each([&](F32 x, int i) { return of_two(s->kind, x, operand(i)); });
+                    break;
+                }
                 float x[N * lanes];
                 for (int i = 0; i < N; i++) v[i].store(x + i * lanes);
                 function_step(*s, x, 1, N * lanes, N * lanes);

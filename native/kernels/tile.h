@@ -118,6 +118,10 @@ static __attribute__((noinline)) void run_tile(const Program& program, const Til
                     tile_function(*s, t);
                     break;
                 }
+                if (is_of_two(s->kind)) {
+                    operand([&](F32 x, F32 y) { return of_two(s->kind, x, y); });
+                    break;
+                }
                 if (s->kind == Do::store_codes && store_tile(nullptr, *s, t)) break;
                 const Program one{s, 1, 0};
                 for (int j = 0; j < t.rows; j++)

@@ -1,4 +1,4 @@
-// constant: a tensor of the plan; a concatenation of one.
+// constant: a tensor of the plan, which may be infinite as masks are; a concatenation of one.
 #include "../core/operator.h"
 #include "move.h"
 
@@ -30,7 +30,7 @@ std::unique_ptr<Bound> ConstantOp::bind(Buffers& buffers) const {
 std::unique_ptr<Op> parse(const OpReader& r, const OpHead& head) {
     auto op = made_of<ConstantOp>(head);
     const int64_t count = op->pixels() * op->c;
-    op->value = r.padded(r.reader.dict("tensors").floats("value", count), count);
+    op->value = r.padded(r.reader.dict("tensors").floats("value", count, true), count);
     return op;
 }
 

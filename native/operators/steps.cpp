@@ -1,5 +1,6 @@
 #include "steps.h"
 
+#include "../core/of_two.h"
 #include "../core/reference.h"
 
 #include <algorithm>
@@ -68,38 +69,32 @@ const std::map<std::string, StepType> types = {
     {"prelu", {Do::prelu, [](const OpReader& r, const OpHead& op, StepPlan& p) {
          p.channel_a = channels(r, op, "slope");
      }}},
-    {"hardswish", {Do::hardswish, plain}},
     {"hardsigmoid", {Do::hardsigmoid, [](const OpReader& r, const OpHead&, StepPlan& p) {
          p.step.a = float(r.reader.number("alpha")), p.step.b = float(r.reader.number("beta"));
      }}},
-    {"sigmoid", {Do::sigmoid, plain}},
-    {"silu", {Do::silu, plain}},
     {"gelu", {Do::gelu, [](const OpReader& r, const OpHead&, StepPlan& p) {
          if (r.reader.text("approximate", "none") == "tanh") p.step.kind = Do::gelu_tanh;
      }}},
     {"elu", {Do::elu, [](const OpReader& r, const OpHead&, StepPlan& p) {
          p.step.a = float(r.reader.number("alpha"));
      }}},
-    {"tanh", {Do::tanh, plain}},
-    {"exp", {Do::exp, plain}},
-    {"log", {Do::log, plain}},
-    {"sqrt", {Do::sqrt, plain}},
-    {"abs", {Do::abs, plain}},
-    {"floor", {Do::floor, plain}},
-    {"softplus", {Do::softplus, plain}},
-    {"mish", {Do::mish, plain}},
-    {"erf", {Do::erf, plain}},
     {"affine", {Do::affine, [](const OpReader& r, const OpHead& op, StepPlan& p) {
          p.channel_a = channels(r, op, "weight"), p.channel_b = channels(r, op, "bias");
      }}},
-    {"add", {Do::add, operand}},
-    {"sub", {Do::sub, operand}},
-    {"rsub", {Do::rsub, operand}},
-    {"mul", {Do::mul, operand}},
-    {"div", {Do::div, operand}},
-    {"rdiv", {Do::rdiv, operand}},
-    {"minimum", {Do::minimum, operand}},
-    {"maximum", {Do::maximum, operand}},
+    {"hardswish", {Do::hardswish, plain}}, {"sigmoid", {Do::sigmoid, plain}}, {"silu", {Do::silu, plain}},
+    {"tanh", {Do::tanh, plain}}, {"exp", {Do::exp, plain}}, {"log", {Do::log, plain}}, {"sqrt", {Do::sqrt, plain}},
+    {"abs", {Do::abs, plain}}, {"floor", {Do::floor, plain}}, {"ceil", {Do::ceil, plain}},
+    {"round", {Do::round, plain}}, {"trunc", {Do::trunc, plain}}, {"sign", {Do::sign, plain}},
+    {"sin", {Do::sin, plain}}, {"cos", {Do::cos, plain}}, {"softplus", {Do::softplus, plain}},
+    {"mish", {Do::mish, plain}}, {"erf", {Do::erf, plain}},
+    {"add", {Do::add, operand}}, {"sub", {Do::sub, operand}}, {"rsub", {Do::rsub, operand}},
+    {"mul", {Do::mul, operand}}, {"div", {Do::div, operand}}, {"rdiv", {Do::rdiv, operand}},
+    {"minimum", {Do::minimum, operand}}, {"maximum", {Do::maximum, operand}}, {"pow", {Do::pow, operand}},
+    {"rpow", {Do::rpow, operand}}, {"fmod", {Do::fmod, operand}}, {"rfmod", {Do::rfmod, operand}},
+    {"equal", {Do::equal, operand}}, {"greater", {Do::greater, operand}}, {"rgreater", {Do::rgreater, operand}},
+    {"greater_equal", {Do::greater_equal, operand}}, {"rgreater_equal", {Do::rgreater_equal, operand}},
+    {"keep_where", {Do::keep_where, operand}}, {"rkeep_where", {Do::rkeep_where, operand}},
+    {"keep_unless", {Do::keep_unless, operand}}, {"rkeep_unless", {Do::rkeep_unless, operand}},
     {"store", {Do::store, store}},
     {"store_codes", {Do::store_codes, store}},
     {"store_residual", {Do::store_residual, store}},
@@ -244,6 +239,12 @@ void run_program(const Program& program, float x, int64_t pixel, int c) {
             case Do::sqrt: x = std::sqrt(x); break;
             case Do::abs: x = std::fabs(x); break;
             case Do::floor: x = std::floor(x); break;
+            case Do::ceil: x = std::ceil(x); break;
+            case Do::round: x = std::nearbyint(x); break;
+            case Do::trunc: x = std::trunc(x); break;
+            case Do::sign: x = float((x > 0) - (x < 0)); break;
+            case Do::sin: x = std::sin(x); break;
+            case Do::cos: x = std::cos(x); break;
             case Do::softplus: x = softplus(x); break;
             case Do::mish: x = mish(x); break;
             case Do::erf: x = error_function(x); break;
@@ -279,6 +280,7 @@ void run_program(const Program& program, float x, int64_t pixel, int c) {
                 s.out.f32()[at] = s.sparse ? dense + sparse_part(x, dense, s.grid) : dense;
                 break;
             }
+            default: x = of_two(s.kind, x, other);
         }
     }
 }

@@ -126,10 +126,10 @@ Reader::Line Reader::line(const char* key) const {
 
 const int8_t* Reader::codes(const char* key, int64_t count) const { return array<int8_t>(*this, *dict_, key, count); }
 
-const float* Reader::floats(const char* key, int64_t count) const {
+const float* Reader::floats(const char* key, int64_t count, bool infinity) const {
     const float* values = array<float>(*this, *dict_, key, count);
     for (int64_t i = 0; i < count; i++)
-        if (!std::isfinite(values[i])) fail(": '" + std::string(key) + "' holds NaN or infinity");
+        if (!std::isfinite(values[i]) && !(infinity && std::isinf(values[i]))) fail(": '" + std::string(key) + "' holds NaN or infinity");
     return values;
 }
 

@@ -81,6 +81,7 @@ inline Step step_of(World& world, Do kind, const Tensor& out, Random& r) {
     Step s;
     s.kind = kind;
     s.grid = random_grid(r);
+    if (kind >= Do::add && kind <= Do::rkeep_unless) add_operand(world, s, out, r);
     switch (kind) {
         case Do::clamp:
             s.a = r.chance(30) ? -INFINITY : r.uniform(-1, 0.5f);
@@ -91,10 +92,6 @@ inline Step step_of(World& world, Do kind, const Tensor& out, Random& r) {
         case Do::affine:
             s.channel_a = world.per_channel("weights", out.c, r);
             s.channel_b = world.per_channel("biases", out.c, r);
-            break;
-        case Do::add: case Do::sub: case Do::rsub: case Do::mul: case Do::div: case Do::rdiv:
-        case Do::minimum: case Do::maximum:
-            add_operand(world, s, out, r);
             break;
         case Do::store: case Do::store_values:
             s.out = world.f32("stored", out.h, out.w, out.c, r);
@@ -118,7 +115,7 @@ inline Step step_of(World& world, Do kind, const Tensor& out, Random& r) {
     return s;
 }
 inline Step arithmetic_step(World& world, const Tensor& out, Random& r) {
-    return step_of(world, Do(r.between(int(Do::clamp), int(Do::maximum))), out, r);
+    return step_of(world, Do(r.between(int(Do::clamp), int(Do::rkeep_unless))), out, r);
 }
 inline Step storing_step(World& world, const Tensor& out, Random& r) {
     return step_of(world, Do(r.between(int(Do::store), int(Do::store_values))), out, r);

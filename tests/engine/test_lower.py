@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 import videoquant as vq
@@ -154,27 +155,35 @@ def test_every_output_channel_has_its_own_scale_in_the_engine_too(groups):
 
 def test_what_the_engine_has_no_operator_for_comes_after_the_programs():
     plan = lower(vq.quantize(captured(Ends), "w8a8", moving_frames(3, 12)))
-    assert [node.op for node in plan.postprocess] == ["cos"]
+    assert [node.op for node in plan.postprocess] == ["resize"]
     assert {op.kind for op in plan.programs["key"].ops} >= {"map", "conv", "softmax", "global_pool"}
 
 
-class Largest(nn.Module):
-    """The two largest of the channels before a layer, for which the engine has no operator."""
+class Cubic(nn.Module):
+    """Cubic resizing before a layer, for which the engine has no operator."""
 
     def __init__(self):
         super().__init__()
-        self.first, self.last = nn.Conv2d(3, 4, 1), nn.Conv2d(2, 2, 1)
+        self.first, self.last = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 2, 1)
 
     def forward(self, x):
-        return self.last(self.first(x).topk(2, 1)[0])
+        return self.last(F.interpolate(self.first(x), scale_factor=2, mode="bicubic"))
 
 
 def test_what_cannot_be_lowered_is_named():
-    network = vq.capture(Largest().eval(), (torch.randn(1, 3, 12, 12),), name="largest")
-    with pytest.raises(
-        vq.NetworkError, match=r"largest: node 'topk.values' \(topk_values\) cannot be lowered: .*"
-    ):
+    network = vq.capture(Cubic().eval(), (torch.randn(1, 3, 12, 12),), name="cubic")
+    with pytest.raises(vq.NetworkError, match=r"cubic: node '\w+' \(resize\) cannot be lowered: cubic .*"):
         lower(vq.quantize(network, "w8a8", moving_frames(3, 12)))
+
+
+def test_a_linear_layer_reads_a_flattened_map_larger_than_any_kernel():
+    build = Builder(0)
+    flat = build.node("reshape", build.conv("input", 4, inputs=3), shape=[1, -1])
+    y = build.node("linear", flat, tensors={"weight": build.random(2, 4 * 24 * 24)})
+    network = Network(build.nodes, "input", (1, 3, 24, 24), {"y": y}, build.tensors, name="wide")
+    quantized = vq.quantize(network, "w8a8 minmax", [torch.rand(1, 3, 24, 24)])
+    frame = torch.rand(1, 3, 24, 24)
+    assert torch.equal(lower(quantized).stream()(frame), quantized(frame))
 
 
 def test_what_the_native_engine_refuses_is_not_lowered():

@@ -120,7 +120,9 @@ def test_step_computes_what_pytorch_does(do: str, data: st.DataObject) -> None:
     last = len(spec["slots"]) - 1
     got = every_slot(native(spec, "reference"), spec, frames)[0][last]
     expected = every_slot(Interpreter.of(spec), spec, frames)[0][last]
-    np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
+    # Half of x times an error function that is at most 5e-7 off (docs/engine.md).
+    erf = 2.5e-7 * np.abs(frames[0]).max() if do == "gelu" else 0
+    np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6 + erf)
 
 
 @pytest.mark.parametrize("isa", OTHERS)

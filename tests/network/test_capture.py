@@ -141,6 +141,9 @@ FUNCTIONS: dict[str, Callable[[Tensor], Any]] = {
     "clamp": lambda x: x.clamp(-0.5, 0.7),
     "clamp_min": lambda x: x.clamp_min(0.1),
     "clamp_max": lambda x: x.clamp_max(0.1),
+    "computed indices": lambda x: x[:, :, x.mean((0, 1, 3)).argsort()],
+    "two computed indices": lambda x: x[:, x.mean((0, 2, 3)).argsort(), x[0, 0, :4, 0].argsort()],
+    "clamp to values": lambda x: x.clamp(x.mean(), max=torch.arange(7.0)),
     "leaky_relu": lambda x: F.leaky_relu_(x * 2, 0.2),
     "prelu": lambda x: F.prelu(x, torch.tensor([0.1, 0.2, 0.3, 0.4])),
     "hardswish": F.hardswish,
@@ -285,7 +288,7 @@ REFUSED: dict[str, nn.Module] = {
     "operator rand at 'rand'": Call(lambda x: x + torch.rand(3, 4, 4)),
     "side by side": Call(lambda x: x[:, torch.tensor([0, 1]), :, torch.tensor([1, 2])]),
     "an index is outside the dimensions [3]": Call(lambda x: aten.index(x, [None, torch.tensor([3])])),
-    "its indices are computed at run time": Call(lambda x: x[:, :, x.mean((0, 1, 2)).argsort()]),
+    "a mask selects elements": Call(lambda x: x[:, x.mean((0, 2, 3)) > 0]),
     "divisor_override is not supported": Call(lambda x: F.avg_pool2d(x, 2, divisor_override=3)),
     "circular padding of -1 and 0": Call(lambda x: aten.pad(x, [-1, 0, 0, 0], "circular")),
 }

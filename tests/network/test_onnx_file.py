@@ -28,6 +28,16 @@ def conv(**more: object) -> onnx.ModelProto:
     )
 
 
+@pytest.mark.parametrize("what", ["shape", "type"])
+def test_outputs_need_not_say_what_follows_from_the_nodes(what: str, tmp_path: Path) -> None:
+    model = conv()
+    output = model.graph.output[0]
+    (output if what == "type" else output.type.tensor_type).ClearField(what)
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    network = read_onnx(tmp_path / "net.onnx")
+    assert network.shapes[network.outputs["y"]] == (1, 2, 6, 6)
+
+
 def external(**entries: str) -> TensorProto:
     tensor = TensorProto(name="w", dims=WEIGHTS.shape, data_type=TensorProto.FLOAT)
     tensor.data_location = TensorProto.EXTERNAL

@@ -13,11 +13,12 @@ from torch import nn
 from tests.operators.onnx_dice import SAME_BELOW, Dice, Drawn
 from tests.operators.plan_draft import Draft
 from tests.operators.tables import Zoo, in_zoo, onnx
+from videoquant.runtime.plan_spec import COMBINATIONS
 
 STEPS = (
     *("clamp", "leaky_relu", "prelu", "hardswish", "hardsigmoid", "sigmoid", "silu", "gelu", "elu", "tanh"),
-    *("exp", "log", "sqrt", "abs", "floor", "softplus", "mish"),
-    *("erf", "affine", "add", "sub", "rsub", "mul", "div", "rdiv", "minimum", "maximum"),
+    *("exp", "log", "sqrt", "abs", "floor", "ceil", "round", "trunc", "sign", "sin", "cos"),
+    *("softplus", "mish", "erf", "affine", *COMBINATIONS),
 )
 
 
@@ -27,18 +28,26 @@ def binary(do, x, operand):
             return x + operand
         case "sub":
             return x - operand
-        case "rsub":
-            return operand - x
         case "mul":
             return x * operand
         case "div":
             return x / operand
-        case "rdiv":
-            return operand / x
         case "minimum":
             return np.minimum(x, operand)
         case "maximum":
             return np.maximum(x, operand)
+        case "pow" | "fmod" | "equal" | "greater" | "greater_equal":
+            with np.errstate(all="ignore"):  # a root of a negative number is NaN
+                return np.asarray(getattr(np, OF_NUMPY.get(do, do))(x, operand), np.float32)
+        case "keep_where":
+            return np.where(operand != 0, x, np.float32(0))
+        case "keep_unless":
+            return np.where(operand != 0, np.float32(0), x)
+    assert do.startswith("r")
+    return binary(do[1:], *np.broadcast_arrays(operand, x))
+
+
+OF_NUMPY = {"pow": "power"}
 
 
 def activation(step, x):
@@ -71,13 +80,11 @@ def of_pytorch(do, attrs, x):
             return F.elu(x, attrs["alpha"])
         case "tanh":
             return torch.tanh(x)
-        case "exp" | "log" | "sqrt" | "abs" | "floor" | "erf":
-            return getattr(torch, do)(x)
         case "softplus":
             return F.softplus(x)
         case "mish":
             return F.mish(x)
-    raise AssertionError(f"unknown step {do}")
+    return getattr(torch, do)(x)
 
 
 def draw_step(draw: DrawFn, draft: Draft, op: dict[str, Any], do: str) -> dict[str, Any]:
@@ -98,7 +105,7 @@ def draw_step(draw: DrawFn, draft: Draft, op: dict[str, Any], do: str) -> dict[s
             return {"do": do, "slope": draft.floats(c)}
         case "affine":
             return {"do": do, "weight": draft.floats(c), "bias": draft.floats(c)}
-        case "add" | "sub" | "rsub" | "mul" | "div" | "rdiv" | "minimum" | "maximum":
+        case do if do in COMBINATIONS:
             if draw(st.booleans()):
                 return {"do": do, "value": draw(st.sampled_from([0.5, 3.0, 255.0]))}
             shape = draw(st.sampled_from([(h, w, c), (1, 1, c), (h, w, 1), (1, 1, 1)]))
@@ -205,6 +212,33 @@ class Functions(Zoo):
     def middle(self, x):
         y = torch.log(torch.exp(x.clamp(-3, 3)) + 0.5) + torch.sqrt(torch.abs(x)) - F.softplus(x)
         return torch.maximum(F.mish(y), x) + torch.minimum(torch.floor(y * 3), y)
+
+
+@in_zoo
+class Comparisons(Zoo):
+    """Values spread along other dimensions each; conditions and values that are constants."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("chosen", torch.arange(12) % 3 == 0)
+
+    def middle(self, x):
+        largest = torch.where(x.amax((2, 3), keepdim=True) > x.amax(1, keepdim=True) * 1.5, x, -x)
+        y = torch.where(self.chosen, largest, 0.5) + torch.where(x >= 0, 1.0, x.mean(1, keepdim=True))
+        y = y.masked_fill(torch.sign(x) == 0, -0.25) * (torch.sin(x) > 0.25) + torch.fmod(x * 3, 0.7)
+        whole = torch.round(y * 4) / 4 + torch.ceil(y) - torch.trunc(torch.cos(y) * 2)
+        return whole + 1.5 ** (x.abs() + 0.1) ** 0.7
+
+
+@in_zoo
+class Masked(Zoo):
+    """Attention that sees what came before alone: what is masked is infinite."""
+
+    def middle(self, x):
+        rows = x.flatten(2)
+        later = torch.ones(rows.shape[-1], rows.shape[-1]).triu(1) == 1
+        shares = torch.softmax((rows.transpose(1, 2) @ rows / 9).masked_fill(later, -torch.inf), -1)
+        return (shares @ rows.transpose(1, 2)).transpose(1, 2).reshape(x.shape)
 
 
 @in_zoo

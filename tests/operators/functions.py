@@ -25,7 +25,9 @@ def _two(dice: Dice, x: tuple[int, ...], constant: Array) -> list[Any]:
 def draw_pow(dice: Dice, op: str) -> Drawn:
     x = dice.shape()
     constant = np.array(dice.one([2.0, 3.0, 0.5, -1.0, 1.0, 0.0]), np.float32)
-    inputs = ["x", constant] if dice.chance(0.6) else _two(dice, x, abs(dice.floats(*_beside(dice, x))))
+    if dice.chance(0.4):
+        constant = np.asarray(np.abs(dice.floats(*_beside(dice, x))), np.float32)
+    inputs = _two(dice, x, constant)
     return Drawn(op, x, inputs, opset=dice.opset())
 
 

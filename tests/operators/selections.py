@@ -54,6 +54,24 @@ def draw_gather_nd(dice: Dice, op: str) -> Drawn:
     return Drawn(op, x, ["x", np.stack(columns, -1).astype(np.int64)], attributes, opset=opset)
 
 
+@onnx("ScatterND")
+def draw_scatter_nd(dice: Dice, op: str) -> Drawn:
+    """Assignments to boxes of the first dimensions, and sometimes to other places."""
+    x = dice.shape()
+    starts = [dice.whole(0, n - 1) for n in x]
+    box = [range(start, dice.whole(start, n - 1) + 1) for start, n in zip(starts, x, strict=True)]
+    depth = dice.whole(1, len(x))
+    index = np.stack(np.meshgrid(*box[:depth], indexing="ij"), -1).astype(np.int64)
+    if dice.chance(0.1):
+        index = index[::-1].copy()
+    if dice.chance(0.2):
+        index[..., 0] -= x[0]
+    updates = [*index.shape[:-1], *x[depth:]]
+    if updates == list(x):
+        return Drawn(op, x, [dice.floats(*x), index, "x"], opset=dice.opset(11))
+    return Drawn(op, x, ["x", index, dice.floats(*updates)], opset=dice.opset(11))
+
+
 @onnx("Expand")
 def draw_expand(dice: Dice, op: str) -> Drawn:
     x = tuple(dice.one([1, 1, 2, 3]) for _ in range(dice.whole(1, 4)))

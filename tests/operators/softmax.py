@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from hypothesis.strategies import DrawFn
 from torch import nn
 
@@ -47,6 +48,6 @@ class Ends(nn.Module):
             "rows": z.permute(0, 2, 3, 1).reshape(1, -1, 3).softmax(2),
             "mean": z.mean((2, 3)),
             "total": z.sum((2, 3)),
-            "cosine": torch.cos(z),
+            "enlarged": F.interpolate(z, scale_factor=2, mode="bicubic"),
             "shifted": z.permute(0, 2, 3, 1) + self.fixed * 2,
         }

@@ -13,9 +13,14 @@ from torch import Tensor
 from videoquant.network.graph import Node
 from videoquant.runtime.program import Combine, Function, Step
 
-BINARY = ("add", "sub", "mul", "div", "minimum", "maximum")
+SYMMETRIC = ("add", "mul", "minimum", "maximum", "equal")
+# The others have a step of the name r… that has its operand first. keep_where: a where b is not 0, else 0.
+BINARY = (*SYMMETRIC, "sub", "div", "pow", "fmod", "greater", "greater_equal", "keep_where", "keep_unless")
 # Functions by a formula of the engine's own, for the exponential and its like: they may round otherwise.
-FREE_FUNCTIONS = {"sigmoid", "silu", "gelu", "elu", "tanh", "exp", "log", "sqrt", "softplus", "mish", "erf"}
+FREE_FUNCTIONS = {
+    *("sigmoid", "silu", "gelu", "elu", "tanh", "exp", "log", "sqrt", "softplus", "mish", "erf"),
+    *("sin", "cos", "pow", "rpow"),
+}
 
 ROUNDING = 1.5 * 2.0**23
 
@@ -45,7 +50,7 @@ def combine(node: Node, running: int, slot: int | None, value: float | None) -> 
     running: which of them, 0 or 1, is the program's own.
     slot, value: the other, a tensor or a number.
     """
-    turned = running == 1 and node.op in ("sub", "div")
+    turned = running == 1 and node.op not in SYMMETRIC
     return Combine(f"r{node.op}" if turned else node.op, slot, value)
 
 
@@ -96,6 +101,7 @@ UNARY: dict[str, Translation] = {
     "gelu": _with_defaults(approximate="none"),
     "elu": _with_defaults(alpha=1.0),
     "tanh": _as_it_is,
-    **dict.fromkeys(("exp", "log", "sqrt", "abs", "floor", "softplus", "mish", "erf"), _as_it_is),
+    **dict.fromkeys(("exp", "log", "sqrt", "abs", "floor", "ceil", "round", "trunc", "sign"), _as_it_is),
+    **dict.fromkeys(("sin", "cos", "softplus", "mish", "erf"), _as_it_is),
     "affine": _affine,
 }

@@ -198,13 +198,15 @@ class Lockstep:
         slot = self.plan.slots[index]
         is_codes = slot.type == "u8"
         self.compared["codes" if is_codes else "values"] += wanted.size
-        difference = np.abs(got.astype(np.float64) - wanted)
+        with np.errstate(invalid="ignore"):  # of infinities, which masks have
+            difference = np.where(got == wanted, 0, np.abs(got.astype(np.float64) - wanted))
         if not difference.any():
             return
         row, column, channel = map(int, np.unravel_index(int(np.flatnonzero(difference)[0]), wanted.shape))
         in_steps, unit = is_codes, 1.0
         if not is_codes:
-            unit = max(float(np.abs(wanted).max()), 1e-30)
+            finite = np.abs(wanted[np.isfinite(wanted)])
+            unit = max(float(finite.max(initial=0)), 1e-30)
             kept = grids.get(slot.name.removesuffix(" reference").removesuffix(" values"))
             if kept is not None and any(isinstance(s, StoreValues) and s.slot == index for s in op.steps):
                 in_steps, unit = True, kept.scale
@@ -265,9 +267,9 @@ def may_round(op: Op, slot: int | None = None) -> bool:
     free = op.kind in FREE_KINDS or (op.kind == "resize" and op.attrs["mode"] == "bilinear")
     free = free or (op.sparse is not None and op.kind != "dequantize")
     for step in op.steps:
-        if isinstance(step, Function):
+        if isinstance(step, Function | Combine):
             free = free or step.do in FREE_FUNCTIONS
-        elif not isinstance(step, Combine) and step.slot == slot:
+        elif step.slot == slot:
             return free
     return free
 

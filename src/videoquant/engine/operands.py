@@ -56,19 +56,19 @@ class Operands:
             self.body.operators[node.name] = operator
         self.body.nodes.append(Node(node.name, node.op, tuple(slots), node.attributes, node.tensors))
 
-    def enter_product(self, slot: str, factor: float, layout: Layout) -> None:
-        """The node is a number times a slot."""
+    def enter_combined(self, op: str, slots: Sequence[str], layout: Layout) -> None:
+        """The node is another operation, of two slots."""
         self.body.sizes[self.node.name] = layout.size
         self.body.layouts[self.node.name] = layout
-        self.body.nodes.append(Node(self.node.name, "mul", (slot, self._number(factor))))
+        self.body.nodes.append(Node(self.node.name, op, tuple(slots)))
 
-    def product(self, slot: str, factor: float) -> str:
-        """A slot of its own with a number times a slot, as that lies."""
-        made = self.body.name_for(f"{slot} times {factor:g}")
-        self.body.sizes[made] = self.body.sizes[slot]
-        if slot in self.body.placeless:
+    def combined(self, op: str, slots: Sequence[str], layout: Layout) -> str:
+        """A slot of its own with an operation of two slots, which lies so."""
+        made = self.body.name_for(f"{self.node.name} {op}")
+        self.body.sizes[made] = layout.size
+        if not self.body.placeless.isdisjoint(slots):
             self.body.placeless.add(made)
-        self.body.nodes.append(Node(made, "mul", (slot, self._number(factor))))
+        self.body.nodes.append(Node(made, op, tuple(slots)))
         return made
 
     def reduced(self, slot: str, operator: Operator, size: Size) -> str:
@@ -79,7 +79,7 @@ class Operands:
         self.body.nodes.append(Node(made, operator.kind, (slot,)))
         return made
 
-    def _number(self, number: float) -> str:
+    def number(self, number: float) -> str:
         name = self.body.name_for(f"{number:g}")
         self.body.constants[name] = torch.tensor(number, dtype=torch.float32, device="cpu")
         return name
@@ -200,7 +200,7 @@ class Operands:
         """The slot that has a value in a larger shape, which it broadcasts to."""
         if value in self.body.constants:
             whole = self.body.constants[value].expand(tuple(shape))
-            return self._hold(f"{value} spread", in_memory(whole.detach().numpy(), layout))
+            return self.hold(f"{value} spread", in_memory(whole.detach().numpy(), layout))
         return self._arranged(value, self.reading(value, layout, shape), layout, spread=True)
 
     def _arranged(self, value: str, reading: Reading, layout: Layout, spread: bool = False) -> str:
@@ -221,9 +221,9 @@ class Operands:
 
     def _constant(self, value: str, layout: Layout) -> tuple[str, Layout]:
         memory = in_memory(self.body.constants[value].detach().numpy(), layout)
-        return self._hold(f"{value} laid out", memory), layout
+        return self.hold(f"{value} laid out", memory), layout
 
-    def _hold(self, wish: str, memory: object) -> str:
+    def hold(self, wish: str, memory: object) -> str:
         """A constant h×w×c under a name of its own, as 1×C×H×W."""
         name = self.body.name_for(wish)
         self.body.constants[name] = torch.as_tensor(memory).permute(2, 0, 1)[None]

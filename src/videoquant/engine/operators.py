@@ -16,7 +16,7 @@ Shape = Sequence[int]
 # And those below that say so.
 FREE_KINDS = {
     "fconv", "fconv_transpose", "global_pool", "global_sum",
-    "softmax", "layer_norm", "instance_norm", "matmul",
+    "softmax", "layer_norm", "instance_norm", "matmul", "grid_sample",
 }  # fmt: skip
 
 

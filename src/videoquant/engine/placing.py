@@ -9,16 +9,18 @@ import math
 from collections.abc import Callable, Sequence
 
 from videoquant.engine.body import Body
+from videoquant.engine.combining import combination, where
 from videoquant.engine.elementwise import BINARY, is_elementwise
 from videoquant.engine.layout import Layout, Reading, laid_out, permuted, reshaped, steps_of, strided
-from videoquant.engine.operands import Operands, as_wide, usual
+from videoquant.engine.operands import Operands, usual
 from videoquant.engine.operators import CannotLower, Operator, operator
-from videoquant.engine.picking import pick, tile
+from videoquant.engine.picking import grid_sample, most_extreme, pick, tile
 from videoquant.network.graph import Node
 from videoquant.runtime.sizes import size_of
 
 Rule = Callable[[Operands], None]
 _RULES: dict[str, Rule] = {}
+LARGEST_KERNEL = 341  # the taps of a plan's convolution
 
 
 def place(body: Body, node: Node) -> None:
@@ -30,7 +32,7 @@ def place(body: Body, node: Node) -> None:
     if node.is_layer:
         _layer(operands)
     elif node.op in BINARY:
-        _binary(operands)
+        combination(operands)
     elif is_elementwise(node):
         _unary(operands)
     elif node.op in _RULES:
@@ -81,25 +83,6 @@ def _unary(o: Operands) -> None:
     o.enter([slot], layout)
 
 
-def _binary(o: Operands) -> None:
-    """Both as the first lies that has all of the result; others have one pixel or channel, or are spread."""
-    rank = len(o.shape)
-    computed = [value for value in o.inputs if value not in o.body.constants]
-    whole = [value for value in computed if as_wide(o.body.network.shapes[value], rank) == o.shape]
-    if whole:
-        base = next((value for value in whole if len(o.body.network.shapes[value]) == rank), whole[0])
-        _, layout = o.as_it_is(base)
-        layout = _shifted(layout, rank - len(o.body.network.shapes[base]))
-    else:
-        layout = usual(o.shape)
-    o.enter([o.beside(value, layout, o.shape) for value in o.inputs], layout)
-
-
-def _shifted(layout: Layout, by: int) -> Layout:
-    pixels, channels = (tuple(dim + by for dim in part) for part in (layout.pixels, layout.channels))
-    return Layout(pixels, channels, layout.size)
-
-
 @_of("reshape")
 def _reshape(o: Operands) -> None:
     value, before = o.inputs[0], o.shapes[0]
@@ -111,7 +94,8 @@ def _reshape(o: Operands) -> None:
     is_map = len(before) == 4 and layout.pixels + layout.channels == tuple(
         dim for dim in (2, 3, 1) if before[dim] > 1
     )
-    if is_map and o.shape == (1, math.prod(before)) and all(reader.op == "linear" for reader in readers):
+    as_kernel = is_map and math.prod(before[2:]) <= LARGEST_KERNEL and o.shape == (1, math.prod(before))
+    if as_kernel and all(reader.op == "linear" for reader in readers):
         # A linear layer reads a flattened map as a convolution does whose kernel is as large (layers.py).
         return o.rename(value, Layout((), (1,), layout.size, flat=True))
     target = usual(o.shape)
@@ -246,7 +230,9 @@ def _reduce(o: Operands) -> None:
     target = Layout((), channels, (1, 1, read.size[2]))
     made = Operator({"mean": "global_pool", "sum": "global_sum"}.get(o.node.op, "global_max"))
     if o.node.op == "amin":
-        o.enter_product(o.reduced(o.product(slot, -1.0), made, target.size), -1.0, target)
+        less = o.number(-1.0)
+        most = o.reduced(o.combined("mul", [slot, less], read), made, target.size)
+        o.enter_combined("mul", [most, less], target)
     else:
         o.enter([slot], target, made)
 
@@ -278,6 +264,9 @@ def _matmul(o: Operands) -> None:
 
 _of("gather", "gather_elements", "gather_nd")(pick)
 _of("tile")(tile)
+_of("topk_values", "topk_indices", "argmax")(most_extreme)
+_of("grid_sample")(grid_sample)
+_of("where")(where)
 
 
 @_of("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "resize", "pixel_shuffle", "pad")

@@ -145,11 +145,13 @@ _unary("relu6", "clamp", min=0.0, max=6.0)
 
 @_aten("clamp", "hardtanh")
 def clamp(site: OperatorContext, x: Value, min: Any = None, max: Any = None) -> Value:
-    limits = {"min": min, "max": max}
-    numbers: dict[str, Any] = {
-        side: float(site.fixed(v, "limits")) for side, v in limits.items() if v is not None
-    }
-    return site.emit("clamp", x, **numbers)
+    limits = {side: v for side, v in (("min", min), ("max", max)) if v is not None}
+    if all(not isinstance(v, Value) and torch.as_tensor(v).numel() == 1 for v in limits.values()):
+        numbers: dict[str, Any] = {side: float(v) for side, v in limits.items()}
+        return site.emit("clamp", x, **numbers)
+    if min is not None:
+        x = site.emit("maximum", x, site.value(min), part="least")
+    return x if max is None else site.emit("minimum", x, site.value(max), part="most")
 
 
 @_aten("clamp_min")

@@ -92,13 +92,16 @@ def index(site: OperatorContext, x: Value, indices: Sequence[Argument | None]) -
 
 
 def _picked(site: OperatorContext, x: Value, indices: Sequence[Argument | None]) -> Value:
-    """x[:, rows, columns]: constant indices into dimensions that stand side by side."""
+    """x[:, rows, columns]: indices into dimensions that stand side by side."""
     given = {dim: argument for dim, argument in enumerate(indices) if argument is not None}
-    at, picks = list(given), [site.fixed(argument, "indices") for argument in given.values()]
+    at = list(given)
     if not at or at != list(range(at[0], at[-1] + 1)):
         raise site.refuse("indices must be of dimensions that stand side by side")
     first, last = at[0], at[-1] + 1
     sizes = x.shape[first:last]
+    if any(isinstance(argument, Value) for argument in given.values()):
+        return _gathered(site, x, first, [site.value(argument) for argument in given.values()])
+    picks = [site.fixed(argument, "indices") for argument in given.values()]
     picks = [torch.where(pick < 0, pick + size, pick) for pick, size in zip(picks, sizes, strict=True)]
     if any(len(pick.flatten()) and not 0 <= int(pick.min()) <= int(pick.max()) < size
            for pick, size in zip(picks, sizes, strict=True)):  # fmt: skip
@@ -109,6 +112,18 @@ def _picked(site: OperatorContext, x: Value, indices: Sequence[Argument | None])
     rows = site.reshape(x, (*x.shape[:first], math.prod(sizes), *x.shape[last:]))
     picked = site.pick(rows, first, flat.flatten().tolist())
     return site.reshape(picked, (*x.shape[:first], *flat.shape, *x.shape[last:]))
+
+
+def _gathered(site: OperatorContext, x: Value, first: int, picks: Sequence[Value]) -> Value:
+    """As `_picked`, by indices that each frame computes: none below 0 where there are several."""
+    if not all(pick.whole for pick in picks):
+        raise site.refuse("a mask selects elements, whose number is not known before a frame")
+    sizes = x.shape[first : first + len(picks)]
+    rows = site.reshape(x, (*x.shape[:first], math.prod(sizes), *x.shape[first + len(picks) :]))
+    flat = picks[0]
+    for pick, size in zip(picks[1:], sizes[1:], strict=True):
+        flat = site.emit("add", site.emit("mul", flat, site.value(float(size))), pick)
+    return site.emit("gather", rows, flat, dim=first)
 
 
 @_aten("flip")

@@ -81,17 +81,13 @@ def slice_scatter(
     end: int | None = None,
     step: int = 1,
 ) -> Value:
-    """An assignment to a slice, x[:, start:end] = src: what is before it, src, and what is after it."""
+    """An assignment to a slice, x[:, start:end] = src."""
     if step != 1:
         raise site.refuse("an assignment to a slice with steps is not supported")
     whole, part = site.value(x), site.value(src)
     dim = dim % len(whole.shape)
-    size = whole.shape[dim]
-    first, last, _ = slice(start, end).indices(size)
-    pieces = [site.slice(whole, dim, 0, first)] if first else []
-    pieces += [part]
-    pieces += [site.slice(whole, dim, last, size)] if last < size else []
-    return site.emit("concat", *pieces, dim=dim) if len(pieces) > 1 else part
+    first, _, _ = slice(start, end).indices(whole.shape[dim])
+    return site.assign(whole, dim, first, part)
 
 
 @_aten("copy")

@@ -372,6 +372,14 @@ class OperatorContext:
         ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
         return [self.slice(x, dim, end - size, end) for size, end in zip(sizes, ends, strict=True)]
 
+    def assign(self, x: Value, dim: int, start: int, part: Value) -> Value:
+        """x with a part in place of the elements from `start` on."""
+        end = start + part.shape[dim]
+        pieces = [self.slice(x, dim, 0, start)] if start else []
+        pieces += [part]
+        pieces += [self.slice(x, dim, end, x.shape[dim])] if end < x.shape[dim] else []
+        return self.emit("concat", *pieces, dim=dim) if len(pieces) > 1 else part
+
     def select(self, x: Value, dim: int, index: int) -> Value:
         """One element of a dimension, which goes."""
         dim = self.axis(dim, len(x.shape))

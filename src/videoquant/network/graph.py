@@ -252,8 +252,11 @@ class Network:
         for state, value in self.states.items():
             if value not in known:
                 raise NetworkError(f"{self.name}: state {state!r} becomes {value!r}, which does not exist")
+        # A constant may be infinite, as masks are.
+        masks = {f"{node.name}.value" for node in self.nodes if node.op == "constant"}
         for name, tensor in self.tensors.items():
-            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            wrong = torch.isnan if name in masks else _not_finite
+            if tensor.is_floating_point() and bool(wrong(tensor).any()):
                 layer, _, short = name.rpartition(".")
                 raise NetworkError(f"{self.name}: {short} of layer {layer!r} holds NaN or infinity")
 
@@ -290,3 +293,7 @@ def _product(numbers: Iterable[int]) -> int:
     for number in numbers:
         result *= number
     return result
+
+
+def _not_finite(x: Tensor) -> Tensor:
+    return ~torch.isfinite(x)

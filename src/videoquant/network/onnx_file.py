@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 import onnx.inliner
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, external_data_helper, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, external_data_helper, helper
 
 from videoquant.errors import NetworkError, refused_as
 from videoquant.files import check_file
@@ -32,7 +32,7 @@ def load_model(path: Path) -> ModelProto:
     try:
         model = onnx.load(path, load_external_data=False)
         _check_tensors(path, model)
-        onnx.checker.check_model(model)
+        _check(model)
     except DecodeError:
         raise NetworkError(f"{path}: not an ONNX file, or cut short; export or copy it again") from None
     except NetworkError:
@@ -49,6 +49,19 @@ def opset_of(model: ModelProto) -> int:
     """The version of ONNX's own operators; a file that names none is older than they are, and means 1."""
     versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
     return max(versions, default=1)
+
+
+def _check(model: ModelProto) -> None:
+    """ONNX's checker, but outputs need not say their types and shapes: those follow from the nodes."""
+    said = [ValueInfoProto.FromString(value.SerializeToString()) for value in model.graph.output]
+    for value in model.graph.output:
+        if not value.HasField("type"):
+            value.type.tensor_type.elem_type = TensorProto.FLOAT
+        if value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape"):
+            value.type.tensor_type.shape.SetInParent()
+    onnx.checker.check_model(model)
+    for value, before in zip(model.graph.output, said, strict=True):
+        value.CopyFrom(before)
 
 
 def _check_tensors(path: Path, model: ModelProto) -> None:

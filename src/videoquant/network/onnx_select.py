@@ -49,6 +49,35 @@ def gather_nd(site: OperatorContext, x: Argument, indices: Argument, *, batch_di
     return site.emit("gather_nd", value, site.value(indices), batch_dims=batch_dims)
 
 
+@_onnx("ScatterND")
+def scatter_nd(
+    site: OperatorContext, x: Argument, indices: Argument, updates: Argument, *, reduction: str = "none"
+) -> Value:
+    """An assignment to a box, as exporters write x[..., 0:2] = y."""
+    value, part = site.value(x), site.value(updates)
+    index = site.fixed(indices, "indices").long()
+    _check(site, index, value.shape)
+    if reduction != "none" or value.whole:
+        raise site.refuse("only an assignment of floats is supported")
+    places = torch.arange(math.prod(value.shape)).reshape(value.shape)
+    given = places[tuple(index.movedim(-1, 0))]
+    if not given.numel():
+        return value
+    if tuple(given.shape) != part.shape:
+        raise site.refuse(f"its updates have the shape {part.shape}; its indices name {tuple(given.shape)}")
+    ends = np.unravel_index([int(given.min()), int(given.max())], value.shape)
+    box = [slice(int(first), int(last) + 1) for first, last in ends]
+    if not torch.equal(places[tuple(box)].flatten(), given.flatten()):
+        raise site.refuse("its indices must be a box of elements in order, as of x[a:b, c:d] = y")
+    part = site.reshape(part, [side.stop - side.start for side in box])
+    cut = [value]
+    for dim, side in enumerate(box):
+        cut.append(site.slice(cut[-1], dim, side.start, side.stop))
+    for dim in reversed(range(len(box))):
+        part = site.assign(cut[dim], dim, box[dim].start, part)
+    return part
+
+
 def _check(site: OperatorContext, indices: Argument, sizes: Sequence[int]) -> None:
     """Refuse constant indices that name no element. sizes: of the dimensions that the last one names."""
     if not isinstance(indices, Value):

@@ -37,7 +37,11 @@ STORES: dict[str, type[Store | StoreCodes | StoreValues | StoreResidual]] = {
     "store_values": StoreValues,
     "store_residual": StoreResidual,
 }
-COMBINATIONS = ("add", "sub", "rsub", "mul", "div", "rdiv", "minimum", "maximum")
+COMBINATIONS = (
+    *("add", "sub", "rsub", "mul", "div", "rdiv", "minimum", "maximum"),
+    *("pow", "rpow", "fmod", "rfmod", "equal", "greater", "rgreater", "greater_equal", "rgreater_equal"),
+    *("keep_where", "rkeep_where", "keep_unless", "rkeep_unless"),
+)
 UPDATES: dict[str, type[RangeUpdate]] = {"measure": MeasuredRange, "predict": PredictedRanges}
 
 

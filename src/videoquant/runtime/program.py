@@ -71,8 +71,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Combine:
-    """An operation with a second operand: "add", "sub", "rsub", "mul", "div", "rdiv" (r: operand first),
-    "minimum", "maximum".
+    """An operation with a second operand, of `plan_spec.COMBINATIONS`; of those with an r it comes first.
 
     slot: of the operand, f32.
     value: the operand where it is a number.
