@@ -23,6 +23,8 @@ FAMILIES: dict[str, dict[str, str]] = {
         "mean": "103.53,116.28,123.675", "std": "57.375,57.12,58.395", "scale": "1", "color": "BGR",
         "fit": "stretch",
     },
+    "rtdetr": _YOLO | {"fit": "stretch"},
+    **dict.fromkeys(("rfdetr", "detr"), _IMAGENET | {"color": "RGB", "fit": "stretch"}),
     "ssd": {"mean": "127", "std": "128", "scale": "1", "color": "RGB", "fit": "stretch"},
     "retinaface": {"mean": "104,117,123", "std": "1", "scale": "1", "color": "BGR", "fit": "letterbox"},
     "scrfd": {"mean": "127.5", "std": "128", "scale": "1", "color": "RGB", "fit": "letterbox"},

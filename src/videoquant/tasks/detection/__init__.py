@@ -7,6 +7,7 @@ from videoquant.tasks.detection.detector import BOX_F1 as BOX_F1
 from videoquant.tasks.detection.detector import Detection as Detection
 from videoquant.tasks.detection.distances import DistanceBoxes
 from videoquant.tasks.detection.faces import CenterBoxes, DistanceFaces, PriorFaces
+from videoquant.tasks.detection.queries import QueryBoxes
 from videoquant.tasks.detection.text import TextBoxes
 from videoquant.tasks.detection.yolo import FinalBoxes, ObjectBoxes, ScoredBoxes
 
@@ -21,6 +22,7 @@ DETECTORS = (
     CenterBoxes,
     AnchorBoxes,
     ListedBoxes,
+    QueryBoxes,
     CornerBoxes,
     FinalBoxes,
     TextBoxes,
