@@ -28,6 +28,8 @@ def test_a_plan_is_printed_and_drawn(command, quantized, tmp_path):
 def test_what_has_no_plan_is_refused(command, small, quantized, tmp_path):
     code, _, err = command("inspect", small, "--plan")
     assert code == 2 and "--plan is of what `videoquant quantize` stored" in err
+    code, _, err = command("inspect", "missing.vq", "--plan")
+    assert code == 2 and err == "videoquant: error: missing.vq: no such file\n"
     lower(quantized).save(tmp_path / "bright.plan")
     code, _, err = command("inspect", "bright.plan", "--scheme", "w4a4")
     assert code == 2 and "of a plan, --scheme says nothing" in err

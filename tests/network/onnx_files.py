@@ -65,12 +65,7 @@ def model(
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-    proto = onnx.shape_inference.infer_shapes(proto)  # a valid file states the shapes of its outputs
-    for output in proto.graph.output:
-        if not output.type.tensor_type.HasField("shape"):  # of a malformed operator nobody knows it
-            output.type.tensor_type.shape.CopyFrom(onnx.TensorShapeProto())
-    return proto
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
 def save(proto: onnx.ModelProto, folder: Path) -> Path:

@@ -120,3 +120,13 @@ def test_a_file_that_names_no_opset_is_read_as_the_first(tmp_path: Path) -> None
     del proto.opset_import[:]
     proto.ir_version = 2
     assert [node.op for node in read_onnx(save(proto, tmp_path)).nodes] == ["conv2d"]
+
+
+def test_what_no_output_depends_on_is_not_read(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Relu", ["image"], ["y"], name="kept"),
+        helper.make_node("Atan", ["image"], ["left over"], name="unsupported"),
+        helper.make_node("Abs", ["left over"], ["too"], name="behind it"),
+    ]
+    network = check(model(nodes, {}, ["y"]), tmp_path)
+    assert [node.op for node in network.nodes] == ["clamp"]

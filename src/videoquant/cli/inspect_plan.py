@@ -9,6 +9,7 @@ from videoquant.cli.console import say
 from videoquant.cli.targets import check_targets
 from videoquant.engine import load_plan, lower
 from videoquant.errors import NetworkError
+from videoquant.files import check_file
 from videoquant.quantized_onnx import is_quantized_onnx
 from videoquant.report.plan_picture import check_picture, write_plan_picture
 from videoquant.report.plan_text import plan_lines
@@ -32,6 +33,8 @@ def inspect_plan(file: str, others: Sequence[str], picture: Path | None) -> None
     elif is_quantized_file(file) or is_quantized_onnx(file):
         plan = lower(load_quantized(file))
     else:
+        if Path(file).suffix:  # a file's name, and no network's
+            check_file(file, NetworkError)
         raise NetworkError(f"{file}: --plan is of what `videoquant quantize` stored, or of a plan's file")
     for line in plan_lines(plan):
         say(line)

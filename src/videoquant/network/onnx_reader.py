@@ -196,9 +196,11 @@ class _Reader:
         self.layer_scales: dict[str, StoredScale] = {}
 
     def read_all(self) -> None:
-        """Read every node of the file."""
-        nodes = self.model.graph.node
+        """Read every node of the file that an output depends on."""
+        nodes, wanted = self.model.graph.node, _wanted(self.model.graph)
         for index, node in enumerate(nodes):
+            if wanted.isdisjoint(node.output):
+                continue
             place = f"node {node.name!r} ({node.op_type}, {index + 1} of {len(nodes)})"
             problem = f"{self.path}: {place}: malformed, or of a kind that is not supported"
             with refused_as(NetworkError, problem):
@@ -322,3 +324,22 @@ def _shape(site: OperatorContext, node: onnx.NodeProto, value: Value) -> Constan
         return np.array(np.prod(value.shape), dtype=np.int64)
     bounds = _attributes(site, node)
     return np.array(value.shape[bounds.get("start") : bounds.get("end")], dtype=np.int64)
+
+
+def _wanted(graph: onnx.GraphProto) -> set[str]:
+    """The values that a graph's outputs depend on, by name."""
+    wanted = {output.name for output in graph.output}
+    for node in reversed(graph.node):
+        if not wanted.isdisjoint(node.output):
+            wanted |= _read_by(node)
+    return wanted
+
+
+def _read_by(node: onnx.NodeProto) -> set[str]:
+    """What a node reads, in the branches that it has too."""
+    branches = [a.g for a in node.attribute if a.type == onnx.AttributeProto.GRAPH]
+    return {
+        *node.input,
+        *(name for branch in branches for inner in branch.node for name in _read_by(inner)),
+        *(output.name for branch in branches for output in branch.output),
+    }
