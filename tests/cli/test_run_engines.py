@@ -84,15 +84,15 @@ def test_paint_tints_where_the_engine_computed(run, files):
     assert out.strip().endswith("violet is what was computed anew")
 
 
-class Turned(torch.nn.Module):
-    """A cosine between two layers, which the engine does not compute."""
+class Halved(torch.nn.Module):
+    """Numbers of half precision between two layers, which the engine does not compute."""
 
     def __init__(self):
         super().__init__()
         self.first, self.second = (torch.nn.Conv2d(n, 1, 1) for n in (3, 1))
 
     def forward(self, x):
-        return torch.sigmoid(self.second(self.first(x).cos()))
+        return torch.sigmoid(self.second(self.first(x).half().float()))
 
 
 class Wide(torch.nn.Module):
@@ -107,7 +107,7 @@ class Wide(torch.nn.Module):
 
 
 REFUSED = {
-    "turned": (Turned, 8, "segmentation", "node 'cos'"),
+    "halved": (Halved, 8, "segmentation", "node 'to_copy'"),
     "wide": (Wide, 14, "classification", "scores: its sums could leave 32 bits"),
 }
 
